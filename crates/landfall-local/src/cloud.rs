@@ -1,0 +1,4 @@
+//! The embedded cloud: one HTTP endpoint that answers as AWS does.
+
+pub mod bus;
+pub mod fault;
