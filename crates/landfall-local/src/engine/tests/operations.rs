@@ -146,6 +146,7 @@ async fn lists_come_in_pages_newest_first_and_can_be_filtered() {
     }
     assert_eq!(listed, [4, 3, 2, 0].map(|index| json!(started[index])));
 
+    tokio::time::sleep(Duration::from_millis(1)).await;
     let history =
         json!({"executionArn": started[0], "maxResults": 1, "includeExecutionData": false});
     let page = stage
@@ -158,7 +159,6 @@ async fn lists_come_in_pages_newest_first_and_can_be_filtered() {
     );
     let mut next = history;
     next["nextToken"] = page["nextToken"].clone();
-    tokio::time::sleep(Duration::from_millis(1)).await;
     let page = stage.call("GetExecutionHistory", next).await.unwrap();
     assert_eq!(page["events"][0]["type"], "WaitStateEntered");
 }
