@@ -4,4 +4,7 @@
 //! Nothing here decides anything about releases. Take this crate away and AWS does the same work.
 
 pub mod cloud;
+pub mod engine;
+pub mod install;
+pub mod lambda;
 pub mod world;
