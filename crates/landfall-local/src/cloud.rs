@@ -2,3 +2,7 @@
 
 pub mod bus;
 pub mod fault;
+pub mod request_log;
+pub mod s3;
+pub mod sts;
+pub mod wire;
