@@ -1,6 +1,7 @@
 //! The embedded cloud: one HTTP endpoint that answers as AWS does.
 
 pub mod bus;
+pub mod ecr;
 pub mod fault;
 pub mod request_log;
 pub mod s3;

@@ -1,6 +1,6 @@
 //! Listing keys and versions, page by page.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Bound};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -67,7 +67,10 @@ impl<'a> Query<'a> {
     fn page<'b>(&self, bucket: &'b Bucket, after: &str, shown: impl Fn(&[Version]) -> bool) -> Page<'b> {
         let mut page = Page { keys: Vec::new(), prefixes: BTreeSet::new(), next: None };
         let mut last = "";
-        let keys = bucket.keys.range::<str, _>(self.prefix..).take_while(|(key, _)| key.starts_with(self.prefix));
+        let keys = bucket
+            .keys
+            .range::<str, _>((Bound::Included(self.prefix), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(self.prefix));
         for (key, versions) in keys {
             let prefix = self.common_prefix(key);
             // A page that ended with a common prefix is continued behind all keys under it.
