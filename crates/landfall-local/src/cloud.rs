@@ -2,7 +2,9 @@
 
 pub mod bus;
 pub mod ecr;
+pub mod events;
 pub mod fault;
+pub mod logs;
 pub mod request_log;
 pub mod s3;
 pub mod sts;
