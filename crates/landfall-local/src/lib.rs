@@ -4,4 +4,5 @@
 //! Nothing here decides anything about releases. Take this crate away and AWS does the same work.
 
 pub mod cloud;
+pub mod serve;
 pub mod world;

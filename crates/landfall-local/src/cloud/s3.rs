@@ -140,6 +140,11 @@ fn set(response: &mut Response<Bytes>, name: &'static str, value: &str) {
     }
 }
 
+/// The answer to a request that could not even be read.
+pub fn refuse(fault: &Fault, request_id: &str) -> Response<Bytes> {
+    error(fault, &S3Request::put("", "", Bytes::new()), request_id)
+}
+
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>. 304 and answers to HEAD have no body.
 fn error(fault: &Fault, request: &S3Request, request_id: &str) -> Response<Bytes> {
     let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
