@@ -13,11 +13,21 @@ use landfall_local::{
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let port = arguments.next().map_or(Ok(4599), |port| port.parse())?;
-    let data_dir = arguments.next().map(|path| DataDir::open(Path::new(&path))).transpose()?;
+    let data_dir = arguments
+        .next()
+        .map(|path| DataDir::open(Path::new(&path)))
+        .transpose()?;
     let now = Timestamp::now();
-    let world = Arc::new(World::new("000000000000", "eu-west-1", now, now.as_nanosecond() as u64));
+    let world = Arc::new(World::new(
+        "000000000000",
+        "eu-west-1",
+        now,
+        now.as_nanosecond() as u64,
+    ));
     let cloud = Cloud::open(world, data_dir)?;
-    let delivering = cloud.deliver_events(Arc::new(|function, event| println!("{function} <- {event}")))?;
+    let delivering = cloud.deliver_events(Arc::new(|function, event| {
+        println!("{function} <- {event}")
+    }))?;
     let saving = cloud.keep_saved();
     let listener = serve::bind(port).await?;
     println!("http://{}", listener.local_addr()?);

@@ -75,8 +75,12 @@ impl Cloud {
         let (bus, receiver) = Bus::new(world.clone());
         let folder = |name: &str| data_dir.as_ref().map(|data_dir| data_dir.path().join(name));
         let objects = folder("objects");
-        let s3 = S3::new(world.clone(), bus.clone(), objects.as_deref())
-            .map_err(|reason| StoreError::Io { path: objects.unwrap_or_default(), reason })?;
+        let s3 = S3::new(world.clone(), bus.clone(), objects.as_deref()).map_err(|reason| {
+            StoreError::Io {
+                path: objects.unwrap_or_default(),
+                reason,
+            }
+        })?;
         let ecr = Ecr::new(world.clone(), bus.clone(), folder("images"));
         let events = Events::new(world.clone(), bus.clone());
         let logs = Logs::new(world.clone());
@@ -88,7 +92,8 @@ impl Cloud {
                 restore(&data_dir, "events", |snapshot| events.restore(snapshot))?;
                 restore(&data_dir, "logs", |snapshot| logs.restore(snapshot))?;
                 let mut saver = Saver::new(data_dir);
-                let (kept_s3, kept_ecr, kept_events, kept_logs) = (s3.clone(), ecr.clone(), events.clone(), logs.clone());
+                let (kept_s3, kept_ecr, kept_events, kept_logs) =
+                    (s3.clone(), ecr.clone(), events.clone(), logs.clone());
                 saver.keep("s3", false, move || kept_s3.snapshot());
                 saver.keep("ecr", false, move || kept_ecr.snapshot());
                 saver.keep("events", false, move || kept_events.snapshot());
@@ -113,9 +118,16 @@ impl Cloud {
     /// Gives every event to the functions that the rules name, from now on; events so far are delivered first. Fails
     /// when somebody does that already.
     pub fn deliver_events(&self, deliver: Deliver) -> io::Result<JoinHandle<()>> {
-        let receiver = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let receiver = receiver.ok_or_else(|| io::Error::other("the events are being delivered already"))?;
-        Ok(tokio::spawn(self.events.clone().dispatch(receiver, deliver)))
+        let receiver = self
+            .undelivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let receiver =
+            receiver.ok_or_else(|| io::Error::other("the events are being delivered already"))?;
+        Ok(tokio::spawn(
+            self.events.clone().dispatch(receiver, deliver),
+        ))
     }
 
     /// Saves changes to the data dir as they come, until the task is aborted.
@@ -137,8 +149,16 @@ impl Cloud {
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let answered = match Target::of(&parts, &body) {
-            Target::Json { prefix, operation, version } => self.json(&prefix, operation, version, &body).await,
-            Target::Query { api_version, operation, fields } => self.query(&api_version, operation, &fields).await,
+            Target::Json {
+                prefix,
+                operation,
+                version,
+            } => self.json(&prefix, operation, version, &body).await,
+            Target::Query {
+                api_version,
+                operation,
+                fields,
+            } => self.query(&api_version, operation, &fields).await,
             Target::Lambda => self.lambda(&parts).await,
             Target::S3 => self.object_storage(&parts, body).await,
         };
@@ -156,37 +176,69 @@ impl Cloud {
         answered.response
     }
 
-    async fn json(&self, prefix: &str, operation: String, version: aws_json::Version, body: &[u8]) -> Answered {
+    async fn json(
+        &self,
+        prefix: &str,
+        operation: String,
+        version: aws_json::Version,
+        body: &[u8],
+    ) -> Answered {
         let input = aws_json::parse(body);
         let subject = input.as_ref().map(subject).unwrap_or_default();
         let (service, result) = match (prefix, input) {
             (_, Err(fault)) => ("unknown", Err(fault)),
-            ("AmazonEC2ContainerRegistry_V20150921", Ok(input)) => ("ecr", self.ecr.call(&operation, input).await),
+            ("AmazonEC2ContainerRegistry_V20150921", Ok(input)) => {
+                ("ecr", self.ecr.call(&operation, input).await)
+            }
             ("AWSEvents", Ok(input)) => ("events", self.events.call(&operation, input).await),
             ("Logs_20140328", Ok(input)) => ("logs", self.logs.call(&operation, input).await),
             (other, Ok(_)) => {
-                let message = format!("The embedded cloud does not play the service behind X-Amz-Target {other}.");
-                ("unknown", Err(Fault::client("UnknownOperationException", message)))
+                let message = format!(
+                    "The embedded cloud does not play the service behind X-Amz-Target {other}."
+                );
+                (
+                    "unknown",
+                    Err(Fault::client("UnknownOperationException", message)),
+                )
             }
         };
         let response = aws_json::answer(version, &self.world.uuid(), result);
-        Answered { response, service, operation, subject }
+        Answered {
+            response,
+            service,
+            operation,
+            subject,
+        }
     }
 
-    async fn query(&self, api_version: &str, operation: String, fields: &[(String, String)]) -> Answered {
+    async fn query(
+        &self,
+        api_version: &str,
+        operation: String,
+        fields: &[(String, String)],
+    ) -> Answered {
         let input = query::parse(fields);
         let subject = subject(&input);
         let (service, namespace, result) = match api_version {
-            "2011-06-15" => {
-                ("sts", "https://sts.amazonaws.com/doc/2011-06-15/", self.sts.call(&operation, input).await)
-            }
+            "2011-06-15" => (
+                "sts",
+                "https://sts.amazonaws.com/doc/2011-06-15/",
+                self.sts.call(&operation, input).await,
+            ),
             other => {
-                let message = format!("The embedded cloud does not play the API of version {other} ({operation}).");
+                let message = format!(
+                    "The embedded cloud does not play the API of version {other} ({operation})."
+                );
                 ("unknown", "", Err(Fault::client("InvalidAction", message)))
             }
         };
         let response = query::answer(namespace, &operation, &self.world.uuid(), result);
-        Answered { response, service, operation, subject }
+        Answered {
+            response,
+            service,
+            operation,
+            subject,
+        }
     }
 
     async fn lambda(&self, parts: &Parts) -> Answered {
@@ -194,7 +246,12 @@ impl Cloud {
         let message = "The embedded cloud has no functions.";
         let fault = Fault::client("ResourceNotFoundException", message).with_status(404);
         let response = aws_json::answer(aws_json::Version::V1_1, &self.world.uuid(), Err(fault));
-        Answered { response, service: "lambda", operation: "Invoke".into(), subject }
+        Answered {
+            response,
+            service: "lambda",
+            operation: "Invoke".into(),
+            subject,
+        }
     }
 
     async fn object_storage(&self, parts: &Parts, body: Bytes) -> Answered {
@@ -205,12 +262,22 @@ impl Cloud {
                     (bucket, _) => bucket.clone().unwrap_or_default(),
                 };
                 let response = self.s3.handle(&request).await;
-                Answered { response, service: "s3", operation: request.operation().into(), subject }
+                Answered {
+                    response,
+                    service: "s3",
+                    operation: request.operation().into(),
+                    subject,
+                }
             }
             Err(fault) => {
                 let subject = parts.uri.path().to_owned();
                 let response = s3::refuse(&fault, &self.world.hex(16));
-                Answered { response, service: "s3", operation: parts.method.to_string(), subject }
+                Answered {
+                    response,
+                    service: "s3",
+                    operation: parts.method.to_string(),
+                    subject,
+                }
             }
         }
     }
@@ -232,3 +299,6 @@ fn changes(operation: &str) -> bool {
     const READS: [&str; 6] = ["Get", "List", "Describe", "Head", "BatchGet", "BatchCheck"];
     !READS.iter().any(|verb| operation.starts_with(verb))
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,12 @@ impl Ecr {
     /// An empty registry that copies the folders of local images into `folder`, so that a pushed image stays what it
     /// was. Without a folder, local images run where they were pushed from.
     pub fn new(world: Arc<World>, bus: Bus, folder: Option<PathBuf>) -> Self {
-        Self { world, bus, folder, state: Arc::default() }
+        Self {
+            world,
+            bus,
+            folder,
+            state: Arc::default(),
+        }
     }
 
     /// Answers one operation of the API `AmazonEC2ContainerRegistry_V20150921`.
@@ -97,7 +102,9 @@ impl Ecr {
     pub fn lookup(&self, image_reference: &str) -> Lookup {
         let registry = format!("{}/", self.registry());
         let here = image_reference.starts_with(&registry);
-        let name = image_reference.strip_prefix(&registry).unwrap_or(image_reference);
+        let name = image_reference
+            .strip_prefix(&registry)
+            .unwrap_or(image_reference);
         let (name, digest) = match name.split_once('@') {
             Some((name, digest)) => (name, Some(digest)),
             None => (name, None),
@@ -108,12 +115,22 @@ impl Ecr {
         };
         let state = self.state();
         let Some(repository) = state.repositories.get(name) else {
-            return if here { Lookup::Missing } else { Lookup::Elsewhere };
+            return if here {
+                Lookup::Missing
+            } else {
+                Lookup::Elsewhere
+            };
         };
         // A digest wins over a tag, as it does in Docker and ECS.
         let image = match digest {
-            Some(digest) => repository.images.iter().find(|image| image.digest == digest),
-            None => repository.images.iter().find(|image| image.tags.contains(tag)),
+            Some(digest) => repository
+                .images
+                .iter()
+                .find(|image| image.digest == digest),
+            None => repository
+                .images
+                .iter()
+                .find(|image| image.tags.contains(tag)),
         };
         match image {
             Some(image) => Lookup::Found {
@@ -129,7 +146,10 @@ impl Ecr {
 
     /// The registry's host name: `<account>.dkr.ecr.<region>.amazonaws.com`.
     pub fn registry(&self) -> String {
-        format!("{}.dkr.ecr.{}.amazonaws.com", self.world.account, self.world.region)
+        format!(
+            "{}.dkr.ecr.{}.amazonaws.com",
+            self.world.account, self.world.region
+        )
     }
 
     /// Everything but the folders of local images.
@@ -141,7 +161,10 @@ impl Ecr {
     pub fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
         let restored: State = serde_json::from_value(snapshot)?;
         if let Some(folder) = &self.folder {
-            let images = restored.repositories.values().flat_map(|repository| &repository.images);
+            let images = restored
+                .repositories
+                .values()
+                .flat_map(|repository| &repository.images);
             local_image::retain(folder, &images.map(|image| image.digest.as_str()).collect());
         }
         *self.state() = restored;
@@ -164,18 +187,25 @@ impl Ecr {
 impl State {
     fn repository(&mut self, input: &Value, account: &str) -> Result<&mut Repository, Fault> {
         let name = required(input, "repositoryName")?;
-        self.repositories.get_mut(name).ok_or_else(|| no_such_repository(name, account))
+        self.repositories
+            .get_mut(name)
+            .ok_or_else(|| no_such_repository(name, account))
     }
 }
 
 fn no_such_repository(name: &str, account: &str) -> Fault {
-    let message =
-        format!("The repository with name '{name}' does not exist in the registry with id '{account}'");
+    let message = format!(
+        "The repository with name '{name}' does not exist in the registry with id '{account}'"
+    );
     Fault::client("RepositoryNotFoundException", message)
 }
 
 fn required<'a>(input: &'a Value, name: &str) -> Result<&'a str, Fault> {
-    input[name].as_str().ok_or_else(|| invalid(format!("Invalid parameter: '{name}' is required and must be a string")))
+    input[name].as_str().ok_or_else(|| {
+        invalid(format!(
+            "Invalid parameter: '{name}' is required and must be a string"
+        ))
+    })
 }
 
 fn invalid(message: impl Into<String>) -> Fault {
@@ -186,13 +216,20 @@ fn invalid(message: impl Into<String>) -> Fault {
 fn page(items: Vec<Value>, input: &Value) -> Result<(Vec<Value>, Option<String>), Fault> {
     let start = match input["nextToken"].as_str() {
         None => 0,
-        Some(token) => token.parse::<usize>().map_err(|_| invalid("Invalid parameter: 'nextToken' is not one of ours"))?,
+        Some(token) => token
+            .parse::<usize>()
+            .map_err(|_| invalid("Invalid parameter: 'nextToken' is not one of ours"))?,
     };
     let most = input["maxResults"].as_u64().unwrap_or(100);
     if !(1..=1000).contains(&most) {
-        return Err(invalid("Invalid parameter: 'maxResults' must be between 1 and 1000"));
+        return Err(invalid(
+            "Invalid parameter: 'maxResults' must be between 1 and 1000",
+        ));
     }
     let end = start.saturating_add(most as usize);
     let next = (end < items.len()).then(|| end.to_string());
-    Ok((items.into_iter().skip(start).take(most as usize).collect(), next))
+    Ok((
+        items.into_iter().skip(start).take(most as usize).collect(),
+        next,
+    ))
 }

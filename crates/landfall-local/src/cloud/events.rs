@@ -42,7 +42,12 @@ struct Rule {
 impl Events {
     /// A bus without rules.
     pub fn new(world: Arc<World>, bus: Bus) -> Self {
-        Self { world, bus, rules: Arc::default(), recent: Arc::default() }
+        Self {
+            world,
+            bus,
+            rules: Arc::default(),
+            recent: Arc::default(),
+        }
     }
 
     /// Answers one operation of the API `AWSEvents`.
@@ -68,7 +73,12 @@ impl Events {
 
     /// The newest thousand events that went over the bus, oldest first: whole envelopes.
     pub fn recent_events(&self) -> Vec<Value> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.recent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     /// The rules and their targets.
@@ -83,11 +93,19 @@ impl Events {
     }
 
     fn put_events(&self, input: &Value) -> Result<Value, Fault> {
-        let entries = input["Entries"].as_array().filter(|entries| (1..=10).contains(&entries.len())).ok_or_else(|| {
-            validation("1 validation error detected: 'entries' must have length between 1 and 10".to_owned())
-        })?;
+        let entries = input["Entries"]
+            .as_array()
+            .filter(|entries| (1..=10).contains(&entries.len()))
+            .ok_or_else(|| {
+                validation(
+                    "1 validation error detected: 'entries' must have length between 1 and 10"
+                        .to_owned(),
+                )
+            })?;
         if entries.iter().map(size).sum::<usize>() > LARGEST_REQUEST {
-            return Err(validation("Total size of the entries in the request is over the limit.".to_owned()));
+            return Err(validation(
+                "Total size of the entries in the request is over the limit.".to_owned(),
+            ));
         }
         let answers: Vec<Value> = entries
             .iter()
@@ -96,20 +114,34 @@ impl Events {
                 Err(fault) => json!({ "ErrorCode": fault.code, "ErrorMessage": fault.message }),
             })
             .collect();
-        let failed = answers.iter().filter(|answer| answer.get("ErrorCode").is_some()).count();
+        let failed = answers
+            .iter()
+            .filter(|answer| answer.get("ErrorCode").is_some())
+            .count();
         Ok(json!({ "FailedEntryCount": failed, "Entries": answers }))
     }
 
     fn put_event(&self, entry: &Value) -> Result<String, Fault> {
         let argument = |name: &str| {
-            entry[name].as_str().filter(|text| !text.is_empty()).ok_or_else(|| {
-                Fault::client("InvalidArgument", format!("Parameter {name} is not valid. Reason: {name} is a required argument."))
-            })
+            entry[name]
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .ok_or_else(|| {
+                    Fault::client(
+                        "InvalidArgument",
+                        format!(
+                            "Parameter {name} is not valid. Reason: {name} is a required argument."
+                        ),
+                    )
+                })
         };
         let (source, detail_type) = (argument("Source")?, argument("DetailType")?);
         let detail = argument("Detail")?;
         if source.starts_with("aws.") {
-            return Err(Fault::client("NotAuthorizedForSourceException", "Not authorized for the source."));
+            return Err(Fault::client(
+                "NotAuthorizedForSourceException",
+                "Not authorized for the source.",
+            ));
         }
         let detail: Value = serde_json::from_str(detail)
             .ok()
@@ -117,8 +149,13 @@ impl Events {
             .ok_or_else(|| Fault::client("MalformedDetail", "Detail is malformed."))?;
         check_bus(entry["EventBusName"].as_str())
             .map_err(|fault| Fault::client("InvalidArgument", fault.message))?;
-        let resources: Vec<String> =
-            entry["Resources"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let resources: Vec<String> = entry["Resources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
         Ok(self.bus.emit(source, detail_type, &resources, detail))
     }
 
@@ -130,7 +167,13 @@ impl Events {
 /// An entry's size as AWS counts it: the UTF-8 bytes of its texts, and 14 for a time.
 fn size(entry: &Value) -> usize {
     let text = |name: &str| entry[name].as_str().map_or(0, str::len);
-    let resources: usize = entry["Resources"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::len).sum();
+    let resources: usize = entry["Resources"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::len)
+        .sum();
     let time = if entry["Time"].is_null() { 0 } else { 14 };
     text("Source") + text("DetailType") + text("Detail") + resources + time
 }
@@ -140,9 +183,10 @@ fn check_bus(name: Option<&str>) -> Result<(), Fault> {
     match name {
         None | Some("default") => Ok(()),
         Some(arn) if arn.ends_with(":event-bus/default") => Ok(()),
-        Some(other) => {
-            Err(Fault::client("ResourceNotFoundException", format!("Event bus {other} does not exist: there is only default.")))
-        }
+        Some(other) => Err(Fault::client(
+            "ResourceNotFoundException",
+            format!("Event bus {other} does not exist: there is only default."),
+        )),
     }
 }
 

@@ -53,7 +53,10 @@ struct LogEvent {
 impl Logs {
     /// No groups yet.
     pub fn new(world: Arc<World>) -> Self {
-        Self { world, groups: Arc::default() }
+        Self {
+            world,
+            groups: Arc::default(),
+        }
     }
 
     /// Answers one operation of the API `Logs_20140328`.
@@ -83,9 +86,17 @@ impl Logs {
     pub fn append(&self, group: &str, stream: &str, message: &str) {
         let now = self.world.now().as_millisecond();
         let mut groups = self.groups();
-        let group = groups.entry(group.to_owned()).or_insert_with(|| Group { created: now, ..Group::default() });
-        let stream =
-            group.streams.entry(stream.to_owned()).or_insert_with(|| Stream { created: now, ..Stream::default() });
+        let group = groups.entry(group.to_owned()).or_insert_with(|| Group {
+            created: now,
+            ..Group::default()
+        });
+        let stream = group
+            .streams
+            .entry(stream.to_owned())
+            .or_insert_with(|| Stream {
+                created: now,
+                ..Stream::default()
+            });
         stream.push(now, now, message);
     }
 
@@ -107,9 +118,16 @@ impl Logs {
 
 impl Stream {
     fn push(&mut self, timestamp: i64, ingested: i64, message: &str) {
-        let event = LogEvent { number: self.sequence, timestamp, ingested, message: message.to_owned() };
+        let event = LogEvent {
+            number: self.sequence,
+            timestamp,
+            ingested,
+            message: message.to_owned(),
+        };
         self.sequence += 1;
-        let position = self.events.partition_point(|other| other.timestamp <= timestamp);
+        let position = self
+            .events
+            .partition_point(|other| other.timestamp <= timestamp);
         self.events.insert(position, event);
         if self.events.len() > KEPT {
             self.events.pop_front();
@@ -119,18 +137,32 @@ impl Stream {
 
 /// The group that the input names by `logGroupName` or `logGroupIdentifier` (name or ARN).
 fn group_name(input: &Value) -> Result<&str, Fault> {
-    let name = input["logGroupName"].as_str().or(input["logGroupIdentifier"].as_str()).unwrap_or_default();
+    let name = input["logGroupName"]
+        .as_str()
+        .or(input["logGroupIdentifier"].as_str())
+        .unwrap_or_default();
     let name = match name.split_once(":log-group:") {
         Some((_, name)) => name.trim_end_matches(":*"),
         None => name,
     };
     let valid = (1..=512).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/.#".contains(&byte));
-    if valid { Ok(name) } else { Err(invalid("'logGroupName' must be 1 to 512 of a-z, A-Z, 0-9, '_', '-', '/', '.' and '#'")) }
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-/.#".contains(&byte));
+    if valid {
+        Ok(name)
+    } else {
+        Err(invalid(
+            "'logGroupName' must be 1 to 512 of a-z, A-Z, 0-9, '_', '-', '/', '.' and '#'",
+        ))
+    }
 }
 
 fn no_such(what: &str) -> Fault {
-    Fault::client("ResourceNotFoundException", format!("The specified log {what} does not exist."))
+    Fault::client(
+        "ResourceNotFoundException",
+        format!("The specified log {what} does not exist."),
+    )
 }
 
 fn invalid(message: impl Into<String>) -> Fault {
@@ -146,7 +178,8 @@ fn page(member: &str, items: Vec<Value>, input: &Value, default: u64) -> Result<
     let most = input["limit"].as_u64().unwrap_or(default).clamp(1, 10_000) as usize;
     let end = start.saturating_add(most);
     let next = (end < items.len()).then(|| end.to_string());
-    let mut answer = json!({ member: items.into_iter().skip(start).take(most).collect::<Vec<_>>() });
+    let mut answer =
+        json!({ member: items.into_iter().skip(start).take(most).collect::<Vec<_>>() });
     if let Some(next) = next {
         answer["nextToken"] = next.into();
     }

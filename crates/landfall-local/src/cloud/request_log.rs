@@ -55,18 +55,29 @@ impl RequestLog {
 
     /// The requests so far, oldest first.
     pub fn requests(&self) -> Vec<Entry> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     /// Forgets them.
     pub fn clear(&self) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 
 /// The app id in a User-Agent: the word `app/<id>`.
 pub fn app_id(user_agent: &str) -> Option<String> {
-    user_agent.split_whitespace().find_map(|word| word.strip_prefix("app/")).map(str::to_owned)
+    user_agent
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("app/"))
+        .map(str::to_owned)
 }
 
 /// What a JSON or Query request is about: the first naming members that it has.
@@ -100,7 +111,14 @@ pub fn subject(input: &Value) -> String {
         .iter()
         .filter_map(|name| match &input[*name] {
             Value::String(text) => Some(short(text)),
-            Value::Array(items) => Some(items.iter().filter_map(Value::as_str).map(short).collect::<Vec<_>>().join(",")),
+            Value::Array(items) => Some(
+                items
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(short)
+                    .collect::<Vec<_>>()
+                    .join(","),
+            ),
             _ => None,
         })
         .filter(|word| !word.is_empty())

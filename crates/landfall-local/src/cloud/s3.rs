@@ -47,13 +47,20 @@ impl S3 {
     /// An S3 without buckets, which keeps object bodies as files in `folder`, or in memory if there is none. Fails if
     /// the folder cannot be made.
     pub fn new(world: Arc<World>, bus: Bus, folder: Option<&Path>) -> io::Result<Self> {
-        Ok(Self { world, bus, bodies: Arc::new(Bodies::open(folder)?), state: Arc::default() })
+        Ok(Self {
+            world,
+            bus,
+            bodies: Arc::new(Bodies::open(folder)?),
+            state: Arc::default(),
+        })
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: &S3Request) -> Response<Bytes> {
         let request_id = self.world.hex(16).to_uppercase();
-        let mut response = self.dispatch(request).unwrap_or_else(|fault| error(&fault, request, &request_id));
+        let mut response = self
+            .dispatch(request)
+            .unwrap_or_else(|fault| error(&fault, request, &request_id));
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert("x-amz-request-id", id);
         }
@@ -101,7 +108,8 @@ impl S3 {
 
     /// Puts an object without a request: for whoever runs the embedded cloud in the same process.
     pub fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), Fault> {
-        self.put_object(&S3Request::put(bucket, key, body.into())).map(|_| ())
+        self.put_object(&S3Request::put(bucket, key, body.into()))
+            .map(|_| ())
     }
 
     /// Everything but the bodies.
@@ -124,7 +132,10 @@ impl S3 {
 
 fn xml(root: &str, content: impl FnOnce(&mut Xml)) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(Xml::document(root, NAMESPACE, content)));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/xml"),
+    );
     response
 }
 

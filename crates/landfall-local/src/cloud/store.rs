@@ -54,15 +54,24 @@ pub struct DataDir {
 impl DataDir {
     /// Makes the folder if it is not there, and takes it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |reason| StoreError::Io { path: path.into(), reason };
+        let failed = |reason| StoreError::Io {
+            path: path.into(),
+            reason,
+        };
         fs::create_dir_all(path).map_err(failed)?;
         let path = fs::canonicalize(path).map_err(failed)?;
         let lock_path = path.join("lock");
-        let lock = File::create(&lock_path).map_err(|reason| StoreError::Io { path: lock_path.clone(), reason })?;
+        let lock = File::create(&lock_path).map_err(|reason| StoreError::Io {
+            path: lock_path.clone(),
+            reason,
+        })?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path }),
-            Err(TryLockError::Error(reason)) => Err(StoreError::Io { path: lock_path, reason }),
+            Err(TryLockError::Error(reason)) => Err(StoreError::Io {
+                path: lock_path,
+                reason,
+            }),
         }
     }
 
@@ -75,7 +84,9 @@ impl DataDir {
     pub fn read(&self, service: &str) -> Result<Option<Value>, StoreError> {
         let path = self.file(service);
         match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|reason| self.damaged(service, reason)),
+            Ok(text) => serde_json::from_slice(&text)
+                .map(Some)
+                .map_err(|reason| self.damaged(service, reason)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(reason) => Err(StoreError::Io { path, reason }),
         }
@@ -92,7 +103,11 @@ impl DataDir {
 
     /// The error for a file that is JSON but not a snapshot of its service.
     pub fn damaged(&self, service: &str, reason: serde_json::Error) -> StoreError {
-        StoreError::Damaged { path: self.file(service), service: service.into(), reason }
+        StoreError::Damaged {
+            path: self.file(service),
+            service: service.into(),
+            reason,
+        }
     }
 
     fn file(&self, service: &str) -> PathBuf {
@@ -109,7 +124,10 @@ mod tests {
     fn a_data_dir_belongs_to_one_process_and_a_damaged_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = DataDir::open(folder.path()).unwrap();
-        assert!(matches!(DataDir::open(folder.path()), Err(StoreError::InUse { .. })));
+        assert!(matches!(
+            DataDir::open(folder.path()),
+            Err(StoreError::InUse { .. })
+        ));
         assert!(data_dir.read("ecr").unwrap().is_none());
         data_dir.write("ecr", "{\"a\":").unwrap();
         let error = data_dir.read("ecr").unwrap_err().to_string();

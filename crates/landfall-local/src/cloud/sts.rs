@@ -28,7 +28,10 @@ impl Sts {
                 "Account": self.world.account,
                 "Arn": format!("arn:aws:iam::{}:root", self.world.account),
             })),
-            _ => Err(Fault::client("InvalidAction", format!("The embedded cloud has no STS operation {operation}."))),
+            _ => Err(Fault::client(
+                "InvalidAction",
+                format!("The embedded cloud has no STS operation {operation}."),
+            )),
         }
     }
 }

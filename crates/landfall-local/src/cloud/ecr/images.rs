@@ -35,7 +35,10 @@ impl Image {
     fn size(&self) -> u64 {
         let manifest: Value = serde_json::from_str(&self.manifest).unwrap_or_default();
         let layers = manifest["layers"].as_array().into_iter().flatten();
-        layers.chain([&manifest["config"]]).filter_map(|blob| blob["size"].as_u64()).sum()
+        layers
+            .chain([&manifest["config"]])
+            .filter_map(|blob| blob["size"].as_u64())
+            .sum()
     }
 }
 
@@ -47,9 +50,10 @@ impl Repository {
         if digest.is_none() && tag.is_none() {
             return None;
         }
-        self.images
-            .iter()
-            .find(|image| digest.is_none_or(|digest| image.digest == digest) && tag.is_none_or(|tag| image.tags.contains(tag)))
+        self.images.iter().find(|image| {
+            digest.is_none_or(|digest| image.digest == digest)
+                && tag.is_none_or(|tag| image.tags.contains(tag))
+        })
     }
 }
 
@@ -63,21 +67,33 @@ impl Ecr {
             .filter(Value::is_object)
             .ok_or_else(|| invalid("Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'must be a JSON object'"))?;
         if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
-            return Err(invalid(format!("Invalid parameter at 'imageTag' failed to satisfy constraint: '{tag}' is not a tag")));
+            return Err(invalid(format!(
+                "Invalid parameter at 'imageTag' failed to satisfy constraint: '{tag}' is not a tag"
+            )));
         }
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(manifest)));
-        if let Some(expected) = input["imageDigest"].as_str().filter(|expected| *expected != digest) {
-            let message = format!("The specified image digest {expected} does not match the manifest's, {digest}.");
+        if let Some(expected) = input["imageDigest"]
+            .as_str()
+            .filter(|expected| *expected != digest)
+        {
+            let message = format!(
+                "The specified image digest {expected} does not match the manifest's, {digest}."
+            );
             return Err(Fault::client("ImageDigestDoesNotMatchException", message));
         }
-        let media_type = input["imageManifestMediaType"].as_str().or(parsed["mediaType"].as_str()).unwrap_or(DOCKER_MANIFEST);
+        let media_type = input["imageManifestMediaType"]
+            .as_str()
+            .or(parsed["mediaType"].as_str())
+            .unwrap_or(DOCKER_MANIFEST);
 
         let mut state = self.state();
         let repository = state.repository(input, &self.world.account)?;
         self.check_new(repository, name, &digest, tag)?;
         if !repository.images.iter().any(|image| image.digest == digest) {
             if let Some(local) = LocalImage::of_manifest(manifest) {
-                local.check_and_keep(self.folder.as_deref(), &digest).map_err(invalid)?;
+                local
+                    .check_and_keep(self.folder.as_deref(), &digest)
+                    .map_err(invalid)?;
             }
             repository.images.push(Image {
                 digest: digest.clone(),
@@ -94,14 +110,26 @@ impl Ecr {
                 image.tags.remove(tag);
             }
         }
-        let image = repository.images.iter().find(|image| image.digest == digest);
+        let image = repository
+            .images
+            .iter()
+            .find(|image| image.digest == digest);
         let answer = image.map(|image| self.describe(name, image, tag));
         self.tell("PUSH", name, &digest, tag);
         Ok(json!({ "image": answer }))
     }
 
-    fn check_new(&self, repository: &Repository, name: &str, digest: &str, tag: Option<&str>) -> Result<(), Fault> {
-        let same = repository.images.iter().find(|image| image.digest == digest);
+    fn check_new(
+        &self,
+        repository: &Repository,
+        name: &str,
+        digest: &str,
+        tag: Option<&str>,
+    ) -> Result<(), Fault> {
+        let same = repository
+            .images
+            .iter()
+            .find(|image| image.digest == digest);
         if same.is_some_and(|image| tag.is_none_or(|tag| image.tags.contains(tag))) {
             let message = format!(
                 "Image with digest '{digest}' and tag '{}' already exists in the repository with name '{name}' in registry with id '{}'",
@@ -110,8 +138,17 @@ impl Ecr {
             );
             return Err(Fault::client("ImageAlreadyExistsException", message));
         }
-        let immutable = repository.description.get("imageTagMutability").is_some_and(|value| value == "IMMUTABLE");
-        if let Some(tag) = tag.filter(|tag| immutable && repository.images.iter().any(|image| image.tags.contains(*tag))) {
+        let immutable = repository
+            .description
+            .get("imageTagMutability")
+            .is_some_and(|value| value == "IMMUTABLE");
+        if let Some(tag) = tag.filter(|tag| {
+            immutable
+                && repository
+                    .images
+                    .iter()
+                    .any(|image| image.tags.contains(*tag))
+        }) {
             let message = format!(
                 "The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because the tag is immutable."
             );
@@ -127,7 +164,9 @@ impl Ecr {
         let (mut images, mut failures) = (Vec::new(), Vec::new());
         for image_id in image_ids(input)? {
             match repository.find(image_id) {
-                Some(image) => images.push(self.describe(name, image, image_id["imageTag"].as_str())),
+                Some(image) => {
+                    images.push(self.describe(name, image, image_id["imageTag"].as_str()))
+                }
                 None => failures.push(failure(image_id)),
             }
         }
@@ -143,14 +182,20 @@ impl Ecr {
             Some(ids) => {
                 let mut chosen: Vec<&Image> = Vec::new();
                 for image_id in ids {
-                    let image = repository.find(image_id).ok_or_else(|| self.not_found(name, image_id))?;
+                    let image = repository
+                        .find(image_id)
+                        .ok_or_else(|| self.not_found(name, image_id))?;
                     if !chosen.iter().any(|other| other.digest == image.digest) {
                         chosen.push(image);
                     }
                 }
                 chosen
             }
-            None => repository.images.iter().filter(|image| has_status(image, status)).collect(),
+            None => repository
+                .images
+                .iter()
+                .filter(|image| has_status(image, status))
+                .collect(),
         };
         let details = chosen.into_iter().map(|image| {
             let mut detail = json!({
@@ -178,13 +223,17 @@ impl Ecr {
         let status = input["filter"]["tagStatus"].as_str().unwrap_or("ANY");
         let mut state = self.state();
         let repository = state.repository(input, &self.world.account)?;
-        let ids = repository.images.iter().filter(|image| has_status(image, status)).flat_map(|image| {
-            if image.tags.is_empty() {
-                vec![image.id(None)]
-            } else {
-                image.tags.iter().map(|tag| image.id(Some(tag))).collect()
-            }
-        });
+        let ids = repository
+            .images
+            .iter()
+            .filter(|image| has_status(image, status))
+            .flat_map(|image| {
+                if image.tags.is_empty() {
+                    vec![image.id(None)]
+                } else {
+                    image.tags.iter().map(|tag| image.id(Some(tag))).collect()
+                }
+            });
         let (ids, next) = page(ids.collect(), input)?;
         let mut answer = json!({ "imageIds": ids });
         if let Some(next) = next {
@@ -206,13 +255,19 @@ impl Ecr {
             };
             let tag = image_id["imageTag"].as_str();
             let mut gone = Vec::new();
-            for image in repository.images.iter_mut().filter(|image| image.digest == digest) {
+            for image in repository
+                .images
+                .iter_mut()
+                .filter(|image| image.digest == digest)
+            {
                 match tag {
                     Some(tag) => gone.extend(image.tags.take(tag)),
                     None => gone.extend(std::mem::take(&mut image.tags)),
                 }
             }
-            repository.images.retain(|image| image.digest != digest || !image.tags.is_empty());
+            repository
+                .images
+                .retain(|image| image.digest != digest || !image.tags.is_empty());
             if gone.is_empty() {
                 deleted.push(json!({ "imageDigest": digest }));
                 self.tell("DELETE", name, &digest, None);
@@ -284,5 +339,7 @@ fn has_status(image: &Image, status: &str) -> bool {
 fn is_tag(tag: &str) -> bool {
     (1..=128).contains(&tag.len())
         && !tag.starts_with(['.', '-'])
-        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        && tag
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }

@@ -26,7 +26,9 @@ impl Ecr {
         let name = required(input, "repositoryName")?;
         let mut state = self.state();
         state.repository(input, &self.world.account)?;
-        let digests = input["layerDigests"].as_array().ok_or_else(|| invalid("'layerDigests' must be a list"))?;
+        let digests = input["layerDigests"]
+            .as_array()
+            .ok_or_else(|| invalid("'layerDigests' must be a list"))?;
         let layers = digests.iter().filter_map(Value::as_str).map(|digest| {
             match state.layers.finished.get(name).and_then(|layers| layers.get(digest)) {
                 Some(size) => json!({ "layerDigest": digest, "layerAvailability": "AVAILABLE", "layerSize": size }),
@@ -51,7 +53,11 @@ impl Ecr {
         let mut state = self.state();
         state.repository(input, &self.world.account)?;
         let id = required(input, "uploadId")?;
-        let upload = state.layers.uploads.get_mut(id).ok_or_else(|| no_such_upload(id))?;
+        let upload = state
+            .layers
+            .uploads
+            .get_mut(id)
+            .ok_or_else(|| no_such_upload(id))?;
         if input["partFirstByte"].as_u64() != Some(upload.len() as u64) {
             let message = format!("The next part must start at byte {}.", upload.len());
             return Err(Fault::client("InvalidLayerPartException", message));
@@ -70,20 +76,32 @@ impl Ecr {
         let mut state = self.state();
         state.repository(input, &self.world.account)?;
         let id = required(input, "uploadId")?;
-        let upload = state.layers.uploads.get(id).ok_or_else(|| no_such_upload(id))?;
+        let upload = state
+            .layers
+            .uploads
+            .get(id)
+            .ok_or_else(|| no_such_upload(id))?;
         if upload.is_empty() {
-            return Err(Fault::client("EmptyUploadException", "The specified layer upload does not contain any layer parts."));
+            return Err(Fault::client(
+                "EmptyUploadException",
+                "The specified layer upload does not contain any layer parts.",
+            ));
         }
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(upload)));
         let size = upload.len();
-        let expected = input["layerDigests"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let expected = input["layerDigests"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         if !expected.clone().any(|expected| expected == digest) {
             let message = format!("The layer's digest is {digest}, not one of those named.");
             return Err(Fault::client("InvalidLayerException", message));
         }
         let layers = state.layers.finished.entry(name.to_owned()).or_default();
         if layers.insert(digest.clone(), size).is_some() {
-            let message = format!("The image layer {digest} already exists in the associated repository.");
+            let message =
+                format!("The image layer {digest} already exists in the associated repository.");
             return Err(Fault::client("LayerAlreadyExistsException", message));
         }
         state.layers.uploads.remove(id);
@@ -97,5 +115,8 @@ impl Ecr {
 }
 
 fn no_such_upload(id: &str) -> Fault {
-    Fault::client("UploadNotFoundException", format!("The upload {id} could not be found, or it is not of this repository."))
+    Fault::client(
+        "UploadNotFoundException",
+        format!("The upload {id} could not be found, or it is not of this repository."),
+    )
 }

@@ -63,13 +63,19 @@ impl LocalImage {
 
     /// The same image as it was kept when it was pushed.
     pub(super) fn kept_in(self, folder: &Path, digest: &str) -> Self {
-        Self { directory: kept(folder, digest), ..self }
+        Self {
+            directory: kept(folder, digest),
+            ..self
+        }
     }
 
     /// Checks that the image can run, and copies its folder to `<folder>/<digest>`. The error is for whoever pushes.
     pub(super) fn check_and_keep(&self, folder: Option<&Path>, digest: &str) -> Result<(), String> {
         if !self.directory.is_dir() {
-            return Err(format!("The local image's directory {} does not exist on this machine", self.directory.display()));
+            return Err(format!(
+                "The local image's directory {} does not exist on this machine",
+                self.directory.display()
+            ));
         }
         if self.command.is_empty() {
             return Err("The local image's command is empty: name the program to run".into());
@@ -82,10 +88,20 @@ impl LocalImage {
             _ => copy_folder(&self.directory, &partial),
         };
         copied
-            .and_then(|()| if target.exists() { fs::remove_dir_all(&target) } else { Ok(()) })
+            .and_then(|()| {
+                if target.exists() {
+                    fs::remove_dir_all(&target)
+                } else {
+                    Ok(())
+                }
+            })
             .and_then(|()| fs::rename(&partial, &target))
             .map_err(|error| {
-                format!("The local image's directory {} cannot be copied to {}: {error}", self.directory.display(), target.display())
+                format!(
+                    "The local image's directory {} cannot be copied to {}: {error}",
+                    self.directory.display(),
+                    target.display()
+                )
             })
     }
 }
@@ -93,8 +109,13 @@ impl LocalImage {
 /// Removes the folders of all images but those. What cannot be removed does no harm.
 pub(super) fn retain(folder: &Path, digests: &BTreeSet<&str>) {
     let wanted: BTreeSet<PathBuf> = digests.iter().map(|digest| kept(folder, digest)).collect();
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten().filter(|entry| !wanted.contains(&entry.path())) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries
+        .flatten()
+        .filter(|entry| !wanted.contains(&entry.path()))
+    {
         let _ = fs::remove_dir_all(entry.path());
     }
 }
@@ -143,7 +164,9 @@ fn hash_folder(folder: &Path, path: &Path, content: &mut Sha256) -> io::Result<(
             continue;
         }
         let bytes = if kind.is_symlink() {
-            fs::read_link(entry.path())?.into_os_string().into_encoded_bytes()
+            fs::read_link(entry.path())?
+                .into_os_string()
+                .into_encoded_bytes()
         } else {
             fs::read(entry.path())?
         };
@@ -160,7 +183,11 @@ fn hash_folder(folder: &Path, path: &Path, content: &mut Sha256) -> io::Result<(
 fn kind_of(entry: &fs::DirEntry) -> io::Result<[u8; 1]> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = entry.metadata()?;
-    Ok([if metadata.is_symlink() { 2 } else { u8::from(metadata.permissions().mode() & 0o100 != 0) }])
+    Ok([if metadata.is_symlink() {
+        2
+    } else {
+        u8::from(metadata.permissions().mode() & 0o100 != 0)
+    }])
 }
 
 #[cfg(not(unix))]

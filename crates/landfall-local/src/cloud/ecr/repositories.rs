@@ -9,7 +9,9 @@ impl Ecr {
     pub(super) fn create_repository(&self, input: &Value) -> Result<Value, Fault> {
         let name = required(input, "repositoryName")?;
         let valid = (2..=256).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte))
+            && name.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte)
+            })
             && name.starts_with(|first: char| first.is_ascii_alphanumeric());
         if !valid {
             return Err(invalid(format!(
@@ -31,9 +33,15 @@ impl Ecr {
         if let Value::Object(computed) = computed {
             description.extend(computed);
         }
-        description.entry("imageTagMutability").or_insert_with(|| "MUTABLE".into());
-        description.entry("imageScanningConfiguration").or_insert_with(|| json!({ "scanOnPush": false }));
-        description.entry("encryptionConfiguration").or_insert_with(|| json!({ "encryptionType": "AES256" }));
+        description
+            .entry("imageTagMutability")
+            .or_insert_with(|| "MUTABLE".into());
+        description
+            .entry("imageScanningConfiguration")
+            .or_insert_with(|| json!({ "scanOnPush": false }));
+        description
+            .entry("encryptionConfiguration")
+            .or_insert_with(|| json!({ "encryptionType": "AES256" }));
         let mut state = self.state();
         if state.repositories.contains_key(name) {
             let message = format!(
@@ -43,13 +51,23 @@ impl Ecr {
             return Err(Fault::client("RepositoryAlreadyExistsException", message));
         }
         let answer = json!({ "repository": description });
-        state.repositories.insert(name.to_owned(), Repository { description, tags, images: Vec::new() });
+        state.repositories.insert(
+            name.to_owned(),
+            Repository {
+                description,
+                tags,
+                images: Vec::new(),
+            },
+        );
         Ok(answer)
     }
 
     pub(super) fn describe_repositories(&self, input: &Value) -> Result<Value, Fault> {
         let state = self.state();
-        let described = match input["repositoryNames"].as_array().filter(|names| !names.is_empty()) {
+        let described = match input["repositoryNames"]
+            .as_array()
+            .filter(|names| !names.is_empty())
+        {
             Some(names) => names
                 .iter()
                 .filter_map(Value::as_str)
@@ -58,7 +76,11 @@ impl Ecr {
                     None => Err(no_such_repository(name, &self.world.account)),
                 })
                 .collect::<Result<Vec<_>, _>>()?,
-            None => state.repositories.values().map(|repository| Value::Object(repository.description.clone())).collect(),
+            None => state
+                .repositories
+                .values()
+                .map(|repository| Value::Object(repository.description.clone()))
+                .collect(),
         };
         let (repositories, next) = page(described, input)?;
         let mut answer = json!({ "repositories": repositories });
@@ -79,7 +101,10 @@ impl Ecr {
             );
             return Err(Fault::client("RepositoryNotEmptyException", message));
         }
-        let description = state.repositories.remove(name).map(|repository| repository.description);
+        let description = state
+            .repositories
+            .remove(name)
+            .map(|repository| repository.description);
         Ok(json!({ "repository": description }))
     }
 
@@ -92,7 +117,9 @@ impl Ecr {
         }
         let mut state = self.state();
         let repository = state.repository(input, &self.world.account)?;
-        repository.description.insert("imageTagMutability".into(), mutability.into());
+        repository
+            .description
+            .insert("imageTagMutability".into(), mutability.into());
         Ok(json!({
             "registryId": self.world.account,
             "repositoryName": input["repositoryName"],
@@ -102,7 +129,10 @@ impl Ecr {
 
     pub(super) fn list_tags_for_resource(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "resourceArn")?;
-        let name = arn.split_once(":repository/").map(|(_, name)| name).unwrap_or_default();
+        let name = arn
+            .split_once(":repository/")
+            .map(|(_, name)| name)
+            .unwrap_or_default();
         match self.state().repositories.get(name) {
             Some(repository) => Ok(json!({ "tags": repository.tags })),
             None => Err(no_such_repository(name, &self.world.account)),

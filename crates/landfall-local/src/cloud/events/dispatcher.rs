@@ -34,15 +34,23 @@ impl Events {
     fn targets_of(&self, event: &Value) -> Vec<(String, Value)> {
         let rules = self.rules();
         let matching = rules.values().filter(|rule| {
-            let text = rule.description.get("EventPattern").and_then(Value::as_str).unwrap_or_default();
-            rule.description.get("State").is_some_and(|state| state == "ENABLED")
+            let text = rule
+                .description
+                .get("EventPattern")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            rule.description
+                .get("State")
+                .is_some_and(|state| state == "ENABLED")
                 && Pattern::parse(text).is_ok_and(|pattern| pattern.matches(event))
         });
         matching
             .flat_map(|rule| rule.targets.values())
             .filter_map(|target| {
                 let function = target["Arn"].as_str().and_then(function_name)?;
-                let input = target["Input"].as_str().and_then(|input| serde_json::from_str(input).ok());
+                let input = target["Input"]
+                    .as_str()
+                    .and_then(|input| serde_json::from_str(input).ok());
                 Some((function.to_owned(), input.unwrap_or_else(|| event.clone())))
             })
             .collect()
@@ -78,26 +86,58 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_event_reaches_exactly_the_enabled_rules_that_match_it() {
-        let world = Arc::new(World::new("000000000000", "eu-west-1", Timestamp::UNIX_EPOCH, 1));
+        let world = Arc::new(World::new(
+            "000000000000",
+            "eu-west-1",
+            Timestamp::UNIX_EPOCH,
+            1,
+        ));
         let (bus, receiver) = Bus::new(world.clone());
         let events = Events::new(world, bus.clone());
-        for (rule, source, state) in
-            [("pushes", "aws.ecr", "ENABLED"), ("paused", "aws.ecr", "DISABLED"), ("configs", "aws.s3", "ENABLED")]
-        {
+        for (rule, source, state) in [
+            ("pushes", "aws.ecr", "ENABLED"),
+            ("paused", "aws.ecr", "DISABLED"),
+            ("configs", "aws.s3", "ENABLED"),
+        ] {
             let pattern = json!({ "source": [source] }).to_string();
-            events.call("PutRule", json!({ "Name": rule, "EventPattern": pattern, "State": state })).await.unwrap();
+            events
+                .call(
+                    "PutRule",
+                    json!({ "Name": rule, "EventPattern": pattern, "State": state }),
+                )
+                .await
+                .unwrap();
             let arn = format!("arn:aws:lambda:eu-west-1:000000000000:function:{rule}");
-            events.call("PutTargets", json!({ "Rule": rule, "Targets": [{ "Id": "1", "Arn": arn }] })).await.unwrap();
+            events
+                .call(
+                    "PutTargets",
+                    json!({ "Rule": rule, "Targets": [{ "Id": "1", "Arn": arn }] }),
+                )
+                .await
+                .unwrap();
         }
         let delivered = Arc::new(Mutex::new(Vec::new()));
         let sink = delivered.clone();
-        let deliver: Deliver = Arc::new(move |function, event| sink.lock().unwrap().push((function.to_owned(), event)));
+        let deliver: Deliver = Arc::new(move |function, event| {
+            sink.lock().unwrap().push((function.to_owned(), event))
+        });
         let task = tokio::spawn(events.clone().dispatch(receiver, deliver));
-        bus.emit("aws.ecr", "ECR Image Action", &[], json!({ "action-type": "PUSH" }));
+        bus.emit(
+            "aws.ecr",
+            "ECR Image Action",
+            &[],
+            json!({ "action-type": "PUSH" }),
+        );
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         task.abort();
         let delivered = delivered.lock().unwrap();
-        assert_eq!(delivered.iter().map(|(function, _)| function.as_str()).collect::<Vec<_>>(), ["pushes"]);
+        assert_eq!(
+            delivered
+                .iter()
+                .map(|(function, _)| function.as_str())
+                .collect::<Vec<_>>(),
+            ["pushes"]
+        );
         assert_eq!(delivered[0].1["detail"]["action-type"], "PUSH");
         assert_eq!(events.recent_events(), [delivered[0].1.clone()]);
     }

@@ -21,7 +21,9 @@ pub(super) enum Bodies {
 
 impl Bodies {
     pub(super) fn open(folder: Option<&Path>) -> io::Result<Self> {
-        let Some(folder) = folder else { return Ok(Self::Memory(Mutex::default())) };
+        let Some(folder) = folder else {
+            return Ok(Self::Memory(Mutex::default()));
+        };
         fs::create_dir_all(folder)?;
         Ok(Self::Folder(folder.into()))
     }
@@ -31,7 +33,11 @@ impl Bodies {
         let id = hex::encode(Sha256::digest(body));
         match self {
             Self::Memory(bodies) => {
-                bodies.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_insert_with(|| body.clone());
+                bodies
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .entry(id.clone())
+                    .or_insert_with(|| body.clone());
             }
             Self::Folder(folder) => {
                 let path = folder.join(&id);
@@ -49,12 +55,17 @@ impl Bodies {
     /// The body of that id.
     pub(super) fn read(&self, id: &str) -> Result<Bytes, Fault> {
         match self {
-            Self::Memory(bodies) => {
-                Ok(bodies.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned().unwrap_or_default())
-            }
+            Self::Memory(bodies) => Ok(bodies
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(id)
+                .cloned()
+                .unwrap_or_default()),
             Self::Folder(folder) => {
                 let path = folder.join(id);
-                fs::read(&path).map(Bytes::from).map_err(|error| internal(&path, &error))
+                fs::read(&path)
+                    .map(Bytes::from)
+                    .map_err(|error| internal(&path, &error))
             }
         }
     }
@@ -63,11 +74,21 @@ impl Bodies {
     pub(super) fn retain(&self, wanted: &BTreeSet<String>) {
         match self {
             Self::Memory(bodies) => {
-                bodies.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| wanted.contains(id));
+                bodies
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .retain(|id, _| wanted.contains(id));
             }
             Self::Folder(folder) => {
-                let Ok(files) = fs::read_dir(folder) else { return };
-                for file in files.flatten().filter(|file| !file.file_name().to_str().is_some_and(|id| wanted.contains(id))) {
+                let Ok(files) = fs::read_dir(folder) else {
+                    return;
+                };
+                for file in files.flatten().filter(|file| {
+                    !file
+                        .file_name()
+                        .to_str()
+                        .is_some_and(|id| wanted.contains(id))
+                }) {
                     let _ = fs::remove_file(file.path());
                 }
             }
@@ -76,6 +97,13 @@ impl Bodies {
 }
 
 fn internal(path: &Path, error: &io::Error) -> Fault {
-    let message = format!("The embedded cloud cannot use its file {}: {error}", path.display());
-    Fault { status: 500, code: "InternalError".into(), message }
+    let message = format!(
+        "The embedded cloud cannot use its file {}: {error}",
+        path.display()
+    );
+    Fault {
+        status: 500,
+        code: "InternalError".into(),
+        message,
+    }
 }

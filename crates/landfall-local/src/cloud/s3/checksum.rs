@@ -12,11 +12,19 @@ pub(super) const ALGORITHMS: [&str; 5] = ["crc32", "crc32c", "crc64nvme", "sha1"
 
 /// The raw checksum; big-endian for CRCs. `None` for an algorithm that is not in [`ALGORITHMS`].
 pub(super) fn compute(algorithm: &str, body: &[u8]) -> Option<Vec<u8>> {
-    let crc32 = |algorithm| (crc_fast::checksum(algorithm, body) as u32).to_be_bytes().to_vec();
+    let crc32 = |algorithm| {
+        (crc_fast::checksum(algorithm, body) as u32)
+            .to_be_bytes()
+            .to_vec()
+    };
     match algorithm {
         "crc32" => Some(crc32(CrcAlgorithm::Crc32IsoHdlc)),
         "crc32c" => Some(crc32(CrcAlgorithm::Crc32Iscsi)),
-        "crc64nvme" => Some(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, body).to_be_bytes().to_vec()),
+        "crc64nvme" => Some(
+            crc_fast::checksum(CrcAlgorithm::Crc64Nvme, body)
+                .to_be_bytes()
+                .to_vec(),
+        ),
         "sha1" => Some(<sha1::Sha1 as sha1::Digest>::digest(body).to_vec()),
         "sha256" => Some(Sha256::digest(body).to_vec()),
         _ => None,
@@ -39,19 +47,29 @@ pub(super) fn verify(request: &S3Request, body: &[u8]) -> Result<(String, String
     if let Some(expected) = request.header("content-md5")
         && STANDARD.encode(md5(body)) != expected
     {
-        return Err(Fault::client("BadDigest", "The Content-MD5 you specified did not match what we received."));
+        return Err(Fault::client(
+            "BadDigest",
+            "The Content-MD5 you specified did not match what we received.",
+        ));
     }
-    if let Some(expected) = request.header("x-amz-content-sha256").filter(|value| value.len() == 64)
+    if let Some(expected) = request
+        .header("x-amz-content-sha256")
+        .filter(|value| value.len() == 64)
         && hex::encode(Sha256::digest(body)) != expected
     {
-        let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+        let message =
+            "The provided 'x-amz-content-sha256' header does not match what was computed.";
         return Err(Fault::client("XAmzContentSHA256Mismatch", message));
     }
     for algorithm in ALGORITHMS {
-        let Some(expected) = request.checksum(algorithm) else { continue };
+        let Some(expected) = request.checksum(algorithm) else {
+            continue;
+        };
         if encoded(algorithm, body).as_deref() != Some(expected) {
-            let message =
-                format!("The {} you specified did not match the calculated checksum.", algorithm.to_uppercase());
+            let message = format!(
+                "The {} you specified did not match the calculated checksum.",
+                algorithm.to_uppercase()
+            );
             return Err(Fault::client("BadDigest", message));
         }
         return Ok((algorithm.into(), expected.into()));
@@ -73,10 +91,17 @@ mod tests {
             ("crc32c", "e3069283"),
             ("crc64nvme", "ae8b14860a799888"),
             ("sha1", "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
-            ("sha256", "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
+            (
+                "sha256",
+                "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
+            ),
         ];
         for (algorithm, value) in expected {
-            assert_eq!(hex::encode(compute(algorithm, b"123456789").unwrap()), value, "{algorithm}");
+            assert_eq!(
+                hex::encode(compute(algorithm, b"123456789").unwrap()),
+                value,
+                "{algorithm}"
+            );
         }
     }
 }

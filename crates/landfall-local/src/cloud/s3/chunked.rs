@@ -11,14 +11,19 @@ pub(super) fn decode(body: &[u8]) -> Result<(Vec<u8>, BTreeMap<String, String>),
     loop {
         let (line, after) = line(rest)?;
         let size = line.split(';').next().unwrap_or_default().trim();
-        let size = usize::from_str_radix(size, 16).map_err(|_| incomplete("a chunk has no size"))?;
+        let size =
+            usize::from_str_radix(size, 16).map_err(|_| incomplete("a chunk has no size"))?;
         rest = after;
         if size == 0 {
             break;
         }
-        let chunk = rest.get(..size).ok_or_else(|| incomplete("the last chunk is cut off"))?;
+        let chunk = rest
+            .get(..size)
+            .ok_or_else(|| incomplete("the last chunk is cut off"))?;
         content.extend_from_slice(chunk);
-        rest = rest[size..].strip_prefix(b"\r\n").ok_or_else(|| incomplete("a chunk does not end where it says"))?;
+        rest = rest[size..]
+            .strip_prefix(b"\r\n")
+            .ok_or_else(|| incomplete("a chunk does not end where it says"))?;
     }
     let mut trailers = BTreeMap::new();
     while !rest.is_empty() {
@@ -32,13 +37,20 @@ pub(super) fn decode(body: &[u8]) -> Result<(Vec<u8>, BTreeMap<String, String>),
 }
 
 fn line(bytes: &[u8]) -> Result<(&str, &[u8]), Fault> {
-    let end = bytes.windows(2).position(|pair| pair == b"\r\n").ok_or_else(|| incomplete("a line has no end"))?;
-    let line = std::str::from_utf8(&bytes[..end]).map_err(|_| incomplete("a chunk's header is not text"))?;
+    let end = bytes
+        .windows(2)
+        .position(|pair| pair == b"\r\n")
+        .ok_or_else(|| incomplete("a line has no end"))?;
+    let line = std::str::from_utf8(&bytes[..end])
+        .map_err(|_| incomplete("a chunk's header is not text"))?;
     Ok((line, &bytes[end + 2..]))
 }
 
 fn incomplete(reason: &str) -> Fault {
-    Fault::client("IncompleteBody", format!("The aws-chunked request body is not complete: {reason}."))
+    Fault::client(
+        "IncompleteBody",
+        format!("The aws-chunked request body is not complete: {reason}."),
+    )
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ pub(super) fn check_write(request: &S3Request, current: Option<&Object>) -> Resu
         }
     }
     if let Some(condition) = request.header("if-match") {
-        let Some(current) = current else { return Err(no_such_key()) };
+        let Some(current) = current else {
+            return Err(no_such_key());
+        };
         if !matches(condition, &current.etag) {
             return Err(precondition_failed());
         }
@@ -31,25 +33,46 @@ pub(super) fn check_write(request: &S3Request, current: Option<&Object>) -> Resu
 
 /// May this object be read? `If-None-Match` that matches is 304 Not Modified.
 pub(super) fn check_read(request: &S3Request, object: &Object) -> Result<(), Fault> {
-    if request.header("if-match").is_some_and(|condition| !matches(condition, &object.etag)) {
+    if request
+        .header("if-match")
+        .is_some_and(|condition| !matches(condition, &object.etag))
+    {
         return Err(precondition_failed());
     }
-    if request.header("if-none-match").is_some_and(|condition| matches(condition, &object.etag)) {
-        return Err(Fault { status: 304, code: "NotModified".into(), message: "Not Modified".into() });
+    if request
+        .header("if-none-match")
+        .is_some_and(|condition| matches(condition, &object.etag))
+    {
+        return Err(Fault {
+            status: 304,
+            code: "NotModified".into(),
+            message: "Not Modified".into(),
+        });
     }
     Ok(())
 }
 
 /// The key is absent or its newest version is a delete marker.
 pub(super) fn no_such_key() -> Fault {
-    Fault { status: 404, code: "NoSuchKey".into(), message: "The specified key does not exist.".into() }
+    Fault {
+        status: 404,
+        code: "NoSuchKey".into(),
+        message: "The specified key does not exist.".into(),
+    }
 }
 
 fn precondition_failed() -> Fault {
     let message = "At least one of the pre-conditions you specified did not hold";
-    Fault { status: 412, code: "PreconditionFailed".into(), message: message.into() }
+    Fault {
+        status: 412,
+        code: "PreconditionFailed".into(),
+        message: message.into(),
+    }
 }
 
 fn matches(condition: &str, etag: &str) -> bool {
-    condition.split(',').map(str::trim).any(|one| one == "*" || one.trim_matches('"') == etag)
+    condition
+        .split(',')
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_matches('"') == etag)
 }

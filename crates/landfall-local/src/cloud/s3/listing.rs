@@ -16,7 +16,12 @@ use super::{
 use crate::cloud::{fault::Fault, wire::xml::Xml};
 
 /// What `encoding-type=url` leaves alone.
-const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'/');
 
 /// The parameters that all listings share.
 struct Query<'a> {
@@ -38,9 +43,12 @@ impl<'a> Query<'a> {
     fn of(request: &'a S3Request) -> Result<Self, Fault> {
         let most = match request.parameter("max-keys") {
             None => 1000,
-            Some(text) => text
-                .parse::<usize>()
-                .map_err(|_| Fault::client("InvalidArgument", "Provided max-keys not an integer or within integer range"))?,
+            Some(text) => text.parse::<usize>().map_err(|_| {
+                Fault::client(
+                    "InvalidArgument",
+                    "Provided max-keys not an integer or within integer range",
+                )
+            })?,
         };
         Ok(Self {
             prefix: request.parameter("prefix").unwrap_or_default(),
@@ -51,7 +59,11 @@ impl<'a> Query<'a> {
     }
 
     fn encode(&self, text: &str) -> String {
-        if self.url { utf8_percent_encode(text, UNESCAPED).to_string() } else { text.to_owned() }
+        if self.url {
+            utf8_percent_encode(text, UNESCAPED).to_string()
+        } else {
+            text.to_owned()
+        }
     }
 
     /// The part of `key` up to the first delimiter behind the prefix.
@@ -64,8 +76,17 @@ impl<'a> Query<'a> {
     }
 
     /// The keys behind `after` for which `shown` holds.
-    fn page<'b>(&self, bucket: &'b Bucket, after: &str, shown: impl Fn(&[Version]) -> bool) -> Page<'b> {
-        let mut page = Page { keys: Vec::new(), prefixes: BTreeSet::new(), next: None };
+    fn page<'b>(
+        &self,
+        bucket: &'b Bucket,
+        after: &str,
+        shown: impl Fn(&[Version]) -> bool,
+    ) -> Page<'b> {
+        let mut page = Page {
+            keys: Vec::new(),
+            prefixes: BTreeSet::new(),
+            next: None,
+        };
         let mut last = "";
         let keys = bucket
             .keys
@@ -74,8 +95,12 @@ impl<'a> Query<'a> {
         for (key, versions) in keys {
             let prefix = self.common_prefix(key);
             // A page that ended with a common prefix is continued behind all keys under it.
-            let passed = key.as_str() <= after || prefix.is_some_and(|prefix| prefix <= after && after.starts_with(prefix));
-            if passed || !shown(versions) || prefix.is_some_and(|prefix| page.prefixes.contains(prefix)) {
+            let passed = key.as_str() <= after
+                || prefix.is_some_and(|prefix| prefix <= after && after.starts_with(prefix));
+            if passed
+                || !shown(versions)
+                || prefix.is_some_and(|prefix| page.prefixes.contains(prefix))
+            {
                 continue;
             }
             if page.keys.len() + page.prefixes.len() == self.most {
@@ -99,7 +124,10 @@ impl<'a> Query<'a> {
     fn echo(&self, xml: &mut Xml, bucket: &str, truncated: bool) {
         xml.text("Name", bucket);
         xml.text("Prefix", self.encode(self.prefix));
-        xml.optional("Delimiter", Some(self.encode(self.delimiter)).filter(|delimiter| !delimiter.is_empty()));
+        xml.optional(
+            "Delimiter",
+            Some(self.encode(self.delimiter)).filter(|delimiter| !delimiter.is_empty()),
+        );
         xml.text("MaxKeys", self.most);
         xml.optional("EncodingType", self.url.then_some("url"));
         xml.text("IsTruncated", truncated);
@@ -107,13 +135,17 @@ impl<'a> Query<'a> {
 
     fn write_prefixes(&self, xml: &mut Xml, prefixes: &BTreeSet<&str>) {
         for prefix in prefixes {
-            xml.element("CommonPrefixes", |xml| xml.text("Prefix", self.encode(prefix)));
+            xml.element("CommonPrefixes", |xml| {
+                xml.text("Prefix", self.encode(prefix))
+            });
         }
     }
 
     fn write_objects(&self, xml: &mut Xml, bucket: &Bucket, keys: &[&str]) {
         for key in keys {
-            let Some(version) = bucket.keys.get(*key).and_then(|versions| versions.last()) else { continue };
+            let Some(version) = bucket.keys.get(*key).and_then(|versions| versions.last()) else {
+                continue;
+            };
             xml.element("Contents", |xml| {
                 xml.text("Key", self.encode(key));
                 write_version(xml, version);
@@ -131,8 +163,16 @@ impl S3 {
                 .decode(token)
                 .ok()
                 .and_then(|bytes| String::from_utf8(bytes).ok())
-                .ok_or_else(|| Fault::client("InvalidArgument", "The continuation token provided is incorrect"))?,
-            None => request.parameter("start-after").unwrap_or_default().to_owned(),
+                .ok_or_else(|| {
+                    Fault::client(
+                        "InvalidArgument",
+                        "The continuation token provided is incorrect",
+                    )
+                })?,
+            None => request
+                .parameter("start-after")
+                .unwrap_or_default()
+                .to_owned(),
         };
         let state = self.state();
         let bucket = state.bucket(request.bucket_name())?;
@@ -140,9 +180,17 @@ impl S3 {
         Ok(xml("ListBucketResult", |xml| {
             query.echo(xml, request.bucket_name(), page.next.is_some());
             xml.text("KeyCount", page.keys.len() + page.prefixes.len());
-            xml.optional("StartAfter", request.parameter("start-after").map(|text| query.encode(text)));
+            xml.optional(
+                "StartAfter",
+                request
+                    .parameter("start-after")
+                    .map(|text| query.encode(text)),
+            );
             xml.optional("ContinuationToken", token);
-            xml.optional("NextContinuationToken", page.next.as_ref().map(|next| URL_SAFE_NO_PAD.encode(next)));
+            xml.optional(
+                "NextContinuationToken",
+                page.next.as_ref().map(|next| URL_SAFE_NO_PAD.encode(next)),
+            );
             query.write_objects(xml, bucket, &page.keys);
             query.write_prefixes(xml, &page.prefixes);
         }))
@@ -167,7 +215,10 @@ impl S3 {
 
     /// All versions and delete markers, the newest of each key first. A page holds whole keys: it can have more
     /// versions than `max-keys`, never fewer keys than would fit.
-    pub(super) fn list_object_versions(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
+    pub(super) fn list_object_versions(
+        &self,
+        request: &S3Request,
+    ) -> Result<Response<Bytes>, Fault> {
         let query = Query::of(request)?;
         let marker = request.parameter("key-marker").unwrap_or_default();
         let state = self.state();
@@ -176,12 +227,22 @@ impl S3 {
         Ok(xml("ListVersionsResult", |xml| {
             query.echo(xml, request.bucket_name(), page.next.is_some());
             xml.text("KeyMarker", query.encode(marker));
-            xml.text("VersionIdMarker", request.parameter("version-id-marker").unwrap_or_default());
-            xml.optional("NextKeyMarker", page.next.as_ref().map(|next| query.encode(next)));
+            xml.text(
+                "VersionIdMarker",
+                request.parameter("version-id-marker").unwrap_or_default(),
+            );
+            xml.optional(
+                "NextKeyMarker",
+                page.next.as_ref().map(|next| query.encode(next)),
+            );
             for key in &page.keys {
                 let versions = bucket.keys.get(*key).map(Vec::as_slice).unwrap_or_default();
                 for (age, version) in versions.iter().rev().enumerate() {
-                    let name = if version.object.is_some() { "Version" } else { "DeleteMarker" };
+                    let name = if version.object.is_some() {
+                        "Version"
+                    } else {
+                        "DeleteMarker"
+                    };
                     xml.element(name, |xml| {
                         xml.text("Key", query.encode(key));
                         xml.text("VersionId", &version.id);
@@ -196,7 +257,9 @@ impl S3 {
 }
 
 fn exists(versions: &[Version]) -> bool {
-    versions.last().is_some_and(|version| version.object.is_some())
+    versions
+        .last()
+        .is_some_and(|version| version.object.is_some())
 }
 
 fn write_version(xml: &mut Xml, version: &Version) {

@@ -6,7 +6,9 @@ use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode};
 
 use super::{
-    S3, buckets::malformed, checksum, empty,
+    S3,
+    buckets::malformed,
+    checksum, empty,
     objects::{describe, version_header},
     request::S3Request,
     set,
@@ -16,9 +18,14 @@ use super::{
 use crate::cloud::{fault::Fault, wire::xml::Node};
 
 impl S3 {
-    pub(super) fn create_multipart_upload(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
+    pub(super) fn create_multipart_upload(
+        &self,
+        request: &S3Request,
+    ) -> Result<Response<Bytes>, Fault> {
         let algorithm = request.upload_algorithm();
-        let crc64 = algorithm.as_deref().is_none_or(|algorithm| algorithm == "crc64nvme");
+        let crc64 = algorithm
+            .as_deref()
+            .is_none_or(|algorithm| algorithm == "crc64nvme");
         let upload = Upload {
             bucket: request.bucket_name().into(),
             key: request.key_name().into(),
@@ -29,8 +36,15 @@ impl S3 {
             parts: Default::default(),
         };
         let upload_id = self.world.hex(48);
-        let algorithm = upload.algorithm.as_ref().map(|algorithm| algorithm.to_uppercase());
-        let checksum_type = if upload.full_object { "FULL_OBJECT" } else { "COMPOSITE" };
+        let algorithm = upload
+            .algorithm
+            .as_ref()
+            .map(|algorithm| algorithm.to_uppercase());
+        let checksum_type = if upload.full_object {
+            "FULL_OBJECT"
+        } else {
+            "COMPOSITE"
+        };
         let mut state = self.state();
         state.bucket(request.bucket_name())?;
         state.uploads.insert(upload_id.clone(), upload);
@@ -47,9 +61,14 @@ impl S3 {
     }
 
     pub(super) fn upload_part(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
-        let number = request.parameter("partNumber").and_then(|number| number.parse::<u32>().ok());
+        let number = request
+            .parameter("partNumber")
+            .and_then(|number| number.parse::<u32>().ok());
         let Some(number) = number.filter(|number| (1..=10_000).contains(number)) else {
-            return Err(Fault::client("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive"));
+            return Err(Fault::client(
+                "InvalidArgument",
+                "Part number must be an integer between 1 and 10000, inclusive",
+            ));
         };
         let checksum = checksum::verify(request, request.body())?;
         let part = Part {
@@ -59,13 +78,25 @@ impl S3 {
             modified: self.world.now(),
         };
         let mut response = empty(StatusCode::OK);
-        describe(&mut response, &Object { etag: part.etag.clone(), checksum: Some(checksum), ..Object::default() });
+        describe(
+            &mut response,
+            &Object {
+                etag: part.etag.clone(),
+                checksum: Some(checksum),
+                ..Object::default()
+            },
+        );
         response.headers_mut().remove("x-amz-checksum-type");
-        upload(&mut self.state(), request)?.parts.insert(number, part);
+        upload(&mut self.state(), request)?
+            .parts
+            .insert(number, part);
         Ok(response)
     }
 
-    pub(super) fn complete_multipart_upload(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
+    pub(super) fn complete_multipart_upload(
+        &self,
+        request: &S3Request,
+    ) -> Result<Response<Bytes>, Fault> {
         let document = Node::parse(request.body()).map_err(|reason| malformed(&reason))?;
         let upload = upload(&mut self.state(), request)?.clone();
         let parts = named_parts(&document, &upload)?;
@@ -89,7 +120,10 @@ impl S3 {
         if let Some(expected) = request.checksum(algorithm)
             && expected != value
         {
-            return Err(Fault::client("BadDigest", "The checksum you specified did not match the calculated checksum."));
+            return Err(Fault::client(
+                "BadDigest",
+                "The checksum you specified did not match the calculated checksum.",
+            ));
         }
         let object = Object {
             etag: format!("{}-{}", hex::encode(checksum::md5(&digests)), parts.len()),
@@ -97,14 +131,24 @@ impl S3 {
             body: self.bodies.keep(&body)?,
             headers: upload.headers.clone(),
             checksum: Some((algorithm.to_owned(), value.clone())),
-            checksum_type: if upload.full_object { "FULL_OBJECT" } else { "COMPOSITE" }.into(),
+            checksum_type: if upload.full_object {
+                "FULL_OBJECT"
+            } else {
+                "COMPOSITE"
+            }
+            .into(),
         };
         let etag = object.etag.clone();
         let checksum_type = object.checksum_type.clone();
         let version_id = self.store(request, object, "CompleteMultipartUpload")?;
-        self.state().uploads.remove(request.parameter("uploadId").unwrap_or_default());
+        self.state()
+            .uploads
+            .remove(request.parameter("uploadId").unwrap_or_default());
         let mut response = xml("CompleteMultipartUploadResult", |xml| {
-            xml.text("Location", format_args!("/{}/{}", upload.bucket, upload.key));
+            xml.text(
+                "Location",
+                format_args!("/{}/{}", upload.bucket, upload.key),
+            );
             xml.text("Bucket", &upload.bucket);
             xml.text("Key", &upload.key);
             xml.text("ETag", format_args!("\"{etag}\""));
@@ -115,10 +159,15 @@ impl S3 {
         Ok(response)
     }
 
-    pub(super) fn abort_multipart_upload(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
+    pub(super) fn abort_multipart_upload(
+        &self,
+        request: &S3Request,
+    ) -> Result<Response<Bytes>, Fault> {
         let mut state = self.state();
         upload(&mut state, request)?;
-        state.uploads.remove(request.parameter("uploadId").unwrap_or_default());
+        state
+            .uploads
+            .remove(request.parameter("uploadId").unwrap_or_default());
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
@@ -128,7 +177,10 @@ impl S3 {
         Ok(xml("ListPartsResult", |xml| {
             xml.text("Bucket", &upload.bucket);
             xml.text("Key", &upload.key);
-            xml.text("UploadId", request.parameter("uploadId").unwrap_or_default());
+            xml.text(
+                "UploadId",
+                request.parameter("uploadId").unwrap_or_default(),
+            );
             xml.text("MaxParts", 10_000);
             xml.text("IsTruncated", false);
             xml.text("StorageClass", "STANDARD");
@@ -143,14 +195,21 @@ impl S3 {
         }))
     }
 
-    pub(super) fn list_multipart_uploads(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
+    pub(super) fn list_multipart_uploads(
+        &self,
+        request: &S3Request,
+    ) -> Result<Response<Bytes>, Fault> {
         let state = self.state();
         state.bucket(request.bucket_name())?;
         Ok(xml("ListMultipartUploadsResult", |xml| {
             xml.text("Bucket", request.bucket_name());
             xml.text("MaxUploads", 1000);
             xml.text("IsTruncated", false);
-            for (id, upload) in state.uploads.iter().filter(|(_, upload)| upload.bucket == request.bucket_name()) {
+            for (id, upload) in state
+                .uploads
+                .iter()
+                .filter(|(_, upload)| upload.bucket == request.bucket_name())
+            {
                 xml.element("Upload", |xml| {
                     xml.text("Key", &upload.key);
                     xml.text("UploadId", id);
@@ -181,17 +240,31 @@ fn named_parts<'a>(document: &Node, upload: &'a Upload) -> Result<Vec<&'a Part>,
     let mut parts = Vec::new();
     let mut last = 0;
     for node in document.children.iter().filter(|node| node.name == "Part") {
-        let number = node.child("PartNumber").and_then(|number| number.parse::<u32>().ok()).unwrap_or_default();
+        let number = node
+            .child("PartNumber")
+            .and_then(|number| number.parse::<u32>().ok())
+            .unwrap_or_default();
         if number <= last {
             let message = "The list of parts was not in ascending order. Parts must be ordered by part number.";
             return Err(Fault::client("InvalidPartOrder", message));
         }
         last = number;
         let etag = node.child("ETag").unwrap_or_default().trim_matches('"');
-        let part = upload.parts.get(&number).filter(|part| part.etag == etag).ok_or_else(|| {
-            Fault::client("InvalidPart", format!("Part {number} could not be found, or its entity tag does not match."))
-        })?;
+        let part = upload
+            .parts
+            .get(&number)
+            .filter(|part| part.etag == etag)
+            .ok_or_else(|| {
+                Fault::client(
+                    "InvalidPart",
+                    format!("Part {number} could not be found, or its entity tag does not match."),
+                )
+            })?;
         parts.push(part);
     }
-    if parts.is_empty() { Err(malformed("at least one part must be named")) } else { Ok(parts) }
+    if parts.is_empty() {
+        Err(malformed("at least one part must be named"))
+    } else {
+        Ok(parts)
+    }
 }

@@ -7,7 +7,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::{
-    S3, buckets::malformed, checksum,
+    S3,
+    buckets::malformed,
+    checksum,
     conditions::{check_read, check_write, no_such_key},
     empty,
     request::S3Request,
@@ -52,26 +54,44 @@ impl S3 {
             Some((path, version_id)) => (path, Some(version_id)),
             None => (source, None),
         };
-        let path = percent_decode_str(path.strip_prefix('/').unwrap_or(path)).decode_utf8_lossy().into_owned();
+        let path = percent_decode_str(path.strip_prefix('/').unwrap_or(path))
+            .decode_utf8_lossy()
+            .into_owned();
         let Some((bucket, key)) = path.split_once('/') else {
-            return Err(Fault::client("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"));
+            return Err(Fault::client(
+                "InvalidArgument",
+                "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            ));
         };
         let mut object = {
             let state = self.state();
             let versions = state.bucket(bucket)?.keys.get(key);
             let version = match version_id {
-                Some(id) => versions.and_then(|versions| versions.iter().find(|version| version.id == id)),
+                Some(id) => {
+                    versions.and_then(|versions| versions.iter().find(|version| version.id == id))
+                }
                 None => versions.and_then(|versions| versions.last()),
             };
-            version.and_then(|version| version.object.clone()).ok_or_else(no_such_key)?
+            version
+                .and_then(|version| version.object.clone())
+                .ok_or_else(no_such_key)?
         };
-        if request.header("x-amz-copy-source-if-match").is_some_and(|condition| condition.trim_matches('"') != object.etag) {
+        if request
+            .header("x-amz-copy-source-if-match")
+            .is_some_and(|condition| condition.trim_matches('"') != object.etag)
+        {
             let message = "At least one of the pre-conditions you specified did not hold";
             return Err(Fault::client("PreconditionFailed", message).with_status(412));
         }
-        if request.header("x-amz-metadata-directive").is_some_and(|directive| directive.eq_ignore_ascii_case("REPLACE")) {
+        if request
+            .header("x-amz-metadata-directive")
+            .is_some_and(|directive| directive.eq_ignore_ascii_case("REPLACE"))
+        {
             object.headers = request.object_headers();
-        } else if bucket == request.bucket_name() && key == request.key_name() && version_id.is_none() {
+        } else if bucket == request.bucket_name()
+            && key == request.key_name()
+            && version_id.is_none()
+        {
             let message = "This copy request is illegal because it is trying to copy an object to itself without changing \
                            the object's metadata.";
             return Err(Fault::client("InvalidRequest", message));
@@ -89,7 +109,12 @@ impl S3 {
 
     /// Makes `object` the current version of the request's key, if the request's conditions hold, and tells everyone.
     /// Answers the version's id on a bucket that has or had versioning.
-    pub(super) fn store(&self, request: &S3Request, object: Object, reason: &str) -> Result<Option<String>, Fault> {
+    pub(super) fn store(
+        &self,
+        request: &S3Request,
+        object: Object,
+        reason: &str,
+    ) -> Result<Option<String>, Fault> {
         let (bucket_name, key) = (request.bucket_name(), request.key_name());
         if key.len() > LONGEST_KEY {
             return Err(Fault::client("KeyTooLongError", "Your key is too long"));
@@ -100,22 +125,42 @@ impl S3 {
         let id = self.new_version_id(bucket);
         let version_id = bucket.versioning.map(|_| id.clone());
         let (etag, size) = (object.etag.clone(), object.size);
-        bucket.push(key, Version { id, modified: self.world.now(), object: Some(object) });
+        bucket.push(
+            key,
+            Version {
+                id,
+                modified: self.world.now(),
+                object: Some(object),
+            },
+        );
         let detail = json!({ "key": key, "size": size, "etag": etag });
-        self.tell(&mut state, bucket_name, "Object Created", detail, version_id.as_deref(), json!({ "reason": reason }));
+        self.tell(
+            &mut state,
+            bucket_name,
+            "Object Created",
+            detail,
+            version_id.as_deref(),
+            json!({ "reason": reason }),
+        );
         Ok(version_id)
     }
 
     pub(super) fn delete_object(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
         let mut state = self.state();
-        let current = state.bucket(request.bucket_name())?.current(request.key_name());
+        let current = state
+            .bucket(request.bucket_name())?
+            .current(request.key_name());
         if let Some(object) = current {
             check_read(request, object)?;
         } else if request.header("if-match").is_some() {
             return Err(no_such_key());
         }
-        let deletion =
-            self.delete(&mut state, request.bucket_name(), request.key_name(), request.parameter("versionId"))?;
+        let deletion = self.delete(
+            &mut state,
+            request.bucket_name(),
+            request.key_name(),
+            request.parameter("versionId"),
+        )?;
         let mut response = empty(StatusCode::NO_CONTENT);
         version_header(&mut response, deletion.version_id.as_deref());
         if deletion.delete_marker {
@@ -126,17 +171,29 @@ impl S3 {
 
     pub(super) fn delete_objects(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
         let document = Node::parse(request.body()).map_err(|reason| malformed(&reason))?;
-        let wanted: Vec<&Node> = document.children.iter().filter(|child| child.name == "Object").collect();
+        let wanted: Vec<&Node> = document
+            .children
+            .iter()
+            .filter(|child| child.name == "Object")
+            .collect();
         if wanted.is_empty() || wanted.len() > 1000 {
-            return Err(malformed("between 1 and 1000 objects can be deleted at once"));
+            return Err(malformed(
+                "between 1 and 1000 objects can be deleted at once",
+            ));
         }
         let quiet = document.child("Quiet") == Some("true");
         let mut state = self.state();
         let mut deletions = Vec::new();
         for object in wanted {
-            let key = object.child("Key").ok_or_else(|| malformed("an object has no key"))?;
+            let key = object
+                .child("Key")
+                .ok_or_else(|| malformed("an object has no key"))?;
             let version_id = object.child("VersionId");
-            deletions.push((key, version_id, self.delete(&mut state, request.bucket_name(), key, version_id)?));
+            deletions.push((
+                key,
+                version_id,
+                self.delete(&mut state, request.bucket_name(), key, version_id)?,
+            ));
         }
         Ok(xml("DeleteResult", |xml| {
             for (key, version_id, deletion) in deletions.iter().filter(|_| !quiet) {
@@ -154,29 +211,75 @@ impl S3 {
 
     /// Without a version id: puts a delete marker on top (versioning) or removes the object (no versioning). With one:
     /// removes that version for good.
-    fn delete(&self, state: &mut State, bucket_name: &str, key: &str, version_id: Option<&str>) -> Result<Deletion, Fault> {
+    fn delete(
+        &self,
+        state: &mut State,
+        bucket_name: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> Result<Deletion, Fault> {
         let bucket = state.bucket_mut(bucket_name)?;
         let versioned = bucket.versioning.is_some();
-        let permanently = json!({ "reason": "DeleteObject", "deletion-type": "Permanently Deleted" });
+        let permanently =
+            json!({ "reason": "DeleteObject", "deletion-type": "Permanently Deleted" });
         if let Some(id) = version_id {
             let removed = bucket.remove(key, id);
-            let delete_marker = removed.as_ref().is_some_and(|version| version.object.is_none());
+            let delete_marker = removed
+                .as_ref()
+                .is_some_and(|version| version.object.is_none());
             if removed.is_some() {
-                self.tell(state, bucket_name, "Object Deleted", json!({ "key": key }), versioned.then_some(id), permanently);
+                self.tell(
+                    state,
+                    bucket_name,
+                    "Object Deleted",
+                    json!({ "key": key }),
+                    versioned.then_some(id),
+                    permanently,
+                );
             }
-            return Ok(Deletion { version_id: Some(id.to_owned()), delete_marker });
+            return Ok(Deletion {
+                version_id: Some(id.to_owned()),
+                delete_marker,
+            });
         }
         if !versioned {
             if bucket.remove(key, "null").is_some() {
-                self.tell(state, bucket_name, "Object Deleted", json!({ "key": key }), None, permanently);
+                self.tell(
+                    state,
+                    bucket_name,
+                    "Object Deleted",
+                    json!({ "key": key }),
+                    None,
+                    permanently,
+                );
             }
-            return Ok(Deletion { version_id: None, delete_marker: false });
+            return Ok(Deletion {
+                version_id: None,
+                delete_marker: false,
+            });
         }
         let id = self.new_version_id(bucket);
-        bucket.push(key, Version { id: id.clone(), modified: self.world.now(), object: None });
+        bucket.push(
+            key,
+            Version {
+                id: id.clone(),
+                modified: self.world.now(),
+                object: None,
+            },
+        );
         let marked = json!({ "reason": "DeleteObject", "deletion-type": "Delete Marker Created" });
-        self.tell(state, bucket_name, "Object Deleted", json!({ "key": key }), Some(&id), marked);
-        Ok(Deletion { version_id: Some(id), delete_marker: true })
+        self.tell(
+            state,
+            bucket_name,
+            "Object Deleted",
+            json!({ "key": key }),
+            Some(&id),
+            marked,
+        );
+        Ok(Deletion {
+            version_id: Some(id),
+            delete_marker: true,
+        })
     }
 
     fn new_version_id(&self, bucket: &Bucket) -> String {
@@ -215,7 +318,12 @@ impl S3 {
         if let (Value::Object(detail), Value::Object(reason)) = (&mut detail, reason) {
             detail.extend(reason);
         }
-        self.bus.emit("aws.s3", detail_type, &[format!("arn:aws:s3:::{bucket}")], detail);
+        self.bus.emit(
+            "aws.s3",
+            detail_type,
+            &[format!("arn:aws:s3:::{bucket}")],
+            detail,
+        );
     }
 }
 

@@ -16,7 +16,10 @@ use crate::cloud::{fault::Fault, wire::target::text};
 /// in the API, and the error when there is none.
 pub(super) const CONFIGURATIONS: [(&str, &str); 9] = [
     ("cors", "NoSuchCORSConfiguration"),
-    ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
+    (
+        "encryption",
+        "ServerSideEncryptionConfigurationNotFoundError",
+    ),
     ("lifecycle", "NoSuchLifecycleConfiguration"),
     ("logging", ""),
     ("notification", ""),
@@ -45,7 +48,9 @@ impl S3Request {
     pub fn parse(parts: &Parts, body: Bytes) -> Result<Self, Fault> {
         let path = parts.uri.path();
         let path = path.strip_prefix('/').unwrap_or(path);
-        let host = text(&parts.headers, header::HOST.as_str()).or(parts.uri.host()).unwrap_or_default();
+        let host = text(&parts.headers, header::HOST.as_str())
+            .or(parts.uri.host())
+            .unwrap_or_default();
         let (bucket, key) = match virtual_host(host) {
             Some(bucket) => (bucket, path),
             None => path.split_once('/').unwrap_or((path, "")),
@@ -62,8 +67,14 @@ impl S3Request {
             body,
             trailers: BTreeMap::new(),
         };
-        let streaming = request.header("x-amz-content-sha256").is_some_and(|value| value.starts_with("STREAMING-"));
-        if streaming || request.header("content-encoding").is_some_and(|value| value.contains("aws-chunked")) {
+        let streaming = request
+            .header("x-amz-content-sha256")
+            .is_some_and(|value| value.starts_with("STREAMING-"));
+        if streaming
+            || request
+                .header("content-encoding")
+                .is_some_and(|value| value.contains("aws-chunked"))
+        {
             let (content, trailers) = chunked::decode(&request.body)?;
             request.body = Bytes::from(content);
             request.trailers = trailers;
@@ -88,7 +99,11 @@ impl S3Request {
     /// by one name.
     pub fn operation(&self) -> &'static str {
         let has = |name: &str| self.query.contains_key(name);
-        match (self.method.as_str(), self.bucket.is_some(), self.key.is_some()) {
+        match (
+            self.method.as_str(),
+            self.bucket.is_some(),
+            self.key.is_some(),
+        ) {
             ("GET", false, _) => "ListBuckets",
             (method, true, false) if self.configuration().is_some() => match method {
                 "GET" => "GetBucketConfiguration",
@@ -102,7 +117,14 @@ impl S3Request {
                 "GET" if has("location") => "GetBucketLocation",
                 "GET" if has("versions") => "ListObjectVersions",
                 "GET" if has("uploads") => "ListMultipartUploads",
-                "GET" if self.query.get("list-type").is_some_and(|version| version == "2") => "ListObjectsV2",
+                "GET"
+                    if self
+                        .query
+                        .get("list-type")
+                        .is_some_and(|version| version == "2") =>
+                {
+                    "ListObjectsV2"
+                }
                 "GET" if !self.has_subresource() => "ListObjects",
                 "POST" if has("delete") => "DeleteObjects",
                 "PUT" if !self.has_subresource() => "CreateBucket",
@@ -115,7 +137,9 @@ impl S3Request {
                 "POST" if has("uploadId") => "CompleteMultipartUpload",
                 "GET" if has("uploadId") => "ListParts",
                 "DELETE" if has("uploadId") => "AbortMultipartUpload",
-                "PUT" if has("uploadId") && !self.headers.contains_key("x-amz-copy-source") => "UploadPart",
+                "PUT" if has("uploadId") && !self.headers.contains_key("x-amz-copy-source") => {
+                    "UploadPart"
+                }
                 "PUT" if self.has_subresource() || has("uploadId") => "Unknown",
                 "PUT" if self.headers.contains_key("x-amz-copy-source") => "CopyObject",
                 "PUT" => "PutObject",
@@ -130,7 +154,9 @@ impl S3Request {
 
     /// The configuration of a bucket that this request is about, with the error when there is none.
     pub(super) fn configuration(&self) -> Option<(&'static str, &'static str)> {
-        CONFIGURATIONS.into_iter().find(|(name, _)| self.query.contains_key(*name))
+        CONFIGURATIONS
+            .into_iter()
+            .find(|(name, _)| self.query.contains_key(*name))
     }
 
     /// Whether there is a parameter that makes this another operation than the plain one.
@@ -180,7 +206,12 @@ impl S3Request {
         let name = format!("x-amz-checksum-{algorithm}");
         self.header(&name)
             .or_else(|| self.trailers.get(&name).map(String::as_str))
-            .or_else(|| self.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(&name)).map(|(_, value)| value.as_str()))
+            .or_else(|| {
+                self.query
+                    .iter()
+                    .find(|(key, _)| key.eq_ignore_ascii_case(&name))
+                    .map(|(_, value)| value.as_str())
+            })
     }
 
     /// The headers that belong to the object and are given back when it is read.
@@ -203,19 +234,27 @@ impl S3Request {
             .collect();
         // aws-chunked is how the body travelled, not what it is.
         if let Some(encoding) = headers.remove("content-encoding") {
-            let real: Vec<&str> = encoding.split(',').map(str::trim).filter(|part| *part != "aws-chunked").collect();
+            let real: Vec<&str> = encoding
+                .split(',')
+                .map(str::trim)
+                .filter(|part| *part != "aws-chunked")
+                .collect();
             if !real.join(",").is_empty() {
                 headers.insert("content-encoding".into(), real.join(","));
             }
         }
-        headers.entry("content-type".into()).or_insert_with(|| "binary/octet-stream".into());
+        headers
+            .entry("content-type".into())
+            .or_insert_with(|| "binary/octet-stream".into());
         headers
     }
 
     /// The algorithm for a multipart upload, in lower case.
     pub(super) fn upload_algorithm(&self) -> Option<String> {
         let algorithm = self.header("x-amz-checksum-algorithm")?.to_lowercase();
-        checksum::ALGORITHMS.contains(&algorithm.as_str()).then_some(algorithm)
+        checksum::ALGORITHMS
+            .contains(&algorithm.as_str())
+            .then_some(algorithm)
     }
 }
 
@@ -225,7 +264,10 @@ fn virtual_host(host: &str) -> Option<&str> {
     if name.parse::<IpAddr>().is_ok() || name.starts_with("s3.") || name.starts_with("s3-") {
         return None;
     }
-    let (bucket, _) = name.split_once(".s3.").or_else(|| name.split_once(".s3-")).or_else(|| name.split_once(".localhost"))?;
+    let (bucket, _) = name
+        .split_once(".s3.")
+        .or_else(|| name.split_once(".s3-"))
+        .or_else(|| name.split_once(".localhost"))?;
     Some(bucket)
 }
 
@@ -239,16 +281,39 @@ mod tests {
     #[test]
     fn the_bucket_is_found_in_the_path_or_in_the_host() {
         let cases = [
-            ("127.0.0.1:4599", "/config/services/a%20b.yaml", "config", "services/a b.yaml"),
+            (
+                "127.0.0.1:4599",
+                "/config/services/a%20b.yaml",
+                "config",
+                "services/a b.yaml",
+            ),
             ("localhost:4599", "/config//x", "config", "/x"),
-            ("config.localhost:4599", "/services/x", "config", "services/x"),
+            (
+                "config.localhost:4599",
+                "/services/x",
+                "config",
+                "services/x",
+            ),
             ("s3.eu-west-1.amazonaws.com", "/config/x", "config", "x"),
-            ("my.config.s3.eu-west-1.amazonaws.com", "/x", "my.config", "x"),
+            (
+                "my.config.s3.eu-west-1.amazonaws.com",
+                "/x",
+                "my.config",
+                "x",
+            ),
         ];
         for (host, path, bucket, key) in cases {
-            let (parts, ()) = Request::get(path).header("host", host).body(()).unwrap().into_parts();
+            let (parts, ()) = Request::get(path)
+                .header("host", host)
+                .body(())
+                .unwrap()
+                .into_parts();
             let request = S3Request::parse(&parts, Bytes::new()).unwrap();
-            assert_eq!((request.bucket_name(), request.key_name()), (bucket, key), "{host}{path}");
+            assert_eq!(
+                (request.bucket_name(), request.key_name()),
+                (bucket, key),
+                "{host}{path}"
+            );
         }
     }
 }

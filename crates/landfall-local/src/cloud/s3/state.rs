@@ -96,16 +96,30 @@ impl State {
     }
 
     pub(super) fn body_ids(&self) -> BTreeSet<String> {
-        let versions = self.buckets.values().flat_map(|bucket| bucket.keys.values().flatten());
-        let objects = versions.filter_map(|version| version.object.as_ref()).map(|object| object.body.clone());
-        let parts = self.uploads.values().flat_map(|upload| upload.parts.values()).map(|part| part.body.clone());
+        let versions = self
+            .buckets
+            .values()
+            .flat_map(|bucket| bucket.keys.values().flatten());
+        let objects = versions
+            .filter_map(|version| version.object.as_ref())
+            .map(|object| object.body.clone());
+        let parts = self
+            .uploads
+            .values()
+            .flat_map(|upload| upload.parts.values())
+            .map(|part| part.body.clone());
         objects.chain(parts).collect()
     }
 }
 
 impl Bucket {
     pub(super) fn new(created: Timestamp) -> Self {
-        Self { created, versioning: None, configurations: BTreeMap::new(), keys: BTreeMap::new() }
+        Self {
+            created,
+            versioning: None,
+            configurations: BTreeMap::new(),
+            keys: BTreeMap::new(),
+        }
     }
 
     /// The key's current object, if the key exists and is not deleted.
@@ -135,5 +149,9 @@ impl Bucket {
 }
 
 fn no_such_bucket() -> Fault {
-    Fault { status: 404, code: "NoSuchBucket".into(), message: "The specified bucket does not exist".into() }
+    Fault {
+        status: 404,
+        code: "NoSuchBucket".into(),
+        message: "The specified bucket does not exist".into(),
+    }
 }

@@ -37,12 +37,21 @@ struct Service {
 impl Saver {
     /// Nothing is kept yet.
     pub fn new(data_dir: DataDir) -> Self {
-        Self { data_dir, services: BTreeMap::new(), changed: Notify::new() }
+        Self {
+            data_dir,
+            services: BTreeMap::new(),
+            changed: Notify::new(),
+        }
     }
 
     /// Keeps what `snapshot` gives in `<service>.json`. A `restless` service changes without being called and is asked
     /// every second.
-    pub fn keep(&mut self, service: &'static str, restless: bool, snapshot: impl Fn() -> Value + Send + Sync + 'static) {
+    pub fn keep(
+        &mut self,
+        service: &'static str,
+        restless: bool,
+        snapshot: impl Fn() -> Value + Send + Sync + 'static,
+    ) {
         let service_state = Service {
             snapshot: Box::new(snapshot),
             restless,
@@ -89,11 +98,16 @@ impl Saver {
 
     /// Saves everything now: for the end.
     pub fn save_all(&self) -> Result<(), StoreError> {
-        self.services.iter().try_for_each(|(name, service)| self.save(name, service))
+        self.services
+            .iter()
+            .try_for_each(|(name, service)| self.save(name, service))
     }
 
     fn save(&self, name: &str, service: &Service) -> Result<(), StoreError> {
-        let mut written = service.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = service
+            .written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let snapshot = (service.snapshot)().to_string();
         if *written != snapshot {
             self.data_dir.write(name, &snapshot)?;

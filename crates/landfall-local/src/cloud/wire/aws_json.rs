@@ -29,10 +29,17 @@ pub fn parse(body: &[u8]) -> Result<Value, Fault> {
     if body.is_empty() {
         return Ok(json!({}));
     }
-    let input: Value = serde_json::from_slice(body)
-        .map_err(|error| Fault::client("SerializationException", format!("the request body is not JSON: {error}")))?;
+    let input: Value = serde_json::from_slice(body).map_err(|error| {
+        Fault::client(
+            "SerializationException",
+            format!("the request body is not JSON: {error}"),
+        )
+    })?;
     if !input.is_object() {
-        return Err(Fault::client("SerializationException", "the request body must be a JSON object"));
+        return Err(Fault::client(
+            "SerializationException",
+            "the request body must be a JSON object",
+        ));
     }
     Ok(input)
 }
@@ -42,10 +49,15 @@ pub fn answer(version: Version, request_id: &str, result: Result<Value, Fault>) 
     let (status, code, body) = match result {
         Ok(Value::Null) => (200, None, json!({})),
         Ok(output) => (200, None, output),
-        Err(fault) => (fault.status, Some(fault.code.clone()), json!({ "__type": fault.code, "message": fault.message })),
+        Err(fault) => (
+            fault.status,
+            Some(fault.code.clone()),
+            json!({ "__type": fault.code, "message": fault.message }),
+        ),
     };
     let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, version.content_type());
     if let Ok(id) = HeaderValue::from_str(request_id) {

@@ -13,7 +13,10 @@ use crate::cloud::fault::Fault;
 /// strings. `Action` and `Version` are left out.
 pub fn parse(fields: &[(String, String)]) -> Value {
     let mut root = Branch::default();
-    for (name, value) in fields.iter().filter(|(name, _)| name != "Action" && name != "Version") {
+    for (name, value) in fields
+        .iter()
+        .filter(|(name, _)| name != "Action" && name != "Version")
+    {
         let mut branch = &mut root;
         for part in name.split('.') {
             branch = branch.children.entry(part.to_owned()).or_default();
@@ -35,18 +38,34 @@ impl Branch {
             return Value::String(self.value.unwrap_or_default());
         }
         if self.children.len() == 1
-            && let Some(list) = self.children.remove("member").or_else(|| self.children.remove("entry"))
+            && let Some(list) = self
+                .children
+                .remove("member")
+                .or_else(|| self.children.remove("entry"))
         {
             let mut numbered: Vec<_> = list.children.into_iter().collect();
             numbered.sort_by_key(|(number, _)| number.parse::<u32>().unwrap_or(u32::MAX));
-            return numbered.into_iter().map(|(_, item)| item.into_value()).collect();
+            return numbered
+                .into_iter()
+                .map(|(_, item)| item.into_value())
+                .collect();
         }
-        Value::Object(self.children.into_iter().map(|(name, branch)| (name, branch.into_value())).collect())
+        Value::Object(
+            self.children
+                .into_iter()
+                .map(|(name, branch)| (name, branch.into_value()))
+                .collect(),
+        )
     }
 }
 
 /// The answer to `operation` of the API whose XML namespace is `namespace`.
-pub fn answer(namespace: &str, operation: &str, request_id: &str, result: Result<Value, Fault>) -> Response<Bytes> {
+pub fn answer(
+    namespace: &str,
+    operation: &str,
+    request_id: &str,
+    result: Result<Value, Fault>,
+) -> Response<Bytes> {
     let (status, body) = match result {
         Ok(output) => {
             let body = Xml::document(&format!("{operation}Response"), namespace, |xml| {
@@ -62,7 +81,14 @@ pub fn answer(namespace: &str, operation: &str, request_id: &str, result: Result
         Err(fault) => {
             let body = Xml::document("ErrorResponse", namespace, |xml| {
                 xml.element("Error", |xml| {
-                    xml.text("Type", if fault.status < 500 { "Sender" } else { "Receiver" });
+                    xml.text(
+                        "Type",
+                        if fault.status < 500 {
+                            "Sender"
+                        } else {
+                            "Receiver"
+                        },
+                    );
                     xml.text("Code", error_code(&fault.code));
                     xml.text("Message", &fault.message);
                 });
@@ -72,8 +98,11 @@ pub fn answer(namespace: &str, operation: &str, request_id: &str, result: Result
         }
     };
     let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert("x-amzn-requestid", id);
     }
@@ -97,7 +126,11 @@ fn write_value(xml: &mut Xml, name: &str, value: &Value) {
         Value::Bool(value) => xml.text(name, value),
         Value::Number(value) => xml.text(name, value),
         Value::String(value) => xml.text(name, value),
-        Value::Array(items) => xml.element(name, |xml| items.iter().for_each(|item| write_value(xml, "member", item))),
+        Value::Array(items) => xml.element(name, |xml| {
+            items
+                .iter()
+                .for_each(|item| write_value(xml, "member", item))
+        }),
         Value::Object(members) => xml.element(name, |xml| write_members(xml, members)),
     }
 }
@@ -137,7 +170,9 @@ mod tests {
             "urn:elb",
             "DescribeTargetHealth",
             "id-1",
-            Ok(json!({"TargetHealthDescriptions": [{"Target": {"Id": "a&b", "Port": 80}, "Gone": null}]})),
+            Ok(
+                json!({"TargetHealthDescriptions": [{"Target": {"Id": "a&b", "Port": 80}, "Gone": null}]}),
+            ),
         );
         let body = String::from_utf8(response.body().to_vec()).unwrap();
         assert!(

@@ -13,11 +13,14 @@ pub struct Xml {
 impl Xml {
     /// A whole document: declaration, root element with its namespace, and what `content` writes into it.
     pub fn document(root: &str, namespace: &str, content: impl FnOnce(&mut Self)) -> String {
-        let mut xml = Self { text: String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n") };
+        let mut xml = Self {
+            text: String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"),
+        };
         if namespace.is_empty() {
             xml.text.push_str(&format!("<{root}>"));
         } else {
-            xml.text.push_str(&format!("<{root} xmlns=\"{namespace}\">"));
+            xml.text
+                .push_str(&format!("<{root} xmlns=\"{namespace}\">"));
         }
         content(&mut xml);
         xml.text.push_str(&format!("</{root}>"));
@@ -33,7 +36,10 @@ impl Xml {
 
     /// An element that holds text.
     pub fn text(&mut self, name: &str, value: impl Display) {
-        self.text.push_str(&format!("<{name}>{}</{name}>", escape(value.to_string().as_str())));
+        self.text.push_str(&format!(
+            "<{name}>{}</{name}>",
+            escape(value.to_string().as_str())
+        ));
     }
 
     /// An element that holds text, if there is any.
@@ -64,20 +70,30 @@ impl Node {
         loop {
             match reader.read_event().map_err(|error| error.to_string())? {
                 Event::Start(start) => open.push(Self::named(start.local_name().as_ref())),
-                Event::Empty(start) => Self::attach(&mut open, Self::named(start.local_name().as_ref())),
+                Event::Empty(start) => {
+                    Self::attach(&mut open, Self::named(start.local_name().as_ref()))
+                }
                 Event::End(_) => {
                     let node = open.pop().unwrap_or_default();
                     Self::attach(&mut open, node);
                 }
                 Event::Text(text) => {
-                    Self::append(&mut open, &text.decode().map_err(|error| error.to_string())?);
+                    Self::append(
+                        &mut open,
+                        &text.decode().map_err(|error| error.to_string())?,
+                    );
                 }
                 Event::CData(text) => {
-                    Self::append(&mut open, &text.decode().map_err(|error| error.to_string())?);
+                    Self::append(
+                        &mut open,
+                        &text.decode().map_err(|error| error.to_string())?,
+                    );
                 }
                 Event::GeneralRef(reference) => {
                     let name = reference.decode().map_err(|error| error.to_string())?;
-                    let text = quick_xml::escape::unescape(&format!("&{name};")).map_err(|error| error.to_string())?.into_owned();
+                    let text = quick_xml::escape::unescape(&format!("&{name};"))
+                        .map_err(|error| error.to_string())?
+                        .into_owned();
                     Self::append(&mut open, &text);
                 }
                 Event::Eof => break,
@@ -85,16 +101,25 @@ impl Node {
             }
         }
         let root = open.into_iter().next().unwrap_or_default();
-        root.children.into_iter().next().ok_or_else(|| "the document has no element".into())
+        root.children
+            .into_iter()
+            .next()
+            .ok_or_else(|| "the document has no element".into())
     }
 
     /// The text of the first child of that name.
     pub fn child(&self, name: &str) -> Option<&str> {
-        self.children.iter().find(|child| child.name == name).map(|child| child.text.as_str())
+        self.children
+            .iter()
+            .find(|child| child.name == name)
+            .map(|child| child.text.as_str())
     }
 
     fn named(name: &[u8]) -> Self {
-        Self { name: String::from_utf8_lossy(name).into_owned(), ..Self::default() }
+        Self {
+            name: String::from_utf8_lossy(name).into_owned(),
+            ..Self::default()
+        }
     }
 
     fn attach(open: &mut [Self], node: Self) {
