@@ -1,4 +1,5 @@
 //! The embedded cloud: one HTTP endpoint that answers as AWS does.
 
 pub mod bus;
+pub mod elb;
 pub mod fault;
