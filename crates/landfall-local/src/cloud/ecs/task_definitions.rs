@@ -57,12 +57,13 @@ impl Ecs {
         let short = wanted.rsplit('/').next().unwrap_or(wanted);
         let (family, revision) = short
             .split_once(':')
-            .ok_or_else(|| super::invalid("Invalid revision number. Number: (none)"))?;
+            .and_then(|(family, revision)| Some((family, revision.parse::<u64>().ok()?)))
+            .ok_or_else(|| super::invalid(format!("Invalid revision number in '{short}': name family:revision.")))?;
         let mut state = self.inner.lock();
         let definition = state
             .families
             .get_mut(family)
-            .and_then(|revisions| revisions.iter_mut().find(|d| d.fields["revision"].to_string() == revision))
+            .and_then(|revisions| revisions.iter_mut().find(|d| d.fields["revision"] == revision))
             .ok_or_else(|| Fault::client("ClientException", "Unable to describe task definition."))?;
         definition.fields.insert("status".into(), "INACTIVE".into());
         definition.fields.insert("deregisteredAt".into(), self.inner.world.epoch_seconds().into());
