@@ -94,13 +94,23 @@ struct Inner {
 
 impl std::fmt::Debug for Ecs {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Ecs").field("settings", &self.inner.settings).finish_non_exhaustive()
+        formatter
+            .debug_struct("Ecs")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
     }
 }
 
 impl Ecs {
     /// An ECS without clusters whose scheduler runs. Must be called within a tokio runtime.
-    pub fn new(world: Arc<World>, bus: Bus, elb: Elb, images: Images, logs: LogSink, settings: EcsSettings) -> Self {
+    pub fn new(
+        world: Arc<World>,
+        bus: Bus,
+        elb: Elb,
+        images: Images,
+        logs: LogSink,
+        settings: EcsSettings,
+    ) -> Self {
         let ecs = Self {
             inner: Arc::new(Inner {
                 world,
@@ -117,8 +127,14 @@ impl Ecs {
                 look: Arc::default(),
             }),
         };
-        let loop_ = tokio::spawn(rollout::schedule(Arc::downgrade(&ecs.inner), ecs.inner.elb.changes()));
-        *ecs.inner.scheduler.lock().unwrap_or_else(PoisonError::into_inner) = Some(loop_);
+        let loop_ = tokio::spawn(rollout::schedule(
+            Arc::downgrade(&ecs.inner),
+            ecs.inner.elb.changes(),
+        ));
+        *ecs.inner
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(loop_);
         ecs
     }
 
@@ -162,7 +178,11 @@ impl Ecs {
 
     /// Sets how simulated containers of the image with this digest behave from their next start on.
     pub fn simulate(&self, digest: &str, behaviour: SimulatedBehaviour) {
-        let mut behaviours = self.inner.behaviours.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut behaviours = self
+            .inner
+            .behaviours
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         behaviours.insert(digest.to_owned(), behaviour);
     }
 
@@ -179,9 +199,15 @@ impl Ecs {
     pub fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
         let mut restored: State = serde_json::from_value(snapshot)?;
         let now = self.inner.world.epoch_seconds();
-        for task in restored.tasks.values_mut().filter(|task| !task.is_stopped()) {
+        for task in restored
+            .tasks
+            .values_mut()
+            .filter(|task| !task.is_stopped())
+        {
             for target in task.targets.drain(..) {
-                self.inner.elb.forget(&target.group, &target.id, target.port);
+                self.inner
+                    .elb
+                    .forget(&target.group, &target.id, target.port);
             }
             task.lost("embedded cloud restarted", now);
         }
@@ -192,10 +218,22 @@ impl Ecs {
 
     /// Ends the scheduler and kills every process of every task.
     pub async fn shutdown(&self) {
-        if let Some(scheduler) = self.inner.scheduler.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(scheduler) = self
+            .inner
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             scheduler.abort();
         }
-        let mut lives = std::mem::take(&mut *self.inner.lives.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut lives = std::mem::take(
+            &mut *self
+                .inner
+                .lives
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         lives.shutdown().await;
     }
 
@@ -211,7 +249,9 @@ impl Ecs {
 
     fn untag_resource(&self, input: &Value) -> Result<Value, Fault> {
         let mut state = self.inner.lock();
-        state.tags_mut(text(input, "resourceArn"))?.retain(|tag| !list(input, "tagKeys").contains(&tag["key"]));
+        state
+            .tags_mut(text(input, "resourceArn"))?
+            .retain(|tag| !list(input, "tagKeys").contains(&tag["key"]));
         Ok(json!({}))
     }
 
@@ -229,7 +269,10 @@ impl Inner {
     /// Nineteen decimal digits, as ECS numbers deployments and revisions.
     fn digits(&self) -> String {
         let draw = u64::from_str_radix(&self.world.hex(15), 16).unwrap_or_default();
-        format!("{}", 1_000_000_000_000_000_000 + draw % 8_000_000_000_000_000_000)
+        format!(
+            "{}",
+            1_000_000_000_000_000_000 + draw % 8_000_000_000_000_000_000
+        )
     }
 }
 
@@ -240,7 +283,11 @@ fn text<'a>(input: &'a Value, name: &str) -> &'a str {
 
 /// The list member `name`; a missing list is empty.
 fn list<'a>(input: &'a Value, name: &str) -> &'a [Value] {
-    input.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    input
+        .get(name)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 /// The list member `name` as strings.
@@ -250,7 +297,11 @@ fn strings<'a>(input: &'a Value, name: &str) -> Vec<&'a str> {
 
 /// One page of a List operation: `maxResults` (default 100) items after the one that `nextToken` names.
 fn page(input: &Value, member: &str, items: Vec<Value>) -> Value {
-    let size = input.get("maxResults").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok()).unwrap_or(100);
+    let size = input
+        .get("maxResults")
+        .and_then(Value::as_u64)
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(100);
     let from: usize = text(input, "nextToken").parse().unwrap_or(0);
     let total = items.len();
     let items: Vec<Value> = items.into_iter().skip(from).take(size.max(1)).collect();

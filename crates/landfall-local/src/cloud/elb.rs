@@ -37,7 +37,9 @@ pub struct ElbSettings {
 impl Default for ElbSettings {
     /// Health checks five times as often as they say: an interval of 5 s passes in one second.
     fn default() -> Self {
-        Self { health_check_time_scale: 0.2 }
+        Self {
+            health_check_time_scale: 0.2,
+        }
     }
 }
 
@@ -119,7 +121,9 @@ impl Elb {
             "DescribeTags" => self.describe_tags(&input),
             other => Err(Fault::client(
                 "InvalidAction",
-                format!("The embedded cloud's Elastic Load Balancing does not play the action {other}."),
+                format!(
+                    "The embedded cloud's Elastic Load Balancing does not play the action {other}."
+                ),
             )),
         }?;
         Ok(answer)
@@ -142,12 +146,19 @@ impl Elb {
     /// When `snapshot` was not made by [`Elb::snapshot`].
     pub async fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
         let restored: State = serde_json::from_value(snapshot)?;
-        let listeners: Vec<(String, u16)> =
-            restored.listeners.iter().filter_map(|(arn, fields)| Some((arn.clone(), input::port(fields)?))).collect();
+        let listeners: Vec<(String, u16)> = restored
+            .listeners
+            .iter()
+            .filter_map(|(arn, fields)| Some((arn.clone(), input::port(fields)?)))
+            .collect();
         *self.inner.lock() = restored;
         for (arn, port) in listeners {
             if let Err(fault) = self.serve(&arn, port).await {
-                tracing::warn!(listener = arn, "a listener could not be restored: {}", fault.message);
+                tracing::warn!(
+                    listener = arn,
+                    "a listener could not be restored: {}",
+                    fault.message
+                );
             }
         }
         self.check_every_target();

@@ -17,8 +17,18 @@ impl Inner {
     }
 
     /// "ECS Deployment State Change".
-    pub(super) fn announce_deployment(&self, service: &str, deployment: &Deployment, name: &str, reason: &str) {
-        let kind = if name == "SERVICE_DEPLOYMENT_FAILED" { "ERROR" } else { "INFO" };
+    pub(super) fn announce_deployment(
+        &self,
+        service: &str,
+        deployment: &Deployment,
+        name: &str,
+        reason: &str,
+    ) {
+        let kind = if name == "SERVICE_DEPLOYMENT_FAILED" {
+            "ERROR"
+        } else {
+            "INFO"
+        };
         let detail = json!({
             "eventType": kind,
             "eventName": name,
@@ -26,7 +36,12 @@ impl Inner {
             "updatedAt": self.time(deployment.updated_at),
             "reason": reason,
         });
-        self.bus.emit("aws.ecs", "ECS Deployment State Change", &[service.to_owned()], detail);
+        self.bus.emit(
+            "aws.ecs",
+            "ECS Deployment State Change",
+            &[service.to_owned()],
+            detail,
+        );
     }
 
     /// "ECS Service Action".
@@ -41,7 +56,12 @@ impl Inner {
             "clusterArn": service.cluster_arn(),
             "createdAt": self.time(self.world.epoch_seconds()),
         });
-        self.bus.emit("aws.ecs", "ECS Service Action", std::slice::from_ref(&service.arn), detail);
+        self.bus.emit(
+            "aws.ecs",
+            "ECS Service Action",
+            std::slice::from_ref(&service.arn),
+            detail,
+        );
     }
 
     /// "ECS Task State Change". In events timestamps are written out.
@@ -56,11 +76,17 @@ impl Inner {
             members.remove("tags");
             members.insert("updatedAt".into(), self.time(self.world.epoch_seconds()));
         }
-        self.bus.emit("aws.ecs", "ECS Task State Change", std::slice::from_ref(&task.arn), detail);
+        self.bus.emit(
+            "aws.ecs",
+            "ECS Task State Change",
+            std::slice::from_ref(&task.arn),
+            detail,
+        );
     }
 
     fn time(&self, seconds: f64) -> Value {
-        let moment = Timestamp::from_millisecond((seconds * 1000.0) as i64).unwrap_or(Timestamp::UNIX_EPOCH);
+        let moment =
+            Timestamp::from_millisecond((seconds * 1000.0) as i64).unwrap_or(Timestamp::UNIX_EPOCH);
         moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string().into()
     }
 }

@@ -25,7 +25,11 @@ pub struct SimulatedBehaviour {
 impl Default for SimulatedBehaviour {
     /// Healthy at once, runs for ever, stops in a tenth of a second.
     fn default() -> Self {
-        Self { exits: None, healthy: Healthy::After(Duration::ZERO), stopping: Duration::from_millis(100) }
+        Self {
+            exits: None,
+            healthy: Healthy::After(Duration::ZERO),
+            stopping: Duration::from_millis(100),
+        }
     }
 }
 
@@ -47,7 +51,11 @@ pub(super) struct Launch {
 }
 
 pub(super) enum How {
-    Process { directory: PathBuf, command: Vec<String>, environment: Vec<(String, String)> },
+    Process {
+        directory: PathBuf,
+        command: Vec<String>,
+        environment: Vec<(String, String)>,
+    },
     Simulated(SimulatedBehaviour),
 }
 
@@ -63,24 +71,42 @@ pub(super) struct HealthCheck {
 /// What a container tells its task.
 pub(super) enum Report {
     /// It runs no longer. `error` is why it never did.
-    Exited { container: usize, code: i32, error: Option<String> },
-    Health { container: usize, healthy: bool },
+    Exited {
+        container: usize,
+        code: i32,
+        error: Option<String>,
+    },
+    Health {
+        container: usize,
+        healthy: bool,
+    },
 }
 
 enum Body {
     Process(Process),
-    Simulated { behaviour: SimulatedBehaviour, exits_at: Option<(Instant, i32)> },
+    Simulated {
+        behaviour: SimulatedBehaviour,
+        exits_at: Option<(Instant, i32)>,
+    },
 }
 
 impl Body {
     fn start(launch: &Launch) -> std::io::Result<Self> {
         match &launch.how {
-            How::Process { directory, command, environment } => {
-                Process::start(directory, command, environment, launch.log.as_ref()).map(Self::Process)
-            }
+            How::Process {
+                directory,
+                command,
+                environment,
+            } => Process::start(directory, command, environment, launch.log.as_ref())
+                .map(Self::Process),
             How::Simulated(behaviour) => {
-                let exits_at = behaviour.exits.map(|(after, code)| (Instant::now() + after, code));
-                Ok(Self::Simulated { behaviour: behaviour.clone(), exits_at })
+                let exits_at = behaviour
+                    .exits
+                    .map(|(after, code)| (Instant::now() + after, code));
+                Ok(Self::Simulated {
+                    behaviour: behaviour.clone(),
+                    exits_at,
+                })
             }
         }
     }
@@ -89,7 +115,10 @@ impl Body {
     async fn exited(&mut self) -> i32 {
         match self {
             Self::Process(process) => process.exited().await,
-            Self::Simulated { exits_at: Some((moment, code)), .. } => {
+            Self::Simulated {
+                exits_at: Some((moment, code)),
+                ..
+            } => {
                 sleep_until(*moment).await;
                 *code
             }
@@ -100,7 +129,10 @@ impl Body {
     fn terminate(&mut self) {
         match self {
             Self::Process(process) => process.terminate(),
-            Self::Simulated { behaviour, exits_at } => *exits_at = Some((Instant::now() + behaviour.stopping, 143)),
+            Self::Simulated {
+                behaviour,
+                exits_at,
+            } => *exits_at = Some((Instant::now() + behaviour.stopping, 143)),
         }
     }
 
@@ -114,12 +146,21 @@ impl Body {
 
 /// Plays the container until it has exited. When `stop` turns true it gets SIGTERM and, at the end of its stop timeout,
 /// SIGKILL.
-pub(super) async fn run(container: usize, launch: Launch, mut stop: watch::Receiver<bool>, reports: UnboundedSender<Report>) {
+pub(super) async fn run(
+    container: usize,
+    launch: Launch,
+    mut stop: watch::Receiver<bool>,
+    reports: UnboundedSender<Report>,
+) {
     let mut body = match Body::start(&launch) {
         Ok(body) => body,
         Err(error) => {
             let error = Some(format!("CannotStartContainerError: {error}"));
-            let _ = reports.send(Report::Exited { container, code: 127, error });
+            let _ = reports.send(Report::Exited {
+                container,
+                code: 127,
+                error,
+            });
             return;
         }
     };
@@ -138,21 +179,29 @@ pub(super) async fn run(container: usize, launch: Launch, mut stop: watch::Recei
         () = watch_health(container, &launch, &reports) => return,
     };
     // The task may have been torn down in the meantime: then nobody asks.
-    let _ = reports.send(Report::Exited { container, code, error: None });
+    let _ = reports.send(Report::Exited {
+        container,
+        code,
+        error: None,
+    });
 }
 
 /// Reports every change of health; never ends. Failures within the start period do not count.
 async fn watch_health(container: usize, launch: &Launch, reports: &UnboundedSender<Report>) {
     let started = Instant::now();
-    let Some(check) = &launch.check else { return std::future::pending().await };
+    let Some(check) = &launch.check else {
+        return std::future::pending().await;
+    };
     let mut failures = 0;
     let mut healthy = None;
     loop {
         sleep(check.interval).await;
         let passed = match &launch.how {
-            How::Process { directory, environment, .. } => {
-                passes(directory, &check.command, environment, check.timeout).await
-            }
+            How::Process {
+                directory,
+                environment,
+                ..
+            } => passes(directory, &check.command, environment, check.timeout).await,
             How::Simulated(behaviour) => match behaviour.healthy {
                 Healthy::After(delay) => started.elapsed() >= delay,
                 Healthy::Never => false,
@@ -172,7 +221,10 @@ async fn watch_health(container: usize, launch: &Launch, reports: &UnboundedSend
         };
         if let (true, Some(verdict)) = (verdict != healthy, verdict) {
             healthy = Some(verdict);
-            let _ = reports.send(Report::Health { container, healthy: verdict });
+            let _ = reports.send(Report::Health {
+                container,
+                healthy: verdict,
+            });
         }
     }
 }

@@ -57,6 +57,8 @@ pub(super) fn pinned(reference: &str, digest: &str) -> String {
         return reference.to_owned();
     }
     let name_starts = reference.rfind('/').map_or(0, |slash| slash + 1);
-    let name_ends = reference[name_starts..].find(':').map_or(reference.len(), |colon| name_starts + colon);
+    let name_ends = reference[name_starts..]
+        .find(':')
+        .map_or(reference.len(), |colon| name_starts + colon);
     format!("{}@{digest}", &reference[..name_ends])
 }

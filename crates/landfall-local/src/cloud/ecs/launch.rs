@@ -63,33 +63,62 @@ impl Inner {
     /// Prepares every container of a task.
     pub(super) fn prepare(&self, arn: &str) -> Result<Vec<Prepared>, LaunchFailure> {
         let mut state = self.lock();
-        let gone = || LaunchFailure { container: 0, reason: "The task or its definition no longer exists.".into() };
+        let gone = || LaunchFailure {
+            container: 0,
+            reason: "The task or its definition no longer exists.".into(),
+        };
         let task = state.tasks.get(arn).ok_or_else(gone)?;
-        let definition = state.task_definition(&task.task_definition).ok_or_else(gone)?.fields.clone();
+        let definition = state
+            .task_definition(&task.task_definition)
+            .ok_or_else(gone)?
+            .fields
+            .clone();
         let overrides = task.fields.get("overrides").cloned().unwrap_or_default();
         let digests = pinned_digests(&state, task);
         let id = task.id().to_owned();
-        let containers = definition["containerDefinitions"].as_array().cloned().unwrap_or_default();
+        let containers = definition["containerDefinitions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let mut prepared = vec![];
         for (position, container) in containers.iter().enumerate() {
             let name = text(container, "name");
             let image = text(container, "image");
-            let reference = digests.get(name).map_or_else(|| image.to_owned(), |digest| pinned(image, digest));
+            let reference = digests
+                .get(name)
+                .map_or_else(|| image.to_owned(), |digest| pinned(image, digest));
             let lookup = (self.images)(&reference);
             let Some(digest) = lookup.digest().map(str::to_owned) else {
                 let reason = format!(
                     "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {reference}: {reference}: not found"
                 );
-                return Err(LaunchFailure { container: position, reason });
+                return Err(LaunchFailure {
+                    container: position,
+                    reason,
+                });
             };
-            let failed = |reason| LaunchFailure { container: position, reason };
-            let ports = ports(&mut state, container, matches!(lookup, ImageLookup::Local { .. })).map_err(failed)?;
-            let over = list(&overrides, "containerOverrides").iter().find(|over| over["name"] == name);
+            let failed = |reason| LaunchFailure {
+                container: position,
+                reason,
+            };
+            let ports = ports(
+                &mut state,
+                container,
+                matches!(lookup, ImageLookup::Local { .. }),
+            )
+            .map_err(failed)?;
+            let over = list(&overrides, "containerOverrides")
+                .iter()
+                .find(|over| over["name"] == name);
             let environment = environment(container, over, &ports);
             let how = match lookup {
-                ImageLookup::Local { directory, command, .. } => {
-                    How::Process { directory, command: command_of(container, over, command), environment }
-                }
+                ImageLookup::Local {
+                    directory, command, ..
+                } => How::Process {
+                    directory,
+                    command: command_of(container, over, command),
+                    environment,
+                },
                 _ => How::Simulated(self.behaviour(&digest, &environment)),
             };
             let launch = Launch {
@@ -98,40 +127,68 @@ impl Inner {
                 stop_timeout: Duration::from_secs(container["stopTimeout"].as_u64().unwrap_or(30)),
                 log: self.log_target(container, &id),
             };
-            prepared.push(Prepared { launch, digest, ports });
+            prepared.push(Prepared {
+                launch,
+                digest,
+                ports,
+            });
         }
         Ok(prepared)
     }
 
     /// What was set for the image; a container's environment may say otherwise.
     fn behaviour(&self, digest: &str, environment: &[(String, String)]) -> SimulatedBehaviour {
-        let behaviours = self.behaviours.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let behaviours = self
+            .behaviours
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut behaviour = behaviours.get(digest).cloned().unwrap_or_default();
-        let said = |name: &str| environment.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        let seconds = |text: &str| text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let said = |name: &str| {
+            environment
+                .iter()
+                .rev()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.as_str())
+        };
+        let seconds = |text: &str| {
+            text.parse()
+                .ok()
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        };
         if let Some(after) = said("SIMULATED_EXIT_AFTER").and_then(seconds) {
-            let code = said("SIMULATED_EXIT_CODE").and_then(|code| code.parse().ok()).unwrap_or(1);
+            let code = said("SIMULATED_EXIT_CODE")
+                .and_then(|code| code.parse().ok())
+                .unwrap_or(1);
             behaviour.exits = Some((after, code));
         }
         match said("SIMULATED_HEALTHY_AFTER") {
             Some("never") => behaviour.healthy = Healthy::Never,
-            Some(text) => behaviour.healthy = seconds(text).map_or(behaviour.healthy, Healthy::After),
+            Some(text) => {
+                behaviour.healthy = seconds(text).map_or(behaviour.healthy, Healthy::After)
+            }
             None => {}
         }
         behaviour
     }
 
     fn health_check(&self, container: &Value) -> Option<HealthCheck> {
-        let check = container.get("healthCheck").filter(|check| !check.is_null())?;
+        let check = container
+            .get("healthCheck")
+            .filter(|check| !check.is_null())?;
         let command = strings(check, "command");
         let command: Vec<String> = match command.split_first() {
             Some((&"NONE", _)) | None => return None,
-            Some((&"CMD", arguments)) => arguments.iter().map(|argument| (*argument).into()).collect(),
+            Some((&"CMD", arguments)) => arguments
+                .iter()
+                .map(|argument| (*argument).into())
+                .collect(),
             Some((&"CMD-SHELL", script)) => vec!["/bin/sh".into(), "-c".into(), script.join(" ")],
             Some(_) => command.iter().map(|argument| (*argument).into()).collect(),
         };
-        let number = |member: &str, default| check.get(member).and_then(Value::as_u64).unwrap_or(default);
-        let scaled = |seconds| Duration::from_secs(seconds).mul_f64(self.settings.health_check_time_scale);
+        let number =
+            |member: &str, default| check.get(member).and_then(Value::as_u64).unwrap_or(default);
+        let scaled =
+            |seconds| Duration::from_secs(seconds).mul_f64(self.settings.health_check_time_scale);
         Some(HealthCheck {
             command,
             interval: scaled(number("interval", 30)),
@@ -142,24 +199,51 @@ impl Inner {
     }
 
     fn log_target(&self, container: &Value, task: &str) -> Option<LogTarget> {
-        let configuration = container.get("logConfiguration").filter(|logs| logs["logDriver"] == "awslogs")?;
+        let configuration = container
+            .get("logConfiguration")
+            .filter(|logs| logs["logDriver"] == "awslogs")?;
         let options = &configuration["options"];
-        let (prefix, name) = (text(options, "awslogs-stream-prefix"), text(container, "name"));
-        let stream = if prefix.is_empty() { task.to_owned() } else { format!("{prefix}/{name}/{task}") };
-        Some(LogTarget { sink: self.logs.clone(), group: text(options, "awslogs-group").into(), stream })
+        let (prefix, name) = (
+            text(options, "awslogs-stream-prefix"),
+            text(container, "name"),
+        );
+        let stream = if prefix.is_empty() {
+            task.to_owned()
+        } else {
+            format!("{prefix}/{name}/{task}")
+        };
+        Some(LogTarget {
+            sink: self.logs.clone(),
+            group: text(options, "awslogs-group").into(),
+            stream,
+        })
     }
 }
 
 /// The digests that a service's deployment has pinned, by container.
 fn pinned_digests(state: &State, task: &Task) -> BTreeMap<String, String> {
-    let service = task.service.as_ref().and_then(|service| state.services.get(service));
-    let deployment = service
-        .and_then(|service| service.deployments.iter().find(|d| task.deployment.as_deref() == Some(d.id.as_str())));
+    let service = task
+        .service
+        .as_ref()
+        .and_then(|service| state.services.get(service));
+    let deployment = service.and_then(|service| {
+        service
+            .deployments
+            .iter()
+            .find(|d| task.deployment.as_deref() == Some(d.id.as_str()))
+    });
     let revision = deployment.and_then(|deployment| state.revisions.get(&deployment.revision));
-    let images = revision.map(|revision| revision.container_images.as_slice()).unwrap_or_default();
+    let images = revision
+        .map(|revision| revision.container_images.as_slice())
+        .unwrap_or_default();
     images
         .iter()
-        .filter_map(|image| Some((image["containerName"].as_str()?.to_owned(), image["imageDigest"].as_str()?.to_owned())))
+        .filter_map(|image| {
+            Some((
+                image["containerName"].as_str()?.to_owned(),
+                image["imageDigest"].as_str()?.to_owned(),
+            ))
+        })
         .collect()
 }
 
@@ -167,15 +251,23 @@ fn pinned_digests(state: &State, task: &Task) -> BTreeMap<String, String> {
 fn ports(state: &mut State, container: &Value, real: bool) -> Result<Vec<Port>, String> {
     let mut ports = vec![];
     for mapping in list(container, "portMappings") {
-        let Some(number) = mapping["containerPort"].as_u64() else { continue };
+        let Some(number) = mapping["containerPort"].as_u64() else {
+            continue;
+        };
         let host = if real {
-            free_port().map_err(|error| format!("CannotStartContainerError: no free loopback port: {error}"))?
+            free_port().map_err(|error| {
+                format!("CannotStartContainerError: no free loopback port: {error}")
+            })?
         } else {
             state.simulated_ports = state.simulated_ports.wrapping_add(1) % 28_000;
             32_768 + state.simulated_ports
         };
         let protocol = mapping["protocol"].as_str().unwrap_or("tcp").to_owned();
-        ports.push(Port { container: number, host, protocol });
+        ports.push(Port {
+            container: number,
+            host,
+            protocol,
+        });
     }
     Ok(ports)
 }
@@ -183,7 +275,11 @@ fn ports(state: &mut State, container: &Value, real: bool) -> Result<Vec<Port>, 
 /// Asks the kernel. Between this and the container's own bind somebody else may take the port: then the container exits
 /// with an address in use, and the scheduler replaces it as it would in AWS.
 fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(
+        std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port(),
+    )
 }
 
 fn environment(container: &Value, over: Option<&Value>, ports: &[Port]) -> Vec<(String, String)> {
@@ -191,16 +287,41 @@ fn environment(container: &Value, over: Option<&Value>, ports: &[Port]) -> Vec<(
     if let Some(first) = ports.first() {
         environment.push(("PORT".into(), first.host.to_string()));
     }
-    environment.extend(ports.iter().map(|port| (format!("PORT_{}", port.container), port.host.to_string())));
-    let given = list(container, "environment").iter().chain(over.map(|over| list(over, "environment")).unwrap_or_default());
-    environment.extend(given.map(|pair| (text(pair, "name").to_owned(), text(pair, "value").to_owned())));
+    environment.extend(
+        ports
+            .iter()
+            .map(|port| (format!("PORT_{}", port.container), port.host.to_string())),
+    );
+    let given = list(container, "environment").iter().chain(
+        over.map(|over| list(over, "environment"))
+            .unwrap_or_default(),
+    );
+    environment.extend(given.map(|pair| {
+        (
+            text(pair, "name").to_owned(),
+            text(pair, "value").to_owned(),
+        )
+    }));
     environment
 }
 
 fn command_of(container: &Value, over: Option<&Value>, image: Vec<String>) -> Vec<String> {
-    let words = |value: &Value, member: &str| strings(value, member).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let words = |value: &Value, member: &str| {
+        strings(value, member)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let overridden = over.map(|over| words(over, "command")).unwrap_or_default();
-    let command = if overridden.is_empty() { words(container, "command") } else { overridden };
+    let command = if overridden.is_empty() {
+        words(container, "command")
+    } else {
+        overridden
+    };
     let entry_point = words(container, "entryPoint");
-    if entry_point.is_empty() && command.is_empty() { image } else { [entry_point, command].concat() }
+    if entry_point.is_empty() && command.is_empty() {
+        image
+    } else {
+        [entry_point, command].concat()
+    }
 }

@@ -53,16 +53,41 @@ impl Process {
         log: Option<&LogTarget>,
     ) -> io::Result<Self> {
         let mut prepared = prepare(directory, command, environment)?;
-        let output = || if log.is_some() { Stdio::piped() } else { Stdio::null() };
+        let output = || {
+            if log.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            }
+        };
         prepared.stdout(output()).stderr(output()).process_group(0);
         let mut child = prepared.spawn()?;
-        let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+        let group = Group(
+            child
+                .id()
+                .and_then(|id| i32::try_from(id).ok())
+                .and_then(Pid::from_raw),
+        );
         let mut pumps = vec![];
         if let Some(log) = log {
-            pumps.extend(child.stdout.take().map(|output| tokio::spawn(pump(output, log.clone()))));
-            pumps.extend(child.stderr.take().map(|output| tokio::spawn(pump(output, log.clone()))));
+            pumps.extend(
+                child
+                    .stdout
+                    .take()
+                    .map(|output| tokio::spawn(pump(output, log.clone()))),
+            );
+            pumps.extend(
+                child
+                    .stderr
+                    .take()
+                    .map(|output| tokio::spawn(pump(output, log.clone()))),
+            );
         }
-        Ok(Self { child, group, pumps })
+        Ok(Self {
+            child,
+            group,
+            pumps,
+        })
     }
 
     /// Waits for the first process of the group, then kills what it left behind. Answers the exit code as a container
@@ -93,19 +118,40 @@ pub(super) async fn passes(
     environment: &[(String, String)],
     timeout: Duration,
 ) -> bool {
-    let Ok(mut prepared) = prepare(directory, command, environment) else { return false };
-    prepared.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).kill_on_drop(true);
-    let Ok(mut child) = prepared.spawn() else { return false };
-    let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    let Ok(mut prepared) = prepare(directory, command, environment) else {
+        return false;
+    };
+    prepared
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
+    let Ok(mut child) = prepared.spawn() else {
+        return false;
+    };
+    let _group = Group(
+        child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw),
+    );
     matches!(tokio::time::timeout(timeout, child.wait()).await, Ok(Ok(status)) if status.success())
 }
 
-fn prepare(directory: &Path, command: &[String], environment: &[(String, String)]) -> io::Result<Command> {
+fn prepare(
+    directory: &Path,
+    command: &[String],
+    environment: &[(String, String)],
+) -> io::Result<Command> {
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command specified"))?;
     let mut prepared = Command::new(program);
-    prepared.args(arguments).current_dir(directory).stdin(Stdio::null()).env_clear();
+    prepared
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .env_clear();
     for name in ["PATH", "HOME"] {
         if let Some(value) = std::env::var_os(name) {
             prepared.env(name, value);
@@ -117,15 +163,27 @@ fn prepare(directory: &Path, command: &[String], environment: &[(String, String)
 
 fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
 async fn pump(output: impl AsyncRead + Unpin, log: LogTarget) {
     let mut output = BufReader::new(output);
     let mut line = vec![];
-    while output.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
-        let message = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
-        (log.sink)(LogLine { group: log.group.clone(), stream: log.stream.clone(), message });
+    while output
+        .read_until(b'\n', &mut line)
+        .await
+        .is_ok_and(|read| read > 0)
+    {
+        let message = String::from_utf8_lossy(&line)
+            .trim_end_matches(['\n', '\r'])
+            .to_owned();
+        (log.sink)(LogLine {
+            group: log.group.clone(),
+            stream: log.stream.clone(),
+            message,
+        });
         line.clear();
     }
 }

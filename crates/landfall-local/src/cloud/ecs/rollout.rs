@@ -19,7 +19,9 @@ pub(super) async fn schedule(inner: Weak<Inner>, mut targets: watch::Receiver<u6
         let wake = ecs.pass();
         let look = Arc::clone(&ecs.inner.look);
         drop(ecs);
-        let delay = wake.map_or(Duration::from_secs(3600), |seconds| Duration::from_secs_f64(seconds.clamp(0.001, 3600.0)));
+        let delay = wake.map_or(Duration::from_secs(3600), |seconds| {
+            Duration::from_secs_f64(seconds.clamp(0.001, 3600.0))
+        });
         tokio::select! {
             () = look.notified() => {}
             changed = targets.changed() => if changed.is_err() { return },
@@ -38,8 +40,14 @@ impl Ecs {
         {
             let mut state = inner.lock();
             state.expire(now);
-            let active = state.services.values().filter(|service| service.status != ServiceStatus::Inactive);
-            for arn in active.map(|service| service.arn.clone()).collect::<Vec<_>>() {
+            let active = state
+                .services
+                .values()
+                .filter(|service| service.status != ServiceStatus::Inactive);
+            for arn in active
+                .map(|service| service.arn.clone())
+                .collect::<Vec<_>>()
+            {
                 inner.count_failures(&mut state, &arn, now);
                 let view = inner.view(&mut state, &arn, now, &mut wake);
                 let plan = plan(&view);
@@ -57,18 +65,36 @@ impl Ecs {
 impl Inner {
     /// Charges tasks that stopped for reasons of their own to their deployments.
     fn count_failures(&self, state: &mut State, arn: &str, now: f64) {
-        let State { services, tasks, service_deployments, .. } = state;
-        let Some(service) = services.get_mut(arn) else { return };
-        for task in tasks.values_mut().filter(|task| task.failed && task.service.as_deref() == Some(arn)) {
+        let State {
+            services,
+            tasks,
+            service_deployments,
+            ..
+        } = state;
+        let Some(service) = services.get_mut(arn) else {
+            return;
+        };
+        for task in tasks
+            .values_mut()
+            .filter(|task| task.failed && task.service.as_deref() == Some(arn))
+        {
             task.failed = false;
-            let deployment = service.deployments.iter_mut().find(|d| task.deployment.as_deref() == Some(d.id.as_str()));
-            let Some(deployment) = deployment else { continue };
+            let deployment = service
+                .deployments
+                .iter_mut()
+                .find(|d| task.deployment.as_deref() == Some(d.id.as_str()));
+            let Some(deployment) = deployment else {
+                continue;
+            };
             deployment.failed_tasks += 1;
             deployment.updated_at = now;
-            let doublings = u32::try_from(deployment.failed_tasks.saturating_sub(4)).unwrap_or(u32::MAX).min(6);
+            let doublings = u32::try_from(deployment.failed_tasks.saturating_sub(4))
+                .unwrap_or(u32::MAX)
+                .min(6);
             if deployment.failed_tasks > 3 {
                 let units = f64::from(2_u32.pow(doublings)).min(60.0);
-                deployment.retry_at = Some(now + units * self.settings.restart_backoff.as_secs_f64());
+                deployment.retry_at =
+                    Some(now + units * self.settings.restart_backoff.as_secs_f64());
             }
             let rollout = service_deployments.get_mut(&deployment.service_deployment);
             if let Some(rollout) = rollout.filter(|rollout| rollout.status == "IN_PROGRESS") {
@@ -85,11 +111,20 @@ impl Inner {
     fn apply(&self, state: &mut State, arn: &str, plan: Plan, started: &mut Vec<String>) {
         let mut surplus = vec![];
         for stop in &plan.stops {
-            let State { services, tasks, .. } = &mut *state;
-            let (Some(service), Some(task)) = (services.get_mut(arn), tasks.get_mut(&stop.arn)) else { continue };
+            let State {
+                services, tasks, ..
+            } = &mut *state;
+            let (Some(service), Some(task)) = (services.get_mut(arn), tasks.get_mut(&stop.arn))
+            else {
+                continue;
+            };
             match &stop.why {
                 Why::Surplus => {
-                    let primary = service.deployments.first().map(|primary| primary.id.as_str()).unwrap_or_default();
+                    let primary = service
+                        .deployments
+                        .first()
+                        .map(|primary| primary.id.as_str())
+                        .unwrap_or_default();
                     let reason = format!("Scaling activity initiated by (deployment {primary})");
                     self.stop(task, "ServiceSchedulerInitiated", &reason);
                     surplus.push(format!("(task {})", task.id()));
@@ -102,11 +137,19 @@ impl Inner {
             }
         }
         if plan.starts > 0 {
-            let tasks: Vec<Task> = (0..plan.starts).filter_map(|_| self.service_task(state, arn)).collect();
-            let names: Vec<String> = tasks.iter().map(|task| format!("(task {})", task.id())).collect();
+            let tasks: Vec<Task> = (0..plan.starts)
+                .filter_map(|_| self.service_task(state, arn))
+                .collect();
+            let names: Vec<String> = tasks
+                .iter()
+                .map(|task| format!("(task {})", task.id()))
+                .collect();
             if let Some(service) = state.services.get_mut(arn) {
                 service.steady = false;
-                self.say(service, &format!("has started {} tasks: {}.", names.len(), names.join(" ")));
+                self.say(
+                    service,
+                    &format!("has started {} tasks: {}.", names.len(), names.join(" ")),
+                );
             }
             for task in tasks {
                 self.announce_task(&task);
@@ -116,14 +159,25 @@ impl Inner {
         }
         if let Some(service) = state.services.get_mut(arn).filter(|_| !surplus.is_empty()) {
             service.steady = false;
-            self.say(service, &format!("has stopped {} running tasks: {}.", surplus.len(), surplus.join(" ")));
+            self.say(
+                service,
+                &format!(
+                    "has stopped {} running tasks: {}.",
+                    surplus.len(),
+                    surplus.join(" ")
+                ),
+            );
         }
         match plan.turn {
             Some(Turn::Complete) => self.complete(state, arn),
             Some(Turn::Fail) => self.fail_deployment(state, arn),
             None => {}
         }
-        if let Some(service) = state.services.get_mut(arn).filter(|service| plan.steady && !service.steady) {
+        if let Some(service) = state
+            .services
+            .get_mut(arn)
+            .filter(|service| plan.steady && !service.steady)
+        {
             service.steady = true;
             self.say(service, "has reached a steady state.");
             self.announce_action(service, "SERVICE_STEADY_STATE");
@@ -132,7 +186,9 @@ impl Inner {
 
     fn unhealthy_sentence(&self, task: &Task) -> String {
         for target in &task.targets {
-            let (state, description) = self.elb.target_health(&target.group, &target.id, target.port);
+            let (state, description) =
+                self.elb
+                    .target_health(&target.group, &target.id, target.port);
             if state == TargetState::Unhealthy {
                 return format!(
                     "(port {}) is unhealthy in (target-group {}) due to (reason {description}).",
@@ -148,11 +204,20 @@ impl Inner {
         self.stop_running_deployment(state, arn, "A newer service deployment was created.");
         let revision = self.revise(state, arn, input);
         let now = self.world.epoch_seconds();
-        let Some(service) = state.services.get_mut(arn) else { return };
-        let configuration = service.fields.get("deploymentConfiguration").cloned().unwrap_or_default();
+        let Some(service) = state.services.get_mut(arn) else {
+            return;
+        };
+        let configuration = service
+            .fields
+            .get("deploymentConfiguration")
+            .cloned()
+            .unwrap_or_default();
         let enabled = configuration["deploymentCircuitBreaker"]["enable"] == true;
-        let service_deployment =
-            format!("{}/{}", arn.replacen(":service/", ":service-deployment/", 1), self.world.hex(21));
+        let service_deployment = format!(
+            "{}/{}",
+            arn.replacen(":service/", ":service-deployment/", 1),
+            self.world.hex(21)
+        );
         let id = format!("ecs-svc/{}", self.digits());
         let record = ServiceDeployment {
             arn: service_deployment.clone(),
@@ -162,7 +227,10 @@ impl Inner {
             status: "IN_PROGRESS".into(),
             status_reason: None,
             target: revision.clone(),
-            source: service.last_completed.as_ref().map(|deployment| deployment.revision.clone()),
+            source: service
+                .last_completed
+                .as_ref()
+                .map(|deployment| deployment.revision.clone()),
             configuration,
             rollback: None,
             breaker: json!({
@@ -187,7 +255,12 @@ impl Inner {
             created_at: now,
             updated_at: now,
         };
-        self.announce_deployment(arn, &deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment.reason);
+        self.announce_deployment(
+            arn,
+            &deployment,
+            "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            &deployment.reason,
+        );
         service.steady = false;
         service.deployments.insert(0, deployment);
         state.service_deployments.insert(service_deployment, record);
@@ -195,9 +268,17 @@ impl Inner {
 
     /// Marks the service deployment that is under way as STOPPED.
     pub(super) fn stop_running_deployment(&self, state: &mut State, arn: &str, reason: &str) {
-        let Some(primary) = state.services.get(arn).and_then(|service| service.deployments.first()) else { return };
+        let Some(primary) = state
+            .services
+            .get(arn)
+            .and_then(|service| service.deployments.first())
+        else {
+            return;
+        };
         let now = self.world.epoch_seconds();
-        let record = state.service_deployments.get_mut(&primary.service_deployment);
+        let record = state
+            .service_deployments
+            .get_mut(&primary.service_deployment);
         if let Some(record) = record.filter(|record| record.is_running()) {
             record.end("STOPPED", reason, now);
             record.stopped_at = Some(now);
@@ -206,21 +287,37 @@ impl Inner {
 
     fn complete(&self, state: &mut State, arn: &str) {
         let now = self.world.epoch_seconds();
-        let Some(service) = state.services.get_mut(arn) else { return };
-        let Some(primary) = service.deployments.first_mut() else { return };
-        let record = state.service_deployments.get_mut(&primary.service_deployment).filter(|record| record.is_running());
-        let rolled_back = record.as_ref().is_some_and(|record| record.rollback.is_some());
+        let Some(service) = state.services.get_mut(arn) else {
+            return;
+        };
+        let Some(primary) = service.deployments.first_mut() else {
+            return;
+        };
+        let record = state
+            .service_deployments
+            .get_mut(&primary.service_deployment)
+            .filter(|record| record.is_running());
+        let rolled_back = record
+            .as_ref()
+            .is_some_and(|record| record.rollback.is_some());
         primary.rollout = Rollout::Completed;
         primary.updated_at = now;
         primary.reason = if rolled_back {
-            format!("ECS deployment circuit breaker: rollback to deploymentId {} completed.", primary.id)
+            format!(
+                "ECS deployment circuit breaker: rollback to deploymentId {} completed.",
+                primary.id
+            )
         } else {
             format!("ECS deployment {} completed.", primary.id)
         };
         let primary = primary.clone();
         if let Some(record) = record {
             if rolled_back {
-                let reason = record.rollback.as_ref().and_then(|rollback| rollback["reason"].as_str()).unwrap_or_default();
+                let reason = record
+                    .rollback
+                    .as_ref()
+                    .and_then(|rollback| rollback["reason"].as_str())
+                    .unwrap_or_default();
                 let reason = reason.to_owned();
                 record.end("ROLLBACK_SUCCESSFUL", &reason, now);
             } else {
@@ -230,37 +327,72 @@ impl Inner {
                 }
             }
         }
-        self.announce_deployment(arn, &primary, "SERVICE_DEPLOYMENT_COMPLETED", &primary.reason);
-        self.say(service, &format!("(deployment {}) deployment completed.", primary.id));
+        self.announce_deployment(
+            arn,
+            &primary,
+            "SERVICE_DEPLOYMENT_COMPLETED",
+            &primary.reason,
+        );
+        self.say(
+            service,
+            &format!("(deployment {}) deployment completed.", primary.id),
+        );
         service.last_completed = Some(primary);
     }
 
     /// The circuit breaker has opened.
     fn fail_deployment(&self, state: &mut State, arn: &str) {
         let now = self.world.epoch_seconds();
-        let Some(service) = state.services.get_mut(arn) else { return };
-        let Some(primary) = service.deployments.first_mut() else { return };
+        let Some(service) = state.services.get_mut(arn) else {
+            return;
+        };
+        let Some(primary) = service.deployments.first_mut() else {
+            return;
+        };
         primary.rollout = Rollout::Failed;
         primary.reason = "ECS deployment circuit breaker: tasks failed to start.".into();
         primary.updated_at = now;
         let primary = primary.clone();
-        let rollback = service.fields["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"] == true;
+        let rollback = service.fields["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"]
+            == true;
         let has_good = service.last_completed.is_some();
         self.announce_deployment(arn, &primary, "SERVICE_DEPLOYMENT_FAILED", &primary.reason);
-        self.say(service, &format!("(deployment {}) deployment failed: tasks failed to start.", primary.id));
-        let record = state.service_deployments.get_mut(&primary.service_deployment).filter(|record| record.is_running());
+        self.say(
+            service,
+            &format!(
+                "(deployment {}) deployment failed: tasks failed to start.",
+                primary.id
+            ),
+        );
+        let record = state
+            .service_deployments
+            .get_mut(&primary.service_deployment)
+            .filter(|record| record.is_running());
         let Some(record) = record else { return };
         record.breaker["status"] = "TRIGGERED".into();
         record.breaker["failureCount"] = primary.failed_tasks.into();
-        let reason = "Service deployment rolled back because the circuit breaker threshold was exceeded.";
+        let reason =
+            "Service deployment rolled back because the circuit breaker threshold was exceeded.";
         if record.rollback.is_some() {
-            record.end("ROLLBACK_FAILED", "The service revision that was rolled back to failed to start tasks.", now);
+            record.end(
+                "ROLLBACK_FAILED",
+                "The service revision that was rolled back to failed to start tasks.",
+                now,
+            );
         } else if rollback && has_good {
             self.roll_back(state, arn, reason);
         } else if rollback {
-            record.end("ROLLBACK_FAILED", "There is no completed service revision to roll back to.", now);
+            record.end(
+                "ROLLBACK_FAILED",
+                "There is no completed service revision to roll back to.",
+                now,
+            );
         } else {
-            record.end("STOPPED", "The circuit breaker threshold was exceeded.", now);
+            record.end(
+                "STOPPED",
+                "The circuit breaker threshold was exceeded.",
+                now,
+            );
             record.stopped_at = Some(now);
         }
         self.look.notify_one();
@@ -269,14 +401,29 @@ impl Inner {
     /// Makes the last completed deployment the PRIMARY one again; the caller has made sure that there is one.
     pub(super) fn roll_back(&self, state: &mut State, arn: &str, reason: &str) {
         let now = self.world.epoch_seconds();
-        let Some(service) = state.services.get_mut(arn) else { return };
-        let (Some(failed), Some(mut good)) = (service.deployments.first().cloned(), service.last_completed.clone()) else {
+        let Some(service) = state.services.get_mut(arn) else {
             return;
         };
-        service.deployments.retain(|deployment| deployment.id != good.id);
+        let (Some(failed), Some(mut good)) = (
+            service.deployments.first().cloned(),
+            service.last_completed.clone(),
+        ) else {
+            return;
+        };
+        service
+            .deployments
+            .retain(|deployment| deployment.id != good.id);
         good.rollout = Rollout::InProgress;
-        good.reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", good.id);
-        (good.failed_tasks, good.impaired, good.retry_at, good.updated_at) = (0, false, None, now);
+        good.reason = format!(
+            "ECS deployment circuit breaker: rolling back to deploymentId {}.",
+            good.id
+        );
+        (
+            good.failed_tasks,
+            good.impaired,
+            good.retry_at,
+            good.updated_at,
+        ) = (0, false, None, now);
         good.service_deployment = failed.service_deployment.clone();
         if let Some(revision) = state.revisions.get(&good.revision) {
             for (name, value) in &mut service.fields {
@@ -285,11 +432,16 @@ impl Inner {
                 }
             }
         }
-        if let Some(record) = state.service_deployments.get_mut(&failed.service_deployment) {
+        if let Some(record) = state
+            .service_deployments
+            .get_mut(&failed.service_deployment)
+        {
             record.status = "ROLLBACK_IN_PROGRESS".into();
             record.status_reason = Some(reason.into());
             record.updated_at = now;
-            record.rollback = Some(json!({ "reason": reason, "startedAt": now, "serviceRevisionArn": good.revision }));
+            record.rollback = Some(
+                json!({ "reason": reason, "startedAt": now, "serviceRevisionArn": good.revision }),
+            );
         }
         self.announce_deployment(arn, &good, "SERVICE_DEPLOYMENT_IN_PROGRESS", &good.reason);
         self.say(service, &format!("rolling back to deployment {}.", good.id));
@@ -300,14 +452,23 @@ impl Inner {
 
     /// Forgets drained deployments; a deleted service without tasks is INACTIVE.
     fn tidy(&self, state: &mut State, arn: &str) {
-        let State { services, tasks, .. } = state;
-        let Some(service) = services.get_mut(arn) else { return };
-        let alive: Vec<&Task> =
-            tasks.values().filter(|task| task.service.as_deref() == Some(arn) && !task.is_stopped()).collect();
+        let State {
+            services, tasks, ..
+        } = state;
+        let Some(service) = services.get_mut(arn) else {
+            return;
+        };
+        let alive: Vec<&Task> = tasks
+            .values()
+            .filter(|task| task.service.as_deref() == Some(arn) && !task.is_stopped())
+            .collect();
         let mut position = 0;
         service.deployments.retain(|deployment| {
             position += 1;
-            position == 1 || alive.iter().any(|task| task.deployment.as_deref() == Some(deployment.id.as_str()))
+            position == 1
+                || alive
+                    .iter()
+                    .any(|task| task.deployment.as_deref() == Some(deployment.id.as_str()))
         });
         if service.status == ServiceStatus::Draining && alive.is_empty() {
             service.status = ServiceStatus::Inactive;

@@ -80,7 +80,11 @@ pub(super) enum Turn {
 /// no room to start. Unhealthy tasks are stopped at once: they do not count as healthy anyway.
 pub(super) fn plan(view: &View) -> Plan {
     let mut plan = Plan::default();
-    if view.in_progress && view.failure_threshold.is_some_and(|threshold| view.failed_tasks >= threshold) {
+    if view.in_progress
+        && view
+            .failure_threshold
+            .is_some_and(|threshold| view.failed_tasks >= threshold)
+    {
         plan.turn = Some(Turn::Fail);
         return plan;
     }
@@ -89,11 +93,17 @@ pub(super) fn plan(view: &View) -> Plan {
     let lower = (desired * view.minimum_healthy_percent).div_ceil(100);
     let upper = desired * view.maximum_percent / 100;
 
-    let living: Vec<&TaskView> = view.tasks.iter().filter(|task| task.condition != Condition::Stopping).collect();
+    let living: Vec<&TaskView> = view
+        .tasks
+        .iter()
+        .filter(|task| task.condition != Condition::Stopping)
+        .collect();
     let mut kept: Vec<&TaskView> = vec![];
     for task in living {
         match &task.condition {
-            Condition::Unhealthy(reason) => plan.stops.push(stop(task, Why::Unhealthy(reason.clone()))),
+            Condition::Unhealthy(reason) => {
+                plan.stops.push(stop(task, Why::Unhealthy(reason.clone())))
+            }
             Condition::Starting if !task.primary => plan.stops.push(stop(task, Why::Surplus)),
             _ => kept.push(task),
         }
@@ -106,7 +116,11 @@ pub(super) fn plan(view: &View) -> Plan {
 
     // Too many of the PRIMARY deployment: the desired count has been lowered. Those that are not up yet go first.
     let surplus = primary.len().saturating_sub(desired);
-    let mut leaving: Vec<&TaskView> = primary.iter().filter(|task| task.condition == Condition::Starting).copied().collect();
+    let mut leaving: Vec<&TaskView> = primary
+        .iter()
+        .filter(|task| task.condition == Condition::Starting)
+        .copied()
+        .collect();
     leaving.extend(primary.iter().filter(is_up).copied());
     for task in leaving.into_iter().take(surplus) {
         up -= usize::from(task.condition == Condition::Up);
@@ -114,17 +128,31 @@ pub(super) fn plan(view: &View) -> Plan {
     }
     let mut alive = kept.len() - surplus;
 
-    let missing = if view.frozen || view.throttled { 0 } else { desired.saturating_sub(primary.len()) };
+    let missing = if view.frozen || view.throttled {
+        0
+    } else {
+        desired.saturating_sub(primary.len())
+    };
     let replaced = old.len().saturating_sub(desired.saturating_sub(primary_up));
-    let in_the_way = if missing > 0 { (alive + missing).saturating_sub(upper) } else { 0 };
-    let leave = replaced.max(in_the_way).min(old.len()).min(up.saturating_sub(lower));
+    let in_the_way = if missing > 0 {
+        (alive + missing).saturating_sub(upper)
+    } else {
+        0
+    };
+    let leave = replaced
+        .max(in_the_way)
+        .min(old.len())
+        .min(up.saturating_sub(lower));
     for task in old.iter().take(leave) {
         plan.stops.push(stop(task, Why::Surplus));
     }
     alive -= leave;
     plan.starts = missing.min(upper.saturating_sub(alive));
 
-    let drained = view.tasks.iter().all(|task| task.primary && task.condition == Condition::Up);
+    let drained = view
+        .tasks
+        .iter()
+        .all(|task| task.primary && task.condition == Condition::Up);
     plan.steady = !view.frozen && drained && view.tasks.len() == desired && plan.starts == 0;
     if plan.steady && view.in_progress {
         plan.turn = Some(Turn::Complete);
@@ -139,7 +167,10 @@ pub(super) fn failure_threshold(desired: usize) -> usize {
 }
 
 fn stop(task: &TaskView, why: Why) -> Stop {
-    Stop { arn: task.arn.clone(), why }
+    Stop {
+        arn: task.arn.clone(),
+        why,
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +199,11 @@ mod tests {
     fn with(mut view: View, primary: bool, condition: Condition, count: usize) -> View {
         for _ in 0..count {
             let arn = view.tasks.len().to_string();
-            view.tasks.push(TaskView { arn, primary, condition: condition.clone() });
+            view.tasks.push(TaskView {
+                arn,
+                primary,
+                condition: condition.clone(),
+            });
         }
         view
     }
@@ -177,20 +212,34 @@ mod tests {
     fn a_steady_service_is_left_alone() {
         let mut view = with(service(3, 100, 200), true, Condition::Up, 3);
         view.in_progress = false;
-        assert_eq!(plan(&view), Plan { steady: true, ..Plan::default() });
+        assert_eq!(
+            plan(&view),
+            Plan {
+                steady: true,
+                ..Plan::default()
+            }
+        );
     }
 
     #[test]
     fn the_threshold_is_half_the_desired_count_within_three_and_two_hundred() {
         let thresholds = [(1, 3), (6, 3), (7, 4), (25, 13), (400, 200), (800, 200)];
-        assert_eq!(thresholds.map(|(desired, _)| failure_threshold(desired)), thresholds.map(|(_, expected)| expected));
+        assert_eq!(
+            thresholds.map(|(desired, _)| failure_threshold(desired)),
+            thresholds.map(|(_, expected)| expected)
+        );
     }
 
     #[test]
     fn with_room_for_both_the_old_tasks_stay_until_the_new_ones_are_up() {
         let began = plan(&with(service(2, 50, 200), false, Condition::Up, 2));
         assert_eq!((began.starts, began.stops.len()), (2, 0));
-        let half = with(with(service(2, 50, 200), false, Condition::Up, 2), true, Condition::Up, 1);
+        let half = with(
+            with(service(2, 50, 200), false, Condition::Up, 2),
+            true,
+            Condition::Up,
+            1,
+        );
         assert_eq!((plan(&half).starts, plan(&half).stops.len()), (1, 1));
     }
 
@@ -202,7 +251,12 @@ mod tests {
 
     #[test]
     fn a_first_deployment_that_failed_keeps_nothing_running() {
-        let mut view = with(with(service(2, 100, 200), true, Condition::Up, 1), true, Condition::Starting, 1);
+        let mut view = with(
+            with(service(2, 100, 200), true, Condition::Up, 1),
+            true,
+            Condition::Starting,
+            1,
+        );
         (view.frozen, view.in_progress, view.completed_before) = (true, false, false);
         assert_eq!(plan(&view).stops.len(), 2);
         assert_eq!(plan(&view).starts, 0);
@@ -215,40 +269,76 @@ mod tests {
             let desired = rng.random_range(0..8);
             let minimum = [0, 50, 75, 100][rng.random_range(0..4)];
             let maximum = [100, 125, 150, 200][rng.random_range(0..4)];
-            let mut view = with(service(desired, minimum, maximum), false, Condition::Up, desired);
+            let mut view = with(
+                service(desired, minimum, maximum),
+                false,
+                Condition::Up,
+                desired,
+            );
             let (lower, upper) = ((desired * minimum).div_ceil(100), desired * maximum / 100);
             let mut next = view.tasks.len();
             let mut completed = false;
             for step in 0..400 {
-                let up = |view: &View| view.tasks.iter().filter(|task| task.condition == Condition::Up).count();
+                let up = |view: &View| {
+                    view.tasks
+                        .iter()
+                        .filter(|task| task.condition == Condition::Up)
+                        .count()
+                };
                 let before = up(&view);
                 let plan = plan(&view);
                 completed |= plan.turn == Some(Turn::Complete);
                 for stop in &plan.stops {
-                    let task = view.tasks.iter_mut().find(|task| task.arn == stop.arn).unwrap();
+                    let task = view
+                        .tasks
+                        .iter_mut()
+                        .find(|task| task.arn == stop.arn)
+                        .unwrap();
                     task.condition = Condition::Stopping;
                 }
-                assert!(up(&view) >= lower.min(before), "seed {seed}: below the minimum");
+                assert!(
+                    up(&view) >= lower.min(before),
+                    "seed {seed}: below the minimum"
+                );
                 for _ in 0..plan.starts {
-                    let task = TaskView { arn: next.to_string(), primary: true, condition: Condition::Starting };
+                    let task = TaskView {
+                        arn: next.to_string(),
+                        primary: true,
+                        condition: Condition::Starting,
+                    };
                     view.tasks.push(task);
                     next += 1;
                 }
-                let living = view.tasks.iter().filter(|task| task.condition != Condition::Stopping).count();
-                assert!(living <= upper.max(desired), "seed {seed}: above the maximum");
+                let living = view
+                    .tasks
+                    .iter()
+                    .filter(|task| task.condition != Condition::Stopping)
+                    .count();
+                assert!(
+                    living <= upper.max(desired),
+                    "seed {seed}: above the maximum"
+                );
                 let calm = step > 200;
-                view.tasks.retain(|task| task.condition != Condition::Stopping || !rng.random_bool(0.5));
+                view.tasks
+                    .retain(|task| task.condition != Condition::Stopping || !rng.random_bool(0.5));
                 for task in &mut view.tasks {
                     if task.condition == Condition::Starting && rng.random_bool(0.5) {
                         let bad = !calm && rng.random_bool(0.2);
-                        task.condition = if bad { Condition::Unhealthy("bad".into()) } else { Condition::Up };
+                        task.condition = if bad {
+                            Condition::Unhealthy("bad".into())
+                        } else {
+                            Condition::Up
+                        };
                     } else if task.condition == Condition::Up && !calm && rng.random_bool(0.02) {
                         task.condition = Condition::Unhealthy("worn".into());
                     }
                 }
             }
             let deadlocked = lower == desired && upper <= desired;
-            assert!(completed || deadlocked, "seed {seed}: {desired} tasks, {minimum}/{maximum} % never completed");
+            assert!(
+                completed || deadlocked,
+                "seed {seed}: {desired} tasks, {minimum}/{maximum} % never completed"
+            );
         }
     }
 }

@@ -11,7 +11,9 @@ impl Ecs {
     pub(super) fn list_service_deployments(&self, input: &Value) -> Result<Value, Fault> {
         let state = self.inner.lock();
         let (cluster, _) = state.cluster(input)?;
-        let arn = state.service_arn(&cluster, text(input, "service")).ok_or_else(super::services::no_service)?;
+        let arn = state
+            .service_arn(&cluster, text(input, "service"))
+            .ok_or_else(super::services::no_service)?;
         let statuses = strings(input, "status");
         let created = |member: &str| input["createdAt"][member].as_f64();
         let (after, before) = (created("after"), created("before"));
@@ -19,19 +21,27 @@ impl Ecs {
             .service_deployments
             .values()
             .filter(|deployment| deployment.service == arn)
-            .filter(|deployment| statuses.is_empty() || statuses.contains(&deployment.status.as_str()))
+            .filter(|deployment| {
+                statuses.is_empty() || statuses.contains(&deployment.status.as_str())
+            })
             .filter(|deployment| after.is_none_or(|moment| deployment.created_at >= moment))
             .filter(|deployment| before.is_none_or(|moment| deployment.created_at <= moment))
             .collect();
         found.sort_by(|one, other| {
-            let newest = other.created_at.partial_cmp(&one.created_at).unwrap_or(std::cmp::Ordering::Equal);
+            let newest = other
+                .created_at
+                .partial_cmp(&one.created_at)
+                .unwrap_or(std::cmp::Ordering::Equal);
             newest.then_with(|| other.number.cmp(&one.number))
         });
         let briefs = found
             .into_iter()
             .map(|deployment| {
                 let mut brief = shared(deployment);
-                brief.insert("targetServiceRevisionArn".into(), deployment.target.clone().into());
+                brief.insert(
+                    "targetServiceRevisionArn".into(),
+                    deployment.target.clone().into(),
+                );
                 brief.into()
             })
             .collect();
@@ -86,26 +96,46 @@ impl Ecs {
         }
         let mut state = self.inner.lock();
         let deployment = state.service_deployments.get(arn).ok_or_else(|| {
-            Fault::client("ServiceDeploymentNotFoundException", format!("Service deployment not found: {arn}"))
+            Fault::client(
+                "ServiceDeploymentNotFoundException",
+                format!("Service deployment not found: {arn}"),
+            )
         })?;
         if !matches!(deployment.status.as_str(), "PENDING" | "IN_PROGRESS") {
             return Err(Fault::client(
                 "ConflictException",
-                format!("Cannot stop service deployment {arn} because it is in status {}.", deployment.status),
+                format!(
+                    "Cannot stop service deployment {arn} because it is in status {}.",
+                    deployment.status
+                ),
             ));
         }
         let service = deployment.service.clone();
-        if state.services.get(&service).is_none_or(|service| service.last_completed.is_none()) {
+        if state
+            .services
+            .get(&service)
+            .is_none_or(|service| service.last_completed.is_none())
+        {
             return Err(Fault::client(
                 "ClientException",
-                format!("Cannot roll back service deployment {arn} because no earlier one has completed."),
+                format!(
+                    "Cannot roll back service deployment {arn} because no earlier one has completed."
+                ),
             ));
         }
-        if let Some(failed) = state.services.get_mut(&service).and_then(|service| service.deployments.first_mut()) {
+        if let Some(failed) = state
+            .services
+            .get_mut(&service)
+            .and_then(|service| service.deployments.first_mut())
+        {
             failed.rollout = super::state::Rollout::Failed;
             failed.reason = "The service deployment was stopped by a request.".into();
         }
-        self.inner.roll_back(&mut state, &service, "Service deployment rolled back because of a stop request.");
+        self.inner.roll_back(
+            &mut state,
+            &service,
+            "Service deployment rolled back because of a stop request.",
+        );
         Ok(json!({ "serviceDeploymentArn": arn }))
     }
 }
@@ -143,10 +173,19 @@ fn described(state: &State, deployment: &ServiceDeployment) -> Value {
         let count = |pending: bool| {
             state
                 .tasks_of(&deployment.service)
-                .filter(|task| task.deployment.as_deref().is_some_and(|id| ids.contains(&id)))
+                .filter(|task| {
+                    task.deployment
+                        .as_deref()
+                        .is_some_and(|id| ids.contains(&id))
+                })
                 .filter(|task| match pending {
-                    true => task.last_status < LastStatus::Running && task.desired_status == "RUNNING",
-                    false => matches!(task.last_status, LastStatus::Running | LastStatus::Deactivating),
+                    true => {
+                        task.last_status < LastStatus::Running && task.desired_status == "RUNNING"
+                    }
+                    false => matches!(
+                        task.last_status,
+                        LastStatus::Running | LastStatus::Deactivating
+                    ),
                 })
                 .count()
         };
@@ -157,11 +196,17 @@ fn described(state: &State, deployment: &ServiceDeployment) -> Value {
             "pendingTaskCount": count(true),
         })
     };
-    let desired = state.services.get(&deployment.service).map_or(0, |service| service.desired_count);
+    let desired = state
+        .services
+        .get(&deployment.service)
+        .map_or(0, |service| service.desired_count);
     let rolling_back = deployment.rollback.is_some();
     let mut fields = shared(deployment);
-    let source: Vec<Value> =
-        deployment.source.iter().map(|source| summary(source, if rolling_back { desired } else { 0 })).collect();
+    let source: Vec<Value> = deployment
+        .source
+        .iter()
+        .map(|source| summary(source, if rolling_back { desired } else { 0 }))
+        .collect();
     let target = summary(&deployment.target, if rolling_back { 0 } else { desired });
     for (name, value) in [
         ("updatedAt", json!(deployment.updated_at)),

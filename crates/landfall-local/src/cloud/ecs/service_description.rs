@@ -11,7 +11,10 @@ pub(super) fn described(state: &State, service: &Service, tags: bool) -> Value {
             .tasks_of(&service.arn)
             .filter(|task| deployment.is_none_or(|id| task.deployment.as_deref() == Some(id)))
             .filter(|task| match running {
-                true => matches!(task.last_status, LastStatus::Running | LastStatus::Deactivating),
+                true => matches!(
+                    task.last_status,
+                    LastStatus::Running | LastStatus::Deactivating
+                ),
                 false => task.last_status < LastStatus::Running && task.desired_status == "RUNNING",
             })
             .count()
@@ -29,9 +32,18 @@ pub(super) fn described(state: &State, service: &Service, tags: bool) -> Value {
                 .map(|revision| revision.fields.clone())
                 .unwrap_or_default()
                 .into_iter()
-                .filter(|(name, _)| !matches!(name.as_str(), "loadBalancers" | "serviceRegistries" | "enableExecuteCommand"))
+                .filter(|(name, _)| {
+                    !matches!(
+                        name.as_str(),
+                        "loadBalancers" | "serviceRegistries" | "enableExecuteCommand"
+                    )
+                })
                 .collect();
-            let desired = if primary && deployment.rollout != Rollout::Failed { service.desired_count } else { 0 };
+            let desired = if primary && deployment.rollout != Rollout::Failed {
+                service.desired_count
+            } else {
+                0
+            };
             for (name, value) in [
                 ("id", json!(deployment.id)),
                 ("status", json!(if primary { "PRIMARY" } else { "ACTIVE" })),
@@ -64,9 +76,15 @@ pub(super) fn described(state: &State, service: &Service, tags: bool) -> Value {
         fields.insert(name.into(), value);
     }
     if let Some(primary) = service.deployments.first().filter(|_| !inactive) {
-        let running = state.service_deployments.get(&primary.service_deployment).is_some_and(|d| d.is_running());
+        let running = state
+            .service_deployments
+            .get(&primary.service_deployment)
+            .is_some_and(|d| d.is_running());
         if running {
-            fields.insert("currentServiceDeployment".into(), primary.service_deployment.clone().into());
+            fields.insert(
+                "currentServiceDeployment".into(),
+                primary.service_deployment.clone().into(),
+            );
         }
         let revisions: Vec<Value> = service
             .deployments

@@ -41,20 +41,35 @@ const NOT_SHOWN: [&str; 12] = [
 impl Ecs {
     pub(super) fn create_service(&self, input: &Value) -> Result<Value, Fault> {
         let name = text(input, "serviceName");
-        if name.is_empty() || name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+        if name.is_empty()
+            || name.len() > 255
+            || !name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        {
             return Err(invalid(format!("Service name is invalid: '{name}'.")));
         }
         let inner = &self.inner;
         let mut state = inner.lock();
         let (cluster, _) = state.cluster(input)?;
-        let token = input.get("clientToken").and_then(Value::as_str).map(str::to_owned);
-        if let Some(existing) = state.service_arn(&cluster, name).and_then(|arn| state.services.get(&arn)) {
+        let token = input
+            .get("clientToken")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if let Some(existing) = state
+            .service_arn(&cluster, name)
+            .and_then(|arn| state.services.get(&arn))
+        {
             match existing.status {
                 ServiceStatus::Active if token.is_some() && existing.client_token == token => {
                     return Ok(json!({ "service": described(&state, existing, true) }));
                 }
-                ServiceStatus::Active => return Err(invalid("Creation of service was not idempotent.")),
-                ServiceStatus::Draining => return Err(invalid("Unable to Start a service that is still Draining.")),
+                ServiceStatus::Active => {
+                    return Err(invalid("Creation of service was not idempotent."));
+                }
+                ServiceStatus::Draining => {
+                    return Err(invalid("Unable to Start a service that is still Draining."));
+                }
                 ServiceStatus::Inactive => {}
             }
         }
@@ -90,10 +105,18 @@ impl Ecs {
             fields.insert("launchType".into(), "EC2".into());
         }
         fields.insert("createdAt".into(), now.into());
-        fields.insert("createdBy".into(), format!("arn:aws:iam::{}:root", inner.world.account).into());
+        fields.insert(
+            "createdBy".into(),
+            format!("arn:aws:iam::{}:root", inner.world.account).into(),
+        );
         take_over(&mut fields, input);
-        if fields.get("launchType").is_some_and(|launch| launch == "FARGATE") {
-            fields.entry("platformVersion").or_insert_with(|| "LATEST".into());
+        if fields
+            .get("launchType")
+            .is_some_and(|launch| launch == "FARGATE")
+        {
+            fields
+                .entry("platformVersion")
+                .or_insert_with(|| "LATEST".into());
             fields.insert("platformFamily".into(), "Linux".into());
         }
         fields.insert("taskDefinition".into(), task_definition.into());
@@ -123,33 +146,59 @@ impl Ecs {
         let inner = &self.inner;
         let mut state = inner.lock();
         let (cluster, _) = state.cluster(input)?;
-        let arn = state.service_arn(&cluster, text(input, "service")).ok_or_else(no_service)?;
+        let arn = state
+            .service_arn(&cluster, text(input, "service"))
+            .ok_or_else(no_service)?;
         if state.services[&arn].status != ServiceStatus::Active {
-            return Err(Fault::client("ServiceNotActiveException", "Service was not ACTIVE."));
+            return Err(Fault::client(
+                "ServiceNotActiveException",
+                "Service was not ACTIVE.",
+            ));
         }
         playable(input)?;
         let mut wanted = input.clone();
         let current = |member: &str| state.services[&arn].fields.get(member).cloned();
         let task_definition = match text(input, "taskDefinition") {
-            "" => current("taskDefinition").and_then(|arn| arn.as_str().map(str::to_owned)).unwrap_or_default(),
+            "" => current("taskDefinition")
+                .and_then(|arn| arn.as_str().map(str::to_owned))
+                .unwrap_or_default(),
             given => active_task_definition(&state, given)?,
         };
-        let load_balancers = input.get("loadBalancers").cloned().or_else(|| current("loadBalancers"));
+        let load_balancers = input
+            .get("loadBalancers")
+            .cloned()
+            .or_else(|| current("loadBalancers"));
         let load_balancers = load_balancers.unwrap_or_default();
-        self.check_load_balancers(&state, &task_definition, load_balancers.as_array().map_or(&[], Vec::as_slice))?;
+        self.check_load_balancers(
+            &state,
+            &task_definition,
+            load_balancers.as_array().map_or(&[], Vec::as_slice),
+        )?;
         if input.get("taskDefinition").is_some() {
             wanted["taskDefinition"] = task_definition.into();
         }
-        let revision = state.services[&arn].deployments.first().and_then(|primary| state.revisions.get(&primary.revision));
-        let revised = REVISED.iter().filter(|member| **member != "capacityProviderStrategy").any(|member| {
-            let known = revision.and_then(|revision| revision.fields.get(*member));
-            wanted.get(*member).is_some_and(|value| !value.is_null() && Some(value) != known)
-        });
+        let revision = state.services[&arn]
+            .deployments
+            .first()
+            .and_then(|primary| state.revisions.get(&primary.revision));
+        let revised = REVISED
+            .iter()
+            .filter(|member| **member != "capacityProviderStrategy")
+            .any(|member| {
+                let known = revision.and_then(|revision| revision.fields.get(*member));
+                wanted
+                    .get(*member)
+                    .is_some_and(|value| !value.is_null() && Some(value) != known)
+            });
         let forced = input.get("forceNewDeployment").and_then(Value::as_bool) == Some(true);
         if let Some(service) = state.services.get_mut(&arn) {
             take_over(&mut service.fields, &wanted);
             let daemon = service.fields["schedulingStrategy"] == "DAEMON";
-            if let Some(count) = input.get("desiredCount").and_then(Value::as_u64).filter(|_| !daemon) {
+            if let Some(count) = input
+                .get("desiredCount")
+                .and_then(Value::as_u64)
+                .filter(|_| !daemon)
+            {
                 service.desired_count = usize::try_from(count).unwrap_or(usize::MAX).min(5000);
                 service.steady = false;
             }
@@ -173,11 +222,17 @@ impl Ecs {
         }
         let (mut services, mut failures) = (vec![], vec![]);
         for reference in wanted {
-            match state.service_arn(&cluster, reference).and_then(|arn| state.services.get(&arn)) {
+            match state
+                .service_arn(&cluster, reference)
+                .and_then(|arn| state.services.get(&arn))
+            {
                 Some(service) => services.push(described(&state, service, tags)),
                 None => {
                     let name = reference.rsplit('/').next().unwrap_or(reference);
-                    let arn = self.inner.world.arn("ecs", &format!("service/{cluster}/{name}"));
+                    let arn = self
+                        .inner
+                        .world
+                        .arn("ecs", &format!("service/{cluster}/{name}"));
                     failures.push(json!({ "arn": arn, "reason": "MISSING" }));
                 }
             }
@@ -190,13 +245,19 @@ impl Ecs {
         let (cluster, _) = state.cluster(input)?;
         let matches = |service: &Service, member: &str| {
             let wanted = text(input, member);
-            wanted.is_empty() || service.fields.get(member).is_some_and(|value| value == wanted)
+            wanted.is_empty()
+                || service
+                    .fields
+                    .get(member)
+                    .is_some_and(|value| value == wanted)
         };
         let arns = state
             .services
             .values()
             .filter(|service| service.cluster == cluster && service.status == ServiceStatus::Active)
-            .filter(|service| matches(service, "launchType") && matches(service, "schedulingStrategy"))
+            .filter(|service| {
+                matches(service, "launchType") && matches(service, "schedulingStrategy")
+            })
             .map(|service| service.arn.clone().into())
             .collect();
         Ok(page(input, "serviceArns", arns))
@@ -206,14 +267,18 @@ impl Ecs {
         let inner = &self.inner;
         let mut state = inner.lock();
         let (cluster, _) = state.cluster(input)?;
-        let arn = state.service_arn(&cluster, text(input, "service")).ok_or_else(no_service)?;
+        let arn = state
+            .service_arn(&cluster, text(input, "service"))
+            .ok_or_else(no_service)?;
         let force = input.get("force").and_then(Value::as_bool) == Some(true);
         let service = &state.services[&arn];
         if service.status == ServiceStatus::Inactive {
             return Err(no_service());
         }
         if service.desired_count > 0 && !force && service.fields["schedulingStrategy"] != "DAEMON" {
-            return Err(invalid("The service cannot be stopped while it is scaled above 0."));
+            return Err(invalid(
+                "The service cannot be stopped while it is scaled above 0.",
+            ));
         }
         inner.stop_running_deployment(&mut state, &arn, "The service was deleted.");
         if let Some(service) = state.services.get_mut(&arn) {
@@ -226,16 +291,37 @@ impl Ecs {
         Ok(answer)
     }
 
-    fn check_load_balancers(&self, state: &State, definition: &str, load_balancers: &[Value]) -> Result<(), Fault> {
+    fn check_load_balancers(
+        &self,
+        state: &State,
+        definition: &str,
+        load_balancers: &[Value],
+    ) -> Result<(), Fault> {
         let definition = state.task_definition(definition);
         for load_balancer in load_balancers {
-            let (name, port) = (text(load_balancer, "containerName"), &load_balancer["containerPort"]);
-            let containers = definition.and_then(|d| d.fields["containerDefinitions"].as_array()).into_iter().flatten();
-            let Some(container) = containers.into_iter().find(|container| text(container, "name") == name) else {
-                return Err(invalid(format!("The container {name} does not exist in the task definition.")));
+            let (name, port) = (
+                text(load_balancer, "containerName"),
+                &load_balancer["containerPort"],
+            );
+            let containers = definition
+                .and_then(|d| d.fields["containerDefinitions"].as_array())
+                .into_iter()
+                .flatten();
+            let Some(container) = containers
+                .into_iter()
+                .find(|container| text(container, "name") == name)
+            else {
+                return Err(invalid(format!(
+                    "The container {name} does not exist in the task definition."
+                )));
             };
-            if !list(container, "portMappings").iter().any(|mapping| mapping["containerPort"] == *port) {
-                return Err(invalid(format!("The container {name} did not have a container port {port} defined.")));
+            if !list(container, "portMappings")
+                .iter()
+                .any(|mapping| mapping["containerPort"] == *port)
+            {
+                return Err(invalid(format!(
+                    "The container {name} did not have a container port {port} defined."
+                )));
             }
             let group = text(load_balancer, "targetGroupArn");
             match self.inner.elb.target_group(group) {
@@ -246,7 +332,9 @@ impl Ecs {
                     )));
                 }
                 None => {
-                    return Err(invalid(format!("The specified target group does not exist. (targetGroupArn {group})")));
+                    return Err(invalid(format!(
+                        "The specified target group does not exist. (targetGroupArn {group})"
+                    )));
                 }
             }
         }
@@ -258,17 +346,27 @@ impl Inner {
     /// Records a service revision of what the service now is, completed by what only `input` says.
     pub(super) fn revise(&self, state: &mut State, service_arn: &str, input: &Value) -> String {
         let service = &state.services[service_arn];
-        let previous = service.deployments.first().and_then(|primary| state.revisions.get(&primary.revision));
+        let previous = service
+            .deployments
+            .first()
+            .and_then(|primary| state.revisions.get(&primary.revision));
         let mut fields = Map::new();
         for member in REVISED.iter().chain(&["launchType", "platformFamily"]) {
-            let value = input.get(*member).filter(|_| *member != "taskDefinition").or_else(|| service.fields.get(*member));
-            let value = value.or_else(|| previous.and_then(|revision| revision.fields.get(*member)));
+            let value = input
+                .get(*member)
+                .filter(|_| *member != "taskDefinition")
+                .or_else(|| service.fields.get(*member));
+            let value =
+                value.or_else(|| previous.and_then(|revision| revision.fields.get(*member)));
             if let Some(value) = value {
                 fields.insert((*member).into(), value.clone());
             }
         }
-        let definition = state.task_definition(text(&Value::from(fields.clone()), "taskDefinition"));
-        let containers = definition.and_then(|d| d.fields["containerDefinitions"].as_array().cloned()).unwrap_or_default();
+        let definition =
+            state.task_definition(text(&Value::from(fields.clone()), "taskDefinition"));
+        let containers = definition
+            .and_then(|d| d.fields["containerDefinitions"].as_array().cloned())
+            .unwrap_or_default();
         let container_images = containers
             .iter()
             .map(|container| {
@@ -280,7 +378,11 @@ impl Inner {
                 summary
             })
             .collect();
-        let arn = format!("{}/{}", service_arn.replacen(":service/", ":service-revision/", 1), self.digits());
+        let arn = format!(
+            "{}/{}",
+            service_arn.replacen(":service/", ":service-revision/", 1),
+            self.digits()
+        );
         let revision = Revision {
             arn: arn.clone(),
             service: service_arn.to_owned(),
@@ -300,18 +402,36 @@ fn take_over(fields: &mut Map<String, Value>, input: &Value) {
         if member == "role" {
             fields.insert("roleArn".into(), value.clone());
         } else if member == "deploymentConfiguration" {
-            let mut merged = fields.get(member).and_then(Value::as_object).cloned().unwrap_or_default();
-            merged.extend(value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+            let mut merged = fields
+                .get(member)
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
+            merged.extend(
+                value
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| (name.clone(), value.clone())),
+            );
             fields.insert(member.clone(), merged.into());
         } else if !NOT_SHOWN.contains(&member.as_str()) && !value.is_null() {
             fields.insert(member.clone(), value.clone());
         }
     }
-    let daemon = fields.get("schedulingStrategy").is_some_and(|strategy| strategy == "DAEMON");
-    if let Some(configuration) = fields.get_mut("deploymentConfiguration").and_then(Value::as_object_mut) {
+    let daemon = fields
+        .get("schedulingStrategy")
+        .is_some_and(|strategy| strategy == "DAEMON");
+    if let Some(configuration) = fields
+        .get_mut("deploymentConfiguration")
+        .and_then(Value::as_object_mut)
+    {
         let (minimum, maximum) = if daemon { (0, 100) } else { (100, 200) };
         for (member, default) in [
-            ("deploymentCircuitBreaker", json!({ "enable": false, "rollback": false })),
+            (
+                "deploymentCircuitBreaker",
+                json!({ "enable": false, "rollback": false }),
+            ),
             ("maximumPercent", json!(maximum)),
             ("minimumHealthyPercent", json!(minimum)),
             ("strategy", json!("ROLLING")),
@@ -324,13 +444,17 @@ fn take_over(fields: &mut Map<String, Value>, input: &Value) {
 
 /// Refuses what the embedded cloud would only pretend to do.
 fn playable(input: &Value) -> Result<(), Fault> {
-    let strategy = input["deploymentConfiguration"]["strategy"].as_str().unwrap_or("ROLLING");
+    let strategy = input["deploymentConfiguration"]["strategy"]
+        .as_str()
+        .unwrap_or("ROLLING");
     if strategy != "ROLLING" {
         return Err(invalid(format!(
             "The embedded cloud does not play the deployment strategy {strategy}: use ROLLING here."
         )));
     }
-    let controller = input["deploymentController"]["type"].as_str().unwrap_or("ECS");
+    let controller = input["deploymentController"]["type"]
+        .as_str()
+        .unwrap_or("ECS");
     if controller != "ECS" {
         return Err(invalid(format!(
             "The embedded cloud does not play the deployment controller {controller}: use ECS here."
@@ -343,12 +467,19 @@ fn active_task_definition(state: &State, wanted: &str) -> Result<String, Fault> 
     if wanted.is_empty() {
         return Err(invalid("TaskDefinition can not be blank."));
     }
-    let definition =
-        state.task_definition(wanted).ok_or_else(|| Fault::client("ClientException", "TaskDefinition not found."))?;
+    let definition = state
+        .task_definition(wanted)
+        .ok_or_else(|| Fault::client("ClientException", "TaskDefinition not found."))?;
     if definition.fields["status"] != "ACTIVE" {
-        return Err(Fault::client("ClientException", "TaskDefinition is inactive"));
+        return Err(Fault::client(
+            "ClientException",
+            "TaskDefinition is inactive",
+        ));
     }
-    Ok(definition.fields["taskDefinitionArn"].as_str().unwrap_or_default().to_owned())
+    Ok(definition.fields["taskDefinitionArn"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned())
 }
 
 pub(super) fn no_service() -> Fault {

@@ -20,7 +20,12 @@ use crate::world::World;
 #[test]
 #[ignore = "a task's program and no test: it serves on PORT until it is killed"]
 fn program_of_a_task() {
-    let Some(port) = std::env::var("PORT").ok().and_then(|port| port.parse::<u16>().ok()) else { return };
+    let Some(port) = std::env::var("PORT")
+        .ok()
+        .and_then(|port| port.parse::<u16>().ok())
+    else {
+        return;
+    };
     // Slow to come up, as programs are: the first health checks are refused.
     std::thread::sleep(Duration::from_millis(300));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -31,17 +36,28 @@ fn program_of_a_task() {
             let _ = stream.read(&mut request);
             std::thread::sleep(Duration::from_millis(30));
             let body = std::env::var("VERSION").unwrap_or_default();
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
         });
     }
 }
 
 fn get(port: u16) -> Result<String, String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|error| error.to_string())?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: hello\r\nconnection: close\r\n\r\n").map_err(|error| error.to_string())?;
+    let mut stream =
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|error| error.to_string())?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: hello\r\nconnection: close\r\n\r\n")
+        .map_err(|error| error.to_string())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
+    stream
+        .read_to_string(&mut answer)
+        .map_err(|error| error.to_string())?;
     if !answer.starts_with("HTTP/1.1 200") {
         return Err(answer);
     }
@@ -55,7 +71,10 @@ struct Site {
 
 impl Site {
     async fn call(&self, operation: &str, input: Value) -> Value {
-        self.ecs.call(operation, input).await.unwrap_or_else(|fault| panic!("{operation}: {fault:?}"))
+        self.ecs
+            .call(operation, input)
+            .await
+            .unwrap_or_else(|fault| panic!("{operation}: {fault:?}"))
     }
 
     async fn register(&self, version: &str) {
@@ -66,13 +85,19 @@ impl Site {
             "portMappings": [{ "containerPort": 80 }],
             "environment": [{ "name": "VERSION", "value": version }],
         });
-        self.call("RegisterTaskDefinition", json!({ "family": "hello", "containerDefinitions": [container] })).await;
+        self.call(
+            "RegisterTaskDefinition",
+            json!({ "family": "hello", "containerDefinitions": [container] }),
+        )
+        .await;
     }
 
     async fn until_steady(&self) {
         for _ in 0..600 {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            let answer = self.call("DescribeServices", json!({ "services": ["hello"] })).await;
+            let answer = self
+                .call("DescribeServices", json!({ "services": ["hello"] }))
+                .await;
             let deployments = answer["services"][0]["deployments"].as_array().unwrap();
             if deployments.len() == 1 && deployments[0]["rolloutState"] == "COMPLETED" {
                 return;
@@ -84,10 +109,24 @@ impl Site {
 
 /// Two tasks of version 1.0.0 behind a load balancer.
 async fn site() -> Site {
-    let world = Arc::new(World::new("000000000000", "eu-west-1", Timestamp::UNIX_EPOCH, 1));
+    let world = Arc::new(World::new(
+        "000000000000",
+        "eu-west-1",
+        Timestamp::UNIX_EPOCH,
+        1,
+    ));
     let (bus, _) = Bus::new(Arc::clone(&world));
-    let elb = Elb::new(Arc::clone(&world), ElbSettings { health_check_time_scale: 0.02 });
-    let executable = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
+    let elb = Elb::new(
+        Arc::clone(&world),
+        ElbSettings {
+            health_check_time_scale: 0.02,
+        },
+    );
+    let executable = std::env::current_exe()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
     let images = move |reference: &str| ImageLookup::Local {
         digest: format!("sha256:{reference}"),
         directory: "/".into(),
@@ -98,11 +137,28 @@ async fn site() -> Site {
             "--ignored".into(),
         ],
     };
-    let ecs = Ecs::new(world, bus, elb.clone(), Arc::new(images), Arc::new(|_| {}), EcsSettings::default());
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let group = json!({ "Name": "hello", "HealthCheckIntervalSeconds": "5", "HealthyThresholdCount": "2" });
-    let group = elb.call("CreateTargetGroup", group).await.unwrap()["TargetGroups"][0]["TargetGroupArn"].clone();
-    let balancer = elb.call("CreateLoadBalancer", json!({ "Name": "web" })).await.unwrap();
+    let ecs = Ecs::new(
+        world,
+        bus,
+        elb.clone(),
+        Arc::new(images),
+        Arc::new(|_| {}),
+        EcsSettings::default(),
+    );
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let group =
+        json!({ "Name": "hello", "HealthCheckIntervalSeconds": "5", "HealthyThresholdCount": "2" });
+    let group =
+        elb.call("CreateTargetGroup", group).await.unwrap()["TargetGroups"][0]["TargetGroupArn"]
+            .clone();
+    let balancer = elb
+        .call("CreateLoadBalancer", json!({ "Name": "web" }))
+        .await
+        .unwrap();
     let listener = json!({
         "LoadBalancerArn": balancer["LoadBalancers"][0]["LoadBalancerArn"],
         "Port": port.to_string(),
@@ -142,15 +198,33 @@ async fn not_one_request_fails_while_a_service_of_real_processes_is_rolled_over(
         .collect();
     for version in ["1.1.0", "1.2.0"] {
         site.register(version).await;
-        site.call("UpdateService", json!({ "service": "hello", "taskDefinition": "hello" })).await;
+        site.call(
+            "UpdateService",
+            json!({ "service": "hello", "taskDefinition": "hello" }),
+        )
+        .await;
         site.until_steady().await;
     }
     done.store(true, Ordering::Relaxed);
-    let answers: Vec<Result<String, String>> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+    let answers: Vec<Result<String, String>> = clients
+        .into_iter()
+        .flat_map(|client| client.join().unwrap())
+        .collect();
     let failed: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
-    assert!(failed.is_empty(), "{} of {} failed: {:?}", failed.len(), answers.len(), failed[0]);
+    assert!(
+        failed.is_empty(),
+        "{} of {} failed: {:?}",
+        failed.len(),
+        answers.len(),
+        failed[0]
+    );
     for version in ["1.0.0", "1.1.0", "1.2.0"] {
-        assert!(answers.iter().any(|answer| answer.as_deref() == Ok(version)), "{version} never answered");
+        assert!(
+            answers
+                .iter()
+                .any(|answer| answer.as_deref() == Ok(version)),
+            "{version} never answered"
+        );
     }
     assert_eq!(get(site.port).unwrap(), "1.2.0");
     site.ecs.shutdown().await;

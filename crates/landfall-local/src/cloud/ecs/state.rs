@@ -110,7 +110,10 @@ pub(super) struct ServiceDeployment {
 impl ServiceDeployment {
     /// Whether it still changes something.
     pub(super) fn is_running(&self) -> bool {
-        matches!(self.status.as_str(), "PENDING" | "IN_PROGRESS" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS")
+        matches!(
+            self.status.as_str(),
+            "PENDING" | "IN_PROGRESS" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS"
+        )
     }
 }
 
@@ -200,11 +203,14 @@ impl Task {
     pub(super) fn lost(&mut self, reason: &str, now: f64) {
         self.desired_status = "STOPPED".into();
         self.last_status = LastStatus::Stopped;
-        self.stop_code.get_or_insert_with(|| "TerminationNotice".into());
+        self.stop_code
+            .get_or_insert_with(|| "TerminationNotice".into());
         self.stopped_reason.get_or_insert_with(|| reason.into());
         self.moments.insert("stoppedAt".into(), now);
         for container in &mut self.containers {
-            container.fields.insert("lastStatus".into(), "STOPPED".into());
+            container
+                .fields
+                .insert("lastStatus".into(), "STOPPED".into());
         }
         self.version += 1;
     }
@@ -212,12 +218,21 @@ impl Task {
     /// The task as DescribeTasks and the task state change event show it.
     pub(super) fn described(&self) -> Value {
         let mut fields = self.fields.clone();
-        let watched = self.containers.iter().filter(|c| c.essential && c.health != ContainerHealth::None);
-        let health = watched.map(|container| container.health).reduce(|worst, next| match (worst, next) {
-            (ContainerHealth::Unhealthy, _) | (_, ContainerHealth::Unhealthy) => ContainerHealth::Unhealthy,
-            (ContainerHealth::Unknown, _) | (_, ContainerHealth::Unknown) => ContainerHealth::Unknown,
-            _ => ContainerHealth::Healthy,
-        });
+        let watched = self
+            .containers
+            .iter()
+            .filter(|c| c.essential && c.health != ContainerHealth::None);
+        let health = watched
+            .map(|container| container.health)
+            .reduce(|worst, next| match (worst, next) {
+                (ContainerHealth::Unhealthy, _) | (_, ContainerHealth::Unhealthy) => {
+                    ContainerHealth::Unhealthy
+                }
+                (ContainerHealth::Unknown, _) | (_, ContainerHealth::Unknown) => {
+                    ContainerHealth::Unknown
+                }
+                _ => ContainerHealth::Healthy,
+            });
         let containers: Vec<Value> = self
             .containers
             .iter()
@@ -233,14 +248,24 @@ impl Task {
             ("taskDefinitionArn", json!(self.task_definition)),
             ("lastStatus", json!(self.last_status)),
             ("desiredStatus", json!(self.desired_status)),
-            ("healthStatus", json!(health.unwrap_or(ContainerHealth::None).name())),
+            (
+                "healthStatus",
+                json!(health.unwrap_or(ContainerHealth::None).name()),
+            ),
             ("containers", json!(containers)),
             ("version", json!(self.version)),
         ] {
             fields.insert(name.into(), value);
         }
-        fields.extend(self.moments.iter().map(|(name, moment)| (name.clone(), json!(moment))));
-        for (name, value) in [("stopCode", &self.stop_code), ("stoppedReason", &self.stopped_reason)] {
+        fields.extend(
+            self.moments
+                .iter()
+                .map(|(name, moment)| (name.clone(), json!(moment))),
+        );
+        for (name, value) in [
+            ("stopCode", &self.stop_code),
+            ("stoppedReason", &self.stopped_reason),
+        ] {
             if let Some(value) = value {
                 fields.insert(name.into(), json!(value));
             }
@@ -259,20 +284,32 @@ impl Service {
 impl State {
     /// The active cluster that a name or ARN means; nothing means `default`.
     pub(super) fn cluster(&self, input: &Value) -> Result<(String, String), Fault> {
-        let wanted = input.get("cluster").and_then(Value::as_str).unwrap_or("default");
+        let wanted = input
+            .get("cluster")
+            .and_then(Value::as_str)
+            .unwrap_or("default");
         let name = wanted.rsplit('/').next().unwrap_or(wanted);
         let cluster = self
             .clusters
             .get(name)
             .filter(|cluster| cluster.fields["status"] == "ACTIVE")
             .ok_or_else(|| Fault::client("ClusterNotFoundException", "Cluster not found."))?;
-        Ok((name.to_owned(), cluster.fields["clusterArn"].as_str().unwrap_or_default().to_owned()))
+        Ok((
+            name.to_owned(),
+            cluster.fields["clusterArn"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        ))
     }
 
     /// The service that a name or ARN means in `cluster`.
     pub(super) fn service_arn(&self, cluster: &str, wanted: &str) -> Option<String> {
         let name = wanted.rsplit('/').next().unwrap_or(wanted);
-        self.services.values().find(|s| s.cluster == cluster && s.name == name).map(|s| s.arn.clone())
+        self.services
+            .values()
+            .find(|s| s.cluster == cluster && s.name == name)
+            .map(|s| s.arn.clone())
     }
 
     /// The task definition that `family`, `family:revision` or an ARN means. A family alone means its newest active one.
@@ -281,9 +318,17 @@ impl State {
         match short.split_once(':') {
             Some((family, revision)) => {
                 let revision: u64 = revision.parse().ok()?;
-                self.families.get(family)?.iter().find(|definition| definition.fields["revision"] == revision)
+                self.families
+                    .get(family)?
+                    .iter()
+                    .find(|definition| definition.fields["revision"] == revision)
             }
-            None => self.families.get(short)?.iter().rev().find(|definition| definition.fields["status"] == "ACTIVE"),
+            None => self
+                .families
+                .get(short)?
+                .iter()
+                .rev()
+                .find(|definition| definition.fields["status"] == "ACTIVE"),
         }
     }
 
@@ -295,21 +340,39 @@ impl State {
             .chain(self.families.values_mut().flatten())
             .filter(|resource| resource.fields.values().take(2).any(|value| value == arn))
             .map(|resource| &mut resource.tags)
-            .chain(self.services.values_mut().filter(|service| service.arn == arn).map(|service| &mut service.tags))
-            .chain(self.tasks.values_mut().filter(|task| task.arn == arn).map(|task| &mut task.tags));
+            .chain(
+                self.services
+                    .values_mut()
+                    .filter(|service| service.arn == arn)
+                    .map(|service| &mut service.tags),
+            )
+            .chain(
+                self.tasks
+                    .values_mut()
+                    .filter(|task| task.arn == arn)
+                    .map(|task| &mut task.tags),
+            );
         resources.next().ok_or_else(|| {
-            super::invalid(format!("The specified resource could not be found: '{arn}'. Check the ARN and try again."))
+            super::invalid(format!(
+                "The specified resource could not be found: '{arn}'. Check the ARN and try again."
+            ))
         })
     }
 
     pub(super) fn tasks_of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Task> {
-        self.tasks.values().filter(move |task| task.service.as_deref() == Some(service))
+        self.tasks
+            .values()
+            .filter(move |task| task.service.as_deref() == Some(service))
     }
 
     /// Forgets tasks that stopped over an hour ago.
     pub(super) fn expire(&mut self, now: f64) {
         self.tasks.retain(|_, task| {
-            !task.is_stopped() || task.moments.get("stoppedAt").is_none_or(|stopped| now - stopped < STOPPED_TASKS_KEPT)
+            !task.is_stopped()
+                || task
+                    .moments
+                    .get("stoppedAt")
+                    .is_none_or(|stopped| now - stopped < STOPPED_TASKS_KEPT)
         });
     }
 }

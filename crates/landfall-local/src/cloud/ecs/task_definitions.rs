@@ -24,21 +24,33 @@ impl Ecs {
                 fields.insert(member.clone(), value.clone());
             }
         }
-        let containers: Vec<Value> = list(input, "containerDefinitions").iter().map(with_defaults).collect();
+        let containers: Vec<Value> = list(input, "containerDefinitions")
+            .iter()
+            .map(with_defaults)
+            .collect();
         let fargate = strings(input, "requiresCompatibilities").contains(&"FARGATE");
-        let compatibilities =
-            if text(input, "networkMode") == "awsvpc" && fargate { json!(["EC2", "FARGATE"]) } else { json!(["EC2"]) };
+        let compatibilities = if text(input, "networkMode") == "awsvpc" && fargate {
+            json!(["EC2", "FARGATE"])
+        } else {
+            json!(["EC2"])
+        };
         fields.insert("containerDefinitions".into(), containers.into());
         fields.insert("revision".into(), revision.into());
         fields.insert("status".into(), "ACTIVE".into());
         fields.insert("compatibilities".into(), compatibilities);
         fields.insert("registeredAt".into(), world.epoch_seconds().into());
-        fields.insert("registeredBy".into(), format!("arn:aws:iam::{}:root", world.account).into());
+        fields.insert(
+            "registeredBy".into(),
+            format!("arn:aws:iam::{}:root", world.account).into(),
+        );
         for member in ["volumes", "placementConstraints"] {
             fields.entry(member).or_insert_with(|| json!([]));
         }
         let tags = list(input, "tags").to_vec();
-        revisions.push(Tagged { fields: fields.clone(), tags: tags.clone() });
+        revisions.push(Tagged {
+            fields: fields.clone(),
+            tags: tags.clone(),
+        });
         Ok(json!({ "taskDefinition": fields, "tags": tags }))
     }
 
@@ -46,9 +58,15 @@ impl Ecs {
         let state = self.inner.lock();
         let definition = state
             .task_definition(text(input, "taskDefinition"))
-            .ok_or_else(|| Fault::client("ClientException", "Unable to describe task definition."))?;
+            .ok_or_else(|| {
+                Fault::client("ClientException", "Unable to describe task definition.")
+            })?;
         let tags = strings(input, "include").contains(&"TAGS");
-        let tags = if tags { definition.tags.clone() } else { vec![] };
+        let tags = if tags {
+            definition.tags.clone()
+        } else {
+            vec![]
+        };
         Ok(json!({ "taskDefinition": definition.fields, "tags": tags }))
     }
 
@@ -58,20 +76,35 @@ impl Ecs {
         let (family, revision) = short
             .split_once(':')
             .and_then(|(family, revision)| Some((family, revision.parse::<u64>().ok()?)))
-            .ok_or_else(|| super::invalid(format!("Invalid revision number in '{short}': name family:revision.")))?;
+            .ok_or_else(|| {
+                super::invalid(format!(
+                    "Invalid revision number in '{short}': name family:revision."
+                ))
+            })?;
         let mut state = self.inner.lock();
         let definition = state
             .families
             .get_mut(family)
-            .and_then(|revisions| revisions.iter_mut().find(|d| d.fields["revision"] == revision))
-            .ok_or_else(|| Fault::client("ClientException", "Unable to describe task definition."))?;
+            .and_then(|revisions| {
+                revisions
+                    .iter_mut()
+                    .find(|d| d.fields["revision"] == revision)
+            })
+            .ok_or_else(|| {
+                Fault::client("ClientException", "Unable to describe task definition.")
+            })?;
         definition.fields.insert("status".into(), "INACTIVE".into());
-        definition.fields.insert("deregisteredAt".into(), self.inner.world.epoch_seconds().into());
+        definition.fields.insert(
+            "deregisteredAt".into(),
+            self.inner.world.epoch_seconds().into(),
+        );
         Ok(json!({ "taskDefinition": definition.fields }))
     }
 
     pub(super) fn list_task_definitions(&self, input: &Value) -> Result<Value, Fault> {
-        let status = Some(text(input, "status")).filter(|status| !status.is_empty()).unwrap_or("ACTIVE");
+        let status = Some(text(input, "status"))
+            .filter(|status| !status.is_empty())
+            .unwrap_or("ACTIVE");
         let family = text(input, "familyPrefix");
         let state = self.inner.lock();
         let mut arns: Vec<Value> = state
@@ -97,7 +130,9 @@ impl Ecs {
             .iter()
             .filter(|(name, _)| name.starts_with(prefix))
             .filter(|(_, revisions)| {
-                let active = revisions.iter().any(|definition| definition.fields["status"] == "ACTIVE");
+                let active = revisions
+                    .iter()
+                    .any(|definition| definition.fields["status"] == "ACTIVE");
                 match status {
                     "ACTIVE" => active,
                     "INACTIVE" => !active,
@@ -125,7 +160,12 @@ fn with_defaults(container: &Value) -> Value {
         ] {
             fields.entry(member).or_insert(default);
         }
-        for mapping in fields.get_mut("portMappings").and_then(Value::as_array_mut).into_iter().flatten() {
+        for mapping in fields
+            .get_mut("portMappings")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             if let Some(mapping) = mapping.as_object_mut() {
                 mapping.entry("protocol").or_insert_with(|| json!("tcp"));
             }
@@ -140,7 +180,11 @@ fn valid(input: &Value) -> Result<(), Fault> {
     if family.is_empty() {
         return refuse("Family should not be null or empty.".into());
     }
-    if family.len() > 255 || !family.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+    if family.len() > 255
+        || !family
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    {
         return refuse(format!("Family contains invalid characters: '{family}'."));
     }
     let containers = list(input, "containerDefinitions");
@@ -151,12 +195,19 @@ fn valid(input: &Value) -> Result<(), Fault> {
     for container in containers {
         let name = text(container, "name");
         if name.is_empty() || text(container, "image").is_empty() {
-            return refuse(format!("Container.{} should not be null or empty.", if name.is_empty() { "name" } else { "image" }));
+            return refuse(format!(
+                "Container.{} should not be null or empty.",
+                if name.is_empty() { "name" } else { "image" }
+            ));
         }
         if !names.insert(name) {
-            return refuse(format!("Container names must be unique within a task definition: '{name}' appears twice."));
+            return refuse(format!(
+                "Container names must be unique within a task definition: '{name}' appears twice."
+            ));
         }
-        let has_memory = ["memory", "memoryReservation"].iter().any(|member| container.get(member).is_some());
+        let has_memory = ["memory", "memoryReservation"]
+            .iter()
+            .any(|member| container.get(member).is_some());
         if text(input, "memory").is_empty() && !has_memory {
             return refuse(
                 "Invalid setting for container '".to_owned()
@@ -165,7 +216,10 @@ fn valid(input: &Value) -> Result<(), Fault> {
             );
         }
     }
-    if !containers.iter().any(|container| container.get("essential").and_then(Value::as_bool) != Some(false)) {
+    if !containers
+        .iter()
+        .any(|container| container.get("essential").and_then(Value::as_bool) != Some(false))
+    {
         return refuse("At least one container must be essential.".into());
     }
     if strings(input, "requiresCompatibilities").contains(&"FARGATE") {
@@ -174,7 +228,9 @@ fn valid(input: &Value) -> Result<(), Fault> {
         }
         let (cpu, memory) = (text(input, "cpu"), text(input, "memory"));
         if cpu.is_empty() || memory.is_empty() {
-            return refuse("Fargate requires task definition to have cpu and memory at the task level.".into());
+            return refuse(
+                "Fargate requires task definition to have cpu and memory at the task level.".into(),
+            );
         }
         if !fargate_pair(cpu, memory) {
             return refuse("No Fargate configuration exists for given values.".into());
@@ -194,8 +250,12 @@ fn fargate_pair(cpu: &str, memory: &str) -> bool {
             None => text.parse().ok(),
         }
     };
-    let (Some(cpu), Some(memory)) = (scaled(cpu, "vcpu"), scaled(memory, "gb")) else { return false };
-    let between = |low: u64, high: u64, step: u64| (low..=high).contains(&(memory / 1024)) && memory % (step * 1024) == 0;
+    let (Some(cpu), Some(memory)) = (scaled(cpu, "vcpu"), scaled(memory, "gb")) else {
+        return false;
+    };
+    let between = |low: u64, high: u64, step: u64| {
+        (low..=high).contains(&(memory / 1024)) && memory % (step * 1024) == 0
+    };
     match cpu {
         256 => matches!(memory, 512 | 1024 | 2048),
         512 => between(1, 4, 1),
@@ -225,7 +285,11 @@ mod tests {
             ("8192", "21504", false),
             ("300", "512", false),
         ] {
-            assert_eq!(fargate_pair(cpu, memory), exists, "cpu {cpu} with memory {memory}");
+            assert_eq!(
+                fargate_pair(cpu, memory),
+                exists,
+                "cpu {cpu} with memory {memory}"
+            );
         }
     }
 }

@@ -20,12 +20,23 @@ impl Ecs {
         let stop = {
             // Under the state's lock, or a stop decided meanwhile would find no switch to turn.
             let state = self.inner.lock();
-            let stopped = state.tasks.get(arn).is_none_or(|task| task.desired_status == "STOPPED");
+            let stopped = state
+                .tasks
+                .get(arn)
+                .is_none_or(|task| task.desired_status == "STOPPED");
             let (switch, stop) = watch::channel(stopped);
-            self.inner.switches.lock().unwrap_or_else(PoisonError::into_inner).insert(arn.to_owned(), switch);
+            self.inner
+                .switches
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(arn.to_owned(), switch);
             stop
         };
-        let mut lives = self.inner.lives.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lives = self
+            .inner
+            .lives
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         while lives.try_join_next().is_some() {}
         lives.spawn(live(self.clone(), arn.to_owned(), stop));
     }
@@ -90,14 +101,28 @@ struct Containers {
 async fn live(ecs: Ecs, arn: String, mut stop: watch::Receiver<bool>) {
     let inner = &*ecs.inner;
     let (reporter, reports) = mpsc::unbounded_channel();
-    let mut containers = Containers { running: JoinSet::new(), stop: watch::Sender::new(false), reports, reporter };
+    let mut containers = Containers {
+        running: JoinSet::new(),
+        stop: watch::Sender::new(false),
+        reports,
+        reporter,
+    };
     run_until_stopped(inner, &arn, &mut stop, &mut containers).await;
     wind_down(inner, &arn, &mut containers).await;
-    inner.switches.lock().unwrap_or_else(PoisonError::into_inner).remove(&arn);
+    inner
+        .switches
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&arn);
     inner.look.notify_one();
 }
 
-async fn run_until_stopped(inner: &Inner, arn: &str, stop: &mut watch::Receiver<bool>, containers: &mut Containers) {
+async fn run_until_stopped(
+    inner: &Inner,
+    arn: &str,
+    stop: &mut watch::Receiver<bool>,
+    containers: &mut Containers,
+) {
     if paused(stop, inner.settings.provisioning).await {
         return;
     }
@@ -111,7 +136,9 @@ async fn run_until_stopped(inner: &Inner, arn: &str, stop: &mut watch::Receiver<
         Err(failure) => {
             inner.change(arn, |task, _| {
                 if let Some(container) = task.containers.get_mut(failure.container) {
-                    container.fields.insert("reason".into(), failure.reason.clone().into());
+                    container
+                        .fields
+                        .insert("reason".into(), failure.reason.clone().into());
                 }
             });
             return inner.fail(arn, "TaskFailedToStart", &failure.reason);
@@ -137,12 +164,16 @@ async fn paused(stop: &mut watch::Receiver<bool>, delay: Duration) -> bool {
 }
 
 fn start(inner: &Inner, arn: &str, prepared: Vec<Prepared>, containers: &mut Containers) {
-    let ports: Vec<Vec<Port>> = prepared.iter().map(|container| container.ports.clone()).collect();
+    let ports: Vec<Vec<Port>> = prepared
+        .iter()
+        .map(|container| container.ports.clone())
+        .collect();
     inner.change(arn, |task, now| {
         for moment in ["pullStoppedAt", "startedAt", "connectivityAt"] {
             task.moments.insert(moment.into(), now);
         }
-        task.fields.insert("connectivity".into(), "CONNECTED".into());
+        task.fields
+            .insert("connectivity".into(), "CONNECTED".into());
         task.last_status = LastStatus::Running;
         for (container, prepared) in task.containers.iter_mut().zip(&prepared) {
             let bindings: Vec<_> = prepared.ports.iter().map(Port::binding).collect();
@@ -150,33 +181,78 @@ fn start(inner: &Inner, arn: &str, prepared: Vec<Prepared>, containers: &mut Con
                 ("lastStatus", json!("RUNNING")),
                 ("imageDigest", json!(prepared.digest)),
                 ("networkBindings", json!(bindings)),
-                ("runtimeId", json!(format!("{}-{}", inner.world.hex(32), inner.world.hex(10)))),
+                (
+                    "runtimeId",
+                    json!(format!("{}-{}", inner.world.hex(32), inner.world.hex(10))),
+                ),
             ] {
                 container.fields.insert(member.into(), value);
             }
         }
     });
-    let simulated = prepared.iter().map(|container| container.simulated_health()).collect::<Vec<_>>();
+    let simulated = prepared
+        .iter()
+        .map(|container| container.simulated_health())
+        .collect::<Vec<_>>();
     for (position, container) in prepared.into_iter().enumerate() {
         let (stop, reporter) = (containers.stop.subscribe(), containers.reporter.clone());
-        containers.running.spawn(run(position, container.launch, stop, reporter));
+        containers
+            .running
+            .spawn(run(position, container.launch, stop, reporter));
     }
     let mut state = inner.lock();
-    let Some(task) = state.tasks.get(arn) else { return };
-    let Some(service) = task.service.as_ref().and_then(|service| state.services.get(service)) else { return };
-    let names: Vec<String> = task.containers.iter().map(|container| container.name.clone()).collect();
-    let load_balancers = service.fields.get("loadBalancers").cloned().unwrap_or_default();
+    let Some(task) = state.tasks.get(arn) else {
+        return;
+    };
+    let Some(service) = task
+        .service
+        .as_ref()
+        .and_then(|service| state.services.get(service))
+    else {
+        return;
+    };
+    let names: Vec<String> = task
+        .containers
+        .iter()
+        .map(|container| container.name.clone())
+        .collect();
+    let load_balancers = service
+        .fields
+        .get("loadBalancers")
+        .cloned()
+        .unwrap_or_default();
     let (service, mut targets) = (service.arn.clone(), vec![]);
     for load_balancer in load_balancers.as_array().into_iter().flatten() {
-        let Some(group) = load_balancer["targetGroupArn"].as_str() else { continue };
-        let Some(position) = names.iter().position(|name| load_balancer["containerName"] == **name) else { continue };
-        let Some(port) = ports[position].iter().find(|port| load_balancer["containerPort"] == port.container) else {
+        let Some(group) = load_balancer["targetGroupArn"].as_str() else {
             continue;
         };
-        if inner.elb.register(group, "127.0.0.1", port.host, simulated[position]).is_ok() {
-            targets.push(TargetReference { group: group.into(), id: "127.0.0.1".into(), port: port.host });
+        let Some(position) = names
+            .iter()
+            .position(|name| load_balancer["containerName"] == **name)
+        else {
+            continue;
+        };
+        let Some(port) = ports[position]
+            .iter()
+            .find(|port| load_balancer["containerPort"] == port.container)
+        else {
+            continue;
+        };
+        if inner
+            .elb
+            .register(group, "127.0.0.1", port.host, simulated[position])
+            .is_ok()
+        {
+            targets.push(TargetReference {
+                group: group.into(),
+                id: "127.0.0.1".into(),
+                port: port.host,
+            });
             if let Some(service) = state.services.get_mut(&service) {
-                inner.say(service, &format!("registered 1 targets in (target-group {group})"));
+                inner.say(
+                    service,
+                    &format!("registered 1 targets in (target-group {group})"),
+                );
             }
         }
     }
@@ -193,22 +269,35 @@ fn take_in(inner: &Inner, arn: &str, report: Report) -> Option<(&'static str, St
     inner.change(arn, |task, _| match report {
         Report::Health { container, healthy } => {
             if let Some(container) = task.containers.get_mut(container) {
-                container.health = if healthy { ContainerHealth::Healthy } else { ContainerHealth::Unhealthy };
+                container.health = if healthy {
+                    ContainerHealth::Healthy
+                } else {
+                    ContainerHealth::Unhealthy
+                };
             }
         }
-        Report::Exited { container, code, error } => {
+        Report::Exited {
+            container,
+            code,
+            error,
+        } => {
             if let Some(container) = task.containers.get_mut(container) {
                 container.exited = true;
-                container.fields.insert("lastStatus".into(), "STOPPED".into());
+                container
+                    .fields
+                    .insert("lastStatus".into(), "STOPPED".into());
                 container.fields.insert("exitCode".into(), code.into());
                 if let Some(reason) = &error {
-                    container.fields.insert("reason".into(), reason.clone().into());
+                    container
+                        .fields
+                        .insert("reason".into(), reason.clone().into());
                 }
                 stop = match error {
                     Some(reason) => Some(("TaskFailedToStart", reason)),
-                    None if container.essential => {
-                        Some(("EssentialContainerExited", "Essential container in task exited".into()))
-                    }
+                    None if container.essential => Some((
+                        "EssentialContainerExited",
+                        "Essential container in task exited".into(),
+                    )),
                     None => None,
                 };
             }
@@ -222,13 +311,18 @@ fn take_in(inner: &Inner, arn: &str, report: Report) -> Option<(&'static str, St
 async fn wind_down(inner: &Inner, arn: &str, containers: &mut Containers) {
     let (targets, serving) = {
         let mut state = inner.lock();
-        let Some(task) = state.tasks.get(arn) else { return };
+        let Some(task) = state.tasks.get(arn) else {
+            return;
+        };
         let targets = task.targets.clone();
         let serving = task.containers.iter().any(|container| !container.exited);
         let service = task.service.clone();
         if let Some(service) = service.and_then(|service| state.services.get_mut(&service)) {
             for target in &targets {
-                inner.say(service, &format!("deregistered 1 targets in (target-group {})", target.group));
+                inner.say(
+                    service,
+                    &format!("deregistered 1 targets in (target-group {})", target.group),
+                );
             }
             if serving && !targets.is_empty() {
                 inner.say(service, "has begun draining connections on 1 tasks.");
@@ -237,11 +331,15 @@ async fn wind_down(inner: &Inner, arn: &str, containers: &mut Containers) {
         (targets, serving)
     };
     for target in &targets {
-        inner.elb.begin_draining(&target.group, &target.id, target.port);
+        inner
+            .elb
+            .begin_draining(&target.group, &target.id, target.port);
     }
     if serving && !targets.is_empty() {
         inner.enter(arn, LastStatus::Deactivating, Some("stoppingAt"));
-        let drains = targets.iter().map(|target| inner.elb.deregister(&target.group, &target.id, target.port));
+        let drains = targets
+            .iter()
+            .map(|target| inner.elb.deregister(&target.group, &target.id, target.port));
         futures_util::future::join_all(drains).await;
         inner.enter(arn, LastStatus::Stopping, None);
     } else {
@@ -261,7 +359,9 @@ async fn wind_down(inner: &Inner, arn: &str, containers: &mut Containers) {
         task.last_status = LastStatus::Stopped;
         task.moments.insert("stoppedAt".into(), now);
         for container in &mut task.containers {
-            container.fields.insert("lastStatus".into(), "STOPPED".into());
+            container
+                .fields
+                .insert("lastStatus".into(), "STOPPED".into());
         }
     });
 }

@@ -13,10 +13,16 @@ impl Ecs {
         let mut state = self.inner.lock();
         state.expire(self.inner.world.epoch_seconds());
         let (cluster, cluster_arn) = state.cluster(input)?;
-        let wanted = Some(text(input, "desiredStatus")).filter(|status| !status.is_empty()).unwrap_or("RUNNING");
+        let wanted = Some(text(input, "desiredStatus"))
+            .filter(|status| !status.is_empty())
+            .unwrap_or("RUNNING");
         let service = match text(input, "serviceName") {
             "" => None,
-            name => Some(state.service_arn(&cluster, name).ok_or_else(super::services::no_service)?),
+            name => Some(
+                state
+                    .service_arn(&cluster, name)
+                    .ok_or_else(super::services::no_service)?,
+            ),
         };
         let family = text(input, "family");
         let matches = |task: &Task, member: &str| {
@@ -28,7 +34,9 @@ impl Ecs {
             .values()
             .filter(|task| task.cluster_arn == cluster_arn && task.desired_status == wanted)
             .filter(|task| service.is_none() || task.service == service)
-            .filter(|task| family.is_empty() || task.task_definition.contains(&format!("/{family}:")))
+            .filter(|task| {
+                family.is_empty() || task.task_definition.contains(&format!("/{family}:"))
+            })
             .filter(|task| matches(task, "startedBy") && matches(task, "launchType"))
             .map(|task| task.arn.clone().into())
             .collect();
@@ -71,7 +79,9 @@ impl Ecs {
         let task = arn
             .and_then(|arn| state.tasks.get_mut(&arn))
             .ok_or_else(|| invalid("The referenced task was not found."))?;
-        let reason = Some(text(input, "reason")).filter(|reason| !reason.is_empty()).unwrap_or("Task stopped by user");
+        let reason = Some(text(input, "reason"))
+            .filter(|reason| !reason.is_empty())
+            .unwrap_or("Task stopped by user");
         self.inner.stop(task, "UserInitiated", reason);
         let answer = json!({ "task": task.described() });
         drop(state);
@@ -88,7 +98,9 @@ impl Ecs {
             let known: Vec<Value> = state
                 .tasks
                 .values()
-                .filter(|task| task.cluster_arn == cluster_arn && task.client_token.as_deref() == Some(token))
+                .filter(|task| {
+                    task.cluster_arn == cluster_arn && task.client_token.as_deref() == Some(token)
+                })
                 .map(Task::described)
                 .collect();
             if !known.is_empty() {
@@ -106,12 +118,20 @@ impl Ecs {
         }
         let family = text(&Value::from(definition.clone()), "family").to_owned();
         let mut own = Map::new();
-        for member in ["launchType", "platformVersion", "startedBy", "enableExecuteCommand", "overrides", "group"] {
+        for member in [
+            "launchType",
+            "platformVersion",
+            "startedBy",
+            "enableExecuteCommand",
+            "overrides",
+            "group",
+        ] {
             if let Some(value) = input.get(member) {
                 own.insert(member.into(), value.clone());
             }
         }
-        own.entry("group").or_insert_with(|| format!("family:{family}").into());
+        own.entry("group")
+            .or_insert_with(|| format!("family:{family}").into());
         let mut started = vec![];
         for _ in 0..count {
             let mut task = inner.new_task(&cluster, &cluster_arn, &definition, own.clone());
@@ -121,7 +141,10 @@ impl Ecs {
             started.push(task.arn.clone());
             state.tasks.insert(task.arn.clone(), task);
         }
-        let tasks: Vec<Value> = started.iter().map(|arn| state.tasks[arn].described()).collect();
+        let tasks: Vec<Value> = started
+            .iter()
+            .map(|arn| state.tasks[arn].described())
+            .collect();
         drop(state);
         for arn in &started {
             self.begin_task(arn);
@@ -136,7 +159,9 @@ impl Inner {
         let service = state.services.get(service)?;
         let primary = service.deployments.first()?;
         let revision = state.revisions.get(&primary.revision)?;
-        let definition = &state.task_definition(revision.fields.get("taskDefinition")?.as_str()?)?.fields;
+        let definition = &state
+            .task_definition(revision.fields.get("taskDefinition")?.as_str()?)?
+            .fields;
         let mut own = Map::new();
         for member in ["launchType", "platformVersion", "enableExecuteCommand"] {
             if let Some(value) = revision.fields.get(member) {
@@ -152,14 +177,23 @@ impl Inner {
             Some("SERVICE") => task.tags.clone_from(&service.tags),
             Some("TASK_DEFINITION") => {
                 let arn = definition["taskDefinitionArn"].as_str().unwrap_or_default();
-                task.tags = state.task_definition(arn).map(|definition| definition.tags.clone()).unwrap_or_default();
+                task.tags = state
+                    .task_definition(arn)
+                    .map(|definition| definition.tags.clone())
+                    .unwrap_or_default();
             }
             _ => {}
         }
         Some(task)
     }
 
-    fn new_task(&self, cluster: &str, cluster_arn: &str, definition: &Map<String, Value>, own: Map<String, Value>) -> Task {
+    fn new_task(
+        &self,
+        cluster: &str,
+        cluster_arn: &str,
+        definition: &Map<String, Value>,
+        own: Map<String, Value>,
+    ) -> Task {
         let id = self.world.hex(32);
         let arn = self.world.arn("ecs", &format!("task/{cluster}/{id}"));
         let mut fields = Map::new();
@@ -170,11 +204,17 @@ impl Inner {
         }
         for (member, default) in [
             ("attachments", json!([])),
-            ("attributes", json!([{ "name": "ecs.cpu-architecture", "value": "x86_64" }])),
+            (
+                "attributes",
+                json!([{ "name": "ecs.cpu-architecture", "value": "x86_64" }]),
+            ),
             ("availabilityZone", json!(format!("{}a", self.world.region))),
             ("enableExecuteCommand", json!(false)),
             ("launchType", json!("EC2")),
-            ("overrides", json!({ "containerOverrides": [], "inferenceAcceleratorOverrides": [] })),
+            (
+                "overrides",
+                json!({ "containerOverrides": [], "inferenceAcceleratorOverrides": [] }),
+            ),
             ("tags", json!([])),
         ] {
             fields.insert(member.into(), default);
@@ -190,7 +230,10 @@ impl Inner {
             .flatten()
             .map(|container| {
                 let mut fields = Map::new();
-                let container_arn = self.world.arn("ecs", &format!("container/{cluster}/{id}/{}", self.world.uuid()));
+                let container_arn = self.world.arn(
+                    "ecs",
+                    &format!("container/{cluster}/{id}/{}", self.world.uuid()),
+                );
                 for (member, value) in [
                     ("containerArn", json!(container_arn)),
                     ("taskArn", json!(arn)),
@@ -199,7 +242,10 @@ impl Inner {
                     ("lastStatus", json!("PENDING")),
                     ("networkBindings", json!([])),
                     ("networkInterfaces", json!([])),
-                    ("cpu", json!(container["cpu"].as_u64().unwrap_or(0).to_string())),
+                    (
+                        "cpu",
+                        json!(container["cpu"].as_u64().unwrap_or(0).to_string()),
+                    ),
                 ] {
                     fields.insert(member.into(), value);
                 }
@@ -208,12 +254,18 @@ impl Inner {
                         fields.insert(member.into(), size.to_string().into());
                     }
                 }
-                let watched = strings(&container["healthCheck"], "command").first().is_some_and(|first| *first != "NONE");
+                let watched = strings(&container["healthCheck"], "command")
+                    .first()
+                    .is_some_and(|first| *first != "NONE");
                 Container {
                     fields,
                     name: text(container, "name").into(),
                     essential: container["essential"].as_bool().unwrap_or(true),
-                    health: if watched { ContainerHealth::Unknown } else { ContainerHealth::None },
+                    health: if watched {
+                        ContainerHealth::Unknown
+                    } else {
+                        ContainerHealth::None
+                    },
                     exited: false,
                 }
             })
@@ -224,7 +276,10 @@ impl Inner {
             service: None,
             deployment: None,
             client_token: None,
-            task_definition: definition["taskDefinitionArn"].as_str().unwrap_or_default().into(),
+            task_definition: definition["taskDefinitionArn"]
+                .as_str()
+                .unwrap_or_default()
+                .into(),
             fields,
             tags: vec![],
             last_status: LastStatus::Provisioning,
@@ -243,5 +298,8 @@ impl Inner {
 
 fn find<'a>(state: &'a State, cluster_arn: &str, reference: &str) -> Option<&'a Task> {
     let id = reference.rsplit('/').next().unwrap_or(reference);
-    state.tasks.values().find(|task| task.cluster_arn == cluster_arn && task.id() == id)
+    state
+        .tasks
+        .values()
+        .find(|task| task.cluster_arn == cluster_arn && task.id() == id)
 }

@@ -14,11 +14,16 @@ impl Elb {
         if kind != "application" {
             return Err(Fault::client(
                 "InvalidConfigurationRequest",
-                format!("The embedded cloud plays load balancers of type 'application' only, not '{kind}'."),
+                format!(
+                    "The embedded cloud plays load balancers of type 'application' only, not '{kind}'."
+                ),
             ));
         }
         let world = &self.inner.world;
-        let arn = world.arn("elasticloadbalancing", &format!("loadbalancer/app/{name}/{}", arn_suffix(name)));
+        let arn = world.arn(
+            "elasticloadbalancing",
+            &format!("loadbalancer/app/{name}/{}", arn_suffix(name)),
+        );
         let zones: Vec<Value> = strings(input, "Subnets")
             .into_iter()
             .chain(list(input, "SubnetMappings").iter().filter_map(|m| Some(string(m, "SubnetId")?.to_owned())))
@@ -53,7 +58,12 @@ impl Elb {
     pub(super) fn describe_load_balancers(&self, input: &Value) -> Result<Value, Fault> {
         let (arns, names) = (strings(input, "LoadBalancerArns"), strings(input, "Names"));
         let state = self.inner.lock();
-        let known = |member: &str, wanted: &String| state.load_balancers.values().any(|lb| lb[member] == **wanted);
+        let known = |member: &str, wanted: &String| {
+            state
+                .load_balancers
+                .values()
+                .any(|lb| lb[member] == **wanted)
+        };
         if let Some(missing) = arns
             .iter()
             .find(|arn| !known("LoadBalancerArn", arn))
@@ -65,7 +75,9 @@ impl Elb {
             .load_balancers
             .values()
             .filter(|lb| arns.is_empty() || arns.iter().any(|arn| lb["LoadBalancerArn"] == **arn))
-            .filter(|lb| names.is_empty() || names.iter().any(|name| lb["LoadBalancerName"] == **name))
+            .filter(|lb| {
+                names.is_empty() || names.iter().any(|name| lb["LoadBalancerName"] == **name)
+            })
             .collect();
         Ok(json!({ "LoadBalancers": found }))
     }
@@ -75,8 +87,16 @@ impl Elb {
         let arn = required(input, "LoadBalancerArn")?;
         let listeners: Vec<String> = {
             let mut state = self.inner.lock();
-            state.load_balancers.remove(arn).ok_or_else(|| no_load_balancer(arn))?;
-            state.listeners.iter().filter(|(_, fields)| fields["LoadBalancerArn"] == *arn).map(|(arn, _)| arn.clone()).collect()
+            state
+                .load_balancers
+                .remove(arn)
+                .ok_or_else(|| no_load_balancer(arn))?;
+            state
+                .listeners
+                .iter()
+                .filter(|(_, fields)| fields["LoadBalancerArn"] == *arn)
+                .map(|(arn, _)| arn.clone())
+                .collect()
         };
         for listener in listeners {
             self.remove_listener(&listener);
@@ -90,30 +110,48 @@ impl Elb {
         if protocol != "HTTP" {
             return Err(Fault::client(
                 "UnsupportedProtocol",
-                format!("The embedded cloud's listeners speak HTTP, not {protocol}: it has no certificates."),
+                format!(
+                    "The embedded cloud's listeners speak HTTP, not {protocol}: it has no certificates."
+                ),
             ));
         }
         let port = number(input, "Port")
             .and_then(|port| u16::try_from(port).ok())
             .filter(|port| *port > 0)
-            .ok_or_else(|| Fault::client("ValidationError", "A listener port must be between 1 and 65535"))?;
+            .ok_or_else(|| {
+                Fault::client(
+                    "ValidationError",
+                    "A listener port must be between 1 and 65535",
+                )
+            })?;
         let arn = {
             let state = self.inner.lock();
             if !state.load_balancers.contains_key(&load_balancer) {
                 return Err(no_load_balancer(&load_balancer));
             }
             known_target_groups(&state, list(input, "DefaultActions"))?;
-            if let Some(existing) = state.listeners.values().find(|fields| fields["Port"] == port) {
+            if let Some(existing) = state
+                .listeners
+                .values()
+                .find(|fields| fields["Port"] == port)
+            {
                 let same = existing["LoadBalancerArn"] == *load_balancer
-                    && existing["DefaultActions"] == typed(&Value::from(list(input, "DefaultActions")));
+                    && existing["DefaultActions"]
+                        == typed(&Value::from(list(input, "DefaultActions")));
                 return if same {
                     Ok(json!({ "Listeners": [existing] }))
                 } else {
-                    Err(Fault::client("DuplicateListener", "A listener already exists on this port for this load balancer"))
+                    Err(Fault::client(
+                        "DuplicateListener",
+                        "A listener already exists on this port for this load balancer",
+                    ))
                 };
             }
             let suffix = arn_suffix(&format!("{load_balancer}:{port}"));
-            format!("{}/{suffix}", load_balancer.replacen(":loadbalancer/", ":listener/", 1))
+            format!(
+                "{}/{suffix}",
+                load_balancer.replacen(":loadbalancer/", ":listener/", 1)
+            )
         };
         self.serve(&arn, port).await?;
         let fields = json!({
@@ -137,7 +175,10 @@ impl Elb {
         let arn = required(input, "ListenerArn")?;
         let mut state = self.inner.lock();
         known_target_groups(&state, list(input, "DefaultActions"))?;
-        let fields = state.listeners.get_mut(arn).ok_or_else(|| no_listener(arn))?;
+        let fields = state
+            .listeners
+            .get_mut(arn)
+            .ok_or_else(|| no_listener(arn))?;
         if number(input, "Port").is_some_and(|port| fields["Port"] != port) {
             return Err(Fault::client(
                 "InvalidConfigurationRequest",
@@ -157,7 +198,8 @@ impl Elb {
         let arns = strings(input, "ListenerArns");
         let load_balancer = string(input, "LoadBalancerArn");
         let state = self.inner.lock();
-        if let Some(missing) = load_balancer.filter(|arn| !state.load_balancers.contains_key(*arn)) {
+        if let Some(missing) = load_balancer.filter(|arn| !state.load_balancers.contains_key(*arn))
+        {
             return Err(no_load_balancer(missing));
         }
         if let Some(missing) = arns.iter().find(|arn| !state.listeners.contains_key(*arn)) {
@@ -188,7 +230,11 @@ impl Elb {
             state.listeners.remove(arn);
             state.rules.retain(|_, rule| rule.listener != arn);
         }
-        self.inner.proxies.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(arn);
+        self.inner
+            .proxies
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .remove(arn);
         self.inner.changed();
     }
 
@@ -200,7 +246,11 @@ impl Elb {
                 format!("The listener's port {port} cannot be bound on 127.0.0.1 ({error}). Choose a free port above 1023."),
             )
         })?;
-        self.inner.proxies.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(listener.to_owned(), proxy);
+        self.inner
+            .proxies
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(listener.to_owned(), proxy);
         Ok(())
     }
 }
@@ -219,9 +269,16 @@ pub(super) fn known_target_groups(state: &State, actions: &[Value]) -> Result<()
 
 /// The target groups of a forward action, in either notation.
 pub(super) fn forwarded_groups(action: &Value) -> impl Iterator<Item = &str> {
-    let weighted = action.get("ForwardConfig").map(|config| list(config, "TargetGroups")).unwrap_or_default();
+    let weighted = action
+        .get("ForwardConfig")
+        .map(|config| list(config, "TargetGroups"))
+        .unwrap_or_default();
     let plain = string(action, "TargetGroupArn").filter(|_| weighted.is_empty());
-    plain.into_iter().chain(weighted.iter().filter_map(|tuple| string(tuple, "TargetGroupArn")))
+    plain.into_iter().chain(
+        weighted
+            .iter()
+            .filter_map(|tuple| string(tuple, "TargetGroupArn")),
+    )
 }
 
 /// `value` as the map it was written as.
@@ -233,9 +290,15 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
 }
 
 fn no_load_balancer(wanted: &str) -> Fault {
-    Fault::client("LoadBalancerNotFound", format!("Load balancers '[{wanted}]' not found"))
+    Fault::client(
+        "LoadBalancerNotFound",
+        format!("Load balancers '[{wanted}]' not found"),
+    )
 }
 
 pub(super) fn no_listener(wanted: &str) -> Fault {
-    Fault::client("ListenerNotFound", format!("One or more listeners not found: {wanted}"))
+    Fault::client(
+        "ListenerNotFound",
+        format!("One or more listeners not found: {wanted}"),
+    )
 }

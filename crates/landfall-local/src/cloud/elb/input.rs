@@ -11,7 +11,8 @@ pub(super) fn string<'a>(input: &'a Value, name: &str) -> Option<&'a str> {
 
 /// The string member `name`, or AWS's complaint that it is missing.
 pub(super) fn required<'a>(input: &'a Value, name: &str) -> Result<&'a str, Fault> {
-    string(input, name).ok_or_else(|| Fault::client("ValidationError", format!("{name} must not be empty")))
+    string(input, name)
+        .ok_or_else(|| Fault::client("ValidationError", format!("{name} must not be empty")))
 }
 
 /// The number member `name`, sent as a number or as its digits.
@@ -22,17 +23,28 @@ pub(super) fn number(value: &Value, name: &str) -> Option<u64> {
 
 /// The list member `name`; a missing list is empty.
 pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 /// The list member `name` as strings.
 pub(super) fn strings(value: &Value, name: &str) -> Vec<String> {
-    list(value, name).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    list(value, name)
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The `Port` of a stored resource.
 pub(super) fn port(fields: &Map<String, Value>) -> Option<u16> {
-    fields.get("Port")?.as_u64().and_then(|port| u16::try_from(port).ok())
+    fields
+        .get("Port")?
+        .as_u64()
+        .and_then(|port| u16::try_from(port).ok())
 }
 
 /// Puts numbers and booleans that arrived as strings into the types that the API model gives them.

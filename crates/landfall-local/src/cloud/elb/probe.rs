@@ -40,7 +40,12 @@ impl Elb {
             state
                 .target_groups
                 .iter()
-                .flat_map(|(arn, group)| group.targets.values().map(|t| (arn.clone(), t.id.clone(), t.port)))
+                .flat_map(|(arn, group)| {
+                    group
+                        .targets
+                        .values()
+                        .map(|t| (arn.clone(), t.id.clone(), t.port))
+                })
                 .collect()
         };
         for (group, id, port) in targets {
@@ -51,7 +56,12 @@ impl Elb {
 
 async fn check_until_gone(inner: Weak<Inner>, group: String, target: String) {
     loop {
-        let Some(plan) = inner.upgrade().and_then(|inner| plan(&inner, &group, &target)) else { return };
+        let Some(plan) = inner
+            .upgrade()
+            .and_then(|inner| plan(&inner, &group, &target))
+        else {
+            return;
+        };
         let check_began = Instant::now();
         if plan.in_use {
             let check = match plan.simulated {
@@ -62,8 +72,13 @@ async fn check_until_gone(inner: Weak<Inner>, group: String, target: String) {
             let Some(inner) = inner.upgrade() else { return };
             let changed = {
                 let mut state = inner.lock();
-                let known = state.target_groups.get_mut(&group).and_then(|group| group.targets.get_mut(&target));
-                known.is_some_and(|known| known.checked(check, plan.healthy_threshold, plan.unhealthy_threshold))
+                let known = state
+                    .target_groups
+                    .get_mut(&group)
+                    .and_then(|group| group.targets.get_mut(&target));
+                known.is_some_and(|known| {
+                    known.checked(check, plan.healthy_threshold, plan.unhealthy_threshold)
+                })
             };
             if changed {
                 inner.changed();
@@ -77,14 +92,36 @@ async fn check_until_gone(inner: Weak<Inner>, group: String, target: String) {
 fn plan(inner: &Inner, group_arn: &str, target: &str) -> Option<Plan> {
     let state = inner.lock();
     let group = state.target_groups.get(group_arn)?;
-    let target = group.targets.get(target).filter(|target| target.health != Health::Draining)?;
-    let number = |member: &str, default: u64| group.fields.get(member).and_then(|v| v.as_u64()).unwrap_or(default);
-    let text = |member: &str| group.fields.get(member).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let target = group
+        .targets
+        .get(target)
+        .filter(|target| target.health != Health::Draining)?;
+    let number = |member: &str, default: u64| {
+        group
+            .fields
+            .get(member)
+            .and_then(|v| v.as_u64())
+            .unwrap_or(default)
+    };
+    let text = |member: &str| {
+        group
+            .fields
+            .get(member)
+            .and_then(|v| v.as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
     Some(Plan {
         in_use: !load_balancers_of(&state, group_arn).is_empty(),
-        address: (target.id.clone(), text("HealthCheckPort").parse().unwrap_or(target.port)),
+        address: (
+            target.id.clone(),
+            text("HealthCheckPort").parse().unwrap_or(target.port),
+        ),
         path: text("HealthCheckPath"),
-        codes: group.fields["Matcher"]["HttpCode"].as_str().unwrap_or("200").to_owned(),
+        codes: group.fields["Matcher"]["HttpCode"]
+            .as_str()
+            .unwrap_or("200")
+            .to_owned(),
         interval: inner.check_time(number("HealthCheckIntervalSeconds", 30)),
         timeout: Duration::from_secs(number("HealthCheckTimeoutSeconds", 5)),
         healthy_threshold: number("HealthyThresholdCount", 5),
@@ -98,20 +135,25 @@ async fn ask(plan: &Plan) -> Check {
         Err(_) => failed("Target.Timeout", "Request timed out".into()),
         Ok(Err(_)) => failed("Target.FailedHealthChecks", "Health checks failed".into()),
         Ok(Ok(code)) if expected(&plan.codes, code) => Check::Passed,
-        Ok(Ok(code)) => {
-            failed("Target.ResponseCodeMismatch", format!("Health checks failed with these codes: [{code}]"))
-        }
+        Ok(Ok(code)) => failed(
+            "Target.ResponseCodeMismatch",
+            format!("Health checks failed with these codes: [{code}]"),
+        ),
     }
 }
 
 fn failed(reason: &'static str, description: String) -> Check {
-    Check::Failed { reason, description }
+    Check::Failed {
+        reason,
+        description,
+    }
 }
 
 async fn status(plan: &Plan) -> Result<u16, Box<dyn std::error::Error + Send + Sync>> {
     let (host, port) = &plan.address;
     let stream = TcpStream::connect((host.as_str(), *port)).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let request = Request::get(Uri::try_from(plan.path.as_str())?)
         .header("host", format!("{host}:{port}"))
@@ -125,8 +167,13 @@ async fn status(plan: &Plan) -> Result<u16, Box<dyn std::error::Error + Send + S
 
 /// Whether `code` is among `codes`: single values, lists (`200,202`) and ranges (`200-299`).
 fn expected(codes: &str, code: u16) -> bool {
-    codes.split(',').any(|part| match part.trim().split_once('-') {
-        Some((low, high)) => low.parse().is_ok_and(|low: u16| low <= code) && high.parse().is_ok_and(|high: u16| code <= high),
-        None => part.trim().parse() == Ok(code),
-    })
+    codes
+        .split(',')
+        .any(|part| match part.trim().split_once('-') {
+            Some((low, high)) => {
+                low.parse().is_ok_and(|low: u16| low <= code)
+                    && high.parse().is_ok_and(|high: u16| code <= high)
+            }
+            None => part.trim().parse() == Ok(code),
+        })
 }

@@ -46,7 +46,11 @@ impl Drop for Proxy {
 
 impl Proxy {
     /// Binds 127.0.0.1:`port` and serves the listener there.
-    pub(super) async fn bind(inner: &Arc<Inner>, listener: &str, port: u16) -> std::io::Result<Self> {
+    pub(super) async fn bind(
+        inner: &Arc<Inner>,
+        listener: &str,
+        port: u16,
+    ) -> std::io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let inner = Arc::downgrade(inner);
         let listener: Arc<str> = listener.into();
@@ -54,7 +58,13 @@ impl Proxy {
             loop {
                 match socket.accept().await {
                     Ok((stream, client)) => {
-                        tokio::spawn(converse(inner.clone(), Arc::clone(&listener), stream, client, port));
+                        tokio::spawn(converse(
+                            inner.clone(),
+                            Arc::clone(&listener),
+                            stream,
+                            client,
+                            port,
+                        ));
                     }
                     // Out of file descriptors, most likely: accepting again at once would spin.
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -65,7 +75,13 @@ impl Proxy {
     }
 }
 
-async fn converse(inner: Weak<Inner>, listener: Arc<str>, stream: TcpStream, client: SocketAddr, port: u16) {
+async fn converse(
+    inner: Weak<Inner>,
+    listener: Arc<str>,
+    stream: TcpStream,
+    client: SocketAddr,
+    port: u16,
+) {
     let service = service_fn(move |request| {
         let (inner, listener) = (inner.clone(), Arc::clone(&listener));
         async move {
@@ -77,13 +93,26 @@ async fn converse(inner: Weak<Inner>, listener: Arc<str>, stream: TcpStream, cli
         }
     });
     // A client that goes away in the middle of its own request is no concern of the load balancer.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 
-async fn answer(inner: &Arc<Inner>, listener: &str, request: Request<Incoming>, client: IpAddr, port: u16) -> Answer {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
+async fn answer(
+    inner: &Arc<Inner>,
+    listener: &str,
+    request: Request<Incoming>,
+    client: IpAddr,
+    port: u16,
+) -> Answer {
+    let host = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let action = action(&inner.lock(), listener, &host, request.uri().path());
     match action {
         Some(action) if action["Type"] == "forward" => match weighted_group(inner, &action) {
@@ -117,12 +146,22 @@ fn weighted_group(inner: &Inner, action: &Value) -> Option<String> {
     })
 }
 
-async fn forward(inner: &Arc<Inner>, group: &str, mut request: Request<Incoming>, client: IpAddr, port: u16) -> Answer {
+async fn forward(
+    inner: &Arc<Inner>,
+    group: &str,
+    mut request: Request<Incoming>,
+    client: IpAddr,
+    port: u16,
+) -> Answer {
     prepare(&mut request, client, port);
     let mut tried = Vec::new();
     let (in_flight, stream) = loop {
         let Some(in_flight) = InFlight::begin(inner, group, &tried) else {
-            return plain(if tried.is_empty() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_GATEWAY });
+            return plain(if tried.is_empty() {
+                StatusCode::SERVICE_UNAVAILABLE
+            } else {
+                StatusCode::BAD_GATEWAY
+            });
         };
         let connecting = TcpStream::connect((in_flight.id.as_str(), in_flight.port));
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
@@ -132,7 +171,9 @@ async fn forward(inner: &Arc<Inner>, group: &str, mut request: Request<Incoming>
         }
     };
     let _ = stream.set_nodelay(true);
-    let Ok((mut sender, connection)) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await else {
+    let Ok((mut sender, connection)) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await
+    else {
         return plain(StatusCode::BAD_GATEWAY);
     };
     tokio::spawn(connection);
@@ -142,25 +183,40 @@ async fn forward(inner: &Arc<Inner>, group: &str, mut request: Request<Incoming>
         Ok(Ok(answer)) => {
             let (mut head, body) = answer.into_parts();
             remove_hop_by_hop(&mut head.headers);
-            Response::from_parts(head, BoxBody::new(CountedBody { body, _in_flight: in_flight }))
+            Response::from_parts(
+                head,
+                BoxBody::new(CountedBody {
+                    body,
+                    _in_flight: in_flight,
+                }),
+            )
         }
     }
 }
 
 /// Makes the client's request the load balancer's own: origin form, X-Forwarded headers, no hop-by-hop headers.
 fn prepare(request: &mut Request<Incoming>, client: IpAddr, port: u16) {
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .to_owned();
     if let Ok(uri) = Uri::try_from(path) {
         *request.uri_mut() = uri;
     }
     *request.version_mut() = http::Version::HTTP_11;
     let headers = request.headers_mut();
     remove_hop_by_hop(headers);
-    let known = headers.get("x-forwarded-for").and_then(|known| known.to_str().ok()).map(str::to_owned);
+    let known = headers
+        .get("x-forwarded-for")
+        .and_then(|known| known.to_str().ok())
+        .map(str::to_owned);
     let forwarded = known.map_or_else(|| client.to_string(), |known| format!("{known}, {client}"));
-    for (name, value) in
-        [("x-forwarded-for", forwarded), ("x-forwarded-proto", "http".into()), ("x-forwarded-port", port.to_string())]
-    {
+    for (name, value) in [
+        ("x-forwarded-for", forwarded),
+        ("x-forwarded-proto", "http".into()),
+        ("x-forwarded-port", port.to_string()),
+    ] {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
@@ -169,17 +225,31 @@ fn prepare(request: &mut Request<Incoming>, client: IpAddr, port: u16) {
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")] {
+    for name in [
+        CONNECTION,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        HeaderName::from_static("keep-alive"),
+    ] {
         headers.remove(name);
     }
 }
 
 fn fixed(config: &Value) -> Answer {
-    let code = config["StatusCode"].as_str().and_then(|code| code.parse::<u16>().ok()).unwrap_or(503);
-    let body = config["MessageBody"].as_str().unwrap_or_default().to_owned();
+    let code = config["StatusCode"]
+        .as_str()
+        .and_then(|code| code.parse::<u16>().ok())
+        .unwrap_or(503);
+    let body = config["MessageBody"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let mut answer = Response::new(full(body));
     *answer.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    if let Some(kind) = config["ContentType"].as_str().and_then(|kind| HeaderValue::try_from(kind).ok()) {
+    if let Some(kind) = config["ContentType"]
+        .as_str()
+        .and_then(|kind| HeaderValue::try_from(kind).ok())
+    {
         answer.headers_mut().insert(CONTENT_TYPE, kind);
     }
     answer
@@ -192,13 +262,19 @@ fn plain(status: StatusCode) -> Answer {
     );
     let mut answer = Response::new(full(page));
     *answer.status_mut() = status;
-    answer.headers_mut().insert("server", HeaderValue::from_static("awselb/2.0"));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    answer
+        .headers_mut()
+        .insert("server", HeaderValue::from_static("awselb/2.0"));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
     answer
 }
 
 fn full(body: String) -> BoxBody<Bytes, hyper::Error> {
-    Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed()
+    Full::new(Bytes::from(body))
+        .map_err(|never| match never {})
+        .boxed()
 }
 
 /// A target's answer, which counts as in flight until its last byte has been passed on.
@@ -211,7 +287,10 @@ impl Body for CountedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

@@ -21,7 +21,12 @@ impl Elb {
         let priority = number(input, "Priority")
             .and_then(|priority| u32::try_from(priority).ok())
             .filter(|priority| (1..=50_000).contains(priority))
-            .ok_or_else(|| Fault::client("ValidationError", "A rule priority must be between 1 and 50000"))?;
+            .ok_or_else(|| {
+                Fault::client(
+                    "ValidationError",
+                    "A rule priority must be between 1 and 50000",
+                )
+            })?;
         let conditions = list(input, "Conditions");
         playable(conditions)?;
         let mut state = self.inner.lock();
@@ -29,11 +34,21 @@ impl Elb {
             return Err(no_listener(listener));
         }
         known_target_groups(&state, list(input, "Actions"))?;
-        if state.rules.values().any(|rule| rule.listener == listener && rule.priority == priority) {
-            return Err(Fault::client("PriorityInUse", format!("Priority '{priority}' is currently in use")));
+        if state
+            .rules
+            .values()
+            .any(|rule| rule.listener == listener && rule.priority == priority)
+        {
+            return Err(Fault::client(
+                "PriorityInUse",
+                format!("Priority '{priority}' is currently in use"),
+            ));
         }
         let suffix = arn_suffix(&format!("{listener}{priority}{}", Value::from(conditions)));
-        let arn = format!("{}/{suffix}", listener.replacen(":listener/", ":listener-rule/", 1));
+        let arn = format!(
+            "{}/{suffix}",
+            listener.replacen(":listener/", ":listener-rule/", 1)
+        );
         let fields = json!({
             "RuleArn": arn,
             "Priority": priority.to_string(),
@@ -42,7 +57,14 @@ impl Elb {
             "IsDefault": false,
         });
         state.tags.insert(arn.clone(), list(input, "Tags").to_vec());
-        state.rules.insert(arn, Rule { listener: listener.to_owned(), priority, fields: object(fields.clone()) });
+        state.rules.insert(
+            arn,
+            Rule {
+                listener: listener.to_owned(),
+                priority,
+                fields: object(fields.clone()),
+            },
+        );
         drop(state);
         self.inner.changed();
         Ok(json!({ "Rules": [fields] }))
@@ -75,11 +97,16 @@ impl Elb {
         let mut found: Vec<&Rule> = state
             .rules
             .iter()
-            .filter(|(arn, rule)| arns.contains(arn) || listener.is_some_and(|listener| rule.listener == listener))
+            .filter(|(arn, rule)| {
+                arns.contains(arn) || listener.is_some_and(|listener| rule.listener == listener)
+            })
             .map(|(_, rule)| rule)
             .collect();
         found.sort_by_key(|rule| rule.priority);
-        let mut rules: Vec<Value> = found.into_iter().map(|rule| Value::from(rule.fields.clone())).collect();
+        let mut rules: Vec<Value> = found
+            .into_iter()
+            .map(|rule| Value::from(rule.fields.clone()))
+            .collect();
         if let Some(arn) = listener {
             let fields = state.listeners.get(arn).ok_or_else(|| no_listener(arn))?;
             rules.push(json!({
@@ -95,7 +122,11 @@ impl Elb {
 
     pub(super) fn delete_rule(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "RuleArn")?;
-        self.inner.lock().rules.remove(arn).ok_or_else(|| no_rule(arn))?;
+        self.inner
+            .lock()
+            .rules
+            .remove(arn)
+            .ok_or_else(|| no_rule(arn))?;
         self.inner.changed();
         Ok(json!({}))
     }
@@ -104,26 +135,53 @@ impl Elb {
 /// The action that answers a request for `host` and `path`: the first rule by priority whose conditions all hold, else
 /// the listener's default.
 pub(super) fn action(state: &State, listener: &str, host: &str, path: &str) -> Option<Value> {
-    let mut rules: Vec<&Rule> = state.rules.values().filter(|rule| rule.listener == listener).collect();
+    let mut rules: Vec<&Rule> = state
+        .rules
+        .values()
+        .filter(|rule| rule.listener == listener)
+        .collect();
     rules.sort_by_key(|rule| rule.priority);
     let actions = rules
         .into_iter()
-        .find(|rule| rule.fields["Conditions"].as_array().is_some_and(|all| all.iter().all(|c| holds(c, host, path))))
+        .find(|rule| {
+            rule.fields["Conditions"]
+                .as_array()
+                .is_some_and(|all| all.iter().all(|c| holds(c, host, path)))
+        })
         .map(|rule| &rule.fields["Actions"])
-        .or_else(|| state.listeners.get(listener).map(|fields| &fields["DefaultActions"]))?;
+        .or_else(|| {
+            state
+                .listeners
+                .get(listener)
+                .map(|fields| &fields["DefaultActions"])
+        })?;
     actions.as_array()?.last().cloned()
 }
 
 fn holds(condition: &Value, host: &str, path: &str) -> bool {
     let values = |config: &str| {
-        let named = condition.get(config).map(|config| strings(config, "Values")).unwrap_or_default();
-        if named.is_empty() { strings(condition, "Values") } else { named }
+        let named = condition
+            .get(config)
+            .map(|config| strings(config, "Values"))
+            .unwrap_or_default();
+        if named.is_empty() {
+            strings(condition, "Values")
+        } else {
+            named
+        }
     };
     match string(condition, "Field") {
-        Some("path-pattern") => values("PathPatternConfig").iter().any(|pattern| matches(pattern, path)),
+        Some("path-pattern") => values("PathPatternConfig")
+            .iter()
+            .any(|pattern| matches(pattern, path)),
         Some("host-header") => {
-            let host = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
-            values("HostHeaderConfig").iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &host))
+            let host = host
+                .rsplit_once(':')
+                .map_or(host, |(name, _)| name)
+                .to_ascii_lowercase();
+            values("HostHeaderConfig")
+                .iter()
+                .any(|pattern| matches(&pattern.to_ascii_lowercase(), &host))
         }
         _ => false,
     }
@@ -168,7 +226,10 @@ fn playable(conditions: &[Value]) -> Result<(), Fault> {
 }
 
 fn no_rule(wanted: &str) -> Fault {
-    Fault::client("RuleNotFound", format!("One or more rules not found: {wanted}"))
+    Fault::client(
+        "RuleNotFound",
+        format!("One or more rules not found: {wanted}"),
+    )
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ use crate::cloud::fault::Fault;
 const ATTRIBUTES: [(&str, &str); 6] = [
     ("deregistration_delay.timeout_seconds", "300"),
     ("load_balancing.algorithm.type", "round_robin"),
-    ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
+    (
+        "load_balancing.cross_zone.enabled",
+        "use_load_balancer_configuration",
+    ),
     ("slow_start.duration_seconds", "0"),
     ("stickiness.enabled", "false"),
     ("stickiness.type", "lb_cookie"),
@@ -25,7 +28,10 @@ impl Elb {
     pub(super) fn create_target_group(&self, input: &Value) -> Result<Value, Fault> {
         let name = required(input, "Name")?;
         let world = &self.inner.world;
-        let arn = world.arn("elasticloadbalancing", &format!("targetgroup/{name}/{}", arn_suffix(name)));
+        let arn = world.arn(
+            "elasticloadbalancing",
+            &format!("targetgroup/{name}/{}", arn_suffix(name)),
+        );
         let protocol = string(input, "Protocol").unwrap_or("HTTP");
         if protocol != "HTTP" {
             return Err(Fault::client(
@@ -60,13 +66,23 @@ impl Elb {
             } else {
                 Err(Fault::client(
                     "DuplicateTargetGroupName",
-                    format!("A target group with the same name '{name}' exists, but with different settings"),
+                    format!(
+                        "A target group with the same name '{name}' exists, but with different settings"
+                    ),
                 ))
             };
         }
         state.tags.insert(arn.clone(), list(input, "Tags").to_vec());
-        let attributes = ATTRIBUTES.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        let group = TargetGroup { fields, attributes, targets: BTreeMap::new(), turn: 0 };
+        let attributes = ATTRIBUTES
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect();
+        let group = TargetGroup {
+            fields,
+            attributes,
+            targets: BTreeMap::new(),
+            turn: 0,
+        };
         let answer = json!({ "TargetGroups": [described(&state, &group)] });
         state.target_groups.insert(arn, group);
         Ok(answer)
@@ -75,7 +91,10 @@ impl Elb {
     pub(super) fn modify_target_group(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "TargetGroupArn")?;
         let mut state = self.inner.lock();
-        let group = state.target_groups.get_mut(arn).ok_or_else(|| no_target_group(arn))?;
+        let group = state
+            .target_groups
+            .get_mut(arn)
+            .ok_or_else(|| no_target_group(arn))?;
         let mut fields = group.fields.clone();
         health_check_settings(&mut fields, input)?;
         group.fields = fields;
@@ -87,9 +106,17 @@ impl Elb {
         let load_balancer = string(input, "LoadBalancerArn");
         let state = self.inner.lock();
         if let Some(arn) = load_balancer.filter(|arn| !state.load_balancers.contains_key(*arn)) {
-            return Err(Fault::client("LoadBalancerNotFound", format!("Load balancers '[{arn}]' not found")));
+            return Err(Fault::client(
+                "LoadBalancerNotFound",
+                format!("Load balancers '[{arn}]' not found"),
+            ));
         }
-        let named = |name: &String| state.target_groups.values().any(|group| group.fields["TargetGroupName"] == **name);
+        let named = |name: &String| {
+            state
+                .target_groups
+                .values()
+                .any(|group| group.fields["TargetGroupName"] == **name)
+        };
         if let Some(missing) = arns
             .iter()
             .find(|arn| !state.target_groups.contains_key(*arn))
@@ -101,10 +128,19 @@ impl Elb {
             .target_groups
             .iter()
             .filter(|(arn, _)| arns.is_empty() || arns.contains(arn))
-            .filter(|(_, group)| names.is_empty() || names.iter().any(|name| group.fields["TargetGroupName"] == **name))
+            .filter(|(_, group)| {
+                names.is_empty()
+                    || names
+                        .iter()
+                        .any(|name| group.fields["TargetGroupName"] == **name)
+            })
             .map(|(_, group)| described(&state, group))
             .filter(|group| {
-                load_balancer.is_none_or(|arn| list(group, "LoadBalancerArns").iter().any(|known| known == arn))
+                load_balancer.is_none_or(|arn| {
+                    list(group, "LoadBalancerArns")
+                        .iter()
+                        .any(|known| known == arn)
+                })
             })
             .collect();
         Ok(json!({ "TargetGroups": found }))
@@ -126,13 +162,19 @@ impl Elb {
     pub(super) fn modify_target_group_attributes(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "TargetGroupArn")?;
         let mut state = self.inner.lock();
-        let group = state.target_groups.get_mut(arn).ok_or_else(|| no_target_group(arn))?;
+        let group = state
+            .target_groups
+            .get_mut(arn)
+            .ok_or_else(|| no_target_group(arn))?;
         for attribute in list(input, "Attributes") {
             let (key, value) = (required(attribute, "Key")?, required(attribute, "Value")?);
             if key == "deregistration_delay.timeout_seconds"
                 && !value.parse::<u32>().is_ok_and(|seconds| seconds <= 3600)
             {
-                return Err(Fault::client("ValidationError", format!("'{key}' must be between 0 and 3600, not '{value}'")));
+                return Err(Fault::client(
+                    "ValidationError",
+                    format!("'{key}' must be between 0 and 3600, not '{value}'"),
+                ));
             }
             group.attributes.insert(key.into(), value.into());
         }
@@ -142,7 +184,10 @@ impl Elb {
     pub(super) fn describe_target_group_attributes(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "TargetGroupArn")?;
         let state = self.inner.lock();
-        let group = state.target_groups.get(arn).ok_or_else(|| no_target_group(arn))?;
+        let group = state
+            .target_groups
+            .get(arn)
+            .ok_or_else(|| no_target_group(arn))?;
         Ok(json!({ "Attributes": attributes(group) }))
     }
 
@@ -169,17 +214,31 @@ impl Elb {
     pub(super) fn describe_target_health(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "TargetGroupArn")?;
         let wanted = list(input, "Targets");
-        let keys: Vec<(String, u16)> = wanted.iter().map(|target| self.target(arn, target)).collect::<Result<_, _>>()?;
+        let keys: Vec<(String, u16)> = wanted
+            .iter()
+            .map(|target| self.target(arn, target))
+            .collect::<Result<_, _>>()?;
         let state = self.inner.lock();
-        let group = state.target_groups.get(arn).ok_or_else(|| no_target_group(arn))?;
+        let group = state
+            .target_groups
+            .get(arn)
+            .ok_or_else(|| no_target_group(arn))?;
         let in_use = !load_balancers_of(&state, arn).is_empty();
         let mut found: Vec<Value> = group
             .targets
             .values()
-            .filter(|target| keys.is_empty() || keys.iter().any(|(id, port)| *id == target.id && *port == target.port))
+            .filter(|target| {
+                keys.is_empty()
+                    || keys
+                        .iter()
+                        .any(|(id, port)| *id == target.id && *port == target.port)
+            })
             .map(|target| target.described(&group.fields, in_use))
             .collect();
-        for (id, port) in keys.iter().filter(|(id, port)| !group.targets.contains_key(&key(id, *port))) {
+        for (id, port) in keys
+            .iter()
+            .filter(|(id, port)| !group.targets.contains_key(&key(id, *port)))
+        {
             found.push(json!({
                 "Target": { "Id": id, "Port": port },
                 "TargetHealth": {
@@ -195,9 +254,19 @@ impl Elb {
     fn target(&self, arn: &str, target: &Value) -> Result<(String, u16), Fault> {
         let id = required(target, "Id")?;
         let state = self.inner.lock();
-        let group = state.target_groups.get(arn).ok_or_else(|| no_target_group(arn))?;
-        let port = number(target, "Port").or_else(|| group.fields["Port"].as_u64()).and_then(|port| u16::try_from(port).ok());
-        let port = port.ok_or_else(|| Fault::client("InvalidTarget", format!("The target '{id}' has no valid port")))?;
+        let group = state
+            .target_groups
+            .get(arn)
+            .ok_or_else(|| no_target_group(arn))?;
+        let port = number(target, "Port")
+            .or_else(|| group.fields["Port"].as_u64())
+            .and_then(|port| u16::try_from(port).ok());
+        let port = port.ok_or_else(|| {
+            Fault::client(
+                "InvalidTarget",
+                format!("The target '{id}' has no valid port"),
+            )
+        })?;
         Ok((id.to_owned(), port))
     }
 }
@@ -205,14 +274,20 @@ impl Elb {
 /// The load balancers whose listeners or rules forward to the group.
 pub(super) fn load_balancers_of(state: &State, group: &str) -> Vec<String> {
     let forwards = |actions: &Value| {
-        actions.as_array().is_some_and(|all| all.iter().any(|action| forwarded_groups(action).any(|arn| arn == group)))
+        actions.as_array().is_some_and(|all| {
+            all.iter()
+                .any(|action| forwarded_groups(action).any(|arn| arn == group))
+        })
     };
     let mut found: Vec<String> = state
         .listeners
         .iter()
         .filter(|(arn, fields)| {
             forwards(&fields["DefaultActions"])
-                || state.rules.values().any(|rule| rule.listener == **arn && forwards(&rule.fields["Actions"]))
+                || state
+                    .rules
+                    .values()
+                    .any(|rule| rule.listener == **arn && forwards(&rule.fields["Actions"]))
         })
         .filter_map(|(_, fields)| fields["LoadBalancerArn"].as_str().map(str::to_owned))
         .collect();
@@ -221,18 +296,31 @@ pub(super) fn load_balancers_of(state: &State, group: &str) -> Vec<String> {
 }
 
 pub(super) fn no_target_group(wanted: &str) -> Fault {
-    Fault::client("TargetGroupNotFound", format!("One or more target groups not found: {wanted}"))
+    Fault::client(
+        "TargetGroupNotFound",
+        format!("One or more target groups not found: {wanted}"),
+    )
 }
 
 fn described(state: &State, group: &TargetGroup) -> Value {
     let mut fields = group.fields.clone();
-    let arn = fields["TargetGroupArn"].as_str().unwrap_or_default().to_owned();
-    fields.insert("LoadBalancerArns".into(), load_balancers_of(state, &arn).into());
+    let arn = fields["TargetGroupArn"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    fields.insert(
+        "LoadBalancerArns".into(),
+        load_balancers_of(state, &arn).into(),
+    );
     fields.into()
 }
 
 fn attributes(group: &TargetGroup) -> Vec<Value> {
-    group.attributes.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+    group
+        .attributes
+        .iter()
+        .map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect()
 }
 
 /// Takes over the health check members, within AWS's limits.
@@ -244,9 +332,14 @@ fn health_check_settings(fields: &mut Map<String, Value>, input: &Value) -> Resu
         ("UnhealthyThresholdCount", 2, 10),
     ] {
         if input.get(member).is_some() {
-            let value = number(input, member).filter(|value| (low..=high).contains(value)).ok_or_else(|| {
-                Fault::client("ValidationError", format!("{member} must be between {low} and {high}"))
-            })?;
+            let value = number(input, member)
+                .filter(|value| (low..=high).contains(value))
+                .ok_or_else(|| {
+                    Fault::client(
+                        "ValidationError",
+                        format!("{member} must be between {low} and {high}"),
+                    )
+                })?;
             fields.insert(member.into(), value.into());
         }
     }
@@ -255,7 +348,10 @@ fn health_check_settings(fields: &mut Map<String, Value>, input: &Value) -> Resu
             fields.insert(member.into(), value.into());
         }
     }
-    if let Some(codes) = input.get("Matcher").and_then(|matcher| string(matcher, "HttpCode")) {
+    if let Some(codes) = input
+        .get("Matcher")
+        .and_then(|matcher| string(matcher, "HttpCode"))
+    {
         fields.insert("Matcher".into(), json!({ "HttpCode": codes }));
     }
     let seconds = |member: &str| fields[member].as_u64().unwrap_or_default();

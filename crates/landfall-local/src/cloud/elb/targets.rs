@@ -64,29 +64,48 @@ pub(super) enum Health {
 #[derive(Debug)]
 pub(super) enum Check {
     Passed,
-    Failed { reason: &'static str, description: String },
+    Failed {
+        reason: &'static str,
+        description: String,
+    },
 }
 
 impl Target {
     /// Takes a check's result into account; answers whether the state has changed. A new target is healthy after one
     /// passed check, whatever the healthy threshold
     /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>).
-    pub(super) fn checked(&mut self, check: Check, healthy_threshold: u64, unhealthy_threshold: u64) -> bool {
+    pub(super) fn checked(
+        &mut self,
+        check: Check,
+        healthy_threshold: u64,
+        unhealthy_threshold: u64,
+    ) -> bool {
         let before = self.health.clone();
         match (&self.health, check) {
             (Health::Draining, _) => {}
             (Health::Initial { .. }, Check::Passed) => self.become_(Health::Healthy),
-            (Health::Healthy, Check::Passed) | (Health::Unhealthy { .. }, Check::Failed { .. }) => self.against = 0,
+            (Health::Healthy, Check::Passed) | (Health::Unhealthy { .. }, Check::Failed { .. }) => {
+                self.against = 0
+            }
             (Health::Unhealthy { .. }, Check::Passed) => {
                 self.against += 1;
                 if self.against >= healthy_threshold {
                     self.become_(Health::Healthy);
                 }
             }
-            (Health::Initial { .. } | Health::Healthy, Check::Failed { reason, description }) => {
+            (
+                Health::Initial { .. } | Health::Healthy,
+                Check::Failed {
+                    reason,
+                    description,
+                },
+            ) => {
                 self.against += 1;
                 if self.against >= unhealthy_threshold {
-                    self.become_(Health::Unhealthy { reason: reason.into(), description });
+                    self.become_(Health::Unhealthy {
+                        reason: reason.into(),
+                        description,
+                    });
                 } else if let Health::Initial { checked } = &mut self.health {
                     *checked = true;
                 }
@@ -113,14 +132,21 @@ impl Target {
                 "Target.NotInUse",
                 "Target group is not configured to receive traffic from the load balancer",
             ),
-            Health::Initial { checked: false } => {
-                ("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
-            }
-            Health::Initial { checked: true } => {
-                ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
-            }
+            Health::Initial { checked: false } => (
+                "initial",
+                "Elb.RegistrationInProgress",
+                "Target registration is in progress",
+            ),
+            Health::Initial { checked: true } => (
+                "initial",
+                "Elb.InitialHealthChecking",
+                "Initial health checks in progress",
+            ),
             Health::Healthy => ("healthy", "", ""),
-            Health::Unhealthy { reason, description } => ("unhealthy", reason.as_str(), description.as_str()),
+            Health::Unhealthy {
+                reason,
+                description,
+            } => ("unhealthy", reason.as_str(), description.as_str()),
         };
         let mut health = json!({ "State": state });
         if !reason.is_empty() {
@@ -151,12 +177,27 @@ pub(super) struct InFlight {
 impl InFlight {
     /// Chooses the next target of the group and counts a request to it. Healthy targets are used; if there is none, every
     /// unhealthy one is (the load balancer fails open). `tried` targets have refused this request already.
-    pub(super) fn begin(inner: &Arc<Inner>, group_arn: &str, tried: &[(String, u16)]) -> Option<Self> {
+    pub(super) fn begin(
+        inner: &Arc<Inner>,
+        group_arn: &str,
+        tried: &[(String, u16)],
+    ) -> Option<Self> {
         let mut state = inner.lock();
         let group = state.target_groups.get_mut(group_arn)?;
-        let TargetGroup { targets, turn, attributes, .. } = group;
-        let untried = |target: &&Target| !tried.iter().any(|(id, port)| *id == target.id && *port == target.port);
-        let any_healthy = targets.values().any(|target| target.health == Health::Healthy);
+        let TargetGroup {
+            targets,
+            turn,
+            attributes,
+            ..
+        } = group;
+        let untried = |target: &&Target| {
+            !tried
+                .iter()
+                .any(|(id, port)| *id == target.id && *port == target.port)
+        };
+        let any_healthy = targets
+            .values()
+            .any(|target| target.health == Health::Healthy);
         let candidates: Vec<&Target> = targets
             .values()
             .filter(|target| match target.health {
@@ -166,7 +207,9 @@ impl InFlight {
             })
             .filter(untried)
             .collect();
-        let least = attributes.get("load_balancing.algorithm.type").is_some_and(|kind| kind == "least_outstanding_requests");
+        let least = attributes
+            .get("load_balancing.algorithm.type")
+            .is_some_and(|kind| kind == "least_outstanding_requests");
         let chosen = if least {
             candidates.iter().min_by_key(|target| target.in_flight)?
         } else {
@@ -176,14 +219,22 @@ impl InFlight {
         *turn = turn.wrapping_add(1);
         let target = targets.get_mut(&chosen)?;
         target.in_flight += 1;
-        Some(Self { inner: Arc::clone(inner), group: group_arn.to_owned(), id: target.id.clone(), port: target.port })
+        Some(Self {
+            inner: Arc::clone(inner),
+            group: group_arn.to_owned(),
+            id: target.id.clone(),
+            port: target.port,
+        })
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.inner.lock();
-        let target = state.target_groups.get_mut(&self.group).and_then(|group| group.targets.get_mut(&key(&self.id, self.port)));
+        let target = state
+            .target_groups
+            .get_mut(&self.group)
+            .and_then(|group| group.targets.get_mut(&key(&self.id, self.port)));
         if let Some(target) = target {
             target.in_flight = target.in_flight.saturating_sub(1);
             if target.health == Health::Draining && target.in_flight == 0 {
@@ -199,15 +250,35 @@ impl Elb {
     ///
     /// # Errors
     /// `TargetGroupNotFound`.
-    pub fn register(&self, group: &str, id: &str, port: u16, simulated: Option<SimulatedHealth>) -> Result<(), Fault> {
+    pub fn register(
+        &self,
+        group: &str,
+        id: &str,
+        port: u16,
+        simulated: Option<SimulatedHealth>,
+    ) -> Result<(), Fault> {
         {
             let mut state = self.inner.lock();
-            let group = state.target_groups.get_mut(group).ok_or_else(|| no_target_group(group))?;
-            if group.targets.get(&key(id, port)).is_some_and(|known| known.health != Health::Draining) {
+            let group = state
+                .target_groups
+                .get_mut(group)
+                .ok_or_else(|| no_target_group(group))?;
+            if group
+                .targets
+                .get(&key(id, port))
+                .is_some_and(|known| known.health != Health::Draining)
+            {
                 return Ok(());
             }
             let health = Health::Initial { checked: false };
-            let target = Target { id: id.to_owned(), port, health, against: 0, in_flight: 0, simulated };
+            let target = Target {
+                id: id.to_owned(),
+                port,
+                health,
+                against: 0,
+                in_flight: 0,
+                simulated,
+            };
             group.targets.insert(key(id, port), target);
         }
         self.check_target(group, id, port);
@@ -219,7 +290,10 @@ impl Elb {
     pub fn begin_draining(&self, group: &str, id: &str, port: u16) {
         {
             let mut state = self.inner.lock();
-            let Some(target) = state.target_groups.get_mut(group).and_then(|group| group.targets.get_mut(&key(id, port)))
+            let Some(target) = state
+                .target_groups
+                .get_mut(group)
+                .and_then(|group| group.targets.get_mut(&key(id, port)))
             else {
                 return;
             };
@@ -249,7 +323,10 @@ impl Elb {
     pub fn forget(&self, group: &str, id: &str, port: u16) {
         let removed = {
             let mut state = self.inner.lock();
-            state.target_groups.get_mut(group).and_then(|group| group.targets.remove(&key(id, port)))
+            state
+                .target_groups
+                .get_mut(group)
+                .and_then(|group| group.targets.remove(&key(id, port)))
         };
         if removed.is_some() {
             self.inner.changed();
@@ -259,35 +336,60 @@ impl Elb {
     /// The state of one target, and the reason's words where there is a reason.
     pub fn target_health(&self, group: &str, id: &str, port: u16) -> (TargetState, String) {
         let state = self.inner.lock();
-        let target = state.target_groups.get(group).and_then(|group| group.targets.get(&key(id, port)));
+        let target = state
+            .target_groups
+            .get(group)
+            .and_then(|group| group.targets.get(&key(id, port)));
         match target.map(|target| &target.health) {
-            None => (TargetState::Unused, "Target is not registered to the target group".into()),
-            Some(Health::Draining) => (TargetState::Draining, "Target deregistration is in progress".into()),
-            Some(_) if load_balancers_of(&state, group).is_empty() => {
-                (TargetState::Unused, "Target group is not configured to receive traffic from the load balancer".into())
-            }
-            Some(Health::Initial { .. }) => (TargetState::Initial, "Initial health checks in progress".into()),
+            None => (
+                TargetState::Unused,
+                "Target is not registered to the target group".into(),
+            ),
+            Some(Health::Draining) => (
+                TargetState::Draining,
+                "Target deregistration is in progress".into(),
+            ),
+            Some(_) if load_balancers_of(&state, group).is_empty() => (
+                TargetState::Unused,
+                "Target group is not configured to receive traffic from the load balancer".into(),
+            ),
+            Some(Health::Initial { .. }) => (
+                TargetState::Initial,
+                "Initial health checks in progress".into(),
+            ),
             Some(Health::Healthy) => (TargetState::Healthy, String::new()),
-            Some(Health::Unhealthy { description, .. }) => (TargetState::Unhealthy, description.clone()),
+            Some(Health::Unhealthy { description, .. }) => {
+                (TargetState::Unhealthy, description.clone())
+            }
         }
     }
 
     /// Whether the target group exists, and whether a load balancer forwards to it.
     pub fn target_group(&self, group: &str) -> Option<bool> {
         let state = self.inner.lock();
-        state.target_groups.get(group).map(|_| !load_balancers_of(&state, group).is_empty())
+        state
+            .target_groups
+            .get(group)
+            .map(|_| !load_balancers_of(&state, group).is_empty())
     }
 
     fn requests_in_flight(&self, group: &str, id: &str, port: u16) -> u32 {
         let state = self.inner.lock();
-        let target = state.target_groups.get(group).and_then(|group| group.targets.get(&key(id, port)));
+        let target = state
+            .target_groups
+            .get(group)
+            .and_then(|group| group.targets.get(&key(id, port)));
         target.map_or(0, |target| target.in_flight)
     }
 
     fn deregistration_delay(&self, group: &str) -> Duration {
         let state = self.inner.lock();
         let delay = state.target_groups.get(group).and_then(|group| {
-            group.attributes.get("deregistration_delay.timeout_seconds")?.parse().ok()
+            group
+                .attributes
+                .get("deregistration_delay.timeout_seconds")?
+                .parse()
+                .ok()
         });
         Duration::from_secs(delay.unwrap_or(300))
     }

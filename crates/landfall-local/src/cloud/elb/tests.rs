@@ -40,7 +40,10 @@ async fn server(name: &'static str, status: u16, delay: Duration) -> Server {
                     sleep(delay).await;
                 }
                 let body = format!("{name}\n{request}");
-                let head = format!("HTTP/1.1 {status} Any\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                let head = format!(
+                    "HTTP/1.1 {status} Any\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
                 let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
             });
         }
@@ -57,28 +60,55 @@ struct Balancer {
 
 impl Balancer {
     async fn new() -> Self {
-        let world = Arc::new(World::new("000000000000", "eu-west-1", Timestamp::UNIX_EPOCH, 1));
-        let elb = Elb::new(world, ElbSettings { health_check_time_scale: 0.005 });
+        let world = Arc::new(World::new(
+            "000000000000",
+            "eu-west-1",
+            Timestamp::UNIX_EPOCH,
+            1,
+        ));
+        let elb = Elb::new(
+            world,
+            ElbSettings {
+                health_check_time_scale: 0.005,
+            },
+        );
         let port = free_port().await;
         let group = json!({ "Name": "hello", "HealthCheckIntervalSeconds": "5", "HealthyThresholdCount": "2" });
         let group = elb.call("CreateTargetGroup", group).await.unwrap()["TargetGroups"][0]["TargetGroupArn"].clone();
-        let balancer = elb.call("CreateLoadBalancer", json!({ "Name": "web" })).await.unwrap();
+        let balancer = elb
+            .call("CreateLoadBalancer", json!({ "Name": "web" }))
+            .await
+            .unwrap();
         let listener = json!({
             "LoadBalancerArn": balancer["LoadBalancers"][0]["LoadBalancerArn"],
             "Port": port.to_string(),
             "DefaultActions": [{ "Type": "forward", "TargetGroupArn": group }],
         });
-        let listener = elb.call("CreateListener", listener).await.unwrap()["Listeners"][0]["ListenerArn"].clone();
+        let listener =
+            elb.call("CreateListener", listener).await.unwrap()["Listeners"][0]["ListenerArn"]
+                .clone();
         let text = |arn: Value| arn.as_str().unwrap().to_owned();
-        Self { elb, port, group: text(group), listener: text(listener) }
+        Self {
+            elb,
+            port,
+            group: text(group),
+            listener: text(listener),
+        }
     }
 
     async fn add(&self, server: &Server, expected: &str) {
         let targets = json!([{ "Id": "127.0.0.1", "Port": server.port.to_string() }]);
         let input = json!({ "TargetGroupArn": self.group, "Targets": targets });
-        self.elb.call("RegisterTargets", input.clone()).await.unwrap();
+        self.elb
+            .call("RegisterTargets", input.clone())
+            .await
+            .unwrap();
         for _ in 0..200 {
-            let health = self.elb.call("DescribeTargetHealth", input.clone()).await.unwrap();
+            let health = self
+                .elb
+                .call("DescribeTargetHealth", input.clone())
+                .await
+                .unwrap();
             if health["TargetHealthDescriptions"][0]["TargetHealth"]["State"] == expected {
                 return;
             }
@@ -95,14 +125,24 @@ impl Balancer {
     async fn names(&self, requests: usize) -> Vec<String> {
         let mut names = vec![];
         for _ in 0..requests {
-            names.push(self.ask("GET", "/", "").await.1.lines().next().unwrap().to_owned());
+            names.push(
+                self.ask("GET", "/", "")
+                    .await
+                    .1
+                    .lines()
+                    .next()
+                    .unwrap()
+                    .to_owned(),
+            );
         }
         names
     }
 }
 
 async fn ask(port: u16, method: &str, path: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        .await
+        .unwrap();
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: Hello.example.com\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -111,11 +151,19 @@ async fn ask(port: u16, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    (
+        head.split(' ').nth(1).unwrap().parse().unwrap(),
+        body.to_owned(),
+    )
 }
 
 async fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 #[tokio::test]
@@ -125,15 +173,29 @@ async fn requests_go_round_the_healthy_targets_and_to_all_when_none_is() {
     let bad = server("bad", 500, Duration::ZERO).await;
     balancer.add(&bad, "unhealthy").await;
     let (status, body) = balancer.ask("GET", "/", "").await;
-    assert_eq!((status, body.lines().next()), (500, Some("bad")), "the load balancer fails open");
-    let (one, two) = (server("one", 200, Duration::ZERO).await, server("two", 200, Duration::ZERO).await);
+    assert_eq!(
+        (status, body.lines().next()),
+        (500, Some("bad")),
+        "the load balancer fails open"
+    );
+    let (one, two) = (
+        server("one", 200, Duration::ZERO).await,
+        server("two", 200, Duration::ZERO).await,
+    );
     balancer.add(&one, "healthy").await;
     balancer.add(&two, "healthy").await;
     let mut names = balancer.names(4).await;
     names.sort();
     assert_eq!(names, ["one", "one", "two", "two"]);
 
-    let health = balancer.elb.call("DescribeTargetHealth", json!({ "TargetGroupArn": balancer.group })).await.unwrap();
+    let health = balancer
+        .elb
+        .call(
+            "DescribeTargetHealth",
+            json!({ "TargetGroupArn": balancer.group }),
+        )
+        .await
+        .unwrap();
     let unhealthy = health["TargetHealthDescriptions"]
         .as_array()
         .unwrap()
@@ -161,10 +223,15 @@ async fn a_draining_target_finishes_its_requests_and_gets_no_new_ones() {
     let new = server("new", 200, Duration::ZERO).await;
     balancer.add(&new, "healthy").await;
     let draining = Instant::now();
-    let deregistered = balancer.elb.deregister(&balancer.group, "127.0.0.1", old.port);
+    let deregistered = balancer
+        .elb
+        .deregister(&balancer.group, "127.0.0.1", old.port);
     let (names, ()) = tokio::join!(balancer.names(6), deregistered);
     assert_eq!(names, ["new"; 6]);
-    assert!(draining.elapsed() > Duration::from_millis(100), "it did not wait for the request");
+    assert!(
+        draining.elapsed() > Duration::from_millis(100),
+        "it did not wait for the request"
+    );
     assert_eq!(in_flight.await.unwrap().0, 200);
 }
 
@@ -173,29 +240,46 @@ async fn the_deregistration_delay_ends_the_wait_for_a_request_that_never_ends() 
     let balancer = Balancer::new().await;
     let attributes = json!([{ "Key": "deregistration_delay.timeout_seconds", "Value": "1" }]);
     let input = json!({ "TargetGroupArn": balancer.group, "Attributes": attributes });
-    balancer.elb.call("ModifyTargetGroupAttributes", input).await.unwrap();
+    balancer
+        .elb
+        .call("ModifyTargetGroupAttributes", input)
+        .await
+        .unwrap();
     let slow = server("slow", 200, Duration::from_secs(600)).await;
     balancer.add(&slow, "healthy").await;
     let port = balancer.port;
     let hanging = tokio::spawn(async move { ask(port, "GET", "/", "").await });
     sleep(Duration::from_millis(100)).await;
     let began = Instant::now();
-    balancer.elb.deregister(&balancer.group, "127.0.0.1", slow.port).await;
-    assert!((900..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    balancer
+        .elb
+        .deregister(&balancer.group, "127.0.0.1", slow.port)
+        .await;
+    assert!(
+        (900..3000).contains(&began.elapsed().as_millis()),
+        "{:?}",
+        began.elapsed()
+    );
     hanging.abort();
 }
 
 #[tokio::test]
 async fn a_refused_connection_is_tried_elsewhere_with_the_body_unspent() {
     let balancer = Balancer::new().await;
-    let (gone, here) = (server("gone", 200, Duration::ZERO).await, server("here", 200, Duration::ZERO).await);
+    let (gone, here) = (
+        server("gone", 200, Duration::ZERO).await,
+        server("here", 200, Duration::ZERO).await,
+    );
     balancer.add(&gone, "healthy").await;
     balancer.add(&here, "healthy").await;
     drop(gone);
     for _ in 0..2 {
         let (status, body) = balancer.ask("POST", "/orders", "one coffee").await;
         assert_eq!(status, 200);
-        assert!(body.starts_with("here\npost /orders") && body.ends_with("one coffee"), "{body}");
+        assert!(
+            body.starts_with("here\npost /orders") && body.ends_with("one coffee"),
+            "{body}"
+        );
     }
     drop(here);
     assert_eq!(balancer.ask("GET", "/", "").await.0, 502);
@@ -207,13 +291,26 @@ async fn the_first_rule_by_priority_whose_conditions_hold_answers() {
     let target = server("target", 200, Duration::ZERO).await;
     balancer.add(&target, "healthy").await;
     let fixed = |body: &str| {
-        let config = json!({ "StatusCode": "404", "MessageBody": body, "ContentType": "text/plain" });
+        let config =
+            json!({ "StatusCode": "404", "MessageBody": body, "ContentType": "text/plain" });
         json!([{ "Type": "fixed-response", "FixedResponseConfig": config }])
     };
     for (priority, conditions, actions) in [
-        ("20", json!([{ "Field": "path-pattern", "Values": ["/a*"] }]), fixed("late")),
-        ("10", json!([{ "Field": "path-pattern", "PathPatternConfig": { "Values": ["/ab*"] } }]), fixed("early")),
-        ("5", json!([{ "Field": "host-header", "Values": ["other.example.com"] }]), fixed("never")),
+        (
+            "20",
+            json!([{ "Field": "path-pattern", "Values": ["/a*"] }]),
+            fixed("late"),
+        ),
+        (
+            "10",
+            json!([{ "Field": "path-pattern", "PathPatternConfig": { "Values": ["/ab*"] } }]),
+            fixed("early"),
+        ),
+        (
+            "5",
+            json!([{ "Field": "host-header", "Values": ["other.example.com"] }]),
+            fixed("never"),
+        ),
     ] {
         let rule = json!({
             "ListenerArn": balancer.listener, "Priority": priority, "Conditions": conditions, "Actions": actions,
@@ -224,10 +321,25 @@ async fn the_first_rule_by_priority_whose_conditions_hold_answers() {
     assert_eq!(balancer.ask("GET", "/ac", "").await, (404, "late".into()));
     let (_, body) = balancer.ask("GET", "/x?y=z", "").await;
     assert!(body.starts_with("target\nget /x?y=z"), "{body}");
-    assert!(body.contains("x-forwarded-for: 127.0.0.1") && body.contains("x-forwarded-proto: http"), "{body}");
-    assert!(body.contains(&format!("x-forwarded-port: {}", balancer.port)), "{body}");
-    let rules = balancer.elb.call("DescribeRules", json!({ "ListenerArn": balancer.listener })).await.unwrap();
-    let priorities: Vec<&Value> = rules["Rules"].as_array().unwrap().iter().map(|rule| &rule["Priority"]).collect();
+    assert!(
+        body.contains("x-forwarded-for: 127.0.0.1") && body.contains("x-forwarded-proto: http"),
+        "{body}"
+    );
+    assert!(
+        body.contains(&format!("x-forwarded-port: {}", balancer.port)),
+        "{body}"
+    );
+    let rules = balancer
+        .elb
+        .call("DescribeRules", json!({ "ListenerArn": balancer.listener }))
+        .await
+        .unwrap();
+    let priorities: Vec<&Value> = rules["Rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| &rule["Priority"])
+        .collect();
     assert_eq!(priorities, ["5", "10", "20", "default"]);
 }
 
@@ -240,7 +352,12 @@ async fn after_a_restart_the_same_listeners_serve_the_same_targets() {
     let port = before.port;
     drop(before);
     sleep(Duration::from_millis(100)).await;
-    let world = Arc::new(World::new("000000000000", "eu-west-1", Timestamp::UNIX_EPOCH, 1));
+    let world = Arc::new(World::new(
+        "000000000000",
+        "eu-west-1",
+        Timestamp::UNIX_EPOCH,
+        1,
+    ));
     let after = Elb::new(world, ElbSettings::default());
     after.restore(snapshot).await.unwrap();
     assert_eq!(ask(port, "GET", "/", "").await.0, 200);
@@ -251,25 +368,77 @@ async fn bad_requests_are_refused_with_elbs_codes() {
     let balancer = Balancer::new().await;
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let taken_port = taken.local_addr().unwrap().port();
-    let arn = balancer.elb.call("DescribeLoadBalancers", json!({})).await.unwrap()["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    let arn = balancer
+        .elb
+        .call("DescribeLoadBalancers", json!({}))
+        .await
+        .unwrap()["LoadBalancers"][0]["LoadBalancerArn"]
+        .clone();
     let forward = json!([{ "Type": "forward", "TargetGroupArn": balancer.group }]);
-    let listener = |port: u16, actions: &Value| {
-        json!({ "LoadBalancerArn": arn, "Port": port.to_string(), "DefaultActions": actions })
-    };
+    let listener = |port: u16, actions: &Value| json!({ "LoadBalancerArn": arn, "Port": port.to_string(), "DefaultActions": actions });
     let nowhere = json!([{ "Type": "forward", "TargetGroupArn": "arn:none" }]);
     for (operation, input, code) in [
-        ("DescribeLoadBalancers", json!({ "Names": ["none"] }), "LoadBalancerNotFound"),
-        ("DescribeTargetGroups", json!({ "Names": ["none"] }), "TargetGroupNotFound"),
-        ("RegisterTargets", json!({ "TargetGroupArn": "arn:none", "Targets": [{ "Id": "a" }] }), "TargetGroupNotFound"),
-        ("CreateTargetGroup", json!({ "Name": "x", "HealthCheckIntervalSeconds": "1" }), "ValidationError"),
-        ("CreateTargetGroup", json!({ "Name": "hello" }), "DuplicateTargetGroupName"),
-        ("CreateListener", listener(taken_port, &forward), "InvalidConfigurationRequest"),
-        ("CreateListener", listener(taken_port, &nowhere), "TargetGroupNotFound"),
-        ("CreateListener", listener(balancer.port, &json!([])), "DuplicateListener"),
-        ("DeleteTargetGroup", json!({ "TargetGroupArn": balancer.group }), "ResourceInUse"),
-        ("DeleteRule", json!({ "RuleArn": "arn:none" }), "RuleNotFound"),
+        (
+            "DescribeLoadBalancers",
+            json!({ "Names": ["none"] }),
+            "LoadBalancerNotFound",
+        ),
+        (
+            "DescribeTargetGroups",
+            json!({ "Names": ["none"] }),
+            "TargetGroupNotFound",
+        ),
+        (
+            "RegisterTargets",
+            json!({ "TargetGroupArn": "arn:none", "Targets": [{ "Id": "a" }] }),
+            "TargetGroupNotFound",
+        ),
+        (
+            "CreateTargetGroup",
+            json!({ "Name": "x", "HealthCheckIntervalSeconds": "1" }),
+            "ValidationError",
+        ),
+        (
+            "CreateTargetGroup",
+            json!({ "Name": "hello" }),
+            "DuplicateTargetGroupName",
+        ),
+        (
+            "CreateListener",
+            listener(taken_port, &forward),
+            "InvalidConfigurationRequest",
+        ),
+        (
+            "CreateListener",
+            listener(taken_port, &nowhere),
+            "TargetGroupNotFound",
+        ),
+        (
+            "CreateListener",
+            listener(balancer.port, &json!([])),
+            "DuplicateListener",
+        ),
+        (
+            "DeleteTargetGroup",
+            json!({ "TargetGroupArn": balancer.group }),
+            "ResourceInUse",
+        ),
+        (
+            "DeleteRule",
+            json!({ "RuleArn": "arn:none" }),
+            "RuleNotFound",
+        ),
         ("SetSubnets", json!({}), "InvalidAction"),
     ] {
-        assert_eq!(balancer.elb.call(operation, input.clone()).await.unwrap_err().code, code, "{operation} {input}");
+        assert_eq!(
+            balancer
+                .elb
+                .call(operation, input.clone())
+                .await
+                .unwrap_err()
+                .code,
+            code,
+            "{operation} {input}"
+        );
     }
 }
