@@ -2,6 +2,8 @@
 
 pub mod bus;
 pub mod ecr;
+pub mod ecs;
+pub mod elb;
 pub mod events;
 pub mod fault;
 pub mod logs;
