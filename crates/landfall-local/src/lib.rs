@@ -4,5 +4,8 @@
 //! Nothing here decides anything about releases. Take this crate away and AWS does the same work.
 
 pub mod cloud;
+pub mod engine;
+pub mod install;
+pub mod lambda;
 pub mod serve;
 pub mod world;
