@@ -1,1 +1,15 @@
-//! x
+//! What Landfall decides: what a service file says, which image a follow rule admits, what should run, and what each
+//! step of a release does next. No clients, no clock, no environment; everything here is a function of its arguments.
+
+pub mod content;
+pub mod desired;
+pub mod event;
+pub mod follow;
+pub mod image;
+pub mod keys;
+pub mod record;
+pub mod refusal;
+pub mod service_file;
+pub mod service_id;
+pub mod status;
+pub mod step;

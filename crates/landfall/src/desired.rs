@@ -1,0 +1,222 @@
+//! The desired state: one small JSON object per service, changed only by compare-and-swap.
+//!
+//! Triggers change what should run; the execution that holds the claim changes who holds it and what was concluded.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    content::ContentHash,
+    follow::FollowRule,
+    image::Image,
+    record::{Cause, Content, Release, TaskDefinition, Verdict},
+    service_id::ServiceId,
+};
+
+/// The newest layout of the object that this code writes.
+pub const SCHEMA: u32 = 1;
+
+/// What should run, and what is known of the way there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DesiredState {
+    /// The layout of this object, [`SCHEMA`].
+    pub schema: u32,
+    /// Which service.
+    pub service: ServiceId,
+    /// The service file that is followed; none after it was deleted.
+    pub file: Option<FollowedFile>,
+    /// Container name → the newest admitted image that ECR showed.
+    pub images: BTreeMap<String, Image>,
+    /// The number of the newest release.
+    pub last_number: u64,
+    /// Releases without a verdict, oldest first. The last one is what should run.
+    pub open: Vec<Release>,
+    /// Who may change the service in ECS.
+    pub claim: Option<Claim>,
+    /// The release that last proved good.
+    pub last_good: Option<GoodRelease>,
+    /// The release that last got a verdict. One that was bad is not tried again until its content changes.
+    pub concluded: Option<Concluded>,
+    /// The service file whose `service` section ECS certainly has; none while that is uncertain.
+    pub applied_file: Option<ContentHash>,
+}
+
+/// The service file that is followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowedFile {
+    /// Its key in the config bucket.
+    pub key: String,
+    /// Its object version in S3.
+    pub version_id: String,
+    /// Its accepted content.
+    pub content: ContentHash,
+    /// Container name → follow rule.
+    pub follows: BTreeMap<String, FollowRule>,
+}
+
+/// An execution's sole right to change the service in ECS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The execution's ARN.
+    pub execution: String,
+    /// The release that it works on.
+    pub release: u64,
+    /// How many executions, this one included, have taken up this release.
+    pub attempt: u32,
+}
+
+/// A release that proved good, and how to get back to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoodRelease {
+    /// Its number.
+    pub number: u64,
+    /// What it runs.
+    #[serde(flatten)]
+    pub content: Content,
+    /// The revision that ECS runs for it.
+    pub task_definition: TaskDefinition,
+}
+
+/// A release that got its verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Concluded {
+    /// Its number.
+    pub number: u64,
+    /// What it was.
+    #[serde(flatten)]
+    pub content: Content,
+    /// How it ended.
+    pub verdict: Verdict,
+}
+
+impl DesiredState {
+    /// The state of a service that nobody has described yet.
+    pub fn new(service: ServiceId) -> Self {
+        Self {
+            schema: SCHEMA,
+            service,
+            file: None,
+            images: BTreeMap::new(),
+            last_number: 0,
+            open: Vec::new(),
+            claim: None,
+            last_good: None,
+            concluded: None,
+            applied_file: None,
+        }
+    }
+
+    /// The release that should run and has no verdict yet.
+    pub fn newest_open(&self) -> Option<&Release> {
+        self.open.last()
+    }
+
+    /// Whether a release newer than `number` should run.
+    pub fn supersedes(&self, number: u64) -> bool {
+        self.newest_open().is_some_and(|newest| newest.number > number)
+    }
+
+    /// Containers that follow a repository in which no image is admitted yet.
+    pub fn waiting_for(&self) -> Vec<(&String, &FollowRule)> {
+        let follows = self.file.iter().flat_map(|file| &file.follows);
+        follows.filter(|(container, _)| !self.images.contains_key(*container)).collect()
+    }
+
+    /// The containers whose follow rules admit `tag` of `repository`.
+    pub fn followers_of(&self, repository: &str, tag: &str) -> Vec<(String, FollowRule)> {
+        let follows = self.file.iter().flat_map(|file| &file.follows);
+        follows
+            .filter(|(_, rule)| rule.repository == repository && rule.tag.admits(tag))
+            .map(|(container, rule)| (container.clone(), rule.clone()))
+            .collect()
+    }
+
+    /// The follow rules of `follows` that are not yet in force here: their repositories have to be looked through.
+    pub fn new_rules(&self, follows: &BTreeMap<String, FollowRule>) -> Vec<(String, FollowRule)> {
+        let in_force = |container: &String| self.file.as_ref().and_then(|file| file.follows.get(container));
+        let new = follows.iter().filter(|(container, rule)| in_force(container) != Some(rule));
+        new.map(|(container, rule)| (container.clone(), rule.clone())).collect()
+    }
+
+    /// Joins what ECR says now of an admitted tag into the images of every container that follows it, and makes a new
+    /// release if that changes what should run.
+    pub fn join_image(&mut self, observed: &Image, now: Timestamp) {
+        for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
+            let joined = rule.tag.join(self.images.remove(&container), observed.clone());
+            self.images.insert(container, joined);
+        }
+        let cause = Cause::ImagePushed {
+            repository: observed.repository.clone(),
+            tag: observed.tag.clone(),
+            digest: observed.digest.clone(),
+        };
+        self.release_if_changed(cause, now);
+    }
+
+    /// Takes up an accepted service file. `found` holds, for each of [`Self::new_rules`], the newest admitted image of
+    /// its repository, if there is one.
+    pub fn follow_file(&mut self, file: FollowedFile, found: BTreeMap<String, Option<Image>>, now: Timestamp) {
+        let cause = Cause::ServiceFileChanged { key: file.key.clone(), version_id: file.version_id.clone() };
+        self.images.retain(|container, _| file.follows.contains_key(container));
+        for (container, image) in found {
+            match image {
+                Some(image) => self.images.insert(container, image),
+                None => self.images.remove(&container),
+            };
+        }
+        self.file = Some(file);
+        self.release_if_changed(cause, now);
+    }
+
+    /// Stops following: the service stays as it is. A release that is on its way still gets its verdict.
+    pub fn forget_file(&mut self) {
+        self.file = None;
+        self.images.clear();
+    }
+
+    fn release_if_changed(&mut self, cause: Cause, now: Timestamp) {
+        let Some(file) = &self.file else { return };
+        if !self.waiting_for().is_empty() {
+            return;
+        }
+        let content = Content { file: file.content.clone(), images: self.images.clone() };
+        let latest = self.newest_open().map(|release| &release.content);
+        let latest = latest.or(self.concluded.as_ref().map(|concluded| &concluded.content));
+        if latest.is_some_and(|latest| latest.runs_the_same_as(&content)) {
+            return;
+        }
+        self.last_number += 1;
+        self.open.push(Release { number: self.last_number, content, cause, created_at: now });
+    }
+
+    /// Writes the verdict of release `number` and gives up the claim. Older releases without a verdict are dropped
+    /// from the open ones: they were superseded. Newer ones stay open.
+    pub fn conclude(&mut self, number: u64, verdict: Verdict, task_definition: Option<&TaskDefinition>) {
+        let concluded = self.open.iter().find(|release| release.number == number).cloned();
+        self.open.retain(|release| release.number > number);
+        self.claim = None;
+        let Some(release) = concluded else { return };
+        if let (Verdict::Succeeded, Some(task_definition)) = (verdict, task_definition) {
+            self.applied_file = Some(release.content.file.clone());
+            self.last_good = Some(GoodRelease {
+                number,
+                content: release.content.clone(),
+                task_definition: task_definition.clone(),
+            });
+        }
+        if verdict == Verdict::RolledBack {
+            self.applied_file = self.last_good.as_ref().map(|good| good.content.file.clone());
+        }
+        self.concluded = Some(Concluded { number, content: release.content, verdict });
+    }
+}
+
+#[cfg(test)]
+mod tests;

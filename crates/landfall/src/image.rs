@@ -1,0 +1,34 @@
+//! An image in ECR.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A tagged image of this account's registry, as ECR described it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    /// The registry's host, `<account>.dkr.ecr.<region>.amazonaws.com`.
+    pub registry: String,
+    /// The repository's name, e.g. `team/hello`.
+    pub repository: String,
+    /// The tag that a follow rule admitted.
+    pub tag: String,
+    /// `sha256:…` of the image's manifest.
+    pub digest: String,
+    /// ECR's `imagePushedAt`.
+    pub pushed_at: Timestamp,
+}
+
+impl Image {
+    /// The reference that a task definition gets: by digest, so that every task of a release runs the same bytes.
+    pub fn pinned(&self) -> String {
+        format!("{}/{}@{}", self.registry, self.repository, self.digest)
+    }
+}
+
+/// The host of `account`'s private registry in `region`
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html>).
+pub fn registry_host(account: &str, region: &str) -> String {
+    let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("{account}.dkr.ecr.{region}.{suffix}")
+}

@@ -1,0 +1,70 @@
+//! Where things are kept in the two buckets.
+//!
+//! | bucket | key | what |
+//! |---|---|---|
+//! | config | `services/…` | service files, written by people |
+//! | config | `status/<key>.json` | what became of the service file at `<key>` |
+//! | state | `services/<cluster>/<service>/desired.json` | the desired state |
+//! | state | `services/<cluster>/<service>/token.json` | the task token that the waiting execution sleeps on |
+//! | state | `services/<cluster>/<service>/releases/<number>.json` | one record per release |
+//! | state | `files/<content hash>.json` | accepted service files, never changed |
+//! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
+//! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository; empty |
+
+use crate::{content::ContentHash, refusal::Refusal, service_id::ServiceId};
+
+/// The prefix of service files in the config bucket.
+pub const SERVICE_FILES: &str = "services/";
+
+/// The status of the service file at `key`, in the config bucket.
+pub fn status(key: &str) -> String {
+    format!("status/{key}.json")
+}
+
+/// A service's desired state.
+pub fn desired(service: &ServiceId) -> String {
+    format!("services/{service}/desired.json")
+}
+
+/// The task token that the execution holding the claim sleeps on.
+pub fn token(service: &ServiceId) -> String {
+    format!("services/{service}/token.json")
+}
+
+/// The record of one release.
+pub fn record(service: &ServiceId, number: u64) -> String {
+    format!("{}{number:08}.json", records(service))
+}
+
+/// The prefix of a service's records; they sort by release number.
+pub fn records(service: &ServiceId) -> String {
+    format!("services/{service}/releases/")
+}
+
+/// An accepted service file.
+pub fn file(content: &ContentHash) -> String {
+    format!("files/{content}.json")
+}
+
+/// Which service the service file at `key` describes.
+pub fn source(key: &str) -> String {
+    format!("sources/{key}.json")
+}
+
+/// That `service` follows `repository`.
+pub fn follower(repository: &str, service: &ServiceId) -> String {
+    format!("{}{service}", followers(repository))
+}
+
+/// The prefix of a repository's followers. A repository's name may have slashes, one segment may not.
+pub fn followers(repository: &str) -> String {
+    format!("follows/{}/", repository.replace('/', "%2F"))
+}
+
+/// The service that a follower's key names.
+///
+/// # Errors
+/// Refused if something that is no follower was put under the prefix.
+pub fn following_service(repository: &str, key: &str) -> Result<ServiceId, Refusal> {
+    key.strip_prefix(&followers(repository)).unwrap_or(key).parse()
+}

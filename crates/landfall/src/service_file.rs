@@ -1,0 +1,121 @@
+//! The service file: what one ECS service should be, and which images it follows.
+//!
+//! `cluster`, `taskDefinition` and `service` hold exactly what ECS's `CreateCluster`, `RegisterTaskDefinition` and
+//! `CreateService` take and are passed through; `images` and `verify` are Landfall's own.
+
+pub mod document;
+mod mapping;
+pub mod problem;
+mod read;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use problem::{Position, Problem, Rejection};
+
+use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
+
+/// The largest service file that is read, in bytes.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// An accepted service file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceFile {
+    /// What `CreateCluster` takes.
+    pub cluster: Map<String, Value>,
+    /// Container name → the image it follows.
+    #[serde(default)]
+    pub images: BTreeMap<String, FollowRule>,
+    /// What `RegisterTaskDefinition` takes; followed containers have no `image`.
+    pub task_definition: Map<String, Value>,
+    /// What `CreateService` takes, without `cluster` and `taskDefinition`.
+    pub service: Map<String, Value>,
+    /// When a rollout counts as good.
+    #[serde(default)]
+    pub verify: Verify,
+}
+
+/// When a rollout counts as good, beyond ECS's own word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Verify {
+    /// A request to the service.
+    pub http: Option<HttpProbe>,
+    /// For how long, in seconds, a healthy service is watched before the release counts as good.
+    pub bake_seconds: u64,
+    /// How long, in seconds, the rollout may take until ECS calls it complete, and then the checks until they pass.
+    pub timeout_seconds: u64,
+}
+
+impl Default for Verify {
+    fn default() -> Self {
+        Self { http: None, bake_seconds: 0, timeout_seconds: 900 }
+    }
+}
+
+/// A request that a healthy service answers as described.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpProbe {
+    /// Where to: a whole URL, or a path below the load balancer that serves the service's first target group.
+    pub target: ProbeTarget,
+    /// The status that has to be answered.
+    pub status: u16,
+    /// Text that the body has to contain.
+    pub body: Option<String>,
+    /// How long, in seconds, an answer may take.
+    pub timeout_seconds: u64,
+    /// Seconds between two looks.
+    pub interval_seconds: u64,
+    /// How many looks in a row have to be good.
+    pub successes: u32,
+    /// After how many bad looks in a row the release is given up.
+    pub failures: u32,
+}
+
+/// Where an [`HttpProbe`] goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProbeTarget {
+    /// A path below the service's load balancer.
+    Path(String),
+    /// A whole URL.
+    Url(String),
+}
+
+impl ServiceFile {
+    /// Reads a service file, YAML or JSON.
+    ///
+    /// # Errors
+    /// Every problem that was found, each with its place and what to do.
+    pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
+        read::read(text)
+    }
+
+    /// Which service the file describes.
+    ///
+    /// # Errors
+    /// Refused if the stored document was not written by [`Self::parse`].
+    pub fn service_id(&self) -> Result<ServiceId, Refusal> {
+        let name = |section: &Map<String, Value>, key| section.get(key).and_then(Value::as_str).map(str::to_owned);
+        match (name(&self.cluster, "clusterName"), name(&self.service, "serviceName")) {
+            (Some(cluster), Some(service)) => ServiceId::new(&cluster, &service),
+            _ => Err(Refusal::new("the service file names no cluster.clusterName and service.serviceName")),
+        }
+    }
+
+    /// The file as it is kept in the state bucket, and its name there.
+    ///
+    /// # Errors
+    /// Only if the file cannot be written as JSON, which an accepted one always can.
+    pub fn stored(&self) -> Result<(ContentHash, String), serde_json::Error> {
+        let document = serde_json::to_value(self)?;
+        Ok((ContentHash::of(&document), serde_json::to_string(&document)?))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! YAML or JSON as a tree that knows where everything stands.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned};
+
+use super::problem::{Position, Problem};
+
+/// A value and where it starts.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where the value starts; for the value of an alias, where the alias stands.
+    pub position: Position,
+    /// What stands there.
+    pub value: NodeValue,
+}
+
+/// What a [`Node`] holds.
+#[derive(Clone, Debug)]
+pub enum NodeValue {
+    /// Null, a boolean, a number or a string.
+    Scalar(Value),
+    /// A list.
+    Sequence(Vec<Node>),
+    /// A mapping in the order of the file. Keys are unique.
+    Mapping(Vec<(Key, Node)>),
+}
+
+/// A mapping's key and where it stands.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Where the key starts.
+    pub position: Position,
+    /// The key itself.
+    pub name: String,
+}
+
+impl Node {
+    /// Reads one document. JSON is read as the YAML that it is.
+    ///
+    /// # Errors
+    /// The first problem that keeps the text from being one document: not UTF-8, syntax, a duplicate key, several
+    /// documents, or aliases that expand without bound.
+    pub fn parse(text: &[u8]) -> Result<Self, Problem> {
+        let text = std::str::from_utf8(text).map_err(|error| {
+            let position = Position::of_byte(text, error.valid_up_to());
+            Problem::new(position, "", "the file is not UTF-8 text").hint("save it with the encoding UTF-8")
+        })?;
+        let options = serde_saphyr::options! {
+            duplicate_keys: DuplicateKeyPolicy::Error,
+            with_snippet: false,
+            reject_unsupported_tags: true,
+            strict_booleans: true,
+            budget: serde_saphyr::budget! { max_depth: 64, max_documents: 2 },
+            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000, max_replay_stack_depth: 8 },
+        };
+        serde_saphyr::from_str_with_options::<Self>(text, options).map_err(|error| {
+            let position = error.location().map_or(Position::START, Position::from);
+            let problem = Problem::new(position, "", syntax_message(&error));
+            match error {
+                serde_saphyr::Error::MultipleDocuments { .. } => {
+                    problem.hint("a service file describes one service: put the other document into a file of its own")
+                }
+                _ => problem,
+            }
+        })
+    }
+
+    /// The same document without positions.
+    pub fn to_json(&self) -> Value {
+        match &self.value {
+            NodeValue::Scalar(value) => value.clone(),
+            NodeValue::Sequence(items) => items.iter().map(Self::to_json).collect(),
+            NodeValue::Mapping(entries) => Value::Object(
+                entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect::<Map<_, _>>(),
+            ),
+        }
+    }
+
+    /// What kind of value this is, in the words of a message.
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            NodeValue::Scalar(Value::Null) => "nothing",
+            NodeValue::Scalar(Value::Bool(_)) => "a boolean",
+            NodeValue::Scalar(Value::Number(_)) => "a number",
+            NodeValue::Scalar(_) => "text",
+            NodeValue::Sequence(_) => "a list",
+            NodeValue::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+/// The parser's message, without the position that is told beside it.
+fn syntax_message(error: &serde_saphyr::Error) -> String {
+    let text = error.without_snippet().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let end = first.find(" at line ").unwrap_or(first.len());
+    first[..end].trim_end_matches([':', ' ']).to_owned()
+}
+
+impl From<Location> for Position {
+    fn from(location: Location) -> Self {
+        Self { line: location.line().max(1), column: location.column().max(1) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<NodeValue>::deserialize(deserializer)?;
+        Ok(Self { position: spanned.referenced.into(), value: spanned.value })
+    }
+}
+
+impl<'de> Deserialize<'de> for NodeValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyNode)
+    }
+}
+
+struct AnyNode;
+
+impl<'de> Visitor<'de> for AnyNode {
+    type Value = NodeValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value that JSON has too")
+    }
+
+    fn visit_unit<E>(self) -> Result<NodeValue, E> {
+        Ok(NodeValue::Scalar(Value::Null))
+    }
+
+    fn visit_none<E>(self) -> Result<NodeValue, E> {
+        self.visit_unit()
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<NodeValue, E> {
+        Ok(NodeValue::Scalar(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<NodeValue, E> {
+        Ok(NodeValue::Scalar(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<NodeValue, E> {
+        Ok(NodeValue::Scalar(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<NodeValue, E> {
+        Number::from_f64(value)
+            .map(|number| NodeValue::Scalar(number.into()))
+            .ok_or_else(|| E::custom("a number has to be finite"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<NodeValue, E> {
+        Ok(NodeValue::Scalar(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<NodeValue, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = items.next_element()? {
+            nodes.push(node);
+        }
+        Ok(NodeValue::Sequence(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<NodeValue, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(key) = entries.next_key::<Spanned<String>>()? {
+            let key = Key { position: key.referenced.into(), name: key.value };
+            nodes.push((key, entries.next_value()?));
+        }
+        Ok(NodeValue::Mapping(nodes))
+    }
+}

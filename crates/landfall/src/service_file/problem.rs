@@ -1,0 +1,103 @@
+//! What is wrong with a service file, and where.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A place in a text file, counted from 1 as editors do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+impl Position {
+    /// Where a file starts.
+    pub const START: Self = Self { line: 1, column: 1 };
+
+    /// Where the byte at `offset` stands, in text that need not be UTF-8.
+    pub(super) fn of_byte(text: &[u8], offset: usize) -> Self {
+        let before = &text[..offset.min(text.len())];
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        let columns = String::from_utf8_lossy(&before[line_start..]).chars().count();
+        Self { line: lines as u64 + 1, column: columns as u64 + 1 }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Where.
+    #[serde(flatten)]
+    pub position: Position,
+    /// The field, e.g. `images.web.tag`; empty for the file as a whole.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(position: Position, path: &str, message: impl Into<String>) -> Self {
+        Self { position, path: path.into(), message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.position)?;
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a service file is not accepted: every problem that was found, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// At least one problem.
+    pub problems: Vec<Problem>,
+}
+
+impl Rejection {
+    /// A rejection for a reason that lies outside the file's text.
+    pub fn of_whole_file(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { problems: vec![Problem::new(Position::START, "", message).hint(hint)] }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Rejection {}

@@ -1,0 +1,10 @@
+//! The steps of a release: what each is given, what it answers, and how it decides.
+
+pub mod check_rollout;
+pub mod claim_release;
+pub mod conclude_release;
+pub mod ensure_cluster;
+pub mod register_task_definition;
+pub mod roll_back;
+pub mod update_service;
+pub mod verify_health;

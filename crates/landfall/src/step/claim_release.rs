@@ -1,0 +1,149 @@
+//! Step `ClaimRelease`: the sole right to change a service, for the newest release that has no verdict.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    desired::{Claim, DesiredState, GoodRelease},
+    record::{Ending, Release, Verdict},
+    service_id::ServiceId,
+};
+
+/// How many executions may take up one release before it is given up.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
+}
+
+/// What the step answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// What the execution does next.
+    pub action: Action,
+    /// The claimed release, unless there is nothing to do.
+    pub release: Option<Release>,
+    /// How many executions have taken up this release, this one included.
+    pub attempt: u32,
+    /// Whether ECS may have another `service` section than the release's, so that all of it has to be sent.
+    pub apply_service: bool,
+    /// The release to go back to.
+    pub last_good: Option<GoodRelease>,
+    /// The verdict that only has to be written down.
+    pub ending: Option<Ending>,
+}
+
+/// What an execution does after it asked for the claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It holds the claim: deploy the release.
+    Deploy,
+    /// It holds the claim: only conclude the release.
+    Conclude,
+    /// A live execution holds the claim and will see what is desired.
+    Joined,
+    /// Every release has its verdict.
+    Settled,
+}
+
+/// What is known of the execution that holds the claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Holder {
+    /// Nobody holds it, or this execution does.
+    NobodyElse,
+    /// Another execution, which is running or may be.
+    Alive,
+    /// Another execution, which has ended. With the ending that it had recorded for the release of its claim, if any.
+    Dead(Option<Ending>),
+}
+
+/// What to do, and the desired state to write first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The answer.
+    pub output: Output,
+    /// The desired state that makes it true; none if nothing changes.
+    pub write: Option<DesiredState>,
+}
+
+/// Decides who goes on, and with what.
+pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
+    let recorded = match holder {
+        Holder::Alive => return Decision::without_claim(Action::Joined),
+        Holder::NobodyElse => None,
+        Holder::Dead(recorded) => recorded,
+    };
+    let previous = desired.claim.as_ref();
+    if let (Some(ending), Some(claim)) = (recorded, previous)
+        && let Some(release) = desired.open.iter().find(|release| release.number == claim.release)
+    {
+        return Decision::conclude(desired, me, release, claim.attempt, ending);
+    }
+    let Some(release) = desired.newest_open() else {
+        return Decision::without_claim(Action::Settled);
+    };
+    let attempt = match previous {
+        Some(claim) if claim.release != release.number => 1,
+        Some(claim) if claim.execution == me => claim.attempt,
+        Some(claim) => claim.attempt + 1,
+        None => 1,
+    };
+    if attempt > MAX_ATTEMPTS {
+        let ending = Ending {
+            verdict: Verdict::Failed,
+            reason: format!("{MAX_ATTEMPTS} executions died while they worked on it; see their history in Step Functions"),
+            task_definition: None,
+            diagnosis: None,
+        };
+        return Decision::conclude(desired, me, release, attempt, ending);
+    }
+    let apply_service = desired.applied_file.as_ref() != Some(&release.content.file);
+    let mut claimed = desired.clone();
+    claimed.claim = Some(Claim { execution: me.into(), release: release.number, attempt });
+    if apply_service {
+        claimed.applied_file = None;
+    }
+    Decision {
+        output: Output {
+            action: Action::Deploy,
+            release: Some(release.clone()),
+            attempt,
+            apply_service,
+            last_good: desired.last_good.clone(),
+            ending: None,
+        },
+        write: (claimed != *desired).then_some(claimed),
+    }
+}
+
+impl Decision {
+    fn without_claim(action: Action) -> Self {
+        let output =
+            Output { action, release: None, attempt: 0, apply_service: false, last_good: None, ending: None };
+        Self { output, write: None }
+    }
+
+    fn conclude(desired: &DesiredState, me: &str, release: &Release, attempt: u32, ending: Ending) -> Self {
+        let mut claimed = desired.clone();
+        claimed.claim = Some(Claim { execution: me.into(), release: release.number, attempt });
+        let output = Output {
+            action: Action::Conclude,
+            release: Some(release.clone()),
+            attempt,
+            apply_service: false,
+            last_good: desired.last_good.clone(),
+            ending: Some(ending),
+        };
+        Self { output, write: (claimed != *desired).then_some(claimed) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! Step `EnsureCluster`: the cluster is there.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{record::Release, service_id::ServiceId};
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The service, whose cluster it is about.
+    pub service: ServiceId,
+    /// The release.
+    pub release: Release,
+}
+
+/// What the step answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// The cluster's ARN.
+    pub arn: String,
+    /// Whether it was created just now.
+    pub created: bool,
+}
+
+/// A cluster as ECS describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveCluster {
+    /// Its ARN.
+    pub arn: String,
+    /// `ACTIVE`, `PROVISIONING`, `DEPROVISIONING`, `FAILED` or `INACTIVE`
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Cluster.html>).
+    pub status: String,
+}
+
+/// What to do about the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It is there.
+    Use {
+        /// Its ARN.
+        arn: String,
+    },
+    /// It is on its way up or down: ask again.
+    AskAgain {
+        /// Its status.
+        status: String,
+    },
+    /// It is not there.
+    Create,
+}
+
+/// Decides from what ECS says.
+pub fn plan(live: Option<LiveCluster>) -> Plan {
+    match live {
+        Some(LiveCluster { arn, status }) if status == "ACTIVE" => Plan::Use { arn },
+        Some(LiveCluster { status, .. }) if status == "PROVISIONING" || status == "DEPROVISIONING" => {
+            Plan::AskAgain { status }
+        }
+        Some(_) | None => Plan::Create,
+    }
+}
