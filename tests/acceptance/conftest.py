@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from emulator import Emulator
-from installation import deploy, package, read_template
-
-ROOT = Path(__file__).resolve().parents[2]
+from installation import ROOT, deploy, package, read_template
+from landfall import Landfall
 
 
 @pytest.fixture(scope="session")
@@ -30,4 +29,10 @@ def template():
 def stack(emulator, template):
     """The outputs of the installed stack."""
     binaries = Path(os.environ.get("LANDFALL_BINARIES", ROOT / "target" / "debug"))
-    return deploy(emulator, package(emulator, template, ROOT, binaries))
+    return deploy(emulator, package(emulator, template, binaries))
+
+
+@pytest.fixture(scope="session")
+def landfall(emulator, stack):
+    """The installed Landfall, as the people who use it see it."""
+    return Landfall(emulator, stack, ROOT / "events")

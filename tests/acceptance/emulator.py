@@ -53,6 +53,8 @@ class Emulator:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
+            # Lambda waits one and two minutes before it tries an event again; here the story is what counts.
+            "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
             # Without Docker, tasks would be tried and refused; this socket does not exist on purpose.
             "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
         }

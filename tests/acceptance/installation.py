@@ -14,6 +14,9 @@ from pathlib import Path
 
 import yaml
 
+from emulator import REGION
+
+ROOT = Path(__file__).resolve().parents[2]
 STACK = "landfall"
 ARTEFACTS = "landfall-artefacts"
 STACK_SECONDS = 180
@@ -56,14 +59,14 @@ def functions_of(template: dict) -> dict[str, dict]:
     }
 
 
-def package(emulator, template: dict, root: Path, binaries: Path) -> dict:
+def package(emulator, template: dict, binaries: Path) -> dict:
     """Upload what CodeUri and DefinitionUri name, and return the template that points at the uploads.
 
     `binaries` is a folder with one executable per function, as Cargo leaves it. A missing one is reported with the
     command that builds it.
     """
     s3 = emulator.client("s3")
-    s3.create_bucket(Bucket=ARTEFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.create_bucket(Bucket=ARTEFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
     packaged = json.loads(json.dumps(template))
     for resource in functions_of(packaged).values():
         binary = resource["Metadata"]["BuildProperties"]["Binary"]
@@ -75,7 +78,7 @@ def package(emulator, template: dict, root: Path, binaries: Path) -> dict:
         resource["Properties"]["CodeUri"] = f"s3://{ARTEFACTS}/{key}"
     for name, resource in packaged["Resources"].items():
         if resource["Type"] == "AWS::Serverless::StateMachine":
-            source = root / resource["Properties"]["DefinitionUri"]
+            source = ROOT / resource["Properties"]["DefinitionUri"]
             key = f"{name}.asl.json"
             s3.put_object(Bucket=ARTEFACTS, Key=key, Body=source.read_bytes())
             resource["Properties"]["DefinitionUri"] = f"s3://{ARTEFACTS}/{key}"

@@ -14,11 +14,13 @@ What ministack does not do, and what stands in for it here:
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from emulator import ACCOUNT, REGION
+from installation import ROOT, functions_of
 
 SERVICE = "web/hello"
 FILE = "services/hello.yaml"
@@ -78,6 +80,17 @@ def test_an_event_that_a_trigger_cannot_read_ends_in_the_dead_letter_queue(landf
         lambda: queue.receive_message(QueueUrl=landfall.dead_letters, WaitTimeSeconds=1).get("Messages"),
     )
     assert "odd" in letters[0]["Body"]
+
+
+def test_every_function_of_the_workspace_is_installed_and_the_state_machine_calls_no_others(landfall, template):
+    installed = {function["Metadata"]["BuildProperties"]["Binary"] for function in functions_of(template).values()}
+    assert installed == {manifest.parent.name for manifest in (ROOT / "functions").glob("*/Cargo.toml")}
+
+    client = landfall.emulator.client("stepfunctions")
+    definition = client.describe_state_machine(stateMachineArn=landfall.state_machine)["definition"]
+    called = set(re.findall(r"arn:aws:lambda:[^\"]+:function:([^\"]+)", definition))
+    assert called <= set(landfall.functions.values())
+    assert "${" not in definition, "a placeholder of the state machine has no DefinitionSubstitutions entry"
 
 
 @pytest.mark.parametrize("action", CHANGES_ECS)
