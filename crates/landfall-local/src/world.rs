@@ -33,8 +33,11 @@ impl World {
 
     /// The time of day in this cloud.
     pub fn now(&self) -> Timestamp {
-        let elapsed = SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
-        self.started_at.checked_add(elapsed).unwrap_or(Timestamp::MAX)
+        let elapsed =
+            SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.started_at
+            .checked_add(elapsed)
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// Seconds since the Unix epoch with millisecond precision, as AWS's JSON protocols write timestamps.
@@ -44,19 +47,29 @@ impl World {
 
     /// `arn:aws:<service>:<region>:<account>:<resource>`.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+        format!(
+            "arn:aws:{service}:{}:{}:{resource}",
+            self.region, self.account
+        )
     }
 
     /// `length` lower-case hexadecimal digits.
     pub fn hex(&self, length: usize) -> String {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..length).map(|_| char::from_digit(rng.random_range(0..16), 16).unwrap_or('0')).collect()
+        (0..length)
+            .map(|_| char::from_digit(rng.random_range(0..16), 16).unwrap_or('0'))
+            .collect()
     }
 
     /// A version 4 UUID.
     pub fn uuid(&self) -> String {
         let mut bytes = [0u8; 16];
-        self.rng.lock().unwrap_or_else(PoisonError::into_inner).fill(&mut bytes);
-        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+        self.rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes)
+            .into_uuid()
+            .to_string()
     }
 }

@@ -120,13 +120,16 @@ impl DesiredState {
 
     /// Whether a release newer than `number` should run.
     pub fn supersedes(&self, number: u64) -> bool {
-        self.newest_open().is_some_and(|newest| newest.number > number)
+        self.newest_open()
+            .is_some_and(|newest| newest.number > number)
     }
 
     /// Containers that follow a repository in which no image is admitted yet.
     pub fn waiting_for(&self) -> Vec<(&String, &FollowRule)> {
         let follows = self.file.iter().flat_map(|file| &file.follows);
-        follows.filter(|(container, _)| !self.images.contains_key(*container)).collect()
+        follows
+            .filter(|(container, _)| !self.images.contains_key(*container))
+            .collect()
     }
 
     /// The containers whose follow rules admit `tag` of `repository`.
@@ -140,16 +143,25 @@ impl DesiredState {
 
     /// The follow rules of `follows` that are not yet in force here: their repositories have to be looked through.
     pub fn new_rules(&self, follows: &BTreeMap<String, FollowRule>) -> Vec<(String, FollowRule)> {
-        let in_force = |container: &String| self.file.as_ref().and_then(|file| file.follows.get(container));
-        let new = follows.iter().filter(|(container, rule)| in_force(container) != Some(rule));
-        new.map(|(container, rule)| (container.clone(), rule.clone())).collect()
+        let in_force = |container: &String| {
+            self.file
+                .as_ref()
+                .and_then(|file| file.follows.get(container))
+        };
+        let new = follows
+            .iter()
+            .filter(|(container, rule)| in_force(container) != Some(rule));
+        new.map(|(container, rule)| (container.clone(), rule.clone()))
+            .collect()
     }
 
     /// Joins what ECR says now of an admitted tag into the images of every container that follows it, and makes a new
     /// release if that changes what should run.
     pub fn join_image(&mut self, observed: &Image, now: Timestamp) {
         for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
-            let joined = rule.tag.join(self.images.remove(&container), observed.clone());
+            let joined = rule
+                .tag
+                .join(self.images.remove(&container), observed.clone());
             self.images.insert(container, joined);
         }
         let cause = Cause::ImagePushed {
@@ -162,9 +174,18 @@ impl DesiredState {
 
     /// Takes up an accepted service file. `found` holds, for each of [`Self::new_rules`], the newest admitted image of
     /// its repository, if there is one.
-    pub fn follow_file(&mut self, file: FollowedFile, found: BTreeMap<String, Option<Image>>, now: Timestamp) {
-        let cause = Cause::ServiceFileChanged { key: file.key.clone(), version_id: file.version_id.clone() };
-        self.images.retain(|container, _| file.follows.contains_key(container));
+    pub fn follow_file(
+        &mut self,
+        file: FollowedFile,
+        found: BTreeMap<String, Option<Image>>,
+        now: Timestamp,
+    ) {
+        let cause = Cause::ServiceFileChanged {
+            key: file.key.clone(),
+            version_id: file.version_id.clone(),
+        };
+        self.images
+            .retain(|container, _| file.follows.contains_key(container));
         for (container, image) in found {
             match image {
                 Some(image) => self.images.insert(container, image),
@@ -186,20 +207,37 @@ impl DesiredState {
         if !self.waiting_for().is_empty() {
             return;
         }
-        let content = Content { file: file.content.clone(), images: self.images.clone() };
+        let content = Content {
+            file: file.content.clone(),
+            images: self.images.clone(),
+        };
         let latest = self.newest_open().map(|release| &release.content);
         let latest = latest.or(self.concluded.as_ref().map(|concluded| &concluded.content));
         if latest.is_some_and(|latest| latest.runs_the_same_as(&content)) {
             return;
         }
         self.last_number += 1;
-        self.open.push(Release { number: self.last_number, content, cause, created_at: now });
+        self.open.push(Release {
+            number: self.last_number,
+            content,
+            cause,
+            created_at: now,
+        });
     }
 
     /// Writes the verdict of release `number` and gives up the claim. Older releases without a verdict are dropped
     /// from the open ones: they were superseded. Newer ones stay open.
-    pub fn conclude(&mut self, number: u64, verdict: Verdict, task_definition: Option<&TaskDefinition>) {
-        let concluded = self.open.iter().find(|release| release.number == number).cloned();
+    pub fn conclude(
+        &mut self,
+        number: u64,
+        verdict: Verdict,
+        task_definition: Option<&TaskDefinition>,
+    ) {
+        let concluded = self
+            .open
+            .iter()
+            .find(|release| release.number == number)
+            .cloned();
         self.open.retain(|release| release.number > number);
         self.claim = None;
         let Some(release) = concluded else { return };
@@ -212,9 +250,16 @@ impl DesiredState {
             });
         }
         if verdict == Verdict::RolledBack {
-            self.applied_file = self.last_good.as_ref().map(|good| good.content.file.clone());
+            self.applied_file = self
+                .last_good
+                .as_ref()
+                .map(|good| good.content.file.clone());
         }
-        self.concluded = Some(Concluded { number, content: release.content, verdict });
+        self.concluded = Some(Concluded {
+            number,
+            content: release.content,
+            verdict,
+        });
     }
 }
 

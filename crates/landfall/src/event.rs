@@ -31,10 +31,16 @@ struct Envelope<Detail> {
 }
 
 /// Opens an envelope that has to come from `source` with one of `detail_types`.
-fn open<Detail: DeserializeOwned>(event: &Value, source: &str, detail_types: &[&str]) -> Result<Envelope<Detail>, Refusal> {
+fn open<Detail: DeserializeOwned>(
+    event: &Value,
+    source: &str,
+    detail_types: &[&str],
+) -> Result<Envelope<Detail>, Refusal> {
     let field = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
     if !event.is_object() {
-        return Err(Refusal::new("the event is no EventBridge envelope: expected an object"));
+        return Err(Refusal::new(
+            "the event is no EventBridge envelope: expected an object",
+        ));
     }
     if field("version") != "0" {
         return Err(Refusal::new(format!(
@@ -50,8 +56,12 @@ fn open<Detail: DeserializeOwned>(event: &Value, source: &str, detail_types: &[&
             excerpt(field("source")),
         )));
     }
-    Envelope::deserialize(event)
-        .map_err(|error| Refusal::new(format!("the event `{}` is not as AWS documents it: {error}", detail_types[0])))
+    Envelope::deserialize(event).map_err(|error| {
+        Refusal::new(format!(
+            "the event `{}` is not as AWS documents it: {error}",
+            detail_types[0]
+        ))
+    })
 }
 
 /// Refuses a field that is empty or longer than AWS ever makes it.
@@ -61,7 +71,9 @@ fn within(name: &str, text: &str, most: usize) -> Result<(), Refusal> {
     }
     if text.len() > most {
         let (length, start) = (text.len(), excerpt(text));
-        return Err(Refusal::new(format!("the event's {name} has {length} bytes, AWS allows {most}: `{start}`")));
+        return Err(Refusal::new(format!(
+            "the event's {name} has {length} bytes, AWS allows {most}: `{start}`"
+        )));
     }
     Ok(())
 }

@@ -63,7 +63,10 @@ impl TagPolicy {
                 )));
             }
         };
-        Ok(Self { text: text.into(), admits })
+        Ok(Self {
+            text: text.into(),
+            admits,
+        })
     }
 
     /// Whether `tag` is one that this policy follows. A semver range admits pre-releases only where it names one, and
@@ -106,7 +109,9 @@ impl TagPolicy {
     /// keeps a stale observation from overwriting a fresh one.
     pub fn join(&self, known: Option<Image>, observed: Image) -> Image {
         match known {
-            Some(known) if known.tag == observed.tag && known.repository == observed.repository => observed,
+            Some(known) if known.tag == observed.tag && known.repository == observed.repository => {
+                observed
+            }
             Some(known) if known.repository == observed.repository && self.admits(&known.tag) => {
                 match self.order(&known, &observed) {
                     Ordering::Less => observed,
@@ -123,7 +128,9 @@ impl TagPolicy {
 /// specification).
 fn is_tag(text: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.len() <= 128 && text.starts_with(word) && text.chars().all(|c| word(c) || c == '.' || c == '-')
+    text.len() <= 128
+        && text.starts_with(word)
+        && text.chars().all(|c| word(c) || c == '.' || c == '-')
 }
 
 fn version(tag: &str) -> Option<Version> {

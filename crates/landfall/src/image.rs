@@ -29,6 +29,10 @@ impl Image {
 /// The host of `account`'s private registry in `region`
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html>).
 pub fn registry_host(account: &str, region: &str) -> String {
-    let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
     format!("{account}.dkr.ecr.{region}.{suffix}")
 }

@@ -66,5 +66,7 @@ pub fn followers(repository: &str) -> String {
 /// # Errors
 /// Refused if something that is no follower was put under the prefix.
 pub fn following_service(repository: &str, key: &str) -> Result<ServiceId, Refusal> {
-    key.strip_prefix(&followers(repository)).unwrap_or(key).parse()
+    key.strip_prefix(&followers(repository))
+        .unwrap_or(key)
+        .parse()
 }

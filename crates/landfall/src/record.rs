@@ -23,7 +23,9 @@ impl Content {
     pub fn runs_the_same_as(&self, other: &Self) -> bool {
         let digests = |content: &Self| -> Vec<(String, String, String)> {
             let images = content.images.iter();
-            images.map(|(name, image)| (name.clone(), image.repository.clone(), image.digest.clone())).collect()
+            images
+                .map(|(name, image)| (name.clone(), image.repository.clone(), image.digest.clone()))
+                .collect()
         };
         self.file == other.file && digests(self) == digests(other)
     }
@@ -70,7 +72,9 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ImagePushed { repository, tag, .. } => write!(f, "{repository}:{tag} was pushed"),
+            Self::ImagePushed {
+                repository, tag, ..
+            } => write!(f, "{repository}:{tag} was pushed"),
             Self::ServiceFileChanged { key, .. } => write!(f, "{key} changed"),
         }
     }

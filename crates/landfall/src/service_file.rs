@@ -52,7 +52,11 @@ pub struct Verify {
 
 impl Default for Verify {
     fn default() -> Self {
-        Self { http: None, bake_seconds: 0, timeout_seconds: 900 }
+        Self {
+            http: None,
+            bake_seconds: 0,
+            timeout_seconds: 900,
+        }
     }
 }
 
@@ -100,10 +104,17 @@ impl ServiceFile {
     /// # Errors
     /// Refused if the stored document was not written by [`Self::parse`].
     pub fn service_id(&self) -> Result<ServiceId, Refusal> {
-        let name = |section: &Map<String, Value>, key| section.get(key).and_then(Value::as_str).map(str::to_owned);
-        match (name(&self.cluster, "clusterName"), name(&self.service, "serviceName")) {
+        let name = |section: &Map<String, Value>, key| {
+            section.get(key).and_then(Value::as_str).map(str::to_owned)
+        };
+        match (
+            name(&self.cluster, "clusterName"),
+            name(&self.service, "serviceName"),
+        ) {
             (Some(cluster), Some(service)) => ServiceId::new(&cluster, &service),
-            _ => Err(Refusal::new("the service file names no cluster.clusterName and service.serviceName")),
+            _ => Err(Refusal::new(
+                "the service file names no cluster.clusterName and service.serviceName",
+            )),
         }
     }
 
@@ -113,7 +124,10 @@ impl ServiceFile {
     /// Only if the file cannot be written as JSON, which an accepted one always can.
     pub fn stored(&self) -> Result<(ContentHash, String), serde_json::Error> {
         let document = serde_json::to_value(self)?;
-        Ok((ContentHash::of(&document), serde_json::to_string(&document)?))
+        Ok((
+            ContentHash::of(&document),
+            serde_json::to_string(&document)?,
+        ))
     }
 }
 

@@ -29,7 +29,10 @@ impl ServiceId {
                 )));
             }
         }
-        Ok(Self { cluster: cluster.into(), service: service.into() })
+        Ok(Self {
+            cluster: cluster.into(),
+            service: service.into(),
+        })
     }
 
     /// The service that an ECS service ARN names, `arn:…:service/cluster/service`.
@@ -37,7 +40,11 @@ impl ServiceId {
     /// # Errors
     /// Refused if it is another ARN, or one of the old format without the cluster's name.
     pub fn from_arn(arn: &str) -> Result<Self, Refusal> {
-        let refused = || Refusal::new(format!("`{arn}` is no ECS service ARN of the form arn:…:service/cluster/service"));
+        let refused = || {
+            Refusal::new(format!(
+                "`{arn}` is no ECS service ARN of the form arn:…:service/cluster/service"
+            ))
+        };
         let (_, names) = arn.split_once(":service/").ok_or_else(refused)?;
         names.parse().map_err(|_| refused())
     }
@@ -63,9 +70,11 @@ impl FromStr for ServiceId {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let (cluster, service) = text
-            .split_once('/')
-            .ok_or_else(|| Refusal::new(format!("`{text}` is no service id: write it as cluster/service")))?;
+        let (cluster, service) = text.split_once('/').ok_or_else(|| {
+            Refusal::new(format!(
+                "`{text}` is no service id: write it as cluster/service"
+            ))
+        })?;
         Self::new(cluster, service)
     }
 }

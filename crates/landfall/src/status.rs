@@ -45,14 +45,22 @@ impl FileStatus {
     /// The status of the followed file in `desired`; none if no file is followed.
     pub fn of(desired: &DesiredState) -> Option<Self> {
         let file = desired.file.as_ref()?;
-        let waiting_for: BTreeMap<_, _> =
-            desired.waiting_for().into_iter().map(|(container, rule)| (container.clone(), rule.clone())).collect();
+        let waiting_for: BTreeMap<_, _> = desired
+            .waiting_for()
+            .into_iter()
+            .map(|(container, rule)| (container.clone(), rule.clone()))
+            .collect();
         let message = if waiting_for.is_empty() {
-            format!("release {} says what {} should run", desired.last_number, desired.service)
+            format!(
+                "release {} says what {} should run",
+                desired.last_number, desired.service
+            )
         } else {
             let wanted: Vec<_> = waiting_for
                 .iter()
-                .map(|(container, rule)| format!("{}:{} (container {container})", rule.repository, rule.tag))
+                .map(|(container, rule)| {
+                    format!("{}:{} (container {container})", rule.repository, rule.tag)
+                })
                 .collect();
             format!("waiting for the first push of {}", wanted.join(", "))
         };
@@ -67,7 +75,11 @@ impl FileStatus {
 
     /// The status of a file that was not accepted.
     pub fn rejected(key: &str, version_id: &str, rejection: &Rejection) -> Self {
-        let lines: Vec<_> = rejection.problems.iter().map(|problem| format!("{key}:{problem}")).collect();
+        let lines: Vec<_> = rejection
+            .problems
+            .iter()
+            .map(|problem| format!("{key}:{problem}"))
+            .collect();
         Self::Rejected {
             version_id: version_id.into(),
             problems: rejection.problems.clone(),

@@ -23,7 +23,13 @@ impl Bus {
 
     /// Wraps `detail` into EventBridge's envelope
     /// (<https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>), sends it and answers its id.
-    pub fn emit(&self, source: &str, detail_type: &str, resources: &[String], detail: Value) -> String {
+    pub fn emit(
+        &self,
+        source: &str,
+        detail_type: &str,
+        resources: &[String],
+        detail: Value,
+    ) -> String {
         let id = self.world.uuid();
         let event = json!({
             "version": "0",

@@ -14,7 +14,11 @@ pub struct Fault {
 impl Fault {
     /// The caller's mistake: status 400.
     pub fn client(code: &str, message: impl Into<String>) -> Self {
-        Self { status: 400, code: code.into(), message: message.into() }
+        Self {
+            status: 400,
+            code: code.into(),
+            message: message.into(),
+        }
     }
 
     /// The same error with another HTTP status.

@@ -40,17 +40,35 @@ struct Detail {
 /// # Errors
 /// Refused if it is not what it claims to be.
 pub fn read(event: &Value, state_machine: &str) -> Result<Heard<DeadExecution>, Refusal> {
-    let detail = open::<Detail>(event, "aws.states", &["Step Functions Execution Status Change"])?.detail;
+    let detail = open::<Detail>(
+        event,
+        "aws.states",
+        &["Step Functions Execution Status Change"],
+    )?
+    .detail;
     if detail.state_machine_arn != state_machine {
-        return Ok(Heard::Ignore(format!("{} is not the release state machine", detail.state_machine_arn)));
+        return Ok(Heard::Ignore(format!(
+            "{} is not the release state machine",
+            detail.state_machine_arn
+        )));
     }
     if !["FAILED", "TIMED_OUT", "ABORTED"].contains(&&*detail.status) {
         return Ok(Heard::Ignore(format!("the execution is {}", detail.status)));
     }
     let input = detail.input.ok_or_else(|| {
-        Refusal::new(format!("the event of {} has no input: EventBridge leaves it out over 256 KiB", detail.execution_arn))
+        Refusal::new(format!(
+            "the event of {} has no input: EventBridge leaves it out over 256 KiB",
+            detail.execution_arn
+        ))
     })?;
-    let input = serde_json::from_str(&input)
-        .map_err(|error| Refusal::new(format!("the input of {} names no service: {error}", detail.execution_arn)))?;
-    Ok(Heard::Look(DeadExecution { execution: detail.execution_arn, input }))
+    let input = serde_json::from_str(&input).map_err(|error| {
+        Refusal::new(format!(
+            "the input of {} names no service: {error}",
+            detail.execution_arn
+        ))
+    })?;
+    Ok(Heard::Look(DeadExecution {
+        execution: detail.execution_arn,
+        input,
+    }))
 }

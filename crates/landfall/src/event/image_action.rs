@@ -34,21 +34,34 @@ struct Detail {
 /// Refused if it is not what it claims to be.
 pub fn read(event: &Value, account: &str, region: &str) -> Result<Heard<PushedTag>, Refusal> {
     let envelope = open::<Detail>(event, "aws.ecr", &["ECR Image Action"])?;
-    let Detail { action_type, result, repository_name, image_tag } = envelope.detail;
+    let Detail {
+        action_type,
+        result,
+        repository_name,
+        image_tag,
+    } = envelope.detail;
     within("repository-name", &repository_name, 256)?;
     if action_type != "PUSH" {
-        return Ok(Heard::Ignore(format!("the action is {action_type}, not PUSH")));
+        return Ok(Heard::Ignore(format!(
+            "the action is {action_type}, not PUSH"
+        )));
     }
     if result != "SUCCESS" {
         return Ok(Heard::Ignore(format!("the push ended with {result}")));
     }
     if (&*envelope.account, &*envelope.region) != (account, region) {
         let registry = registry_host(&envelope.account, &envelope.region);
-        return Ok(Heard::Ignore(format!("the registry {registry} is not this account's in this Region")));
+        return Ok(Heard::Ignore(format!(
+            "the registry {registry} is not this account's in this Region"
+        )));
     }
     if image_tag.is_empty() {
         return Ok(Heard::Ignore("the image has no tag".into()));
     }
     within("image-tag", &image_tag, 128)?;
-    Ok(Heard::Look(PushedTag { registry: registry_host(account, region), repository: repository_name, tag: image_tag }))
+    Ok(Heard::Look(PushedTag {
+        registry: registry_host(account, region),
+        repository: repository_name,
+        tag: image_tag,
+    }))
 }

@@ -28,14 +28,25 @@ struct Object {
 /// # Errors
 /// Refused if it is not what it claims to be.
 pub fn read(event: &Value, config_bucket: &str) -> Result<Heard<String>, Refusal> {
-    let Detail { bucket, object } = open::<Detail>(event, "aws.s3", &["Object Created", "Object Deleted"])?.detail;
+    let Detail { bucket, object } =
+        open::<Detail>(event, "aws.s3", &["Object Created", "Object Deleted"])?.detail;
     within("object key", &object.key, 1024)?;
     if bucket.name != config_bucket {
-        return Ok(Heard::Ignore(format!("the bucket {} is not the config bucket", super::excerpt(&bucket.name))));
+        return Ok(Heard::Ignore(format!(
+            "the bucket {} is not the config bucket",
+            super::excerpt(&bucket.name)
+        )));
     }
-    let is_service_file = |key: &str| [".yaml", ".yml", ".json"].iter().any(|ending| key.ends_with(ending));
+    let is_service_file = |key: &str| {
+        [".yaml", ".yml", ".json"]
+            .iter()
+            .any(|ending| key.ends_with(ending))
+    };
     if !object.key.starts_with(keys::SERVICE_FILES) || !is_service_file(&object.key) {
-        let message = format!("`{}` is no service file: those are services/….yaml, .yml or .json", object.key);
+        let message = format!(
+            "`{}` is no service file: those are services/….yaml, .yml or .json",
+            object.key
+        );
         return Ok(Heard::Ignore(message));
     }
     Ok(Heard::Look(object.key))

@@ -20,7 +20,9 @@ struct Detail {
 pub fn read(event: &Value) -> Result<Heard<ServiceId>, Refusal> {
     let envelope = open::<Detail>(event, "aws.ecs", &["ECS Deployment State Change"])?;
     if envelope.detail.event_name == "SERVICE_DEPLOYMENT_IN_PROGRESS" {
-        return Ok(Heard::Ignore("a deployment in progress ends no waiting".into()));
+        return Ok(Heard::Ignore(
+            "a deployment in progress ends no waiting".into(),
+        ));
     }
     let Some(arn) = envelope.resources.first() else {
         return Err(Refusal::new("the event names no service in `resources`"));

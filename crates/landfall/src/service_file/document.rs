@@ -49,7 +49,8 @@ impl Node {
     pub fn parse(text: &[u8]) -> Result<Self, Problem> {
         let text = std::str::from_utf8(text).map_err(|error| {
             let position = Position::of_byte(text, error.valid_up_to());
-            Problem::new(position, "", "the file is not UTF-8 text").hint("save it with the encoding UTF-8")
+            Problem::new(position, "", "the file is not UTF-8 text")
+                .hint("save it with the encoding UTF-8")
         })?;
         let options = serde_saphyr::options! {
             duplicate_keys: DuplicateKeyPolicy::Error,
@@ -77,7 +78,10 @@ impl Node {
             NodeValue::Scalar(value) => value.clone(),
             NodeValue::Sequence(items) => items.iter().map(Self::to_json).collect(),
             NodeValue::Mapping(entries) => Value::Object(
-                entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect::<Map<_, _>>(),
+                entries
+                    .iter()
+                    .map(|(key, node)| (key.name.clone(), node.to_json()))
+                    .collect::<Map<_, _>>(),
             ),
         }
     }
@@ -105,14 +109,20 @@ fn syntax_message(error: &serde_saphyr::Error) -> String {
 
 impl From<Location> for Position {
     fn from(location: Location) -> Self {
-        Self { line: location.line().max(1), column: location.column().max(1) }
+        Self {
+            line: location.line().max(1),
+            column: location.column().max(1),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<NodeValue>::deserialize(deserializer)?;
-        Ok(Self { position: spanned.referenced.into(), value: spanned.value })
+        Ok(Self {
+            position: spanned.referenced.into(),
+            value: spanned.value,
+        })
     }
 }
 
@@ -136,7 +146,7 @@ impl<'de> Visitor<'de> for AnyNode {
     }
 
     fn visit_none<E>(self) -> Result<NodeValue, E> {
-        self.visit_unit()
+        Ok(NodeValue::Scalar(Value::Null))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<NodeValue, E> {
@@ -172,7 +182,10 @@ impl<'de> Visitor<'de> for AnyNode {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<NodeValue, A::Error> {
         let mut nodes = Vec::new();
         while let Some(key) = entries.next_key::<Spanned<String>>()? {
-            let key = Key { position: key.referenced.into(), name: key.value };
+            let key = Key {
+                position: key.referenced.into(),
+                name: key.value,
+            };
             nodes.push((key, entries.next_value()?));
         }
         Ok(NodeValue::Mapping(nodes))

@@ -29,27 +29,43 @@ impl<'a> Mapping<'a> {
     /// `node` as a mapping; anything else is a problem.
     pub(super) fn of(node: &'a Node, path: &str, problems: &mut Problems) -> Option<Self> {
         match node.value {
-            NodeValue::Mapping(_) => Some(Self { node, path: path.into() }),
+            NodeValue::Mapping(_) => Some(Self {
+                node,
+                path: path.into(),
+            }),
             _ => {
-                problems.add(Problem::new(node.position, path, format!("expected a mapping, found {}", node.kind())));
+                problems.add(Problem::new(
+                    node.position,
+                    path,
+                    format!("expected a mapping, found {}", node.kind()),
+                ));
                 None
             }
         }
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a super::document::Key, &'a Node)> + use<'a> {
-        match &self.node.value {
-            NodeValue::Mapping(entries) => entries.iter().map(|(key, node)| (key, node)),
-            _ => [].iter().map(|(key, node)| (key, node)),
-        }
+    pub(super) fn entries(
+        &self,
+    ) -> impl Iterator<Item = (&'a super::document::Key, &'a Node)> + use<'a> {
+        let entries: &'a [_] = match &self.node.value {
+            NodeValue::Mapping(entries) => entries,
+            _ => &[],
+        };
+        entries.iter().map(|(key, node)| (key, node))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a Node> {
-        self.entries().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        self.entries()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| node)
     }
 
     pub(super) fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.into() } else { format!("{}.{name}", self.path) }
+        if self.path.is_empty() {
+            name.into()
+        } else {
+            format!("{}.{name}", self.path)
+        }
     }
 
     pub(super) fn position(&self) -> Position {
@@ -58,13 +74,21 @@ impl<'a> Mapping<'a> {
 
     /// Reports every field that is not in `known`, with the nearest known name where one is near.
     pub(super) fn only(&self, known: &[&str], problems: &mut Problems) {
-        for (key, _) in self.entries().filter(|(key, _)| !known.contains(&&*key.name)) {
+        for (key, _) in self
+            .entries()
+            .filter(|(key, _)| !known.contains(&&*key.name))
+        {
             let near = known.iter().find(|name| distance(name, &key.name) <= 2);
             let hint = near.map_or_else(
                 || format!("the fields here are {}", known.join(", ")),
                 |name| format!("did you mean `{name}`?"),
             );
-            let problem = Problem::new(key.position, &self.path_of(&key.name), "there is no such field").hint(hint);
+            let problem = Problem::new(
+                key.position,
+                &self.path_of(&key.name),
+                "there is no such field",
+            )
+            .hint(hint);
             problems.add(problem);
         }
     }
@@ -75,9 +99,21 @@ impl<'a> Mapping<'a> {
     }
 
     /// The field `name` as a mapping that has to be there.
-    pub(super) fn needed_mapping(&self, name: &str, hint: &str, problems: &mut Problems) -> Option<Self> {
+    pub(super) fn needed_mapping(
+        &self,
+        name: &str,
+        hint: &str,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         if self.get(name).is_none() {
-            problems.add(Problem::new(self.position(), &self.path_of(name), "this section is missing").hint(hint));
+            problems.add(
+                Problem::new(
+                    self.position(),
+                    &self.path_of(name),
+                    "this section is missing",
+                )
+                .hint(hint),
+            );
         }
         self.mapping(name, problems)
     }
@@ -89,7 +125,8 @@ impl<'a> Mapping<'a> {
             NodeValue::Scalar(Value::String(text)) => Some((text, node.position)),
             _ => {
                 let message = format!("expected text, found {}", node.kind());
-                let problem = Problem::new(node.position, &self.path_of(name), message).hint("put it in quotes");
+                let problem = Problem::new(node.position, &self.path_of(name), message)
+                    .hint("put it in quotes");
                 problems.add(problem);
                 None
             }
@@ -97,18 +134,38 @@ impl<'a> Mapping<'a> {
     }
 
     /// The field `name` as text that has to be there.
-    pub(super) fn needed_text(&self, name: &str, hint: &str, problems: &mut Problems) -> Option<(&'a str, Position)> {
+    pub(super) fn needed_text(
+        &self,
+        name: &str,
+        hint: &str,
+        problems: &mut Problems,
+    ) -> Option<(&'a str, Position)> {
         if self.get(name).is_none() {
-            problems.add(Problem::new(self.position(), &self.path_of(name), "this field is missing").hint(hint));
+            problems.add(
+                Problem::new(
+                    self.position(),
+                    &self.path_of(name),
+                    "this field is missing",
+                )
+                .hint(hint),
+            );
         }
         self.text(name, problems)
     }
 
     /// The field `name` as a whole number between `least` and `most`.
-    pub(super) fn number(&self, name: &str, least: u64, most: u64, problems: &mut Problems) -> Option<u64> {
+    pub(super) fn number(
+        &self,
+        name: &str,
+        least: u64,
+        most: u64,
+        problems: &mut Problems,
+    ) -> Option<u64> {
         let node = self.get(name)?;
         let number = match &node.value {
-            NodeValue::Scalar(Value::Number(number)) => number.as_u64().filter(|n| (least..=most).contains(n)),
+            NodeValue::Scalar(Value::Number(number)) => {
+                number.as_u64().filter(|n| (least..=most).contains(n))
+            }
             _ => None,
         };
         if number.is_none() {
@@ -124,9 +181,10 @@ impl<'a> Mapping<'a> {
         let node = self.get(name)?;
         let seconds = match &node.value {
             NodeValue::Scalar(Value::Number(number)) => number.as_u64(),
-            NodeValue::Scalar(Value::String(text)) => {
-                text.parse::<SignedDuration>().ok().and_then(|duration| u64::try_from(duration.as_secs()).ok())
-            }
+            NodeValue::Scalar(Value::String(text)) => text
+                .parse::<SignedDuration>()
+                .ok()
+                .and_then(|duration| u64::try_from(duration.as_secs()).ok()),
             _ => None,
         };
         let seconds = seconds.filter(|seconds| (least..=DAY).contains(seconds));

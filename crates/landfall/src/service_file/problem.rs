@@ -20,10 +20,18 @@ impl Position {
     /// Where the byte at `offset` stands, in text that need not be UTF-8.
     pub(super) fn of_byte(text: &[u8], offset: usize) -> Self {
         let before = &text[..offset.min(text.len())];
-        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        let line_start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |newline| newline + 1);
         let lines = before.iter().filter(|byte| **byte == b'\n').count();
-        let columns = String::from_utf8_lossy(&before[line_start..]).chars().count();
-        Self { line: lines as u64 + 1, column: columns as u64 + 1 }
+        let columns = String::from_utf8_lossy(&before[line_start..])
+            .chars()
+            .count();
+        Self {
+            line: lines as u64 + 1,
+            column: columns as u64 + 1,
+        }
     }
 }
 
@@ -51,7 +59,12 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn new(position: Position, path: &str, message: impl Into<String>) -> Self {
-        Self { position, path: path.into(), message: message.into(), hint: None }
+        Self {
+            position,
+            path: path.into(),
+            message: message.into(),
+            hint: None,
+        }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -84,7 +97,9 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection for a reason that lies outside the file's text.
     pub fn of_whole_file(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { problems: vec![Problem::new(Position::START, "", message).hint(hint)] }
+        Self {
+            problems: vec![Problem::new(Position::START, "", message).hint(hint)],
+        }
     }
 }
 

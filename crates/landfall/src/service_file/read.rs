@@ -23,10 +23,18 @@ const FOREIGN_CONTROLLERS: [&str; 2] = ["CODE_DEPLOY", "EXTERNAL"];
 
 pub(super) fn read(text: &[u8]) -> Result<ServiceFile, Rejection> {
     if text.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes; at most {MAX_BYTES} (256 KiB) are read", text.len());
-        return Err(Rejection::of_whole_file(message, "move generated parts out; a service file is written by people"));
+        let message = format!(
+            "the file has {} bytes; at most {MAX_BYTES} (256 KiB) are read",
+            text.len()
+        );
+        return Err(Rejection::of_whole_file(
+            message,
+            "move generated parts out; a service file is written by people",
+        ));
     }
-    let document = Node::parse(text).map_err(|problem| Rejection { problems: vec![problem] })?;
+    let document = Node::parse(text).map_err(|problem| Rejection {
+        problems: vec![problem],
+    })?;
     let mut problems = Problems::default();
     let file = sections(&document, &mut problems);
     let mut problems = problems.0;
@@ -40,16 +48,29 @@ pub(super) fn read(text: &[u8]) -> Result<ServiceFile, Rejection> {
 fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let root = Mapping::of(document, "", problems)?;
     root.only(&SECTIONS, problems);
-    let cluster = root.needed_mapping("cluster", "add `cluster:` with `clusterName: <name>`", problems);
+    let cluster = root.needed_mapping(
+        "cluster",
+        "add `cluster:` with `clusterName: <name>`",
+        problems,
+    );
     let task_definition = root.needed_mapping(
         "taskDefinition",
         "add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them",
         problems,
     );
-    let service = root.needed_mapping("service", "add `service:` with `serviceName: <name>`", problems);
+    let service = root.needed_mapping(
+        "service",
+        "add `service:` with `serviceName: <name>`",
+        problems,
+    );
     let images = root.mapping("images", problems);
-    let containers = task_definition.as_ref().map(|section| containers(section, problems)).unwrap_or_default();
-    let images = images.map(|section| follow_rules(&section, &containers, problems)).unwrap_or_default();
+    let containers = task_definition
+        .as_ref()
+        .map(|section| containers(section, problems))
+        .unwrap_or_default();
+    let images = images
+        .map(|section| follow_rules(&section, &containers, problems))
+        .unwrap_or_default();
     every_container_has_an_image(&containers, &images, problems);
     if let (Some(cluster), Some(service)) = (&cluster, &service) {
         identity(cluster, service, problems);
@@ -87,30 +108,52 @@ struct Container<'a> {
 }
 
 fn containers<'a>(task_definition: &Mapping<'a>, problems: &mut Problems) -> Vec<Container<'a>> {
-    task_definition.needed_text("family", "name the task definition's family, e.g. `family: hello`", problems);
+    task_definition.needed_text(
+        "family",
+        "name the task definition's family, e.g. `family: hello`",
+        problems,
+    );
     let path = task_definition.path_of("containerDefinitions");
     let hint = "list at least one container, each with a `name`";
     let items = match task_definition.get("containerDefinitions") {
         None => {
-            problems.add(Problem::new(task_definition.position(), &path, "this field is missing").hint(hint));
+            problems.add(
+                Problem::new(task_definition.position(), &path, "this field is missing").hint(hint),
+            );
             return Vec::new();
         }
-        Some(Node { value: NodeValue::Sequence(items), .. }) if !items.is_empty() => items,
+        Some(Node {
+            value: NodeValue::Sequence(items),
+            ..
+        }) if !items.is_empty() => items,
         Some(node) => {
-            problems.add(Problem::new(node.position, &path, "expected a list of containers").hint(hint));
+            problems.add(
+                Problem::new(node.position, &path, "expected a list of containers").hint(hint),
+            );
             return Vec::new();
         }
     };
     let mut containers: Vec<Container<'_>> = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let path = format!("{path}[{index}]");
-        let Some(mapping) = Mapping::of(item, &path, problems) else { continue };
-        let Some((name, position)) = mapping.needed_text("name", "every container has a name", problems) else { continue };
+        let Some(mapping) = Mapping::of(item, &path, problems) else {
+            continue;
+        };
+        let Some((name, position)) =
+            mapping.needed_text("name", "every container has a name", problems)
+        else {
+            continue;
+        };
         if containers.iter().any(|other| other.name == name) {
             let message = format!("there are two containers named `{name}`");
             problems.add(Problem::new(position, &mapping.path_of("name"), message));
         }
-        containers.push(Container { name, position, path, image: mapping.get("image").map(|node| node.position) });
+        containers.push(Container {
+            name,
+            position,
+            path,
+            image: mapping.get("image").map(|node| node.position),
+        });
     }
     containers
 }
@@ -123,22 +166,40 @@ fn follow_rules(
     let mut rules = BTreeMap::new();
     for (key, node) in section.entries() {
         let path = section.path_of(&key.name);
-        match containers.iter().find(|container| container.name == key.name) {
+        match containers
+            .iter()
+            .find(|container| container.name == key.name)
+        {
             None if containers.is_empty() => {}
             None => {
-                let names: Vec<_> = containers.iter().map(|container| format!("`{}`", container.name)).collect();
-                let message = format!("there is no container `{}` in taskDefinition.containerDefinitions", key.name);
+                let names: Vec<_> = containers
+                    .iter()
+                    .map(|container| format!("`{}`", container.name))
+                    .collect();
+                let message = format!(
+                    "there is no container `{}` in taskDefinition.containerDefinitions",
+                    key.name
+                );
                 let hint = format!("the containers are {}", names.join(", "));
                 problems.add(Problem::new(key.position, &path, message).hint(hint));
             }
-            Some(Container { image: Some(position), path, .. }) => {
-                let message = format!("the container follows images.{}, so its image is filled in", key.name);
+            Some(Container {
+                image: Some(position),
+                path,
+                ..
+            }) => {
+                let message = format!(
+                    "the container follows images.{}, so its image is filled in",
+                    key.name
+                );
                 let problem = Problem::new(*position, &format!("{path}.image"), message);
                 problems.add(problem.hint("remove either this `image` or the follow rule"));
             }
             Some(_) => {}
         }
-        if let Some(rule) = Mapping::of(node, &path, problems).and_then(|rule| follow_rule(&rule, problems)) {
+        if let Some(rule) =
+            Mapping::of(node, &path, problems).and_then(|rule| follow_rule(&rule, problems))
+        {
             rules.insert(key.name.clone(), rule);
         }
     }
@@ -147,8 +208,16 @@ fn follow_rules(
 
 fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule> {
     rule.only(&["repository", "tag"], problems);
-    let repository = rule.needed_text("repository", "name the ECR repository, e.g. `repository: hello`", problems);
-    let tag = rule.needed_text("tag", "say which tags to follow, e.g. `tag: \"semver:^1\"`", problems);
+    let repository = rule.needed_text(
+        "repository",
+        "name the ECR repository, e.g. `repository: hello`",
+        problems,
+    );
+    let tag = rule.needed_text(
+        "tag",
+        "say which tags to follow, e.g. `tag: \"semver:^1\"`",
+        problems,
+    );
     let (repository, position) = repository?;
     if !is_repository(repository) {
         let message = format!("`{repository}` is no name of an ECR repository");
@@ -162,7 +231,10 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
     }
     let (tag, position) = tag?;
     match TagPolicy::parse(tag) {
-        Ok(tag) => Some(FollowRule { repository: repository.into(), tag }),
+        Ok(tag) => Some(FollowRule {
+            repository: repository.into(),
+            tag,
+        }),
         Err(refusal) => {
             problems.add(Problem::new(position, &rule.path_of("tag"), refusal.0));
             None
@@ -174,7 +246,10 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
 fn is_repository(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    (2..=256).contains(&name.len()) && name.chars().all(inner) && name.starts_with(edge) && name.ends_with(edge)
+    (2..=256).contains(&name.len())
+        && name.chars().all(inner)
+        && name.starts_with(edge)
+        && name.ends_with(edge)
 }
 
 fn every_container_has_an_image(
@@ -189,7 +264,10 @@ fn every_container_has_an_image(
         .filter(|container| !broken_rule(container.name))
         .map(|container| {
             let message = format!("the container `{}` has no image", container.name);
-            let hint = format!("add `images.{}` with a follow rule, or a fixed `image` here", container.name);
+            let hint = format!(
+                "add `images.{}` with a follow rule, or a fixed `image` here",
+                container.name
+            );
             Problem::new(container.position, &container.path, message).hint(hint)
         })
         .collect();
@@ -199,82 +277,149 @@ fn every_container_has_an_image(
 /// Whether a follow rule for `container` was already reported as broken, so that it counts as meant.
 fn problems_mention(problems: &Problems, container: &str) -> bool {
     let path = format!("images.{container}");
-    problems.0.iter().any(|problem| problem.path == path || problem.path.starts_with(&format!("{path}.")))
+    problems
+        .0
+        .iter()
+        .any(|problem| problem.path == path || problem.path.starts_with(&format!("{path}.")))
 }
 
 fn identity(cluster: &Mapping<'_>, service: &Mapping<'_>, problems: &mut Problems) {
-    let cluster_name = cluster.needed_text("clusterName", "name the cluster, e.g. `clusterName: web`", problems);
-    let service_name = service.needed_text("serviceName", "name the service, e.g. `serviceName: hello`", problems);
-    for (names, section, field) in [(cluster_name, cluster, "clusterName"), (service_name, service, "serviceName")] {
+    let cluster_name = cluster.needed_text(
+        "clusterName",
+        "name the cluster, e.g. `clusterName: web`",
+        problems,
+    );
+    let service_name = service.needed_text(
+        "serviceName",
+        "name the service, e.g. `serviceName: hello`",
+        problems,
+    );
+    for (names, section, field) in [
+        (cluster_name, cluster, "clusterName"),
+        (service_name, service, "serviceName"),
+    ] {
         if let Some((name, position)) = names
             && let Err(refusal) = ServiceId::new(name, name)
         {
             problems.add(Problem::new(position, &section.path_of(field), refusal.0));
         }
     }
-    if let (Some((cluster_name, _)), Some((named, position))) = (cluster_name, service.text("cluster", problems))
+    if let (Some((cluster_name, _)), Some((named, position))) =
+        (cluster_name, service.text("cluster", problems))
         && named != cluster_name
         && !named.ends_with(&format!(":cluster/{cluster_name}"))
     {
-        let message = format!("the service is to be in the cluster `{named}`, but cluster.clusterName is `{cluster_name}`");
+        let message = format!(
+            "the service is to be in the cluster `{named}`, but cluster.clusterName is `{cluster_name}`"
+        );
         let problem = Problem::new(position, &service.path_of("cluster"), message);
-        problems.add(problem.hint("a service file describes one service in one cluster: remove `service.cluster`"));
+        problems.add(
+            problem.hint(
+                "a service file describes one service in one cluster: remove `service.cluster`",
+            ),
+        );
     }
     if let Some(node) = service.get("taskDefinition") {
-        let problem = Problem::new(node.position, &service.path_of("taskDefinition"), "Landfall fills this in");
-        problems.add(problem.hint("remove it: the service runs the revision registered from the section taskDefinition"));
+        let problem = Problem::new(
+            node.position,
+            &service.path_of("taskDefinition"),
+            "Landfall fills this in",
+        );
+        problems.add(problem.hint(
+            "remove it: the service runs the revision registered from the section taskDefinition",
+        ));
     }
     if let Some(controller) = service.mapping("deploymentController", problems)
         && let Some((kind, position)) = controller.text("type", problems)
         && FOREIGN_CONTROLLERS.contains(&kind)
     {
-        let message = format!("a service with the deployment controller {kind} is rolled out by something else");
+        let message = format!(
+            "a service with the deployment controller {kind} is rolled out by something else"
+        );
         let problem = Problem::new(position, &controller.path_of("type"), message);
-        problems.add(problem.hint("use the controller ECS, or leave this service to what controls it"));
+        problems
+            .add(problem.hint("use the controller ECS, or leave this service to what controls it"));
     }
 }
 
-fn verify(section: &Mapping<'_>, service_has_load_balancer: bool, problems: &mut Problems) -> Verify {
+fn verify(
+    section: &Mapping<'_>,
+    service_has_load_balancer: bool,
+    problems: &mut Problems,
+) -> Verify {
     section.only(&["http", "bake", "timeout"], problems);
     let defaults = Verify::default();
     Verify {
         http: section
             .mapping("http", problems)
             .and_then(|section| http_probe(&section, service_has_load_balancer, problems)),
-        bake_seconds: section.seconds("bake", 0, problems).unwrap_or(defaults.bake_seconds),
-        timeout_seconds: section.seconds("timeout", 10, problems).unwrap_or(defaults.timeout_seconds),
+        bake_seconds: section
+            .seconds("bake", 0, problems)
+            .unwrap_or(defaults.bake_seconds),
+        timeout_seconds: section
+            .seconds("timeout", 10, problems)
+            .unwrap_or(defaults.timeout_seconds),
     }
 }
 
-fn http_probe(section: &Mapping<'_>, service_has_load_balancer: bool, problems: &mut Problems) -> Option<HttpProbe> {
-    let fields = ["path", "url", "status", "body", "timeout", "interval", "successes", "failures"];
+fn http_probe(
+    section: &Mapping<'_>,
+    service_has_load_balancer: bool,
+    problems: &mut Problems,
+) -> Option<HttpProbe> {
+    let fields = [
+        "path",
+        "url",
+        "status",
+        "body",
+        "timeout",
+        "interval",
+        "successes",
+        "failures",
+    ];
     section.only(&fields, problems);
     let url = section.text("url", problems);
     let path = section.text("path", problems);
-    let target = match (url, path) {
-        (Some((_, position)), Some(_)) => {
-            let problem = Problem::new(position, &section.path_of("url"), "both `url` and `path` are given");
-            problems.add(problem.hint("keep one: `url` goes where it says, `path` to the service's load balancer"));
-            None
-        }
-        (Some((url, position)), None) => {
-            if !(url.starts_with("http://") || url.starts_with("https://")) {
-                let problem = Problem::new(position, &section.path_of("url"), format!("`{url}` is no web address"));
-                problems.add(problem.hint("start it with http:// or https://"));
+    let target =
+        match (url, path) {
+            (Some((_, position)), Some(_)) => {
+                let problem = Problem::new(
+                    position,
+                    &section.path_of("url"),
+                    "both `url` and `path` are given",
+                );
+                problems.add(problem.hint(
+                    "keep one: `url` goes where it says, `path` to the service's load balancer",
+                ));
+                None
             }
-            Some(ProbeTarget::Url(url.into()))
-        }
-        (None, Some((path, position))) => {
-            if !path.starts_with('/') {
-                let problem = Problem::new(position, &section.path_of("path"), format!("`{path}` is no path"));
-                problems.add(problem.hint("start it with a slash"));
+            (Some((url, position)), None) => {
+                if !(url.starts_with("http://") || url.starts_with("https://")) {
+                    let problem = Problem::new(
+                        position,
+                        &section.path_of("url"),
+                        format!("`{url}` is no web address"),
+                    );
+                    problems.add(problem.hint("start it with http:// or https://"));
+                }
+                Some(ProbeTarget::Url(url.into()))
             }
-            Some(ProbeTarget::Path(path.into()))
-        }
-        (None, None) => Some(ProbeTarget::Path("/".into())),
-    };
+            (None, Some((path, position))) => {
+                if !path.starts_with('/') {
+                    let problem = Problem::new(
+                        position,
+                        &section.path_of("path"),
+                        format!("`{path}` is no path"),
+                    );
+                    problems.add(problem.hint("start it with a slash"));
+                }
+                Some(ProbeTarget::Path(path.into()))
+            }
+            (None, None) => Some(ProbeTarget::Path("/".into())),
+        };
     if matches!(target, Some(ProbeTarget::Path(_))) && !service_has_load_balancer {
-        let message = "a path is asked of the service's load balancer, but service.loadBalancers names none";
+        let message =
+            "a path is asked of the service's load balancer, but service.loadBalancers names none";
         let problem = Problem::new(section.position(), &section.path, message);
         problems.add(problem.hint("give `verify.http.url` instead, or service.loadBalancers"));
     }
@@ -288,7 +433,11 @@ fn http_probe(section: &Mapping<'_>, service_has_load_balancer: bool, problems: 
         body: section.text("body", problems).map(|(text, _)| text.into()),
         timeout_seconds: section.seconds("timeout", 1, problems).unwrap_or(5),
         interval_seconds: section.seconds("interval", 1, problems).unwrap_or(5),
-        successes: section.number("successes", 1, 100, problems).map_or(2, narrow),
-        failures: section.number("failures", 1, 100, problems).map_or(3, narrow),
+        successes: section
+            .number("successes", 1, 100, problems)
+            .map_or(2, narrow),
+        failures: section
+            .number("failures", 1, 100, problems)
+            .map_or(3, narrow),
     })
 }

@@ -8,7 +8,8 @@ use crate::{
     service_id::ServiceId,
 };
 
-/// How many executions may take up one release before it is given up.
+/// How many executions may try to deploy one release before it is given up. The next one only rolls back; should
+/// that die as well, the one after it only concludes.
 pub const MAX_ATTEMPTS: u32 = 3;
 
 /// What the step is given.
@@ -45,6 +46,8 @@ pub struct Output {
 pub enum Action {
     /// It holds the claim: deploy the release.
     Deploy,
+    /// It holds the claim, but too many executions died of this release: roll it back.
+    GiveUp,
     /// It holds the claim: only conclude the release.
     Conclude,
     /// A live execution holds the claim and will see what is desired.
@@ -82,7 +85,10 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     };
     let previous = desired.claim.as_ref();
     if let (Some(ending), Some(claim)) = (recorded, previous)
-        && let Some(release) = desired.open.iter().find(|release| release.number == claim.release)
+        && let Some(release) = desired
+            .open
+            .iter()
+            .find(|release| release.number == claim.release)
     {
         return Decision::conclude(desired, me, release, claim.attempt, ending);
     }
@@ -95,10 +101,13 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
         Some(claim) => claim.attempt + 1,
         None => 1,
     };
-    if attempt > MAX_ATTEMPTS {
+    if attempt > MAX_ATTEMPTS + 1 {
+        let reason = "every execution died while it worked on this release, also the one that rolled it back; their \
+                      history in Step Functions says how"
+            .into();
         let ending = Ending {
             verdict: Verdict::Failed,
-            reason: format!("{MAX_ATTEMPTS} executions died while they worked on it; see their history in Step Functions"),
+            reason,
             task_definition: None,
             diagnosis: None,
         };
@@ -106,13 +115,21 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     }
     let apply_service = desired.applied_file.as_ref() != Some(&release.content.file);
     let mut claimed = desired.clone();
-    claimed.claim = Some(Claim { execution: me.into(), release: release.number, attempt });
+    claimed.claim = Some(Claim {
+        execution: me.into(),
+        release: release.number,
+        attempt,
+    });
     if apply_service {
         claimed.applied_file = None;
     }
     Decision {
         output: Output {
-            action: Action::Deploy,
+            action: if attempt > MAX_ATTEMPTS {
+                Action::GiveUp
+            } else {
+                Action::Deploy
+            },
             release: Some(release.clone()),
             attempt,
             apply_service,
@@ -125,14 +142,33 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
 
 impl Decision {
     fn without_claim(action: Action) -> Self {
-        let output =
-            Output { action, release: None, attempt: 0, apply_service: false, last_good: None, ending: None };
-        Self { output, write: None }
+        let output = Output {
+            action,
+            release: None,
+            attempt: 0,
+            apply_service: false,
+            last_good: None,
+            ending: None,
+        };
+        Self {
+            output,
+            write: None,
+        }
     }
 
-    fn conclude(desired: &DesiredState, me: &str, release: &Release, attempt: u32, ending: Ending) -> Self {
+    fn conclude(
+        desired: &DesiredState,
+        me: &str,
+        release: &Release,
+        attempt: u32,
+        ending: Ending,
+    ) -> Self {
         let mut claimed = desired.clone();
-        claimed.claim = Some(Claim { execution: me.into(), release: release.number, attempt });
+        claimed.claim = Some(Claim {
+            execution: me.into(),
+            release: release.number,
+            attempt,
+        });
         let output = Output {
             action: Action::Conclude,
             release: Some(release.clone()),
@@ -141,7 +177,10 @@ impl Decision {
             last_good: desired.last_good.clone(),
             ending: Some(ending),
         };
-        Self { output, write: (claimed != *desired).then_some(claimed) }
+        Self {
+            output,
+            write: (claimed != *desired).then_some(claimed),
+        }
     }
 }
 

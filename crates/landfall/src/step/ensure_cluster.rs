@@ -53,7 +53,9 @@ pub enum Plan {
 pub fn plan(live: Option<LiveCluster>) -> Plan {
     match live {
         Some(LiveCluster { arn, status }) if status == "ACTIVE" => Plan::Use { arn },
-        Some(LiveCluster { status, .. }) if status == "PROVISIONING" || status == "DEPROVISIONING" => {
+        Some(LiveCluster { status, .. })
+            if status == "PROVISIONING" || status == "DEPROVISIONING" =>
+        {
             Plan::AskAgain { status }
         }
         Some(_) | None => Plan::Create,

@@ -1,0 +1,210 @@
+//! Step `CheckRollout`: what ECS itself says of a rollout, or of the way back.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::update_service::{LiveService, Rollout};
+use crate::{desired::DesiredState, record::Release, service_id::ServiceId};
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
+    /// The release.
+    pub release: Release,
+    /// Whether this is the way forward or back.
+    pub purpose: Purpose,
+    /// What ECS was asked for.
+    pub rollout: Rollout,
+    /// The token that the execution sleeps on, when it goes to sleep: it is stored before anything is looked at, so
+    /// that whatever happens after the look finds it.
+    pub task_token: Option<String>,
+}
+
+/// Which way the service goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// To the release.
+    Release,
+    /// Back to what was good before it. Nothing newer interrupts that: it ends before the newer release begins.
+    RollBack,
+}
+
+/// What the step answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// How it stands.
+    pub outcome: Outcome,
+    /// In a sentence.
+    pub reason: String,
+}
+
+/// How a rollout stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// ECS is not done.
+    InProgress,
+    /// ECS is done, and what was asked for runs.
+    Steady,
+    /// ECS will not get there.
+    Failed,
+    /// A newer release should run.
+    Superseded,
+}
+
+/// The token on which an execution sleeps, as it is kept in the state bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sleeper {
+    /// The execution.
+    pub execution: String,
+    /// What `SendTaskSuccess` takes.
+    pub task_token: String,
+}
+
+/// A service deployment as ECS describes it. Status: `PENDING`, `IN_PROGRESS`, `SUCCESSFUL`, `STOP_REQUESTED`, `STOPPED`,
+/// `ROLLBACK_REQUESTED`, `ROLLBACK_IN_PROGRESS`, `ROLLBACK_SUCCESSFUL` or `ROLLBACK_FAILED`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveServiceDeployment {
+    /// Its status.
+    pub status: String,
+    /// Why.
+    pub status_reason: Option<String>,
+}
+
+/// Decides how the rollout stands, from the service and its newest service deployment, where ECS keeps those.
+pub fn look(
+    input: &Input,
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+    newest: Option<&LiveServiceDeployment>,
+    now: Timestamp,
+) -> Output {
+    let answer = |outcome, reason: String| Output { outcome, reason };
+    if input.purpose == Purpose::Release && desired.supersedes(input.release.number) {
+        return answer(
+            Outcome::Superseded,
+            format!("release {} should run", desired.last_number),
+        );
+    }
+    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+        return answer(
+            Outcome::Failed,
+            format!("the service {} is gone", input.service),
+        );
+    };
+    let (outcome, reason) = match &input.rollout.task_definition {
+        None => emptied(live),
+        Some(revision) => running(revision, input.purpose, live, newest),
+    };
+    let seconds = i64::try_from(input.rollout.timeout_seconds).unwrap_or(i64::MAX);
+    let deadline = input
+        .rollout
+        .started_at
+        .checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX);
+    if outcome == Outcome::InProgress && now >= deadline {
+        let minutes = seconds / 60;
+        return answer(
+            Outcome::Failed,
+            format!("ECS did not complete it within {minutes} minutes; last: {reason}"),
+        );
+    }
+    answer(outcome, reason)
+}
+
+fn emptied(live: &LiveService) -> (Outcome, String) {
+    match live.running_count + live.pending_count {
+        0 => (Outcome::Steady, "no task runs".into()),
+        left => (Outcome::InProgress, format!("{left} tasks still run")),
+    }
+}
+
+fn running(
+    revision: &str,
+    purpose: Purpose,
+    live: &LiveService,
+    newest: Option<&LiveServiceDeployment>,
+) -> (Outcome, String) {
+    let Some(primary) = live.primary() else {
+        return (
+            Outcome::Failed,
+            "the service has no primary deployment".into(),
+        );
+    };
+    let because = |what: &str, reason: Option<&String>| match reason {
+        Some(reason) => format!("{what}: {reason}"),
+        None => what.to_owned(),
+    };
+    let status = newest.map_or("", |newest| &newest.status);
+    let status_reason = newest.and_then(|newest| newest.status_reason.as_ref());
+    let rolled_back_by_ecs = status.starts_with("ROLLBACK_");
+    if primary.task_definition != revision {
+        return if rolled_back_by_ecs {
+            (
+                Outcome::Failed,
+                because("ECS rolled the deployment back by itself", status_reason),
+            )
+        } else {
+            let message = format!(
+                "the service was given another task definition meanwhile: {}",
+                primary.task_definition
+            );
+            (Outcome::Failed, message)
+        };
+    }
+    if primary.rollout_state.as_deref() == Some("FAILED") {
+        return (
+            Outcome::Failed,
+            because(
+                "ECS gave the deployment up",
+                primary.rollout_state_reason.as_ref(),
+            ),
+        );
+    }
+    let accepted: &[&str] = match purpose {
+        Purpose::Release => &["", "SUCCESSFUL"],
+        Purpose::RollBack => &["", "SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "STOPPED"],
+    };
+    let given_up = match purpose {
+        Purpose::Release => rolled_back_by_ecs || status == "STOPPED",
+        Purpose::RollBack => status == "ROLLBACK_FAILED",
+    };
+    if given_up {
+        return (
+            Outcome::Failed,
+            because(
+                &format!("ECS ended the deployment as {status}"),
+                status_reason,
+            ),
+        );
+    }
+    if live.is_steady() && accepted.contains(&status) {
+        return (
+            Outcome::Steady,
+            format!("{} tasks run {revision}", live.running_count),
+        );
+    }
+    let enough = live.desired_count.max(3);
+    if primary.running_count == 0 && primary.failed_tasks >= enough {
+        return (
+            Outcome::Failed,
+            format!("{} tasks failed and none runs", primary.failed_tasks),
+        );
+    }
+    let message = format!(
+        "{} of {} tasks run {revision}, {} failed",
+        primary.running_count, live.desired_count, primary.failed_tasks
+    );
+    (Outcome::InProgress, message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! Step `RegisterTaskDefinition`: a revision whose images are pinned by digest.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    content::ContentHash,
+    desired::GoodRelease,
+    record::{Release, TaskDefinition},
+    refusal::Refusal,
+    service_file::ServiceFile,
+    service_id::ServiceId,
+};
+
+/// The tag that says which service a resource belongs to.
+pub const SERVICE_TAG: &str = "landfall:service";
+/// The tag that holds the hash of what was registered, so that a repeated registration finds its own revision.
+pub const CONTENT_TAG: &str = "landfall:content";
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// The release.
+    pub release: Release,
+    /// The last good release, whose revision is used again if nothing in it changed.
+    pub last_good: Option<GoodRelease>,
+    /// How many executions have taken up this release, this one included.
+    pub attempt: u32,
+}
+
+/// What the step answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// The revision.
+    #[serde(flatten)]
+    pub task_definition: TaskDefinition,
+    /// How long, in seconds, ECS may take to roll it out, from the service file.
+    pub timeout_seconds: u64,
+}
+
+/// What `RegisterTaskDefinition` is to be sent, and its hash.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registration {
+    /// The request body.
+    pub body: Map<String, Value>,
+    /// The hash of the body without Landfall's tags.
+    pub content: ContentHash,
+}
+
+/// Fills the release's images into the file's task definition.
+///
+/// # Errors
+/// Refused if the file does not fit the release, which only a damaged state bucket can bring about.
+pub fn render(
+    file: &ServiceFile,
+    release: &Release,
+    service: &ServiceId,
+) -> Result<Registration, Refusal> {
+    let mut body = file.task_definition.clone();
+    for field in ["cpu", "memory"] {
+        if let Some(value) = body.get_mut(field) {
+            number_as_text(value);
+        }
+    }
+    let containers = body
+        .get_mut("containerDefinitions")
+        .and_then(Value::as_array_mut);
+    for container in containers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        let name = container
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        if file.images.contains_key(&name) {
+            let image = release.content.images.get(&name).ok_or_else(|| {
+                Refusal::new(format!(
+                    "release {} has no image for the container `{name}`",
+                    release.number
+                ))
+            })?;
+            container.insert("image".into(), image.pinned().into());
+        }
+        let environment = container
+            .get_mut("environment")
+            .and_then(Value::as_array_mut);
+        for value in environment
+            .into_iter()
+            .flatten()
+            .filter_map(|pair| pair.get_mut("value"))
+        {
+            number_as_text(value);
+        }
+    }
+    let content = ContentHash::of(&Value::Object(body.clone()));
+    let tags = body.entry("tags").or_insert_with(|| json!([]));
+    if let Some(tags) = tags.as_array_mut() {
+        tags.push(json!({ "key": SERVICE_TAG, "value": service }));
+        tags.push(json!({ "key": CONTENT_TAG, "value": content }));
+    }
+    Ok(Registration { body, content })
+}
+
+/// The last good revision, if it was made from the same content.
+pub fn reusable(last_good: Option<&GoodRelease>, content: &ContentHash) -> Option<TaskDefinition> {
+    last_good
+        .map(|good| &good.task_definition)
+        .filter(|revision| revision.content == *content)
+        .cloned()
+}
+
+/// ECS takes these as text, people write them as numbers
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>).
+fn number_as_text(value: &mut Value) {
+    if matches!(value, Value::Number(_) | Value::Bool(_)) {
+        *value = Value::String(value.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests;

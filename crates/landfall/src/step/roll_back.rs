@@ -1,0 +1,242 @@
+//! Step `RollBack`: from a bad release to the last good one; without one, to nothing.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::update_service::{LiveService, Rollout, updatable};
+use crate::{
+    desired::{DesiredState, GoodRelease},
+    record::{Diagnosis, ProbeAnswer, Release, Verdict},
+    service_file::ServiceFile,
+    service_id::ServiceId,
+};
+
+/// How long, in seconds, ECS may take for the way back.
+pub const TIMEOUT_SECONDS: u64 = 1800;
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
+    /// The bad release.
+    pub release: Release,
+    /// What went wrong with it.
+    pub failure: Failure,
+}
+
+/// What went wrong with a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Where on its way.
+    pub stage: Stage,
+    /// In a sentence, or as the cause of a failed step.
+    pub reason: String,
+    /// What the HTTP probe got, if it came so far.
+    pub probe: Option<ProbeAnswer>,
+}
+
+/// How far a release came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// AWS or Landfall refused it.
+    Refused,
+    /// A step failed for good.
+    Step,
+    /// ECS did not complete the rollout.
+    Rollout,
+    /// It was rolled out, and a check failed.
+    Health,
+}
+
+/// What the step answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// What was done.
+    pub action: Action,
+    /// The verdict, once the service is steady again.
+    pub verdict: Verdict,
+    /// What to wait for, unless there was nothing to undo.
+    pub rollout: Option<Rollout>,
+    /// What was seen of the release.
+    pub diagnosis: Diagnosis,
+}
+
+/// What was done to the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It was given what it ran before.
+    Reverted,
+    /// ECS is on the way back by itself.
+    LeftToEcs,
+    /// Its desired count was set to 0: nothing good ever ran.
+    Stopped,
+    /// The release never touched it.
+    NothingToUndo,
+}
+
+/// How to undo a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Give it the last good release, with its whole `service` section if that may differ.
+    Revert {
+        /// The last good release.
+        good: GoodRelease,
+        /// Whether its `service` section has to be sent too.
+        apply_service: bool,
+    },
+    /// Give it the revision that a deployment still runs that was there before the first release.
+    RevertTo {
+        /// The revision's ARN.
+        task_definition: String,
+    },
+    /// Wait for ECS, which is on its way to this revision.
+    LeaveToEcs {
+        /// The revision's ARN.
+        task_definition: String,
+    },
+    /// Set the desired count to 0.
+    Stop,
+    /// Do nothing.
+    Nothing,
+}
+
+/// Decides from what ECS says and from what is known to be good.
+pub fn plan(desired: &DesiredState, live: Option<&LiveService>, stage: Stage) -> Plan {
+    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+        return Plan::Nothing;
+    };
+    let primary = live
+        .primary()
+        .map(|primary| primary.task_definition.as_str());
+    let Some(good) = &desired.last_good else {
+        return without_good(live, primary, stage);
+    };
+    let service_is_good = desired.applied_file.as_ref() == Some(&good.content.file);
+    let revision = &good.task_definition.arn;
+    match primary {
+        Some(primary) if primary == revision && service_is_good && live.is_steady() => {
+            Plan::Nothing
+        }
+        Some(primary) if primary == revision && service_is_good => Plan::LeaveToEcs {
+            task_definition: revision.clone(),
+        },
+        _ => Plan::Revert {
+            good: good.clone(),
+            apply_service: !service_is_good,
+        },
+    }
+}
+
+/// There is no good release. A deployment with another revision that is still there was serving before Landfall came.
+/// A refused release leaves the service alone: whatever runs there is not its doing.
+fn without_good(live: &LiveService, primary: Option<&str>, stage: Stage) -> Plan {
+    let before = live.deployments.iter().find(|deployment| {
+        deployment.status == "ACTIVE"
+            && Some(&*deployment.task_definition) != primary
+            && deployment.running_count > 0
+    });
+    match before {
+        _ if stage == Stage::Refused => Plan::Nothing,
+        Some(before) => Plan::RevertTo {
+            task_definition: before.task_definition.clone(),
+        },
+        None if live.scheduling_strategy == "DAEMON" => Plan::Nothing,
+        None if live.desired_count == 0 && live.running_count + live.pending_count == 0 => {
+            Plan::Nothing
+        }
+        None => Plan::Stop,
+    }
+}
+
+impl Plan {
+    /// The verdict of the release once the plan is carried out.
+    pub fn verdict(&self, desired: &DesiredState, stage: Stage) -> Verdict {
+        match (self, stage) {
+            (_, Stage::Refused) => Verdict::Rejected,
+            (Self::Revert { .. } | Self::RevertTo { .. } | Self::LeaveToEcs { .. }, _) => {
+                Verdict::RolledBack
+            }
+            (Self::Nothing, Stage::Rollout | Stage::Health) if desired.last_good.is_some() => {
+                Verdict::RolledBack
+            }
+            (Self::Nothing | Self::Stop, _) => Verdict::Failed,
+        }
+    }
+
+    /// What is done, for the state machine.
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Revert { .. } | Self::RevertTo { .. } => Action::Reverted,
+            Self::LeaveToEcs { .. } => Action::LeftToEcs,
+            Self::Stop => Action::Stopped,
+            Self::Nothing => Action::NothingToUndo,
+        }
+    }
+
+    /// What is done, for people.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Revert { good, .. } => format!("the service was given release {} again", good.number),
+            Self::RevertTo { task_definition } => format!("the service was given {task_definition} again"),
+            Self::LeaveToEcs { task_definition } => format!("ECS took the service back to {task_definition} by itself"),
+            Self::Stop => "no release was ever good, so the service's desired count was set to 0: nothing runs until the \
+                           next release"
+                .into(),
+            Self::Nothing => "the service was not changed".into(),
+        }
+    }
+
+    /// What to wait for.
+    pub fn rollout(&self, now: Timestamp) -> Option<Rollout> {
+        let task_definition = match self {
+            Self::Revert { good, .. } => Some(good.task_definition.arn.clone()),
+            Self::RevertTo { task_definition } | Self::LeaveToEcs { task_definition } => {
+                Some(task_definition.clone())
+            }
+            Self::Stop => None,
+            Self::Nothing => return None,
+        };
+        Some(Rollout {
+            task_definition,
+            started_at: now,
+            timeout_seconds: TIMEOUT_SECONDS,
+        })
+    }
+
+    /// What `UpdateService` is sent, if anything; `file` is the last good release's.
+    pub fn body(
+        &self,
+        service: &ServiceId,
+        file: Option<&ServiceFile>,
+    ) -> Option<Map<String, Value>> {
+        let mut body = match self {
+            Self::Revert { good, .. } => {
+                let mut body = file
+                    .map(|file| updatable(&file.service))
+                    .unwrap_or_default();
+                body.insert("taskDefinition".into(), json!(good.task_definition.arn));
+                body
+            }
+            Self::RevertTo { task_definition } => {
+                Map::from_iter([("taskDefinition".into(), json!(task_definition))])
+            }
+            Self::Stop => Map::from_iter([("desiredCount".into(), json!(0))]),
+            Self::LeaveToEcs { .. } | Self::Nothing => return None,
+        };
+        body.insert("cluster".into(), json!(service.cluster()));
+        body.insert("service".into(), json!(service.service()));
+        Some(body)
+    }
+}
+
+#[cfg(test)]
+mod tests;

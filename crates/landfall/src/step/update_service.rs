@@ -1,0 +1,199 @@
+//! Step `UpdateService`: the service runs the new revision, or is created with it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::register_task_definition::SERVICE_TAG;
+use crate::{
+    desired::GoodRelease, record::Release, refusal::Refusal, service_file::ServiceFile,
+    service_id::ServiceId,
+};
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// The release.
+    pub release: Release,
+    /// The ARN of its cluster.
+    pub cluster: String,
+    /// The ARN of the revision to run.
+    pub task_definition: String,
+    /// Whether the whole `service` section has to be sent, or only the revision.
+    pub apply_service: bool,
+    /// The last good release, if there ever was one.
+    pub last_good: Option<GoodRelease>,
+    /// How long, in seconds, ECS may take.
+    pub timeout_seconds: u64,
+}
+
+/// A change that ECS has accepted and now carries out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// The revision that will run; none if the service is to run nothing.
+    pub task_definition: Option<String>,
+    /// When ECS accepted it.
+    pub started_at: Timestamp,
+    /// How long, in seconds, ECS may take.
+    pub timeout_seconds: u64,
+}
+
+/// A service as ECS describes it, as far as decisions need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveService {
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: String,
+    /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
+    pub controller: String,
+    /// `REPLICA` or `DAEMON`.
+    pub scheduling_strategy: String,
+    /// How many tasks should run.
+    pub desired_count: i32,
+    /// How many run.
+    pub running_count: i32,
+    /// How many are on their way up.
+    pub pending_count: i32,
+    /// Its deployments.
+    pub deployments: Vec<LiveDeployment>,
+    /// The target groups that its tasks are registered in.
+    pub target_groups: Vec<String>,
+    /// Its events with their times, newest first.
+    pub events: Vec<(Timestamp, String)>,
+}
+
+/// One deployment of a service
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveDeployment {
+    /// `ecs-svc/…`
+    pub id: String,
+    /// `PRIMARY`, `ACTIVE` or `INACTIVE`.
+    pub status: String,
+    /// The revision's ARN.
+    pub task_definition: String,
+    /// `COMPLETED`, `FAILED` or `IN_PROGRESS`; absent for a service without rolling updates.
+    pub rollout_state: Option<String>,
+    /// Why.
+    pub rollout_state_reason: Option<String>,
+    /// How many of its tasks run.
+    pub running_count: i32,
+    /// How many of its tasks failed to start or to stay.
+    pub failed_tasks: i32,
+}
+
+impl LiveService {
+    /// The deployment that ECS is heading for.
+    pub fn primary(&self) -> Option<&LiveDeployment> {
+        self.deployments
+            .iter()
+            .find(|deployment| deployment.status == "PRIMARY")
+    }
+
+    /// Whether ECS has nothing left to do: one deployment, completed, with all its tasks running.
+    pub fn is_steady(&self) -> bool {
+        let completed = |deployment: &LiveDeployment| {
+            deployment
+                .rollout_state
+                .as_deref()
+                .is_none_or(|state| state == "COMPLETED")
+        };
+        self.deployments.len() == 1
+            && self.primary().is_some_and(completed)
+            && self.running_count == self.desired_count
+            && self.pending_count == 0
+    }
+}
+
+/// Which call makes the service run the revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// There is no service: `CreateService` with the whole section.
+    Create,
+    /// The service may differ from the file: `UpdateService` with the whole section.
+    UpdateAll,
+    /// Only the revision is new. The desired count that autoscaling chose stays.
+    UpdateTaskDefinition,
+    /// ECS is still deleting a service of this name: ask again.
+    AskAgain,
+}
+
+/// Decides from what ECS says.
+///
+/// # Errors
+/// Refused if something else controls the service's deployments.
+pub fn plan(input: &Input, live: Option<&LiveService>) -> Result<Plan, Refusal> {
+    let Some(live) = live.filter(|live| live.status != "INACTIVE") else {
+        return Ok(Plan::Create);
+    };
+    if live.controller != "ECS" {
+        return Err(Refusal::new(format!(
+            "{} has the deployment controller {}, which rolls it out itself; recreate the service with the controller \
+             ECS, or delete its service file",
+            input.service, live.controller
+        )));
+    }
+    Ok(match live.status.as_str() {
+        "DRAINING" => Plan::AskAgain,
+        _ if input.apply_service => Plan::UpdateAll,
+        _ => Plan::UpdateTaskDefinition,
+    })
+}
+
+/// What `CreateService` is sent.
+pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
+    let mut body = file.service.clone();
+    body.insert("cluster".into(), json!(input.cluster));
+    body.insert("taskDefinition".into(), json!(input.task_definition));
+    one_task_at_least(&mut body);
+    let tags = body.entry("tags").or_insert_with(|| json!([]));
+    if let Some(tags) = tags.as_array_mut() {
+        tags.push(json!({ "key": SERVICE_TAG, "value": input.service }));
+    }
+    body
+}
+
+/// What `UpdateService` is sent: the whole section, or the revision alone.
+pub fn update_body(input: &Input, file: Option<&ServiceFile>) -> Map<String, Value> {
+    let mut body = file
+        .map(|file| updatable(&file.service))
+        .unwrap_or_default();
+    body.insert("cluster".into(), json!(input.cluster));
+    body.insert("service".into(), json!(input.service.service()));
+    body.insert("taskDefinition".into(), json!(input.task_definition));
+    if file.is_some() && input.last_good.is_none() {
+        one_task_at_least(&mut body);
+    }
+    body
+}
+
+/// The members of `CreateService` that `UpdateService` has not
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
+pub const CREATE_ONLY: [&str; 6] = [
+    "clientToken",
+    "launchType",
+    "role",
+    "schedulingStrategy",
+    "serviceName",
+    "tags",
+];
+
+/// The part of a `service` section that can be changed in place.
+pub(super) fn updatable(section: &Map<String, Value>) -> Map<String, Value> {
+    let mut body = section.clone();
+    body.retain(|member, _| !CREATE_ONLY.contains(&&**member));
+    body
+}
+
+/// ECS creates a replica service without `desiredCount` with no task at all, and a failed first release leaves 0.
+fn one_task_at_least(body: &mut Map<String, Value>) {
+    if body.get("schedulingStrategy").and_then(Value::as_str) != Some("DAEMON") {
+        body.entry("desiredCount").or_insert(json!(1));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+//! Step `VerifyHealth`: containers, targets, the HTTP probe and the bake time, after ECS called the rollout complete.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::update_service::LiveService;
+use crate::{
+    desired::DesiredState,
+    record::{ProbeAnswer, Release},
+    service_file::{HttpProbe, Verify},
+    service_id::ServiceId,
+};
+
+/// Seconds between two looks where the service file has no HTTP probe.
+const INTERVAL: u64 = 5;
+/// The longest time, in seconds, without a look while a service bakes.
+const BAKE_INTERVAL: u64 = 30;
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
+    /// The release.
+    pub release: Release,
+    /// The revision that should run.
+    pub task_definition: String,
+    /// What the looks so far came to.
+    pub progress: Progress,
+}
+
+/// What the looks so far came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// When the first look was.
+    pub started_at: Option<Timestamp>,
+    /// Good looks in a row.
+    pub successes: u32,
+    /// Bad looks in a row.
+    pub failures: u32,
+    /// Since when the good looks in a row have been enough: the bake time counts from here.
+    pub healthy_since: Option<Timestamp>,
+}
+
+/// What the step answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// How it stands.
+    pub outcome: Outcome,
+    /// In a sentence.
+    pub reason: String,
+    /// Seconds until the next look.
+    pub wait_seconds: u64,
+    /// For the next look.
+    pub progress: Progress,
+    /// What the HTTP probe got.
+    pub probe: Option<ProbeAnswer>,
+}
+
+/// How the verification stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Look again.
+    Waiting,
+    /// The release is good.
+    Healthy,
+    /// The release is bad.
+    Unhealthy,
+    /// A newer release should run.
+    Superseded,
+}
+
+/// What is seen of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// The service; none if it is gone.
+    pub service: Option<LiveService>,
+    /// The tasks that run.
+    pub tasks: Vec<TaskHealth>,
+    /// The targets in the service's target groups.
+    pub targets: Vec<TargetHealth>,
+    /// What the HTTP probe got, if there is one.
+    pub probe: Option<ProbeAnswer>,
+}
+
+/// A running task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskHealth {
+    /// Its ARN.
+    pub task: String,
+    /// The revision it runs.
+    pub task_definition: String,
+    /// `HEALTHY`, `UNHEALTHY`, or `UNKNOWN`, which is also said of tasks without health checks.
+    pub health_status: String,
+}
+
+/// A registered target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetHealth {
+    /// Its address, `id:port`.
+    pub target: String,
+    /// `initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `unused`, `draining` or `unavailable`
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html>).
+    pub state: String,
+    /// Why it is not healthy.
+    pub description: Option<String>,
+}
+
+enum Look {
+    Good,
+    NotYet(String),
+    Bad(String),
+    Lost(String),
+}
+
+/// Decides whether the release is good, from what is seen now and what the looks before came to.
+pub fn decide(
+    input: &Input,
+    verify: &Verify,
+    desired: &DesiredState,
+    sight: Sight,
+    now: Timestamp,
+) -> Output {
+    let mut progress = input.progress.clone();
+    let started_at = *progress.started_at.get_or_insert(now);
+    let probe = sight.probe.clone();
+    let answer = |outcome, reason: String, wait_seconds, progress: &Progress| Output {
+        outcome,
+        reason,
+        wait_seconds,
+        progress: progress.clone(),
+        probe: probe.clone(),
+    };
+    if desired.supersedes(input.release.number) {
+        let reason = format!("release {} should run", desired.last_number);
+        return answer(Outcome::Superseded, reason, 0, &progress);
+    }
+    let http = verify.http.as_ref();
+    let interval = http.map_or(INTERVAL, |http| http.interval_seconds);
+    let (needed, tolerated) = http.map_or((1, 3), |http| (http.successes, http.failures));
+    let reason = match look(&input.task_definition, http, &sight) {
+        Look::Lost(reason) => return answer(Outcome::Unhealthy, reason, 0, &progress),
+        Look::Good => {
+            progress.successes += 1;
+            progress.failures = 0;
+            if progress.successes >= needed {
+                let since = *progress.healthy_since.get_or_insert(now);
+                let left = seconds_until(after(since, verify.bake_seconds), now);
+                if left == 0 {
+                    return answer(Outcome::Healthy, "every check passed".into(), 0, &progress);
+                }
+                let wait = left.min(interval.max(BAKE_INTERVAL));
+                return answer(
+                    Outcome::Waiting,
+                    format!("healthy; bakes for {left} more seconds"),
+                    wait,
+                    &progress,
+                );
+            }
+            format!("{} of {needed} good looks in a row", progress.successes)
+        }
+        Look::NotYet(reason) => {
+            progress.successes = 0;
+            progress.healthy_since = None;
+            reason
+        }
+        Look::Bad(reason) => {
+            progress.successes = 0;
+            progress.healthy_since = None;
+            progress.failures += 1;
+            if progress.failures >= tolerated {
+                let reason = format!(
+                    "{} looks in a row were bad; the last: {reason}",
+                    progress.failures
+                );
+                return answer(Outcome::Unhealthy, reason, 0, &progress);
+            }
+            reason
+        }
+    };
+    if seconds_until(
+        after(started_at, verify.timeout_seconds + verify.bake_seconds),
+        now,
+    ) == 0
+    {
+        let reason = format!(
+            "the checks did not pass within {} seconds; the last: {reason}",
+            verify.timeout_seconds
+        );
+        return answer(Outcome::Unhealthy, reason, 0, &progress);
+    }
+    answer(Outcome::Waiting, reason, interval, &progress)
+}
+
+fn after(start: Timestamp, seconds: u64) -> Timestamp {
+    let duration = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    start.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// Whole seconds, rounded up, so that a wait never ends just before the moment it waits for.
+fn seconds_until(then: Timestamp, now: Timestamp) -> u64 {
+    let left = then.duration_since(now).as_millis();
+    u64::try_from(left).map_or(0, |milliseconds| milliseconds.div_ceil(1000))
+}
+
+fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
+    let Some(service) = sight
+        .service
+        .as_ref()
+        .filter(|service| service.status == "ACTIVE")
+    else {
+        return Look::Lost("the service is gone".into());
+    };
+    match service.primary() {
+        Some(primary) if primary.task_definition == revision => {}
+        Some(primary) => {
+            return Look::Lost(format!(
+                "the service now runs {}: ECS or somebody else changed it",
+                primary.task_definition
+            ));
+        }
+        None => return Look::Lost("the service has no primary deployment".into()),
+    }
+    let ours = sight
+        .tasks
+        .iter()
+        .filter(|task| task.task_definition == revision);
+    if let Some(task) = ours.clone().find(|task| task.health_status == "UNHEALTHY") {
+        return Look::Bad(format!(
+            "the task {} fails its container health check",
+            task.task
+        ));
+    }
+    let wanted = usize::try_from(service.desired_count).unwrap_or(0);
+    let running = ours.count();
+    if service.scheduling_strategy == "REPLICA" && running < wanted {
+        return Look::NotYet(format!("{running} of {wanted} tasks run"));
+    }
+    let state_is = |states: &'static [&'static str]| {
+        move |target: &&TargetHealth| states.contains(&&*target.state)
+    };
+    if let Some(target) = sight
+        .targets
+        .iter()
+        .find(state_is(&["unhealthy", "unavailable"]))
+    {
+        let why = target.description.as_deref().unwrap_or("no reason given");
+        return Look::Bad(format!(
+            "the target {} is {}: {why}",
+            target.target, target.state
+        ));
+    }
+    let healthy = sight.targets.iter().filter(state_is(&["healthy"])).count();
+    if !service.target_groups.is_empty() && healthy < wanted {
+        return Look::NotYet(format!("{healthy} of {wanted} targets are healthy"));
+    }
+    match (http, &sight.probe) {
+        (Some(http), Some(answer)) => judge(http, answer),
+        (Some(_), None) => Look::NotYet("the HTTP probe was not sent".into()),
+        (None, _) => Look::Good,
+    }
+}
+
+fn judge(http: &HttpProbe, answer: &ProbeAnswer) -> Look {
+    if let Some(error) = &answer.error {
+        return Look::Bad(format!("{} did not answer: {error}", answer.url));
+    }
+    if answer.status != Some(http.status) {
+        let status = answer.status.unwrap_or_default();
+        return Look::Bad(format!(
+            "{} answered {status}, expected {}",
+            answer.url, http.status
+        ));
+    }
+    match &http.body {
+        Some(wanted) if !answer.body.contains(wanted.as_str()) => Look::Bad(format!(
+            "{} answered without the text `{wanted}`",
+            answer.url
+        )),
+        _ => Look::Good,
+    }
+}
+
+#[cfg(test)]
+mod tests;
