@@ -64,10 +64,12 @@ def test_a_service_file_and_two_pushes_become_two_verified_releases(landfall):
 
 def test_a_service_file_that_is_wrong_is_refused_beside_itself_with_line_and_hint(landfall):
     key = "services/wrong.yaml"
-    landfall.put_service_file(key, "taskDefinition:\n  family: wrong\n  cotainerDefinitions: []\n")
+    right = (Path(__file__).parent / "hello.yaml").read_text()
+    landfall.put_service_file(key, right.replace("containerDefinitions", "cotainerDefinitions"))
     status = landfall.until("the service file is rejected", lambda: landfall.status(key))
-    assert status["status"] == "rejected"
-    assert f"{key}:" in status["message"]
+    assert status["status"] == "rejected", status
+    [problem] = [problem for problem in status["problems"] if problem["path"] == "taskDefinition.containerDefinitions"]
+    assert problem["line"] == 6 and problem["hint"], status
 
 
 def test_an_event_that_a_trigger_cannot_read_ends_in_the_dead_letter_queue(landfall):
