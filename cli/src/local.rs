@@ -70,5 +70,5 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 pub(crate) async fn start(port: u16, data_dir: Option<PathBuf>) -> Result<Local> {
     let names: BTreeSet<String> = DEFINITION.functions().into_diagnostic()?;
     let functions = crate::functions::folder(&names).await?;
-    Local::start(Settings { port, data_dir, functions }, DEFINITION).await.map_err(miette::Report::from_err)
+    Local::start(Settings { port, data_dir, functions }, DEFINITION).await.into_diagnostic()
 }

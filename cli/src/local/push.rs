@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use miette::{IntoDiagnostic, Result, WrapErr, bail, miette};
-use serde_json::json;
+use landfall_local::cloud::ecr::local_image::LocalImage;
+use miette::{IntoDiagnostic, Result, WrapErr, bail};
 
 use crate::clients::{Clients, PORT, report};
 
@@ -37,29 +37,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The manifest of a local image: an OCI manifest without layers, whose annotations say what runs where.
-///
-/// The folder's files are part of the digest, so that a changed folder is another image.
+/// The manifest of a local image. The folder's files are part of it, so that a changed folder is another image.
 pub(crate) fn manifest(folder: &Path, command: &[String]) -> Result<String> {
-    let folder = folder.canonicalize().into_diagnostic();
-    let folder = folder.wrap_err_with(|| miette!("cannot find the folder to push"))?;
-    let files = landfall_local::cloud::ecr::local_image::fingerprint(&folder).into_diagnostic();
-    let files = files.wrap_err_with(|| format!("cannot read {}", folder.display()))?;
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "artifactType": "application/vnd.landfall.local",
-        "config": {
-            "mediaType": "application/vnd.oci.empty.v1+json",
-            "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
-            "size": 2,
-        },
-        "layers": [],
-        "annotations": {
-            "dev.landfall.local.directory": folder,
-            "dev.landfall.local.command": json!(command).to_string(),
-            "dev.landfall.local.files": files,
-        },
-    });
-    Ok(manifest.to_string())
+    let place = || format!("cannot read the folder {}", folder.display());
+    let directory = folder.canonicalize().into_diagnostic().wrap_err_with(place)?;
+    let image = LocalImage { directory, command: command.to_vec() };
+    image.manifest().into_diagnostic().wrap_err_with(place)
 }

@@ -1,6 +1,7 @@
 //! The embedded cloud: one HTTP endpoint that answers as AWS does.
 
 pub mod bus;
+mod dispatch;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
@@ -18,27 +19,27 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytes::Bytes;
-use http::{Request, Response, header, request::Parts};
 use serde_json::Value;
+use sha2::Digest;
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 
 use self::{
     bus::Bus,
-    ecr::Ecr,
+    ecr::{Ecr, Lookup},
+    ecs::{Ecs, EcsSettings, ImageLookup},
+    elb::{Elb, ElbSettings},
     events::{Events, dispatcher::Deliver},
-    fault::Fault,
     logs::Logs,
-    request_log::{Entry, RequestLog, app_id, subject},
-    s3::{S3, S3Request},
+    request_log::RequestLog,
+    s3::S3,
     store::{DataDir, Saver, StoreError},
     sts::Sts,
-    wire::{
-        aws_json, query,
-        target::{Target, text},
-    },
 };
-use crate::world::World;
+use crate::{
+    engine::StepFunctions,
+    lambda::{self, Functions},
+    world::World,
+};
 
 /// All services of one account in one Region, behind one endpoint. It is a pure service: put it behind a TCP listener
 /// ([`crate::serve`]), or into the SDK as its HTTP connector.
@@ -51,6 +52,14 @@ pub struct Cloud {
     pub events: Events,
     /// Log groups.
     pub logs: Logs,
+    /// Clusters, services and tasks.
+    pub ecs: Ecs,
+    /// Load balancers.
+    pub elb: Elb,
+    /// Functions.
+    pub functions: Functions,
+    /// State machines and their executions.
+    pub executions: StepFunctions,
     sts: Sts,
     /// What was asked, for tests and reports.
     pub requests: RequestLog,
@@ -62,19 +71,40 @@ pub struct Cloud {
     undelivered: Mutex<Option<UnboundedReceiver<Value>>>,
 }
 
-/// An answer that has been rendered, and what the request log says about it.
-struct Answered {
-    response: Response<Bytes>,
-    service: &'static str,
-    operation: String,
-    subject: String,
+/// What a cloud is made with.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where state is kept; none to forget everything.
+    pub data_dir: Option<DataDir>,
+    /// The URL at which functions reach this cloud.
+    pub endpoint: String,
+    /// The pace of ECS.
+    pub ecs: EcsSettings,
+    /// The pace of load balancers' health checks.
+    pub elb: ElbSettings,
+}
+
+impl Settings {
+    /// A cloud at `endpoint` at the pace of somebody who watches.
+    pub fn new(endpoint: &str, data_dir: Option<DataDir>) -> Self {
+        Self {
+            data_dir,
+            endpoint: endpoint.into(),
+            ecs: EcsSettings::default(),
+            elb: ElbSettings::default(),
+        }
+    }
 }
 
 impl Cloud {
     /// A cloud as its data dir remembers it; without a data dir an empty one that forgets everything. State is saved
     /// only while [`Cloud::keep_saved`] runs, and by [`Cloud::save`].
-    pub fn open(world: Arc<World>, data_dir: Option<DataDir>) -> Result<Arc<Self>, StoreError> {
-        let (bus, receiver) = Bus::new(world.clone());
+    ///
+    /// # Errors
+    /// When the data dir cannot be used, or holds something that was not saved by a cloud.
+    pub async fn open(world: Arc<World>, settings: Settings) -> Result<Arc<Self>, StoreError> {
+        let (bus, undelivered) = Bus::new(world.clone());
+        let data_dir = settings.data_dir;
         let folder = |name: &str| data_dir.as_ref().map(|data_dir| data_dir.path().join(name));
         let objects = folder("objects");
         let s3 = S3::new(world.clone(), bus.clone(), objects.as_deref()).map_err(|reason| {
@@ -86,6 +116,37 @@ impl Cloud {
         let ecr = Ecr::new(world.clone(), bus.clone(), folder("images"));
         let events = Events::new(world.clone(), bus.clone());
         let logs = Logs::new(world.clone());
+        let elb = Elb::new(world.clone(), settings.elb);
+        let ecs = {
+            let (ecr, logs) = (ecr.clone(), logs.clone());
+            let images = Arc::new(move |reference: &str| image(&ecr, reference));
+            let lines = Arc::new(move |line: ecs::LogLine| {
+                logs.append(&line.group, &line.stream, &line.message);
+            });
+            Ecs::new(
+                world.clone(),
+                bus.clone(),
+                elb.clone(),
+                images,
+                lines,
+                settings.ecs,
+            )
+        };
+        let functions = {
+            let (lines, mut written) = tokio::sync::mpsc::unbounded_channel::<lambda::LogLine>();
+            let logs = logs.clone();
+            tokio::spawn(async move {
+                while let Some(line) = written.recv().await {
+                    let group = format!("/aws/lambda/{}", line.function);
+                    logs.append(&group, &line.stream, &line.message);
+                }
+            });
+            Functions::new(
+                world.clone(),
+                lambda::Settings::new(&settings.endpoint, lines),
+            )
+        };
+        let executions = StepFunctions::new(world.clone(), bus.clone(), functions.clone());
         let saver = match data_dir {
             None => None,
             Some(data_dir) => {
@@ -93,24 +154,61 @@ impl Cloud {
                 restore(&data_dir, "ecr", |snapshot| ecr.restore(snapshot))?;
                 restore(&data_dir, "events", |snapshot| events.restore(snapshot))?;
                 restore(&data_dir, "logs", |snapshot| logs.restore(snapshot))?;
+                if let Some(snapshot) = data_dir.read("elasticloadbalancing")? {
+                    let restored = elb.restore(snapshot).await;
+                    restored.map_err(|reason| data_dir.damaged("elasticloadbalancing", reason))?;
+                }
+                restore(&data_dir, "ecs", |snapshot| ecs.restore(snapshot))?;
+                restore(&data_dir, "lambda", |snapshot| functions.restore(snapshot))?;
+                restore(&data_dir, "states", |snapshot| executions.restore(snapshot))?;
                 let mut saver = Saver::new(data_dir);
-                let (kept_s3, kept_ecr, kept_events, kept_logs) =
-                    (s3.clone(), ecr.clone(), events.clone(), logs.clone());
-                saver.keep("s3", false, move || kept_s3.snapshot());
-                saver.keep("ecr", false, move || kept_ecr.snapshot());
-                saver.keep("events", false, move || kept_events.snapshot());
-                saver.keep("logs", true, move || kept_logs.snapshot());
+                saver.keep("s3", false, {
+                    let s3 = s3.clone();
+                    move || s3.snapshot()
+                });
+                saver.keep("ecr", false, {
+                    let ecr = ecr.clone();
+                    move || ecr.snapshot()
+                });
+                saver.keep("events", false, {
+                    let events = events.clone();
+                    move || events.snapshot()
+                });
+                saver.keep("logs", true, {
+                    let logs = logs.clone();
+                    move || logs.snapshot()
+                });
+                saver.keep("elasticloadbalancing", true, {
+                    let elb = elb.clone();
+                    move || elb.snapshot()
+                });
+                saver.keep("ecs", true, {
+                    let ecs = ecs.clone();
+                    move || ecs.snapshot()
+                });
+                saver.keep("lambda", true, {
+                    let functions = functions.clone();
+                    move || functions.snapshot()
+                });
+                saver.keep("states", true, {
+                    let executions = executions.clone();
+                    move || executions.snapshot()
+                });
                 Some(saver)
             }
         };
         Ok(Arc::new(Self {
             sts: Sts::new(world.clone()),
             requests: RequestLog::default(),
-            undelivered: Mutex::new(Some(receiver)),
+            undelivered: Mutex::new(Some(undelivered)),
             s3,
             ecr,
             events,
             logs,
+            ecs,
+            elb,
+            functions,
+            executions,
             bus,
             world,
             saver,
@@ -146,142 +244,27 @@ impl Cloud {
     pub fn save(&self) -> Result<(), StoreError> {
         self.saver.as_ref().map_or(Ok(()), Saver::save_all)
     }
+}
 
-    /// Answers one request as AWS would.
-    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let (parts, body) = request.into_parts();
-        let answered = match Target::of(&parts, &body) {
-            Target::Json {
-                prefix,
-                operation,
-                version,
-            } => self.json(&prefix, operation, version, &body).await,
-            Target::Query {
-                api_version,
-                operation,
-                fields,
-            } => self.query(&api_version, operation, &fields).await,
-            Target::Lambda => self.lambda(&parts).await,
-            Target::S3 => self.object_storage(&parts, body).await,
-        };
-        if let Some(saver) = self.saver.as_ref().filter(|_| changes(&answered.operation)) {
-            saver.mark(answered.service);
-        }
-        self.requests.record(Entry {
-            at: self.world.now(),
-            service: answered.service.into(),
-            operation: answered.operation,
-            app: text(&parts.headers, header::USER_AGENT.as_str()).and_then(app_id),
-            subject: answered.subject,
-            status: answered.response.status().as_u16(),
-        });
-        answered.response
-    }
-
-    async fn json(
-        &self,
-        prefix: &str,
-        operation: String,
-        version: aws_json::Version,
-        body: &[u8],
-    ) -> Answered {
-        let input = aws_json::parse(body);
-        let subject = input.as_ref().map(subject).unwrap_or_default();
-        let (service, result) = match (prefix, input) {
-            (_, Err(fault)) => ("unknown", Err(fault)),
-            ("AmazonEC2ContainerRegistry_V20150921", Ok(input)) => {
-                ("ecr", self.ecr.call(&operation, input).await)
-            }
-            ("AWSEvents", Ok(input)) => ("events", self.events.call(&operation, input).await),
-            ("Logs_20140328", Ok(input)) => ("logs", self.logs.call(&operation, input).await),
-            (other, Ok(_)) => {
-                let message = format!(
-                    "The embedded cloud does not play the service behind X-Amz-Target {other}."
-                );
-                (
-                    "unknown",
-                    Err(Fault::client("UnknownOperationException", message)),
-                )
-            }
-        };
-        let response = aws_json::answer(version, &self.world.uuid(), result);
-        Answered {
-            response,
-            service,
-            operation,
-            subject,
-        }
-    }
-
-    async fn query(
-        &self,
-        api_version: &str,
-        operation: String,
-        fields: &[(String, String)],
-    ) -> Answered {
-        let input = query::parse(fields);
-        let subject = subject(&input);
-        let (service, namespace, result) = match api_version {
-            "2011-06-15" => (
-                "sts",
-                "https://sts.amazonaws.com/doc/2011-06-15/",
-                self.sts.call(&operation, input).await,
-            ),
-            other => {
-                let message = format!(
-                    "The embedded cloud does not play the API of version {other} ({operation})."
-                );
-                ("unknown", "", Err(Fault::client("InvalidAction", message)))
-            }
-        };
-        let response = query::answer(namespace, &operation, &self.world.uuid(), result);
-        Answered {
-            response,
-            service,
-            operation,
-            subject,
-        }
-    }
-
-    async fn lambda(&self, parts: &Parts) -> Answered {
-        let subject = parts.uri.path().to_owned();
-        let message = "The embedded cloud has no functions.";
-        let fault = Fault::client("ResourceNotFoundException", message).with_status(404);
-        let response = aws_json::answer(aws_json::Version::V1_1, &self.world.uuid(), Err(fault));
-        Answered {
-            response,
-            service: "lambda",
-            operation: "Invoke".into(),
-            subject,
-        }
-    }
-
-    async fn object_storage(&self, parts: &Parts, body: Bytes) -> Answered {
-        match S3Request::parse(parts, body) {
-            Ok(request) => {
-                let subject = match (&request.bucket, &request.key) {
-                    (Some(bucket), Some(key)) => format!("{bucket}/{key}"),
-                    (bucket, _) => bucket.clone().unwrap_or_default(),
-                };
-                let response = self.s3.handle(&request).await;
-                Answered {
-                    response,
-                    service: "s3",
-                    operation: request.operation().into(),
-                    subject,
-                }
-            }
-            Err(fault) => {
-                let subject = parts.uri.path().to_owned();
-                let response = s3::refuse(&fault, &self.world.hex(16));
-                Answered {
-                    response,
-                    service: "s3",
-                    operation: parts.method.to_string(),
-                    subject,
-                }
-            }
-        }
+fn image(ecr: &Ecr, reference: &str) -> ImageLookup {
+    match ecr.lookup(reference) {
+        Lookup::Found {
+            digest,
+            local: Some(local),
+        } => ImageLookup::Local {
+            digest,
+            directory: local.directory,
+            command: local.command,
+        },
+        Lookup::Found {
+            digest,
+            local: None,
+        } => ImageLookup::Simulated { digest },
+        Lookup::Missing => ImageLookup::Missing,
+        // There is no network to pull it over: it runs as something that does nothing.
+        Lookup::Elsewhere => ImageLookup::Simulated {
+            digest: format!("sha256:{}", hex::encode(sha2::Sha256::digest(reference))),
+        },
     }
 }
 
@@ -294,12 +277,6 @@ fn restore(
         Some(snapshot) => take(snapshot).map_err(|reason| data_dir.damaged(service, reason)),
         None => Ok(()),
     }
-}
-
-/// Whether an operation can change anything, by AWS's naming.
-fn changes(operation: &str) -> bool {
-    const READS: [&str; 6] = ["Get", "List", "Describe", "Head", "BatchGet", "BatchCheck"];
-    !READS.iter().any(|verb| operation.starts_with(verb))
 }
 
 #[cfg(test)]

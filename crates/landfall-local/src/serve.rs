@@ -128,7 +128,9 @@ mod tests {
             Timestamp::UNIX_EPOCH,
             1,
         ));
-        let cloud = Cloud::open(world, None).unwrap();
+        let cloud = Cloud::open(world, crate::cloud::Settings::new("http://127.0.0.1", None))
+            .await
+            .unwrap();
         cloud.s3.ensure_versioned_bucket("config");
         let listener = bind(0).await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -5,6 +5,9 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde_json::json;
 
+use bytes::Bytes;
+use http::{Request, Response};
+
 use super::*;
 use crate::cloud::ecr::{Lookup, local_image::LocalImage};
 
@@ -17,8 +20,10 @@ fn world() -> Arc<World> {
     ))
 }
 
-fn cloud(data_dir: Option<&Path>) -> Arc<Cloud> {
-    Cloud::open(world(), data_dir.map(|path| DataDir::open(path).unwrap())).unwrap()
+async fn cloud(data_dir: Option<&Path>) -> Arc<Cloud> {
+    let data_dir = data_dir.map(|path| DataDir::open(path).unwrap());
+    let settings = super::Settings::new("http://127.0.0.1:4599", data_dir);
+    Cloud::open(world(), settings).await.unwrap()
 }
 
 async fn send(cloud: &Cloud, method: &str, path: &str, body: &str) -> Response<Bytes> {
@@ -57,7 +62,7 @@ async fn events(cloud: &Cloud) -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn every_change_of_an_object_is_told_with_its_version() {
-    let cloud = cloud(None);
+    let cloud = cloud(None).await;
     cloud.s3.ensure_versioned_bucket("config");
     let put = send(&cloud, "PUT", "/config/services/a%20b.yaml", "Hello").await;
     let version = put.headers()["x-amz-version-id"]
@@ -129,7 +134,7 @@ async fn every_change_of_an_object_is_told_with_its_version() {
 
 #[tokio::test(start_paused = true)]
 async fn every_push_and_every_deleted_tag_is_told_once() {
-    let cloud = cloud(None);
+    let cloud = cloud(None).await;
     ecr(
         &cloud,
         "CreateRepository",
@@ -302,7 +307,7 @@ async fn a_restart_finds_everything_as_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn the_request_log_says_who_asked_for_what() {
-    let cloud = cloud(None);
+    let cloud = cloud(None).await;
     cloud.s3.ensure_versioned_bucket("config");
     send(&cloud, "PUT", "/config/services/a", "x").await;
     ecr(
