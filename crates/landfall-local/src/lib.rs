@@ -7,4 +7,5 @@ pub mod cloud;
 pub mod engine;
 pub mod install;
 pub mod lambda;
+pub mod serve;
 pub mod world;

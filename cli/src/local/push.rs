@@ -1,0 +1,65 @@
+//! `landfall local push`: a folder and a command become an image.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use miette::{IntoDiagnostic, Result, WrapErr, bail, miette};
+use serde_json::json;
+
+use crate::clients::{Clients, PORT, report};
+
+/// What to push.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Repository and tag, e.g. `hello:1.1.0`. The repository is created if it is missing.
+    image: String,
+    /// The folder in which the command runs. It is copied: later changes need another push.
+    #[arg(long)]
+    dir: PathBuf,
+    /// The port that `landfall local` listens on.
+    #[arg(long, default_value_t = PORT)]
+    port: u16,
+    /// What every task runs. It has to listen on the port that the environment variable PORT names.
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
+/// Pushes.
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let Some((repository, tag)) = arguments.image.split_once(':') else {
+        bail!(help = "write it as repository:tag, e.g. hello:1.1.0", "`{}` has no tag", arguments.image);
+    };
+    let clients = Clients::local(&format!("http://127.0.0.1:{}", arguments.port)).await;
+    clients.ecr.ensure_repository(repository).await.map_err(report)?;
+    let manifest = manifest(&arguments.dir, &arguments.command)?;
+    let digest = clients.ecr.put_manifest(repository, tag, &manifest).await.map_err(report)?;
+    println!("{repository}:{tag} {digest}");
+    Ok(())
+}
+
+/// The manifest of a local image: an OCI manifest without layers, whose annotations say what runs where.
+///
+/// The folder's files are part of the digest, so that a changed folder is another image.
+pub(crate) fn manifest(folder: &Path, command: &[String]) -> Result<String> {
+    let folder = folder.canonicalize().into_diagnostic();
+    let folder = folder.wrap_err_with(|| miette!("cannot find the folder to push"))?;
+    let files = landfall_local::cloud::ecr::local_image::fingerprint(&folder).into_diagnostic();
+    let files = files.wrap_err_with(|| format!("cannot read {}", folder.display()))?;
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": "application/vnd.landfall.local",
+        "config": {
+            "mediaType": "application/vnd.oci.empty.v1+json",
+            "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+            "size": 2,
+        },
+        "layers": [],
+        "annotations": {
+            "dev.landfall.local.directory": folder,
+            "dev.landfall.local.command": json!(command).to_string(),
+            "dev.landfall.local.files": files,
+        },
+    });
+    Ok(manifest.to_string())
+}
