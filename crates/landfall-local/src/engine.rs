@@ -13,9 +13,11 @@ pub mod path;
 pub mod template;
 
 mod api;
+mod data;
 mod execution;
 mod fields;
 mod flow;
+mod handlers;
 mod interpreter;
 mod task;
 #[cfg(test)]

@@ -127,7 +127,7 @@ pub struct Functions {
 struct Inner {
     world: Arc<World>,
     settings: Settings,
-    functions: Mutex<BTreeMap<String, Function>>,
+    functions: Mutex<BTreeMap<String, Arc<Function>>>,
     /// Processes that wait for work, by function; the one that worked last is at the end.
     idle: Mutex<BTreeMap<String, Vec<Instance>>>,
     dead_letters: Mutex<Vec<DeadLetter>>,
@@ -155,7 +155,7 @@ impl Functions {
     pub fn register(&self, function: Function) -> String {
         let arn = self.arn(&function.name);
         lock(&self.inner.idle).remove(&function.name);
-        lock(&self.inner.functions).insert(function.name.clone(), function);
+        lock(&self.inner.functions).insert(function.name.clone(), Arc::new(function));
         arn
     }
 
@@ -225,8 +225,10 @@ impl Functions {
         lock(&self.inner.dead_letters).clone()
     }
 
-    /// Ends the processes that wait for work. Those at work end with their invocation or with the runtime.
+    /// Removes all functions and ends the processes that wait for work. Those at work end with their invocation or with
+    /// the runtime.
     pub fn stop(&self) {
+        lock(&self.inner.functions).clear();
         lock(&self.inner.idle).clear();
     }
 
@@ -241,7 +243,7 @@ impl Functions {
         Ok(())
     }
 
-    async fn run(&self, function: Function, payload: Value) -> Result<Value, FunctionError> {
+    async fn run(&self, function: Arc<Function>, payload: Value) -> Result<Value, FunctionError> {
         let (path, environment) = match &function.program {
             Program::Inline(handler) => {
                 let limit = tokio::time::timeout(function.timeout, handler(payload));
@@ -269,10 +271,14 @@ impl Functions {
             }
         };
         let answer = instance.invoke(&payload).await;
-        // Only a process that can take another invocation is kept; a dropped one is killed.
-        if instance.is_alive() && lock(&self.inner.functions).contains_key(&function.name) {
+        // Only a process that can take another invocation, of a function that was not replaced meanwhile, is kept; a
+        // dropped one is killed.
+        let current = lock(&self.inner.functions)
+            .get(&function.name)
+            .is_some_and(|current| Arc::ptr_eq(current, &function));
+        if current && instance.is_alive() {
             lock(&self.inner.idle)
-                .entry(function.name)
+                .entry(function.name.clone())
                 .or_default()
                 .push(instance);
         }

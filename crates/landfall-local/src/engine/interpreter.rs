@@ -6,15 +6,14 @@ use futures_util::future::{BoxFuture, try_join_all};
 use serde_json::{Value, json};
 
 use super::{
-    PAYLOAD_LIMIT,
     asl::{
-        Choice, Definition, Fail, Flow, Kind, Next, Parallel, Retrier, Seconds, Shape, State, Task,
-        Text, Wait,
+        Choice, Definition, Fail, Flow, Kind, Next, Parallel, Retrier, Shape, State, Task, Text,
+        Wait,
     },
+    data::{filter, look_up, place, read_seconds, within_limit},
     execution::Execution,
-    failure::{DATA_LIMIT_EXCEEDED, Failure},
+    failure::Failure,
     intrinsic::Scope,
-    path::Path,
     token::Tokens,
 };
 use crate::{lambda::Functions, world::World};
@@ -405,71 +404,4 @@ fn decide<'a>(choice: &'a Choice, visit: &Visit<'_>) -> Result<&'a str, Failure>
             format!("Failed to transition out of the state '{}'. The state does not point to a next state.", visit.name),
         )
     })
-}
-
-/// `InputPath` and `OutputPath`: nothing (`null`) gives an empty object.
-fn filter(
-    path: Option<&Path>,
-    data: &Value,
-    context: &Value,
-    field: &str,
-) -> Result<Value, Failure> {
-    let Some(path) = path else {
-        return Ok(json!({}));
-    };
-    path.find(data, context).cloned().ok_or_else(|| {
-        Failure::runtime(format!(
-            "Invalid path '{path}' in {field}: no results for this path in {data}"
-        ))
-    })
-}
-
-fn place(path: Option<&Path>, input: &Value, result: Value) -> Result<Value, Failure> {
-    match path {
-        None => Ok(input.clone()),
-        Some(path) => path
-            .place(input.clone(), result)
-            .map_err(|error| Failure::new("States.ResultPathMatchFailure", error.to_string())),
-    }
-}
-
-fn look_up<'a>(path: &Path, field: &str, visit: &'a Visit<'_>) -> Result<&'a Value, Failure> {
-    path.find(visit.effective, &visit.context).ok_or_else(|| {
-        Failure::runtime(format!(
-            "Invalid path '{path}' in {field}: no results for this path in {}",
-            visit.effective
-        ))
-    })
-}
-
-/// A number of seconds that is written in the definition or read from the input.
-pub(super) fn read_seconds(
-    seconds: &Seconds,
-    field: &str,
-    visit: &Visit<'_>,
-) -> Result<u64, Failure> {
-    match seconds {
-        Seconds::Fixed(seconds) => Ok(*seconds),
-        Seconds::Path(path) => {
-            let value = look_up(path, field, visit)?;
-            value.as_u64().ok_or_else(|| {
-                Failure::runtime(format!(
-                    "The {field} parameter does not reference a whole number: {path} == {value}"
-                ))
-            })
-        }
-    }
-}
-
-/// A payload over the limit ends the execution, as in AWS.
-pub(super) fn within_limit(payload: &Value, state: &str) -> Result<(), Failure> {
-    if payload.to_string().len() <= PAYLOAD_LIMIT {
-        return Ok(());
-    }
-    Err(Failure::new(
-        DATA_LIMIT_EXCEEDED,
-        format!(
-            "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."
-        ),
-    ))
 }

@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use super::{
     asl::{
-        Catcher, Choice, Definition, Fail, Flow, Kind, Next, Parallel, Pass, Resource, Retrier,
-        Seconds, Shape, State, Task, Text, Wait,
+        Choice, Definition, Fail, Flow, Kind, Next, Parallel, Pass, Resource, Seconds, Shape,
+        State, Task, Text, Wait,
     },
     choice::Rule,
     fields::Fields,
     flow,
+    handlers::{catch, retry},
     intrinsic::Expression,
     path::{Path, Root, Step},
     template::Template,
@@ -320,7 +321,8 @@ fn check_context(fields: &Fields, name: &str, paths: Vec<&Path>) -> Result<(), L
     Ok(())
 }
 
-fn result_path(fields: &mut Fields) -> Result<Option<Path>, LoadError> {
+/// `ResultPath`, of a state or a catcher.
+pub(super) fn result_path(fields: &mut Fields) -> Result<Option<Path>, LoadError> {
     let path = fields.path_or_null("ResultPath")?;
     match path {
         Some(path) if path.root == Root::Context => {
@@ -373,91 +375,4 @@ fn next(fields: &mut Fields) -> Result<Next, LoadError> {
         }
         (Some(_), Some(_)) => Err(fields.error("End", "stands beside `Next`".into())),
     }
-}
-
-/// The elements of `Retry` or `Catch`, each with its `ErrorEquals`.
-fn handlers(fields: &mut Fields, name: &str) -> Result<Vec<(Fields, Vec<String>)>, LoadError> {
-    let elements = match fields.take(name) {
-        None => return Ok(Vec::new()),
-        Some(Value::Array(elements)) => elements,
-        Some(_) => return Err(fields.error(name, "takes an array".into())),
-    };
-    let count = elements.len();
-    let mut handlers = Vec::new();
-    for (index, element) in elements.into_iter().enumerate() {
-        let mut handler = Fields::of(element, format!("{}, `{name}` {index}", fields.place))?;
-        handler.optional("Comment", Value::is_string, "a string")?;
-        let errors: Vec<String> = serde_json::from_value(handler.required("ErrorEquals")?)
-            .map_err(|_| handler.error("ErrorEquals", "takes an array of error names".into()))?;
-        let catches_all = errors.iter().any(|error| error == "States.ALL");
-        if errors.is_empty() {
-            return Err(handler.error("ErrorEquals", "must not be empty".into()));
-        }
-        if catches_all && (errors.len() > 1 || index + 1 < count) {
-            return Err(handler.error(
-                "ErrorEquals",
-                "`States.ALL` must stand alone and in the last element".into(),
-            ));
-        }
-        handlers.push((handler, errors));
-    }
-    Ok(handlers)
-}
-
-fn retry(fields: &mut Fields) -> Result<Vec<Retrier>, LoadError> {
-    let mut retriers = Vec::new();
-    for (mut retrier, errors) in handlers(fields, "Retry")? {
-        let interval = retrier.seconds("IntervalSeconds")?.unwrap_or(1);
-        let max_attempts = retrier.seconds("MaxAttempts")?.unwrap_or(3);
-        let max_delay = retrier.seconds("MaxDelaySeconds")?;
-        let backoff_rate = match retrier.optional("BackoffRate", Value::is_number, "a number")? {
-            None => 2.0,
-            Some(rate) => rate.as_f64().filter(|rate| *rate >= 1.0).ok_or_else(|| {
-                retrier.error("BackoffRate", format!("must be at least 1.0, not {rate}"))
-            })?,
-        };
-        let full_jitter = match retrier.optional_string("JitterStrategy")?.as_deref() {
-            None | Some("NONE") => false,
-            Some("FULL") => true,
-            Some(other) => {
-                return Err(
-                    retrier.error("JitterStrategy", format!("is FULL or NONE, not `{other}`"))
-                );
-            }
-        };
-        if interval == 0 {
-            return Err(retrier.error("IntervalSeconds", "must be at least 1".into()));
-        }
-        if max_delay.is_some_and(|longest| longest <= interval) {
-            return Err(retrier.error(
-                "MaxDelaySeconds",
-                "must be greater than `IntervalSeconds`".into(),
-            ));
-        }
-        retrier.finish()?;
-        retriers.push(Retrier {
-            errors,
-            interval,
-            max_attempts,
-            backoff_rate,
-            max_delay,
-            full_jitter,
-        });
-    }
-    Ok(retriers)
-}
-
-fn catch(fields: &mut Fields) -> Result<Vec<Catcher>, LoadError> {
-    let mut catchers = Vec::new();
-    for (mut catcher, errors) in handlers(fields, "Catch")? {
-        let result_path = result_path(&mut catcher)?;
-        let next = catcher.required_string("Next")?;
-        catcher.finish()?;
-        catchers.push(Catcher {
-            errors,
-            result_path,
-            next,
-        });
-    }
-    Ok(catchers)
 }

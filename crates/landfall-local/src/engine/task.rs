@@ -7,9 +7,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     asl::{Resource, Task},
+    data::{read_seconds, within_limit},
     execution::failure_details,
     failure::{Failure, HEARTBEAT_TIMEOUT, TIMEOUT},
-    interpreter::{Interpreter, Line, Visit, read_seconds, within_limit},
+    interpreter::{Interpreter, Line, Visit},
     token::{Signal, Waiting},
 };
 use crate::lambda::FunctionError;

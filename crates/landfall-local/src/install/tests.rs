@@ -214,3 +214,16 @@ async fn what_matters_and_is_not_understood_is_refused_by_name() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_installation_of_this_repository_runs_on_this_machine() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let file = |name: &str| std::fs::read_to_string(format!("{root}/{name}")).unwrap();
+    let installation = read_here(&file("template.yaml")).unwrap();
+    assert!(!installation.functions.is_empty() && !installation.rules.is_empty());
+    let [machine] = installation.state_machines.as_slice() else {
+        panic!("one state machine")
+    };
+    let definition = machine.definition(&file(&machine.definition_uri)).unwrap();
+    crate::engine::load::load(&definition).unwrap();
+}

@@ -103,6 +103,19 @@ async fn a_busy_process_does_not_hold_up_the_next_invocation() {
 }
 
 #[tokio::test]
+async fn a_process_of_a_replaced_function_is_not_used_again() {
+    let stage = patient();
+    let functions = stage.functions.clone();
+    let old = tokio::spawn(async move { functions.invoke(ARN, json!({"seconds": 0.5})).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let function = lock(&stage.functions.inner.functions)["claim-release"].clone();
+    stage.functions.register(Function::clone(&function));
+    let old = old.await.unwrap().unwrap();
+    let new = stage.functions.invoke(ARN, json!({})).await.unwrap();
+    assert_ne!(old["pid"], new["pid"]);
+}
+
+#[tokio::test]
 async fn an_error_keeps_its_type_and_the_process_lives_on() {
     let stage = patient();
     let before = stage.functions.invoke(ARN, json!({})).await.unwrap();
