@@ -1,1 +1,15 @@
-//! x
+//! Landfall's calls to AWS: one module per service, one method per verb that is needed, Landfall's types in and out.
+//! Nothing here decides.
+
+pub mod bucket;
+pub mod config;
+pub mod desired;
+pub mod ecr;
+pub mod ecs;
+pub mod elb;
+pub mod events;
+mod fault;
+pub mod lambda;
+pub mod sfn;
+
+pub use fault::Fault;

@@ -1,1 +1,15 @@
-fn main() {}
+//! Trigger `image-pushed`: an image was pushed to ECR.
+//!
+//! In: an EventBridge event. Out: nothing.
+//! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
+//! the event twice and then puts it into the dead-letter queue.
+
+use image_pushed::ImagePushed;
+use lambda_runtime::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    landfall_aws::lambda::log_as_json();
+    let trigger = ImagePushed::from_environment(&landfall_aws::config::load().await)?;
+    landfall_aws::lambda::serve(image_pushed::span, |event| trigger.handle(event)).await
+}

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::MAX_BYTES;
+
 /// A place in a text file, counted from 1 as editors do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
@@ -121,6 +123,15 @@ impl Rejection {
             );
         }
         Self { problems }
+    }
+
+    /// The rejection of a file of so many bytes.
+    pub fn too_large(bytes: usize) -> Self {
+        let message = format!("the file has {bytes} bytes; at most {MAX_BYTES} (256 KiB) are read");
+        Self::of_whole_file(
+            message,
+            "move generated parts out; a service file is written by people",
+        )
     }
 
     /// A rejection for a reason that lies outside the file's text.

@@ -24,14 +24,7 @@ const FOREIGN_CONTROLLERS: [&str; 2] = ["CODE_DEPLOY", "EXTERNAL"];
 
 pub(super) fn read(text: &[u8]) -> Result<ServiceFile, Rejection> {
     if text.len() > MAX_BYTES {
-        let message = format!(
-            "the file has {} bytes; at most {MAX_BYTES} (256 KiB) are read",
-            text.len()
-        );
-        return Err(Rejection::of_whole_file(
-            message,
-            "move generated parts out; a service file is written by people",
-        ));
+        return Err(Rejection::too_large(text.len()));
     }
     let document = Node::parse(text).map_err(|problem| Rejection {
         problems: vec![problem],

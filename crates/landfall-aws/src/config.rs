@@ -1,0 +1,40 @@
+//! How the functions and the CLI reach AWS.
+
+use std::time::Duration;
+
+pub use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+
+use crate::Fault;
+
+/// Region, credentials and endpoints as every AWS tool finds them: environment, profile, `AWS_ENDPOINT_URL`.
+pub async fn load() -> SdkConfig {
+    let http = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(15))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// The value of an environment variable that `template.yaml` sets.
+///
+/// # Errors
+/// Unexpected if it is not set: the function was not installed by the template.
+pub fn variable(name: &str) -> Result<String, Fault> {
+    std::env::var(name).map_err(|_| {
+        Fault::Unexpected(format!(
+            "the environment variable {name} is not set; template.yaml sets it"
+        ))
+    })
+}

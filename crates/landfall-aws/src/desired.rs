@@ -1,0 +1,214 @@
+//! The desired states and everything else in the state bucket.
+
+use aws_config::SdkConfig;
+use landfall::{
+    content::ContentHash,
+    desired::{DesiredState, SCHEMA},
+    keys,
+    record::Record,
+    refusal::Refusal,
+    service_file::ServiceFile,
+    service_id::ServiceId,
+    step::check_rollout::Sleeper,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Fault,
+    bucket::{Bucket, Condition, Written},
+    config::variable,
+};
+
+/// The state bucket.
+#[derive(Clone, Debug)]
+pub struct StateBucket(Bucket);
+
+/// A desired state as it was read, to be written back only if nobody else wrote meanwhile.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The state; a new one if nothing was kept yet.
+    pub desired: DesiredState,
+    etag: Option<String>,
+}
+
+/// Which service a service file describes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Source {
+    service: ServiceId,
+}
+
+impl StateBucket {
+    /// The bucket that the environment variable `STATE_BUCKET` names.
+    ///
+    /// # Errors
+    /// Unexpected if the variable is not set.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self(Bucket::new(config, variable("STATE_BUCKET")?)))
+    }
+
+    /// A bucket of this name.
+    pub fn named(config: &SdkConfig, name: &str) -> Self {
+        Self(Bucket::new(config, name.into()))
+    }
+
+    /// The desired state of a service.
+    pub async fn read(&self, service: &ServiceId) -> Result<Read, Fault> {
+        let found = self
+            .0
+            .get_json::<DesiredState>(&keys::desired(service))
+            .await?;
+        let Some((desired, etag)) = found else {
+            return Ok(Read {
+                desired: DesiredState::new(service.clone()),
+                etag: None,
+            });
+        };
+        if desired.schema > SCHEMA {
+            return Err(Fault::Refused(format!(
+                "the desired state of {service} has the layout {}, this Landfall knows {SCHEMA}: update the stack",
+                desired.schema
+            )));
+        }
+        Ok(Read {
+            desired,
+            etag: Some(etag),
+        })
+    }
+
+    /// Writes `desired` in place of what was `read`, unless somebody else wrote meanwhile.
+    pub async fn write(&self, read: &Read, desired: &DesiredState) -> Result<Written, Fault> {
+        let condition = read
+            .etag
+            .as_deref()
+            .map_or(Condition::Absent, Condition::Unchanged);
+        self.0
+            .put_json(&keys::desired(&desired.service), desired, condition)
+            .await
+    }
+
+    /// An accepted service file.
+    ///
+    /// # Errors
+    /// Refused if it is not there: accepted files are never deleted.
+    pub async fn file(&self, content: &ContentHash) -> Result<ServiceFile, Fault> {
+        let key = keys::file(content);
+        let found = self.0.get_json(&key).await?;
+        let missing = || {
+            Refusal::new(format!(
+                "the accepted service file {key} is gone from the state bucket"
+            ))
+        };
+        Ok(found.ok_or_else(missing)?.0)
+    }
+
+    /// Keeps an accepted service file and answers its name.
+    pub async fn keep_file(&self, file: &ServiceFile) -> Result<ContentHash, Fault> {
+        let (content, text) = file.stored().map_err(|error| {
+            Fault::Unexpected(format!(
+                "the service file cannot be written as JSON: {error}"
+            ))
+        })?;
+        self.0
+            .put(&keys::file(&content), text.into_bytes(), Condition::None)
+            .await?;
+        Ok(content)
+    }
+
+    /// Which service the service file at `key` described when it was last accepted.
+    pub async fn source(&self, key: &str) -> Result<Option<ServiceId>, Fault> {
+        Ok(self
+            .0
+            .get_json::<Source>(&keys::source(key))
+            .await?
+            .map(|(source, _)| source.service))
+    }
+
+    /// Remembers which service the service file at `key` describes.
+    pub async fn put_source(&self, key: &str, service: &ServiceId) -> Result<(), Fault> {
+        let source = Source {
+            service: service.clone(),
+        };
+        self.0
+            .put_json(&keys::source(key), &source, Condition::None)
+            .await
+            .map(drop)
+    }
+
+    /// Forgets the service file at `key`.
+    pub async fn delete_source(&self, key: &str) -> Result<(), Fault> {
+        self.0.delete(&keys::source(key)).await
+    }
+
+    /// The services that follow `repository`.
+    pub async fn followers(&self, repository: &str) -> Result<Vec<ServiceId>, Fault> {
+        let keys = self.0.keys(&keys::followers(repository)).await?;
+        keys.iter()
+            .map(|key| Ok(keys::following_service(repository, key)?))
+            .collect()
+    }
+
+    /// Notes that `service` follows `repository`.
+    pub async fn put_follower(&self, repository: &str, service: &ServiceId) -> Result<(), Fault> {
+        self.0
+            .put(
+                &keys::follower(repository, service),
+                Vec::new(),
+                Condition::None,
+            )
+            .await
+            .map(drop)
+    }
+
+    /// Notes that `service` no longer follows `repository`.
+    pub async fn delete_follower(
+        &self,
+        repository: &str,
+        service: &ServiceId,
+    ) -> Result<(), Fault> {
+        self.0.delete(&keys::follower(repository, service)).await
+    }
+
+    /// The record of a release, if it was concluded.
+    pub async fn record(&self, service: &ServiceId, number: u64) -> Result<Option<Record>, Fault> {
+        Ok(self
+            .0
+            .get_json(&keys::record(service, number))
+            .await?
+            .map(|(record, _)| record))
+    }
+
+    /// The numbers of the releases that have records, oldest first.
+    pub async fn record_numbers(&self, service: &ServiceId) -> Result<Vec<u64>, Fault> {
+        let keys = self.0.keys(&keys::records(service)).await?;
+        let number = |key: &String| key.rsplit('/').next()?.strip_suffix(".json")?.parse().ok();
+        Ok(keys.iter().filter_map(number).collect())
+    }
+
+    /// Writes a record, unless the release has one.
+    pub async fn put_record(&self, record: &Record) -> Result<Written, Fault> {
+        self.0
+            .put_json(
+                &keys::record(&record.service, record.release.number),
+                record,
+                Condition::Absent,
+            )
+            .await
+    }
+
+    /// The execution that sleeps for `service`, if one ever did. It may be awake by now.
+    pub async fn sleeper(&self, service: &ServiceId) -> Result<Option<Sleeper>, Fault> {
+        Ok(self
+            .0
+            .get_json(&keys::token(service))
+            .await?
+            .map(|(sleeper, _)| sleeper))
+    }
+
+    /// Remembers who sleeps for `service`.
+    pub async fn put_sleeper(&self, service: &ServiceId, sleeper: &Sleeper) -> Result<(), Fault> {
+        self.0
+            .put_json(&keys::token(service), sleeper, Condition::None)
+            .await
+            .map(drop)
+    }
+}

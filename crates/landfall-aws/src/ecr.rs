@@ -1,0 +1,127 @@
+//! ECR: which images there are.
+
+use aws_config::SdkConfig;
+use aws_sdk_ecr::{
+    Client,
+    error::ProvideErrorMetadata,
+    types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, TagStatus},
+};
+use jiff::Timestamp;
+use landfall::{
+    follow::FollowRule,
+    image::{Image, registry_host},
+};
+
+use crate::Fault;
+
+const CALL: &str = "ecr:DescribeImages";
+
+/// ECR in this account and Region.
+#[derive(Clone, Debug)]
+pub struct Ecr {
+    client: Client,
+    region: String,
+}
+
+impl Ecr {
+    /// A client for the configured Region.
+    pub fn new(config: &SdkConfig) -> Self {
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        Self {
+            client: Client::new(config),
+            region,
+        }
+    }
+
+    /// The image that has `tag` now; none if nothing has it any more.
+    pub async fn image(&self, repository: &str, tag: &str) -> Result<Option<Image>, Fault> {
+        let id = ImageIdentifier::builder().image_tag(tag).build();
+        let answer = match self
+            .client
+            .describe_images()
+            .repository_name(repository)
+            .image_ids(id)
+            .send()
+            .await
+        {
+            Ok(answer) => answer,
+            Err(error) if is_missing(error.code()) => return Ok(None),
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        // Some servers answer an unknown tag with an empty list instead of ImageNotFoundException.
+        answer
+            .image_details()
+            .first()
+            .map(|detail| self.tagged(repository, tag, detail))
+            .transpose()
+    }
+
+    /// The latest image that `rule` admits, after looking through the whole repository; none if there is no such
+    /// image or no such repository yet.
+    pub async fn latest(&self, rule: &FollowRule) -> Result<Option<Image>, Fault> {
+        if let Some(tag) = rule.tag.exact() {
+            return self.image(&rule.repository, tag).await;
+        }
+        let tagged = DescribeImagesFilter::builder()
+            .tag_status(TagStatus::Tagged)
+            .build();
+        let request = self
+            .client
+            .describe_images()
+            .repository_name(&rule.repository)
+            .filter(tagged);
+        let mut pages = request.into_paginator().send();
+        let mut latest: Option<Image> = None;
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if is_missing(error.code()) => return Ok(None),
+                Err(error) => return Err(Fault::of(CALL, error)),
+            };
+            for detail in page.image_details() {
+                for tag in detail
+                    .image_tags()
+                    .iter()
+                    .filter(|tag| rule.tag.admits(tag))
+                {
+                    let image = self.tagged(&rule.repository, tag, detail)?;
+                    latest = Some(match latest.take() {
+                        Some(known) if rule.tag.order(&known, &image).is_ge() => known,
+                        _ => image,
+                    });
+                }
+            }
+        }
+        Ok(latest)
+    }
+
+    fn tagged(&self, repository: &str, tag: &str, detail: &ImageDetail) -> Result<Image, Fault> {
+        let account = detail
+            .registry_id()
+            .ok_or_else(|| Fault::incomplete(CALL, "registryId"))?;
+        let digest = detail
+            .image_digest()
+            .ok_or_else(|| Fault::incomplete(CALL, "imageDigest"))?;
+        let pushed_at = detail
+            .image_pushed_at()
+            .ok_or_else(|| Fault::incomplete(CALL, "imagePushedAt"))?;
+        let milliseconds = pushed_at
+            .to_millis()
+            .map_err(|error| Fault::Unexpected(error.to_string()))?;
+        Ok(Image {
+            registry: registry_host(account, &self.region),
+            repository: repository.into(),
+            tag: tag.into(),
+            digest: digest.into(),
+            pushed_at: Timestamp::from_millisecond(milliseconds)
+                .map_err(|error| Fault::Unexpected(error.to_string()))?,
+        })
+    }
+}
+
+fn is_missing(code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some("ImageNotFoundException" | "RepositoryNotFoundException")
+    )
+}

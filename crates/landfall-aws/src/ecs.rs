@@ -1,0 +1,327 @@
+//! ECS: what there is, and the four calls that change it.
+//!
+//! Bodies that come from a service file are sent as the JSON that they are, by the SDK's own signing, retries and
+//! endpoints, so that members this SDK does not know yet pass through. Answers are read through the SDK's types.
+
+mod describe;
+
+use aws_config::SdkConfig;
+use aws_sdk_ecs::{
+    Client,
+    error::ProvideErrorMetadata,
+    types::{DesiredStatus, TaskDefinitionField},
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use jiff::Timestamp;
+use landfall::{
+    content::ContentHash,
+    record::{StoppedTask, TaskDefinition},
+    service_id::ServiceId,
+    step::{
+        check_rollout::LiveServiceDeployment, ensure_cluster::LiveCluster,
+        register_task_definition::CONTENT_TAG, update_service::LiveService,
+        verify_health::TaskHealth,
+    },
+};
+use serde_json::{Map, Value};
+
+use crate::Fault;
+
+/// ECS.
+#[derive(Clone, Debug)]
+pub struct Ecs(Client);
+
+/// `DescribeTasks` takes at most 100 tasks
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>).
+const TASKS_AT_ONCE: usize = 100;
+
+impl Ecs {
+    /// A client.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(Client::new(config))
+    }
+
+    /// A cluster; none if there is none of this name.
+    pub async fn cluster(&self, name: &str) -> Result<Option<LiveCluster>, Fault> {
+        const CALL: &str = "ecs:DescribeClusters";
+        let answer = self
+            .0
+            .describe_clusters()
+            .clusters(name)
+            .send()
+            .await
+            .map_err(|error| Fault::of(CALL, error))?;
+        let Some(cluster) = answer.clusters().first() else {
+            return Ok(None);
+        };
+        Ok(Some(LiveCluster {
+            arn: cluster
+                .cluster_arn()
+                .ok_or_else(|| Fault::incomplete(CALL, "clusterArn"))?
+                .into(),
+            status: cluster
+                .status()
+                .ok_or_else(|| Fault::incomplete(CALL, "status"))?
+                .into(),
+        }))
+    }
+
+    /// Creates a cluster from `body` and answers its ARN.
+    pub async fn create_cluster(&self, body: &Map<String, Value>) -> Result<String, Fault> {
+        const CALL: &str = "ecs:CreateCluster";
+        let request = self
+            .0
+            .create_cluster()
+            .customize()
+            .mutate_request(send_as(body));
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| Fault::of(CALL, error))?;
+        let arn = answer.cluster().and_then(|cluster| cluster.cluster_arn());
+        arn.map(str::to_owned)
+            .ok_or_else(|| Fault::incomplete(CALL, "clusterArn"))
+    }
+
+    /// Registers a task definition from `body` and answers its ARN.
+    pub async fn register_task_definition(
+        &self,
+        body: &Map<String, Value>,
+    ) -> Result<String, Fault> {
+        const CALL: &str = "ecs:RegisterTaskDefinition";
+        let request = self
+            .0
+            .register_task_definition()
+            .customize()
+            .mutate_request(send_as(body));
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| Fault::of(CALL, error))?;
+        let arn = answer
+            .task_definition()
+            .and_then(|revision| revision.task_definition_arn());
+        arn.map(str::to_owned)
+            .ok_or_else(|| Fault::incomplete(CALL, "taskDefinitionArn"))
+    }
+
+    /// The newest revision of a family, if Landfall registered it from `content`.
+    pub async fn registered(
+        &self,
+        family: &str,
+        content: &ContentHash,
+    ) -> Result<Option<TaskDefinition>, Fault> {
+        const CALL: &str = "ecs:DescribeTaskDefinition";
+        let request = self
+            .0
+            .describe_task_definition()
+            .task_definition(family)
+            .include(TaskDefinitionField::Tags);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            // There is no revision of this family yet.
+            Err(error) if error.code() == Some("ClientException") => return Ok(None),
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        let content_text = content.to_string();
+        let ours = answer
+            .tags()
+            .iter()
+            .any(|tag| tag.key() == Some(CONTENT_TAG) && tag.value() == Some(&content_text));
+        let arn = answer
+            .task_definition()
+            .and_then(|revision| revision.task_definition_arn());
+        Ok(arn.filter(|_| ours).map(|arn| TaskDefinition {
+            arn: arn.into(),
+            content: content.clone(),
+        }))
+    }
+
+    /// A service; none if there is none of this name, or no such cluster.
+    pub async fn service(&self, service: &ServiceId) -> Result<Option<LiveService>, Fault> {
+        const CALL: &str = "ecs:DescribeServices";
+        let request = self
+            .0
+            .describe_services()
+            .cluster(service.cluster())
+            .services(service.service());
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("ClusterNotFoundException") => return Ok(None),
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        answer
+            .services()
+            .first()
+            .map(|service| describe::service(CALL, service))
+            .transpose()
+    }
+
+    /// Creates a service from `body`.
+    pub async fn create_service(&self, body: &Map<String, Value>) -> Result<(), Fault> {
+        const CALL: &str = "ecs:CreateService";
+        let request = self
+            .0
+            .create_service()
+            .customize()
+            .mutate_request(send_as(body));
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| Fault::of(CALL, error))?;
+        describe::accepted(CALL, answer.service(), body)
+    }
+
+    /// Updates a service with `body`.
+    pub async fn update_service(&self, body: &Map<String, Value>) -> Result<(), Fault> {
+        const CALL: &str = "ecs:UpdateService";
+        let request = self
+            .0
+            .update_service()
+            .customize()
+            .mutate_request(send_as(body));
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| Fault::of(CALL, error))?;
+        describe::accepted(CALL, answer.service(), body)
+    }
+
+    /// The newest service deployment; none where ECS (or what plays it) keeps none for this service.
+    pub async fn newest_service_deployment(
+        &self,
+        service: &ServiceId,
+    ) -> Result<Option<LiveServiceDeployment>, Fault> {
+        const CALL: &str = "ecs:ListServiceDeployments";
+        let request = self
+            .0
+            .list_service_deployments()
+            .cluster(service.cluster())
+            .service(service.service());
+        let listed = match request.send().await {
+            Ok(listed) => listed,
+            Err(error) if is_not_offered(error.code()) => return Ok(None),
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        let newest = listed
+            .service_deployments()
+            .iter()
+            .max_by_key(|brief| brief.created_at().map(|at| at.as_nanos()));
+        let Some(brief) = newest else { return Ok(None) };
+        let status = brief
+            .status()
+            .ok_or_else(|| Fault::incomplete(CALL, "status"))?
+            .as_str()
+            .to_owned();
+        let mut status_reason = brief.status_reason().map(str::to_owned);
+        if status.starts_with("ROLLBACK_") {
+            let arn = brief
+                .service_deployment_arn()
+                .ok_or_else(|| Fault::incomplete(CALL, "serviceDeploymentArn"))?;
+            status_reason = self.reason_of_rollback(arn).await?.or(status_reason);
+        }
+        Ok(Some(LiveServiceDeployment {
+            status,
+            status_reason,
+        }))
+    }
+
+    async fn reason_of_rollback(&self, service_deployment: &str) -> Result<Option<String>, Fault> {
+        const CALL: &str = "ecs:DescribeServiceDeployments";
+        let request = self
+            .0
+            .describe_service_deployments()
+            .service_deployment_arns(service_deployment);
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| Fault::of(CALL, error))?;
+        let deployment = answer.service_deployments().first();
+        let rollback = deployment.and_then(|deployment| deployment.rollback());
+        Ok(rollback
+            .and_then(|rollback| rollback.reason())
+            .map(str::to_owned))
+    }
+
+    /// The tasks of a service that should be running.
+    pub async fn running_tasks(&self, service: &ServiceId) -> Result<Vec<TaskHealth>, Fault> {
+        let tasks = self.tasks(service, DesiredStatus::Running).await?;
+        tasks.iter().map(describe::task_health).collect()
+    }
+
+    /// The tasks of a service that were created after `since` and stopped, newest first, but those of `good`. ECS
+    /// remembers them for an hour.
+    pub async fn stopped_tasks(
+        &self,
+        service: &ServiceId,
+        since: Timestamp,
+        good: Option<&str>,
+    ) -> Result<Vec<StoppedTask>, Fault> {
+        let mut tasks = self.tasks(service, DesiredStatus::Stopped).await?;
+        tasks.retain(|task| {
+            let created = task.created_at().map_or(0, |at| at.secs());
+            created >= since.as_second() && task.task_definition_arn() != good
+        });
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().map(|at| at.as_nanos())));
+        tasks.iter().map(describe::stopped_task).collect()
+    }
+
+    async fn tasks(
+        &self,
+        service: &ServiceId,
+        status: DesiredStatus,
+    ) -> Result<Vec<aws_sdk_ecs::types::Task>, Fault> {
+        let listed = self
+            .0
+            .list_tasks()
+            .cluster(service.cluster())
+            .service_name(service.service());
+        let mut pages = listed
+            .desired_status(status)
+            .into_paginator()
+            .items()
+            .send();
+        let mut arns = Vec::new();
+        while let Some(arn) = pages.next().await {
+            arns.push(arn.map_err(|error| Fault::of("ecs:ListTasks", error))?);
+        }
+        let mut tasks = Vec::new();
+        for some in arns.chunks(TASKS_AT_ONCE) {
+            let request = self
+                .0
+                .describe_tasks()
+                .cluster(service.cluster())
+                .set_tasks(Some(some.to_vec()));
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| Fault::of("ecs:DescribeTasks", error))?;
+            tasks.extend(answer.tasks.unwrap_or_default());
+        }
+        Ok(tasks)
+    }
+}
+
+/// What answers that do not know service deployments say.
+fn is_not_offered(code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some(
+            "UnknownOperationException"
+                | "UnsupportedFeatureException"
+                | "InvalidAction"
+                | "NotImplemented"
+        )
+    )
+}
+
+/// Replaces the body that the SDK serialised, before it signs.
+fn send_as(body: &Map<String, Value>) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+    let text = Value::Object(body.clone()).to_string();
+    move |request| {
+        request
+            .headers_mut()
+            .insert("content-length", text.len().to_string());
+        *request.body_mut() = text.clone().into();
+    }
+}

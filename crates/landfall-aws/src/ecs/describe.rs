@@ -1,0 +1,146 @@
+//! From the SDK's types to Landfall's.
+
+use aws_sdk_ecs::{
+    primitives::DateTime,
+    types::{Deployment, Service, Task},
+};
+use jiff::Timestamp;
+use landfall::{
+    record::{StoppedContainer, StoppedTask},
+    step::{
+        update_service::{LiveDeployment, LiveService},
+        verify_health::TaskHealth,
+    },
+};
+use serde_json::{Map, Value};
+
+use crate::Fault;
+
+pub(super) fn service(call: &str, service: &Service) -> Result<LiveService, Fault> {
+    let controller = service
+        .deployment_controller()
+        .map_or("ECS", |controller| controller.r#type().as_str());
+    let events = service.events().iter().map(|event| {
+        let at = timestamp(
+            event
+                .created_at()
+                .ok_or_else(|| Fault::incomplete(call, "events.createdAt"))?,
+        )?;
+        Ok((at, event.message().unwrap_or_default().to_owned()))
+    });
+    Ok(LiveService {
+        status: service
+            .status()
+            .ok_or_else(|| Fault::incomplete(call, "status"))?
+            .into(),
+        controller: controller.into(),
+        scheduling_strategy: service
+            .scheduling_strategy()
+            .map_or("REPLICA", |strategy| strategy.as_str())
+            .into(),
+        desired_count: service.desired_count(),
+        running_count: service.running_count(),
+        pending_count: service.pending_count(),
+        deployments: service
+            .deployments()
+            .iter()
+            .map(|each| deployment(call, each))
+            .collect::<Result<_, _>>()?,
+        target_groups: service
+            .load_balancers()
+            .iter()
+            .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
+            .collect(),
+        events: events.collect::<Result<_, Fault>>()?,
+    })
+}
+
+fn deployment(call: &str, deployment: &Deployment) -> Result<LiveDeployment, Fault> {
+    let revision = deployment
+        .task_definition()
+        .ok_or_else(|| Fault::incomplete(call, "deployments.taskDefinition"))?;
+    Ok(LiveDeployment {
+        id: deployment
+            .id()
+            .ok_or_else(|| Fault::incomplete(call, "deployments.id"))?
+            .into(),
+        status: deployment
+            .status()
+            .ok_or_else(|| Fault::incomplete(call, "deployments.status"))?
+            .into(),
+        task_definition: revision.into(),
+        rollout_state: deployment
+            .rollout_state()
+            .map(|state| state.as_str().to_owned()),
+        rollout_state_reason: deployment.rollout_state_reason().map(str::to_owned),
+        running_count: deployment.running_count(),
+        failed_tasks: deployment.failed_tasks(),
+    })
+}
+
+/// Whether ECS took `body` as it was meant: the primary deployment has to be for the revision that was sent.
+pub(super) fn accepted(
+    call: &str,
+    answer: Option<&Service>,
+    body: &Map<String, Value>,
+) -> Result<(), Fault> {
+    let service = answer.ok_or_else(|| Fault::incomplete(call, "service"))?;
+    let primary = service
+        .deployments()
+        .iter()
+        .find(|deployment| deployment.status() == Some("PRIMARY"));
+    let primary = primary.ok_or_else(|| Fault::incomplete(call, "primary deployment"))?;
+    let sent = body.get("taskDefinition").and_then(Value::as_str);
+    if sent.is_some_and(|sent| primary.task_definition() != Some(sent)) {
+        let got = primary.task_definition().unwrap_or("none");
+        return Err(Fault::Unexpected(format!(
+            "{call} was accepted, but its primary deployment has {got}"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn task_health(task: &Task) -> Result<TaskHealth, Fault> {
+    const CALL: &str = "ecs:DescribeTasks";
+    Ok(TaskHealth {
+        task: task
+            .task_arn()
+            .ok_or_else(|| Fault::incomplete(CALL, "taskArn"))?
+            .into(),
+        task_definition: task
+            .task_definition_arn()
+            .ok_or_else(|| Fault::incomplete(CALL, "taskDefinitionArn"))?
+            .into(),
+        health_status: task
+            .health_status()
+            .map_or("UNKNOWN", |status| status.as_str())
+            .into(),
+    })
+}
+
+pub(super) fn stopped_task(task: &Task) -> Result<StoppedTask, Fault> {
+    let containers = task
+        .containers()
+        .iter()
+        .filter(|each| each.exit_code().is_some() || each.reason().is_some());
+    Ok(StoppedTask {
+        task: task
+            .task_arn()
+            .ok_or_else(|| Fault::incomplete("ecs:DescribeTasks", "taskArn"))?
+            .into(),
+        reason: task.stopped_reason().unwrap_or("no reason given").into(),
+        containers: containers
+            .map(|container| StoppedContainer {
+                name: container.name().unwrap_or_default().into(),
+                exit_code: container.exit_code(),
+                reason: container.reason().map(str::to_owned),
+            })
+            .collect(),
+    })
+}
+
+fn timestamp(at: &DateTime) -> Result<Timestamp, Fault> {
+    let nanoseconds = i32::try_from(at.subsec_nanos()).unwrap_or(0);
+    Timestamp::new(at.secs(), nanoseconds)
+        .map_err(|error| Fault::Unexpected(format!("AWS named the time {at}: {error}")))
+}

@@ -1,0 +1,111 @@
+//! Elastic Load Balancing: whether targets are healthy, and where a service is reached.
+
+use aws_config::SdkConfig;
+use aws_sdk_elasticloadbalancingv2::{Client, types::ProtocolEnum};
+use landfall::step::verify_health::TargetHealth;
+
+use crate::Fault;
+
+/// Elastic Load Balancing, version 2.
+#[derive(Clone, Debug)]
+pub struct Elb(Client);
+
+impl Elb {
+    /// A client.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(Client::new(config))
+    }
+
+    /// The targets of a target group.
+    pub async fn targets(&self, target_group: &str) -> Result<Vec<TargetHealth>, Fault> {
+        const CALL: &str = "elasticloadbalancing:DescribeTargetHealth";
+        let answer = self
+            .0
+            .describe_target_health()
+            .target_group_arn(target_group)
+            .send()
+            .await;
+        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
+        let described = answer
+            .target_health_descriptions()
+            .iter()
+            .map(|description| {
+                let target = description
+                    .target()
+                    .ok_or_else(|| Fault::incomplete(CALL, "target"))?;
+                let health = description
+                    .target_health()
+                    .ok_or_else(|| Fault::incomplete(CALL, "health"))?;
+                Ok(TargetHealth {
+                    target: format!(
+                        "{}:{}",
+                        target.id().unwrap_or("?"),
+                        target.port().unwrap_or_default()
+                    ),
+                    state: health
+                        .state()
+                        .map(|state| state.as_str().to_owned())
+                        .unwrap_or_default(),
+                    description: health.description().map(str::to_owned),
+                })
+            });
+        described.collect()
+    }
+
+    /// The address of a listener of the load balancer that serves a target group, e.g. `http://name.elb.amazonaws.com:80`.
+    /// A plain HTTP listener goes before an HTTPS one, whose certificate is for another name.
+    ///
+    /// # Errors
+    /// Refused if no load balancer has a web listener for it.
+    pub async fn address(&self, target_group: &str) -> Result<String, Fault> {
+        let groups = self
+            .0
+            .describe_target_groups()
+            .target_group_arns(target_group)
+            .send()
+            .await;
+        let groups = groups
+            .map_err(|error| Fault::of("elasticloadbalancing:DescribeTargetGroups", error))?;
+        let balancer = groups
+            .target_groups()
+            .first()
+            .and_then(|group| group.load_balancer_arns().first());
+        let unreachable = || {
+            Fault::Refused(format!(
+                "no load balancer listens for {target_group}: add a listener, or give verify.http.url in the service file"
+            ))
+        };
+        let balancer = balancer.ok_or_else(unreachable)?;
+        let balancers = self
+            .0
+            .describe_load_balancers()
+            .load_balancer_arns(balancer)
+            .send()
+            .await;
+        let balancers = balancers
+            .map_err(|error| Fault::of("elasticloadbalancing:DescribeLoadBalancers", error))?;
+        let host = balancers
+            .load_balancers()
+            .first()
+            .and_then(|balancer| balancer.dns_name());
+        let host = host.ok_or_else(unreachable)?;
+        let listeners = self
+            .0
+            .describe_listeners()
+            .load_balancer_arn(balancer)
+            .send()
+            .await;
+        let listeners = listeners
+            .map_err(|error| Fault::of("elasticloadbalancing:DescribeListeners", error))?;
+        let address = |protocol: ProtocolEnum, scheme: &str| {
+            let mut listeners = listeners.listeners().iter();
+            let port = listeners
+                .find(|listener| listener.protocol() == Some(&protocol))?
+                .port()?;
+            Some(format!("{scheme}://{host}:{port}"))
+        };
+        address(ProtocolEnum::Http, "http")
+            .or_else(|| address(ProtocolEnum::Https, "https"))
+            .ok_or_else(unreachable)
+    }
+}

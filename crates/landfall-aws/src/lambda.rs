@@ -1,0 +1,82 @@
+//! What every function does around its handler: JSON logs, and one line for how it ended.
+
+use std::future::Future;
+
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use serde::{Serialize, de::DeserializeOwned};
+use tracing::Instrument;
+
+use crate::Fault;
+
+/// Writes logs as JSON lines. The level is that of `LOG_LEVEL`, or `INFO`.
+pub fn log_as_json() {
+    let level = std::env::var("LOG_LEVEL")
+        .ok()
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(tracing::Level::INFO);
+    tracing_subscriber::fmt()
+        .json()
+        .with_max_level(level)
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_ansi(false)
+        .init();
+}
+
+/// Serves the Lambda Runtime API with `handler` until Lambda ends the process. `span` names the service, release and
+/// execution that a log line is about. A failure is logged here, once.
+///
+/// # Errors
+/// Only if the Runtime API cannot be reached.
+pub async fn serve<I, O, H, F>(span: fn(&I) -> tracing::Span, handler: H) -> Result<(), Error>
+where
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize,
+    H: Fn(LambdaEvent<I>) -> F,
+    F: Future<Output = Result<O, Fault>>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<I>| {
+        let span = span(&event.payload);
+        // Boxed: a handler's future nests deeper than the compiler lays out.
+        let answer = Box::pin(handler(event));
+        async move {
+            let answer = answer.await;
+            if let Err(fault) = &answer {
+                tracing::error!(error = fault.name(), "{fault}");
+            }
+            answer
+        }
+        .instrument(span)
+    }))
+    .await
+}
+
+/// Where a function is installed, read from its own ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The twelve-digit account id.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+}
+
+impl Home {
+    /// The home of the function that was invoked.
+    ///
+    /// # Errors
+    /// Unexpected if Lambda did not name the function by an ARN
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+    pub fn of(context: &Context) -> Result<Self, Fault> {
+        let arn = &context.invoked_function_arn;
+        match *arn.splitn(6, ':').collect::<Vec<_>>() {
+            ["arn", _, "lambda", region, account, _] => Ok(Self {
+                account: account.into(),
+                region: region.into(),
+            }),
+            _ => Err(Fault::Unexpected(format!(
+                "`{arn}` is no ARN of a function"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Step Functions: executions are started, looked at and woken.
+
+use aws_config::SdkConfig;
+use aws_sdk_sfn::{Client, error::ProvideErrorMetadata, types::ExecutionStatus};
+use landfall::{event::execution_status::ExecutionInput, service_id::ServiceId};
+
+use crate::Fault;
+
+/// Step Functions.
+#[derive(Clone, Debug)]
+pub struct StepFunctions(Client);
+
+impl StepFunctions {
+    /// A client.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(Client::new(config))
+    }
+
+    /// Starts an execution of `state_machine` for a service.
+    ///
+    /// `request_id` is the invocation's: when Lambda repeats an invocation it keeps the id, so the repetition does not
+    /// start a second execution.
+    pub async fn start(
+        &self,
+        state_machine: &str,
+        input: &ExecutionInput,
+        request_id: &str,
+    ) -> Result<(), Fault> {
+        const CALL: &str = "states:StartExecution";
+        let text =
+            serde_json::to_string(input).map_err(|error| Fault::Unexpected(error.to_string()))?;
+        let name = execution_name(&input.service, request_id);
+        let started = self
+            .0
+            .start_execution()
+            .state_machine_arn(state_machine)
+            .name(name)
+            .input(text)
+            .send()
+            .await;
+        match started {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ExecutionAlreadyExists") => Ok(()),
+            Err(error) => Err(Fault::of(CALL, error)),
+        }
+    }
+
+    /// Whether an execution may still be running. Only a terminal status says no: DescribeExecution is eventually
+    /// consistent, so an execution that "does not exist" may have started a moment ago
+    /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>).
+    pub async fn may_be_running(&self, execution: &str) -> Result<bool, Fault> {
+        match self
+            .0
+            .describe_execution()
+            .execution_arn(execution)
+            .send()
+            .await
+        {
+            Ok(answer) => Ok(!matches!(
+                answer.status(),
+                ExecutionStatus::Succeeded
+                    | ExecutionStatus::Failed
+                    | ExecutionStatus::TimedOut
+                    | ExecutionStatus::Aborted
+            )),
+            Err(error) if error.code() == Some("ExecutionDoesNotExist") => Ok(true),
+            Err(error) => Err(Fault::of("states:DescribeExecution", error)),
+        }
+    }
+
+    /// Wakes the execution that sleeps on `task_token`, if it still does.
+    pub async fn wake(&self, task_token: &str) -> Result<(), Fault> {
+        match self
+            .0
+            .send_task_success()
+            .task_token(task_token)
+            .output("{}")
+            .send()
+            .await
+        {
+            Ok(_) => Ok(()),
+            // It woke by itself, or ended.
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some("TaskTimedOut" | "TaskDoesNotExist" | "InvalidToken")
+                ) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(Fault::of("states:SendTaskSuccess", error)),
+        }
+    }
+}
+
+/// Names have at most 80 characters (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>);
+/// a request id has 36.
+fn execution_name(service: &ServiceId, request_id: &str) -> String {
+    let service: String = service.service().chars().take(43).collect();
+    let id: String = request_id
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .take(36)
+        .collect();
+    format!("{service}-{id}")
+}

@@ -1,0 +1,72 @@
+//! Step `CheckRollout`, apart from its process.
+
+use jiff::Timestamp;
+use landfall::step::check_rollout::{Input, Outcome, Output, Sleeper, look};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, sfn::StepFunctions};
+
+/// Looks at a rollout.
+#[derive(Debug)]
+pub struct CheckRollout {
+    state: StateBucket,
+    ecs: Ecs,
+    executions: StepFunctions,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    tracing::info_span!(
+        "step",
+        service = %input.service,
+        release = input.release.number,
+        execution = input.execution
+    )
+}
+
+impl CheckRollout {
+    /// The step on the bucket that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            ecs: Ecs::new(config),
+            executions: StepFunctions::new(config),
+        })
+    }
+
+    /// Answers how the rollout stands. Given a task token, the execution goes to sleep: the token is stored first, and
+    /// if the look then shows that there is nothing to sleep for, it is used at once.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        if let Some(task_token) = &input.task_token {
+            let sleeper = Sleeper {
+                execution: input.execution.clone(),
+                task_token: task_token.clone(),
+            };
+            self.state.put_sleeper(&input.service, &sleeper).await?;
+        }
+        let read = self.state.read(&input.service).await?;
+        let live = self.ecs.service(&input.service).await?;
+        let newest = match live {
+            Some(_) => self.ecs.newest_service_deployment(&input.service).await?,
+            None => None,
+        };
+        let output = look(
+            &input,
+            &read.desired,
+            live.as_ref(),
+            newest.as_ref(),
+            Timestamp::now(),
+        );
+        tracing::info!(purpose = ?input.purpose, outcome = ?output.outcome, reason = output.reason, "looked at the rollout");
+        if let Some(task_token) = &input.task_token
+            && output.outcome != Outcome::InProgress
+        {
+            self.executions.wake(task_token).await?;
+        }
+        Ok(output)
+    }
+}

@@ -1,0 +1,80 @@
+//! Step `ClaimRelease`, apart from its process.
+
+use landfall::{
+    desired::{Claim, DesiredState},
+    service_id::ServiceId,
+    step::claim_release::{Action, Decision, Holder, Input, Output, decide},
+};
+use landfall_aws::{
+    Fault, bucket::Written, config::SdkConfig, desired::StateBucket, sfn::StepFunctions,
+};
+
+/// Takes the claim, if it can be had.
+#[derive(Debug)]
+pub struct ClaimRelease {
+    state: StateBucket,
+    executions: StepFunctions,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    tracing::info_span!("claim", service = %input.service, execution = input.execution)
+}
+
+impl ClaimRelease {
+    /// The step on the bucket that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            executions: StepFunctions::new(config),
+        })
+    }
+
+    /// Claims the newest release that has no verdict, or wakes the execution that holds the claim.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        loop {
+            let read = self.state.read(&input.service).await?;
+            let holder = self.holder(&read.desired, &input).await?;
+            let Decision { output, write } = decide(&read.desired, &input.execution, holder);
+            if let Some(claimed) = write
+                && self.state.write(&read, &claimed).await? == Written::Conflict
+            {
+                continue;
+            }
+            if output.action == Action::Joined {
+                self.wake(&input.service).await?;
+            }
+            let release = output.release.as_ref().map(|release| release.number);
+            tracing::info!(action = ?output.action, release, attempt = output.attempt, "asked for the claim");
+            return Ok(output);
+        }
+    }
+
+    async fn holder(&self, desired: &DesiredState, input: &Input) -> Result<Holder, Fault> {
+        match &desired.claim {
+            Some(Claim {
+                execution, release, ..
+            }) if *execution != input.execution => {
+                if self.executions.may_be_running(execution).await? {
+                    return Ok(Holder::Alive);
+                }
+                let record = self.state.record(&input.service, *release).await?;
+                Ok(Holder::Dead(record.map(|record| record.ending())))
+            }
+            _ => Ok(Holder::NobodyElse),
+        }
+    }
+
+    async fn wake(&self, service: &ServiceId) -> Result<(), Fault> {
+        match self.state.sleeper(service).await? {
+            Some(sleeper) => self.executions.wake(&sleeper.task_token).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! An accepted service file becomes the desired state of its service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use landfall::{
+    desired::{DesiredState, FollowedFile},
+    follow::FollowRule,
+    image::Image,
+    service_file::{Rejection, ServiceFile},
+};
+use landfall_aws::{Fault, bucket::Written};
+
+use crate::ConfigChanged;
+
+/// What became of an accepted service file.
+pub(crate) enum Followed {
+    /// This is what is desired now.
+    Desired(Box<DesiredState>),
+    /// Another service file describes the same service.
+    DescribedElsewhere(Rejection),
+    /// The service file was changed while it was taken up.
+    ChangedMeanwhile,
+}
+
+impl ConfigChanged {
+    /// Order matters. Followers are noted before repositories are looked through, so that no push falls in between.
+    /// The desired state is read before it is made sure that the file is still the current one: so a slow invocation
+    /// with an old file loses the compare-and-swap.
+    pub(crate) async fn follow(
+        &self,
+        key: &str,
+        version_id: &str,
+        file: &ServiceFile,
+    ) -> Result<Followed, Fault> {
+        let service = file.service_id()?;
+        let previous = self.state.source(key).await?;
+        let content = self.state.keep_file(file).await?;
+        let repositories: BTreeSet<_> =
+            file.images.values().map(|rule| &*rule.repository).collect();
+        loop {
+            let read = self.state.read(&service).await?;
+            let before = read.desired.file.clone();
+            if let Some(other) = before.as_ref().filter(|before| before.key != key)
+                && self.files.get(&other.key).await?.is_some()
+            {
+                return Ok(Followed::DescribedElsewhere(Rejection::of_whole_file(
+                    format!("{service} is described by {} already", other.key),
+                    "keep one of the two files; delete the other first",
+                )));
+            }
+            let rules_before = before.iter().flat_map(|before| before.follows.values());
+            let already: BTreeSet<_> = rules_before.map(|rule| &*rule.repository).collect();
+            for repository in repositories.difference(&already) {
+                self.state.put_follower(repository, &service).await?;
+            }
+            let found = self
+                .look_through(read.desired.new_rules(&file.images))
+                .await?;
+            if !self.files.is_current(key, version_id).await? {
+                return Ok(Followed::ChangedMeanwhile);
+            }
+            let mut desired = read.desired.clone();
+            let followed = FollowedFile {
+                key: key.into(),
+                version_id: version_id.into(),
+                content: content.clone(),
+                follows: file.images.clone(),
+            };
+            desired.follow_file(followed, found, Timestamp::now());
+            if desired != read.desired
+                && self.state.write(&read, &desired).await? == Written::Conflict
+            {
+                continue;
+            }
+            for repository in already.difference(&repositories) {
+                self.state.delete_follower(repository, &service).await?;
+            }
+            if previous.as_ref() != Some(&service) {
+                self.state.put_source(key, &service).await?;
+            }
+            if let Some(previous) = previous.filter(|previous| *previous != service) {
+                self.unfollow(key, &previous).await?;
+            }
+            return Ok(Followed::Desired(Box::new(desired)));
+        }
+    }
+
+    async fn look_through(
+        &self,
+        rules: Vec<(String, FollowRule)>,
+    ) -> Result<BTreeMap<String, Option<Image>>, Fault> {
+        let mut found = BTreeMap::new();
+        for (container, rule) in rules {
+            let latest = self.ecr.latest(&rule).await?;
+            found.insert(container, latest);
+        }
+        Ok(found)
+    }
+}

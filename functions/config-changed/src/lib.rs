@@ -1,0 +1,165 @@
+//! Trigger `config-changed`, apart from its process.
+
+mod follow;
+
+use lambda_runtime::LambdaEvent;
+use landfall::{
+    event::{Heard, execution_status::ExecutionInput, object_changed},
+    keys,
+    service_file::{MAX_BYTES, Rejection, ServiceFile},
+    service_id::ServiceId,
+    status::FileStatus,
+};
+use landfall_aws::{
+    Fault,
+    bucket::{Bucket, Condition, Object, Written},
+    config::{SdkConfig, variable},
+    desired::StateBucket,
+    ecr::Ecr,
+    events::{Events, SERVICE_FILE_REJECTED},
+    sfn::StepFunctions,
+};
+use serde_json::Value;
+
+use crate::follow::Followed;
+
+/// Takes a service file up, or stops following it.
+#[derive(Debug)]
+pub struct ConfigChanged {
+    files: Bucket,
+    state: StateBucket,
+    ecr: Ecr,
+    events: Events,
+    executions: StepFunctions,
+    state_machine: String,
+}
+
+/// What log lines are about.
+pub fn span(event: &Value) -> tracing::Span {
+    tracing::info_span!(
+        "config-changed",
+        event = event["id"].as_str(),
+        key = event["detail"]["object"]["key"].as_str()
+    )
+}
+
+impl ConfigChanged {
+    /// The trigger on the buckets and the state machine that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            files: Bucket::new(config, variable("CONFIG_BUCKET")?),
+            state: StateBucket::from_environment(config)?,
+            ecr: Ecr::new(config),
+            events: Events::new(config),
+            executions: StepFunctions::new(config),
+            state_machine: variable("STATE_MACHINE_ARN")?,
+        })
+    }
+
+    /// Looks at the object that the event names, as it is now.
+    ///
+    /// # Errors
+    /// Refused if the event is not what it claims to be. A service file that is not accepted is no failure: its status
+    /// says why, and so does an event.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
+        let key = match object_changed::read(&event.payload, self.files.name())? {
+            Heard::Look(key) => key,
+            Heard::Ignore(reason) => {
+                tracing::info!(reason, "ignored");
+                return Ok(());
+            }
+        };
+        loop {
+            let Some(object) = self.files.get(&key).await? else {
+                return self.deleted(&key).await;
+            };
+            let file = match accept(&object) {
+                Ok(file) => file,
+                Err(rejection) => return self.rejected(&key, &object.version_id, &rejection).await,
+            };
+            match self.follow(&key, &object.version_id, &file).await? {
+                Followed::Desired(desired) => {
+                    tracing::info!(service = %desired.service, release = desired.last_number, "follows the service file");
+                    if let Some(status) = FileStatus::of(&desired) {
+                        self.files
+                            .put_json(&keys::status(&key), &status, Condition::None)
+                            .await?;
+                    }
+                    if desired.newest_open().is_none() {
+                        return Ok(());
+                    }
+                    let input = ExecutionInput {
+                        service: desired.service.clone(),
+                        restarts: 0,
+                    };
+                    return self
+                        .executions
+                        .start(&self.state_machine, &input, &event.context.request_id)
+                        .await;
+                }
+                Followed::DescribedElsewhere(rejection) => {
+                    return self.rejected(&key, &object.version_id, &rejection).await;
+                }
+                Followed::ChangedMeanwhile => {}
+            }
+        }
+    }
+
+    async fn rejected(
+        &self,
+        key: &str,
+        version_id: &str,
+        rejection: &Rejection,
+    ) -> Result<(), Fault> {
+        let status = FileStatus::rejected(key, version_id, rejection);
+        tracing::warn!(%rejection, "rejected the service file");
+        self.files
+            .put_json(&keys::status(key), &status, Condition::None)
+            .await?;
+        self.events
+            .put(
+                SERVICE_FILE_REJECTED,
+                &serde_json::json!({ "key": key, "status": status }),
+            )
+            .await
+    }
+
+    /// The service file is gone: its service is no longer followed, and stays as it is.
+    async fn deleted(&self, key: &str) -> Result<(), Fault> {
+        if let Some(service) = self.state.source(key).await? {
+            self.unfollow(key, &service).await?;
+            self.state.delete_source(key).await?;
+            tracing::info!(%service, "no longer follows the service file; the service stays as it is");
+        }
+        self.files.delete(&keys::status(key)).await
+    }
+
+    async fn unfollow(&self, key: &str, service: &ServiceId) -> Result<(), Fault> {
+        loop {
+            let read = self.state.read(service).await?;
+            let Some(file) = read.desired.file.as_ref().filter(|file| file.key == key) else {
+                return Ok(());
+            };
+            let mut desired = read.desired.clone();
+            desired.forget_file();
+            if self.state.write(&read, &desired).await? == Written::Yes {
+                for rule in file.follows.values() {
+                    self.state
+                        .delete_follower(&rule.repository, service)
+                        .await?;
+                }
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn accept(object: &Object) -> Result<ServiceFile, Rejection> {
+    if object.size > MAX_BYTES {
+        return Err(Rejection::too_large(object.size));
+    }
+    ServiceFile::parse(&object.bytes)
+}

@@ -1,0 +1,53 @@
+//! Step `EnsureCluster`, apart from its process.
+
+use landfall::step::ensure_cluster::{Input, Output, Plan, plan};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+
+/// Creates the cluster if it is missing.
+#[derive(Debug)]
+pub struct EnsureCluster {
+    state: StateBucket,
+    ecs: Ecs,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    tracing::info_span!("step", service = %input.service, release = input.release.number)
+}
+
+impl EnsureCluster {
+    /// The step on the bucket that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            ecs: Ecs::new(config),
+        })
+    }
+
+    /// Answers the cluster, created from the service file's `cluster` section if need be.
+    ///
+    /// # Errors
+    /// Transient while the cluster comes up or goes down; refused as ECS refuses.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        let live = self.ecs.cluster(input.service.cluster()).await?;
+        match plan(live) {
+            Plan::Use { arn } => Ok(Output {
+                arn,
+                created: false,
+            }),
+            Plan::AskAgain { status } => Err(Fault::Transient(format!(
+                "the cluster {} is {status}",
+                input.service.cluster()
+            ))),
+            Plan::Create => {
+                let file = self.state.file(&input.release.content.file).await?;
+                let arn = self.ecs.create_cluster(&file.cluster).await?;
+                tracing::info!(arn, "created the cluster");
+                Ok(Output { arn, created: true })
+            }
+        }
+    }
+}

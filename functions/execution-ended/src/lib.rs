@@ -1,0 +1,79 @@
+//! Trigger `execution-ended`, apart from its process.
+
+use lambda_runtime::LambdaEvent;
+use landfall::event::{
+    Heard,
+    execution_status::{self, ExecutionInput},
+};
+use landfall_aws::{
+    Fault,
+    config::{SdkConfig, variable},
+    desired::StateBucket,
+    sfn::StepFunctions,
+};
+use serde_json::Value;
+
+/// How many executions in a row may die before somebody has to look: the event then goes to the dead-letter queue.
+const MAX_RESTARTS: u32 = 8;
+
+/// Starts a fresh execution where one died.
+#[derive(Debug)]
+pub struct ExecutionEnded {
+    state: StateBucket,
+    executions: StepFunctions,
+    state_machine: String,
+}
+
+/// What log lines are about.
+pub fn span(event: &Value) -> tracing::Span {
+    tracing::info_span!("execution-ended", event = event["id"].as_str())
+}
+
+impl ExecutionEnded {
+    /// The trigger on the bucket and the state machine that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            executions: StepFunctions::new(config),
+            state_machine: variable("STATE_MACHINE_ARN")?,
+        })
+    }
+
+    /// Starts an execution if the dead one left a release without a verdict.
+    ///
+    /// # Errors
+    /// Refused if the event is not what it claims to be, or if too many executions died in a row.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
+        let dead = match execution_status::read(&event.payload, &self.state_machine)? {
+            Heard::Look(dead) => dead,
+            Heard::Ignore(reason) => {
+                tracing::info!(reason, "ignored");
+                return Ok(());
+            }
+        };
+        let ExecutionInput { service, restarts } = dead.input;
+        let desired = self.state.read(&service).await?.desired;
+        let Some(release) = desired.newest_open() else {
+            tracing::info!(%service, execution = dead.execution, "every release has its verdict");
+            return Ok(());
+        };
+        if restarts >= MAX_RESTARTS {
+            return Err(Fault::Refused(format!(
+                "{MAX_RESTARTS} executions for {service} died in a row, the last was {}: look at its history, mend the \
+                 cause, then start an execution with the input {{\"service\":\"{service}\"}}",
+                dead.execution
+            )));
+        }
+        tracing::warn!(%service, execution = dead.execution, release = release.number, "an execution died: starts another");
+        let input = ExecutionInput {
+            service,
+            restarts: restarts + 1,
+        };
+        self.executions
+            .start(&self.state_machine, &input, &event.context.request_id)
+            .await
+    }
+}

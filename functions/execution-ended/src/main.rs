@@ -1,0 +1,15 @@
+//! Trigger `execution-ended`: an execution ended without concluding.
+//!
+//! In: an EventBridge event. Out: nothing.
+//! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
+//! the event twice and then puts it into the dead-letter queue.
+
+use execution_ended::ExecutionEnded;
+use lambda_runtime::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    landfall_aws::lambda::log_as_json();
+    let trigger = ExecutionEnded::from_environment(&landfall_aws::config::load().await)?;
+    landfall_aws::lambda::serve(execution_ended::span, |event| trigger.handle(event)).await
+}

@@ -1,0 +1,144 @@
+//! Trigger `image-pushed`, apart from its process.
+
+use jiff::Timestamp;
+use lambda_runtime::LambdaEvent;
+use landfall::{
+    event::{
+        Heard,
+        execution_status::ExecutionInput,
+        image_action::{self, PushedTag},
+    },
+    service_id::ServiceId,
+    status::FileStatus,
+};
+use landfall_aws::{
+    Fault,
+    bucket::{Bucket, Condition, Written},
+    config::{SdkConfig, variable},
+    desired::{Read, StateBucket},
+    ecr::Ecr,
+    lambda::Home,
+    sfn::StepFunctions,
+};
+use serde_json::Value;
+
+/// Joins a pushed image into the desired state of every service that follows it.
+#[derive(Debug)]
+pub struct ImagePushed {
+    state: StateBucket,
+    config_bucket: Bucket,
+    ecr: Ecr,
+    executions: StepFunctions,
+    state_machine: String,
+}
+
+/// What log lines are about.
+pub fn span(event: &Value) -> tracing::Span {
+    tracing::info_span!("image-pushed", event = event["id"].as_str())
+}
+
+impl ImagePushed {
+    /// The trigger on the buckets and the state machine that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            config_bucket: Bucket::new(config, variable("CONFIG_BUCKET")?),
+            ecr: Ecr::new(config),
+            executions: StepFunctions::new(config),
+            state_machine: variable("STATE_MACHINE_ARN")?,
+        })
+    }
+
+    /// Looks at what the event points to.
+    ///
+    /// # Errors
+    /// Refused if the event is not what it claims to be; otherwise the first failure, after every service was tried.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
+        let home = Home::of(&event.context)?;
+        let pushed = match image_action::read(&event.payload, &home.account, &home.region)? {
+            Heard::Look(pushed) => pushed,
+            Heard::Ignore(reason) => {
+                tracing::info!(reason, "ignored");
+                return Ok(());
+            }
+        };
+        let mut first_failure = Ok(());
+        for service in self.state.followers(&pushed.repository).await? {
+            if let Err(fault) = self
+                .join(&service, &pushed, &event.context.request_id)
+                .await
+            {
+                tracing::error!(%service, error = fault.name(), "{fault}");
+                first_failure = first_failure.and(Err(fault));
+            }
+        }
+        first_failure
+    }
+
+    /// Reads the image from ECR only after the desired state: so a stale answer of ECR's loses the compare-and-swap
+    /// against a fresh one.
+    async fn join(
+        &self,
+        service: &ServiceId,
+        pushed: &PushedTag,
+        request_id: &str,
+    ) -> Result<(), Fault> {
+        loop {
+            let read = self.state.read(service).await?;
+            if read
+                .desired
+                .followers_of(&pushed.repository, &pushed.tag)
+                .is_empty()
+            {
+                tracing::info!(%service, tag = pushed.tag, "ignored: no follow rule admits the tag");
+                return Ok(());
+            }
+            let Some(image) = self.ecr.image(&pushed.repository, &pushed.tag).await? else {
+                tracing::info!(%service, tag = pushed.tag, "ignored: nothing has the tag any more");
+                return Ok(());
+            };
+            let mut desired = read.desired.clone();
+            desired.join_image(&image, Timestamp::now());
+            if desired != read.desired
+                && self.state.write(&read, &desired).await? == Written::Conflict
+            {
+                continue;
+            }
+            self.tell_first_release(&read, &desired).await?;
+            let Some(newest) = desired.newest_open() else {
+                tracing::info!(%service, tag = pushed.tag, "nothing changes");
+                return Ok(());
+            };
+            tracing::info!(%service, tag = pushed.tag, release = newest.number, "joined");
+            let input = ExecutionInput {
+                service: service.clone(),
+                restarts: 0,
+            };
+            return self
+                .executions
+                .start(&self.state_machine, &input, request_id)
+                .await;
+        }
+    }
+
+    /// The status of a service file says what it waits for; the first admitted image ends the waiting.
+    async fn tell_first_release(
+        &self,
+        read: &Read,
+        desired: &landfall::desired::DesiredState,
+    ) -> Result<(), Fault> {
+        if read.desired.waiting_for().is_empty() {
+            return Ok(());
+        }
+        if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) {
+            let key = landfall::keys::status(&file.key);
+            self.config_bucket
+                .put_json(&key, &status, Condition::None)
+                .await?;
+        }
+        Ok(())
+    }
+}

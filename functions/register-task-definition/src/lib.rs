@@ -1,0 +1,67 @@
+//! Step `RegisterTaskDefinition`, apart from its process.
+
+use landfall::{
+    record::TaskDefinition,
+    step::register_task_definition::{Input, Output, Registration, render, reusable},
+};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+
+/// Registers the release's task definition, unless there is such a revision already.
+#[derive(Debug)]
+pub struct RegisterTaskDefinition {
+    state: StateBucket,
+    ecs: Ecs,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    tracing::info_span!("step", service = %input.service, release = input.release.number)
+}
+
+impl RegisterTaskDefinition {
+    /// The step on the bucket that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            ecs: Ecs::new(config),
+        })
+    }
+
+    /// Answers a revision whose images are pinned by digest.
+    ///
+    /// # Errors
+    /// Refused as ECS refuses.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        let file = self.state.file(&input.release.content.file).await?;
+        let registration = render(&file, &input.release, &input.service)?;
+        let task_definition = match reusable(input.last_good.as_ref(), &registration.content) {
+            Some(revision) => revision,
+            None => self.register(&input, registration).await?,
+        };
+        Ok(Output {
+            task_definition,
+            timeout_seconds: file.verify.timeout_seconds,
+        })
+    }
+
+    async fn register(
+        &self,
+        input: &Input,
+        registration: Registration,
+    ) -> Result<TaskDefinition, Fault> {
+        let Registration { body, content } = registration;
+        // An execution that died may have registered it; a first attempt saves the call.
+        if let Some(family) = body.get("family").and_then(|family| family.as_str())
+            && input.attempt > 1
+            && let Some(revision) = self.ecs.registered(family, &content).await?
+        {
+            return Ok(revision);
+        }
+        let arn = self.ecs.register_task_definition(&body).await?;
+        tracing::info!(arn, "registered the task definition");
+        Ok(TaskDefinition { arn, content })
+    }
+}

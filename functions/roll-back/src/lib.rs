@@ -1,0 +1,112 @@
+//! Step `RollBack`, apart from its process.
+
+use jiff::Timestamp;
+use landfall::{
+    desired::DesiredState,
+    record::Diagnosis,
+    step::{
+        roll_back::{Input, Output, Plan, plan},
+        update_service::LiveService,
+    },
+};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+
+/// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
+const STOPPED_TASKS: usize = 5;
+const SERVICE_EVENTS: usize = 10;
+
+/// Undoes a bad release.
+#[derive(Debug)]
+pub struct RollBack {
+    state: StateBucket,
+    ecs: Ecs,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    tracing::info_span!(
+        "step",
+        service = %input.service,
+        release = input.release.number,
+        execution = input.execution
+    )
+}
+
+impl RollBack {
+    /// The step on the bucket that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            ecs: Ecs::new(config),
+        })
+    }
+
+    /// Gathers what can be known of the release, then gives the service what was good before it.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        let desired = self.state.read(&input.service).await?.desired;
+        let live = self.ecs.service(&input.service).await?;
+        let plan = plan(&desired, live.as_ref(), input.failure.stage);
+        let diagnosis = self
+            .diagnosis(&input, &desired, live.as_ref(), &plan)
+            .await?;
+        let file = match &plan {
+            Plan::Revert {
+                good,
+                apply_service: true,
+            } => Some(self.state.file(&good.content.file).await?),
+            _ => None,
+        };
+        if let Some(body) = plan.body(&input.service, file.as_ref()) {
+            self.ecs.update_service(&body).await?;
+        }
+        tracing::warn!(
+            reason = input.failure.reason,
+            undone = diagnosis.undone,
+            "the release is bad"
+        );
+        Ok(Output {
+            action: plan.action(),
+            verdict: plan.verdict(&desired, input.failure.stage),
+            rollout: plan.rollout(Timestamp::now()),
+            diagnosis,
+        })
+    }
+
+    async fn diagnosis(
+        &self,
+        input: &Input,
+        desired: &DesiredState,
+        live: Option<&LiveService>,
+        plan: &Plan,
+    ) -> Result<Diagnosis, Fault> {
+        let since = input.release.created_at;
+        let good = desired
+            .last_good
+            .as_ref()
+            .map(|good| &*good.task_definition.arn);
+        let mut stopped_tasks = match live {
+            Some(_) => self.ecs.stopped_tasks(&input.service, since, good).await?,
+            None => Vec::new(),
+        };
+        stopped_tasks.truncate(STOPPED_TASKS);
+        let events = live
+            .into_iter()
+            .flat_map(|live| &live.events)
+            .filter(|(at, _)| *at >= since);
+        Ok(Diagnosis {
+            stopped_tasks,
+            service_events: events
+                .take(SERVICE_EVENTS)
+                .map(|(_, message)| message.clone())
+                .collect(),
+            probe: input.failure.probe.clone(),
+            undone: plan.told(),
+        })
+    }
+}

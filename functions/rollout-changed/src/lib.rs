@@ -1,0 +1,55 @@
+//! Trigger `rollout-changed`, apart from its process.
+
+use lambda_runtime::LambdaEvent;
+use landfall::event::{Heard, rollout_changed};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, sfn::StepFunctions};
+use serde_json::Value;
+
+/// Wakes the execution that waits for a rollout.
+#[derive(Debug)]
+pub struct RolloutChanged {
+    state: StateBucket,
+    executions: StepFunctions,
+}
+
+/// What log lines are about.
+pub fn span(event: &Value) -> tracing::Span {
+    tracing::info_span!("rollout-changed", event = event["id"].as_str())
+}
+
+impl RolloutChanged {
+    /// The trigger on the bucket that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            executions: StepFunctions::new(config),
+        })
+    }
+
+    /// Wakes whoever sleeps for the service that the event names. Services that Landfall does not know have no sleeper.
+    ///
+    /// # Errors
+    /// Refused if the event is not what it claims to be.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
+        let service = match rollout_changed::read(&event.payload)? {
+            Heard::Look(service) => service,
+            Heard::Ignore(reason) => {
+                tracing::info!(reason, "ignored");
+                return Ok(());
+            }
+        };
+        match self.state.sleeper(&service).await? {
+            Some(sleeper) => {
+                tracing::info!(%service, execution = sleeper.execution, "wakes");
+                self.executions.wake(&sleeper.task_token).await
+            }
+            None => {
+                tracing::info!(%service, "ignored: nobody waits for it");
+                Ok(())
+            }
+        }
+    }
+}

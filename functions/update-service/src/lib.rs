@@ -1,0 +1,71 @@
+//! Step `UpdateService`, apart from its process.
+
+use jiff::Timestamp;
+use landfall::step::update_service::{Input, Plan, Rollout, create_body, plan, update_body};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+
+/// Gives the service the new revision.
+#[derive(Debug)]
+pub struct UpdateService {
+    state: StateBucket,
+    ecs: Ecs,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    tracing::info_span!("step", service = %input.service, release = input.release.number)
+}
+
+impl UpdateService {
+    /// The step on the bucket that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            ecs: Ecs::new(config),
+        })
+    }
+
+    /// Creates or updates the service and answers what to wait for.
+    ///
+    /// # Errors
+    /// Refused as ECS refuses, or if something else controls the service; transient while a service of this name is
+    /// still being deleted.
+    pub async fn handle(&self, input: Input) -> Result<Rollout, Fault> {
+        let live = self.ecs.service(&input.service).await?;
+        let plan = plan(&input, live.as_ref())?;
+        match plan {
+            Plan::AskAgain => {
+                return Err(Fault::Transient(format!(
+                    "{} is still being deleted",
+                    input.service
+                )));
+            }
+            Plan::Create => {
+                let file = self.state.file(&input.release.content.file).await?;
+                self.ecs.create_service(&create_body(&input, &file)).await?;
+            }
+            Plan::UpdateAll => {
+                let file = self.state.file(&input.release.content.file).await?;
+                self.ecs
+                    .update_service(&update_body(&input, Some(&file)))
+                    .await?;
+            }
+            Plan::UpdateTaskDefinition => {
+                self.ecs.update_service(&update_body(&input, None)).await?
+            }
+        }
+        tracing::info!(
+            ?plan,
+            task_definition = input.task_definition,
+            "ECS accepted the change"
+        );
+        Ok(Rollout {
+            task_definition: Some(input.task_definition),
+            started_at: Timestamp::now(),
+            timeout_seconds: input.timeout_seconds,
+        })
+    }
+}

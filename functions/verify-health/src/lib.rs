@@ -1,0 +1,112 @@
+//! Step `VerifyHealth`, apart from its process.
+
+mod probe;
+
+use jiff::Timestamp;
+use landfall::{
+    desired::DesiredState,
+    service_file::{HttpProbe, ProbeTarget},
+    step::{
+        update_service::LiveService,
+        verify_health::{Input, Output, Sight, decide},
+    },
+};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, elb::Elb};
+
+use crate::probe::Prober;
+
+/// Looks at a service's health.
+#[derive(Debug)]
+pub struct VerifyHealth {
+    state: StateBucket,
+    ecs: Ecs,
+    elb: Elb,
+    prober: Prober,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    tracing::info_span!(
+        "step",
+        service = %input.service,
+        release = input.release.number,
+        execution = input.execution
+    )
+}
+
+impl VerifyHealth {
+    /// The step on the bucket that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+        Ok(Self {
+            state: StateBucket::from_environment(config)?,
+            ecs: Ecs::new(config),
+            elb: Elb::new(config),
+            prober: Prober::new(),
+        })
+    }
+
+    /// One look.
+    ///
+    /// # Errors
+    /// Refused if the probe has no load balancer to go to.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        let desired = self.state.read(&input.service).await?.desired;
+        let file = self.state.file(&input.release.content.file).await?;
+        let sight = self
+            .sight(&input, &desired, file.verify.http.as_ref())
+            .await?;
+        let output = decide(&input, &file.verify, &desired, sight, Timestamp::now());
+        tracing::info!(outcome = ?output.outcome, reason = output.reason, "looked at the health");
+        Ok(output)
+    }
+
+    async fn sight(
+        &self,
+        input: &Input,
+        desired: &DesiredState,
+        http: Option<&HttpProbe>,
+    ) -> Result<Sight, Fault> {
+        let mut sight = Sight {
+            service: None,
+            tasks: Vec::new(),
+            targets: Vec::new(),
+            probe: None,
+        };
+        if desired.supersedes(input.release.number) {
+            return Ok(sight);
+        }
+        let Some(service) = self.ecs.service(&input.service).await? else {
+            return Ok(sight);
+        };
+        sight.tasks = self.ecs.running_tasks(&input.service).await?;
+        for target_group in &service.target_groups {
+            sight.targets.extend(self.elb.targets(target_group).await?);
+        }
+        if let Some(http) = http {
+            sight.probe = Some(
+                self.prober
+                    .ask(&self.url(http, &service).await?, http)
+                    .await,
+            );
+        }
+        sight.service = Some(service);
+        Ok(sight)
+    }
+
+    async fn url(&self, http: &HttpProbe, service: &LiveService) -> Result<String, Fault> {
+        match &http.target {
+            ProbeTarget::Url(url) => Ok(url.clone()),
+            ProbeTarget::Path(path) => {
+                let target_group = service.target_groups.first().ok_or_else(|| {
+                    Fault::Refused(
+                        "verify.http.path needs a load balancer, but the service in ECS has none: give verify.http.url".into(),
+                    )
+                })?;
+                Ok(format!("{}{path}", self.elb.address(target_group).await?))
+            }
+        }
+    }
+}
