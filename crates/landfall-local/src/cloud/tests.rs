@@ -201,7 +201,7 @@ async fn every_push_and_every_deleted_tag_is_told_once() {
 #[tokio::test(start_paused = true)]
 async fn a_local_image_stays_what_was_pushed() {
     let (data, source) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let cloud = cloud(Some(data.path()));
+    let cloud = cloud(Some(data.path())).await;
     ecr(
         &cloud,
         "CreateRepository",
@@ -259,7 +259,7 @@ async fn a_local_image_stays_what_was_pushed() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_finds_everything_as_it_was() {
     let data = tempfile::tempdir().unwrap();
-    let before = cloud(Some(data.path()));
+    let before = cloud(Some(data.path())).await;
     let saving = before.keep_saved();
     before.s3.ensure_versioned_bucket("config");
     send(&before, "PUT", "/config/a", "one").await;
@@ -282,7 +282,7 @@ async fn a_restart_finds_everything_as_it_was() {
     fs::write(&orphan, "").unwrap();
     drop(before);
 
-    let after = cloud(Some(data.path()));
+    let after = cloud(Some(data.path())).await;
     assert_eq!(send(&after, "GET", "/config/a", "").await.body(), "two");
     let versions = send(&after, "GET", "/config?versions", "").await;
     assert_eq!(

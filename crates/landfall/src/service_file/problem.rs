@@ -110,15 +110,6 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// The rejection of a file of so many bytes.
-    pub fn too_large(bytes: usize) -> Self {
-        let message = format!("the file has {bytes} bytes; at most {MAX_BYTES} (256 KiB) are read");
-        Self::of_whole_file(
-            message,
-            "move generated parts out; a service file is written by people",
-        )
-    }
-
     /// A rejection for these problems, however many.
     pub(super) fn of(mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.position);
@@ -132,6 +123,15 @@ impl Rejection {
             );
         }
         Self { problems }
+    }
+
+    /// The rejection of a file of so many bytes.
+    pub fn too_large(bytes: usize) -> Self {
+        let message = format!("the file has {bytes} bytes; at most {MAX_BYTES} (256 KiB) are read");
+        Self::of_whole_file(
+            message,
+            "move generated parts out; a service file is written by people",
+        )
     }
 
     /// A rejection for a reason that lies outside the file's text.
