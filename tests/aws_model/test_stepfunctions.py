@@ -66,6 +66,8 @@ def test_an_execution_fails_or_is_stopped(states, fails):
     assert fails(states.send_task_success, taskToken="never", output="{}") in ("InvalidToken", "TaskDoesNotExist")
 
 
-def test_a_function_is_invoked(checked, states):
-    answer = checked("lambda").invoke(FunctionName="echo", Payload=b'{"hello": "world"}')
+def test_a_function_is_invoked(checked, states, fails):
+    functions = checked("lambda")
+    assert fails(functions.invoke, FunctionName="never") == "ResourceNotFoundException"
+    answer = functions.invoke(FunctionName="echo", Payload=b'{"hello": "world"}')
     assert json.loads(answer["Payload"].read()) == {"hello": "world"}
