@@ -32,13 +32,18 @@ pub struct ElbSettings {
     /// Factor on health check intervals. AWS's shortest interval is 5 s, too long for a person who watches; 1.0 is
     /// AWS's pace.
     pub health_check_time_scale: f64,
+    /// For this long after its registration a target that refuses connections is not called unhealthy, because
+    /// quickened checks do not quicken a program's start. A target that answers wrongly has started: it gets no patience.
+    pub patience_with_starts: Duration,
 }
 
 impl Default for ElbSettings {
-    /// Health checks five times as often as they say: an interval of 5 s passes in one second.
+    /// Health checks five times as often as they say (an interval of 5 s passes in one second), and for programs the
+    /// five seconds to start that AWS's quickest checks leave them.
     fn default() -> Self {
         Self {
             health_check_time_scale: 0.2,
+            patience_with_starts: Duration::from_secs(5),
         }
     }
 }

@@ -120,6 +120,7 @@ async fn site() -> Site {
         Arc::clone(&world),
         ElbSettings {
             health_check_time_scale: 0.02,
+            ..ElbSettings::default()
         },
     );
     let executable = std::env::current_exe()

@@ -70,6 +70,7 @@ impl Balancer {
             world,
             ElbSettings {
                 health_check_time_scale: 0.005,
+                ..ElbSettings::default()
             },
         );
         let port = free_port().await;
