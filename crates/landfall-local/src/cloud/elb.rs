@@ -35,6 +35,8 @@ pub struct ElbSettings {
     /// For this long after its registration a target that refuses connections is not called unhealthy, because
     /// quickened checks do not quicken a program's start. A target that answers wrongly has started: it gets no patience.
     pub patience_with_starts: Duration,
+    /// Whether listeners are bound to their ports. Many clouds that are simulated side by side would fight for them.
+    pub bind_listeners: bool,
 }
 
 impl Default for ElbSettings {
@@ -44,6 +46,7 @@ impl Default for ElbSettings {
         Self {
             health_check_time_scale: 0.2,
             patience_with_starts: Duration::from_secs(5),
+            bind_listeners: true,
         }
     }
 }

@@ -54,7 +54,13 @@ fn cloud() -> Cloud {
         7,
     ));
     let (bus, events) = Bus::new(Arc::clone(&world));
-    let elb = Elb::new(Arc::clone(&world), ElbSettings::default());
+    let elb = Elb::new(
+        Arc::clone(&world),
+        ElbSettings {
+            bind_listeners: false,
+            ..ElbSettings::default()
+        },
+    );
     let lines = Arc::<Mutex<Vec<LogLine>>>::default();
     let sink = Arc::clone(&lines);
     let logs = Arc::new(move |line| sink.lock().unwrap().push(line));
@@ -196,7 +202,7 @@ impl Cloud {
     }
 
     /// A load balancer whose listener forwards to a target group; answers the group's ARN.
-    async fn target_group(&self, port: u16) -> String {
+    async fn target_group(&self) -> String {
         let group = json!({ "Name": "hello", "Protocol": "HTTP", "Port": "80", "HealthCheckIntervalSeconds": "5" });
         let group = self.elb.call("CreateTargetGroup", group).await.unwrap()["TargetGroups"][0]["TargetGroupArn"].clone();
         let balancer = self
@@ -207,7 +213,7 @@ impl Cloud {
         let listener = json!({
             "LoadBalancerArn": balancer["LoadBalancers"][0]["LoadBalancerArn"],
             "Protocol": "HTTP",
-            "Port": port.to_string(),
+            "Port": "80",
             "DefaultActions": [{ "Type": "forward", "TargetGroupArn": group }],
         });
         self.elb.call("CreateListener", listener).await.unwrap();

@@ -10,7 +10,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_task_that_fails_its_target_groups_checks_is_replaced_after_the_grace_period() {
     let cloud = cloud();
-    let group = cloud.target_group(0xBEEF).await;
+    let group = cloud.target_group().await;
     let behind = json!({
         "loadBalancers": [{ "targetGroupArn": group, "containerName": "web", "containerPort": 80 }],
         "healthCheckGracePeriodSeconds": 20,
