@@ -11,7 +11,17 @@ impl Inner {
     pub(super) fn begin_deployment(&self, state: &mut State, arn: &str, input: &Value) {
         self.stop_running_deployment(state, arn, "A newer service deployment was created.");
         let revision = self.revise(state, arn, input);
-        let now = self.world.epoch_seconds();
+        // No two of a service's deployments have the same moment: which one is the newest is told by it.
+        let taken = |moment: f64| {
+            let known = state.service_deployments.values();
+            known
+                .filter(|known| known.service == arn)
+                .any(|known| known.created_at >= moment)
+        };
+        let mut now = self.world.epoch_seconds();
+        while taken(now) {
+            now += 0.001;
+        }
         let Some(service) = state.services.get_mut(arn) else {
             return;
         };
