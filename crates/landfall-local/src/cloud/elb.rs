@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use self::proxy::Proxy;
-use self::targets::Target;
+use self::targets::{Health, Target};
 pub use self::targets::{SimulatedHealth, TargetState};
 use super::fault::Fault;
 use crate::world::World;
@@ -153,7 +153,13 @@ impl Elb {
     /// # Errors
     /// When `snapshot` was not made by [`Elb::snapshot`].
     pub async fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
-        let restored: State = serde_json::from_value(snapshot)?;
+        let mut restored: State = serde_json::from_value(snapshot)?;
+        for group in restored.target_groups.values_mut() {
+            // Nobody is left to end their draining.
+            group
+                .targets
+                .retain(|_, target| target.health != Health::Draining);
+        }
         let listeners: Vec<(String, u16)> = restored
             .listeners
             .iter()

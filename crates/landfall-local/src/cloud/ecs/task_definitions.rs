@@ -11,6 +11,16 @@ use crate::cloud::fault::Fault;
 /// The members for a task's size, and the unit that each may be written with.
 const SIZES: [(&str, &str); 2] = [("cpu", "vcpu"), ("memory", "gb")];
 
+/// Members of a container definition that are kept and returned, but change nothing about how the container runs here.
+const NOT_PLAYED: [&str; 6] = [
+    "dependsOn",
+    "environmentFiles",
+    "mountPoints",
+    "restartPolicy",
+    "secrets",
+    "volumesFrom",
+];
+
 impl Ecs {
     pub(super) fn register_task_definition(&self, input: &Value) -> Result<Value, Fault> {
         valid(input)?;
@@ -53,6 +63,20 @@ impl Ecs {
         );
         for member in ["volumes", "placementConstraints"] {
             fields.entry(member).or_insert_with(|| json!([]));
+        }
+        for container in list(input, "containerDefinitions") {
+            for member in NOT_PLAYED
+                .into_iter()
+                .filter(|member| container.get(*member).is_some_and(is_set))
+            {
+                let container = text(container, "name");
+                tracing::warn!(
+                    family,
+                    container,
+                    member,
+                    "the embedded cloud keeps this member but does not play it"
+                );
+            }
         }
         let tags = list(input, "tags").to_vec();
         revisions.push(Tagged {
@@ -151,6 +175,10 @@ impl Ecs {
             .collect();
         Ok(page(input, "families", families))
     }
+}
+
+fn is_set(member: &Value) -> bool {
+    !member.is_null() && member.as_array().is_none_or(|items| !items.is_empty())
 }
 
 /// The members that ECS adds to a container definition.
