@@ -19,14 +19,14 @@ pub struct FollowRule {
 }
 
 /// Which tags a follow rule admits. Written `semver:<range>`, `glob:<pattern>`, `regex:<pattern>` or one exact tag.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TagPolicy {
     text: String,
     admits: Admits,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Admits {
     Semver(VersionReq),
     Glob(GlobMatcher),
@@ -44,11 +44,16 @@ impl TagPolicy {
             Some(("semver", range)) => VersionReq::parse(range).map(Admits::Semver).map_err(|error| {
                 Refusal::new(format!("`{range}` is no version range ({error}); write one like `^1.2` or `>=1.4, <2`"))
             })?,
+            Some(("glob" | "regex", "")) => {
+                return Err(Refusal::new("the pattern is empty; `glob:*` admits every tag"));
+            }
             Some(("glob", pattern)) => GlobBuilder::new(pattern)
                 .build()
                 .map(|glob| Admits::Glob(glob.compile_matcher()))
                 .map_err(|error| Refusal::new(format!("the pattern does not parse: {error}")))?,
-            Some(("regex", pattern)) => Regex::new(&format!("^(?:{pattern})$"))
+            // By itself first: `a)|(?:b` only parses inside the anchoring group, which it would leave.
+            Some(("regex", pattern)) => Regex::new(pattern)
+                .and_then(|_| Regex::new(&format!("^(?:{pattern})$")))
                 .map(Admits::Regex)
                 .map_err(|error| Refusal::new(format!("the pattern does not parse: {error}")))?,
             Some((kind, _)) => {
@@ -144,6 +149,13 @@ impl PartialEq for TagPolicy {
 }
 
 impl Eq for TagPolicy {}
+
+/// As it was written: a compiled pattern takes pages.
+impl fmt::Debug for TagPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TagPolicy").field(&self.text).finish()
+    }
+}
 
 impl fmt::Display for TagPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@ pub mod document;
 mod mapping;
 pub mod problem;
 mod read;
+mod written_numbers;
 
 use std::collections::BTreeMap;
 

@@ -8,3 +8,6 @@ pub mod register_task_definition;
 pub mod roll_back;
 pub mod update_service;
 pub mod verify_health;
+
+#[cfg(test)]
+mod sample;

@@ -50,11 +50,11 @@ impl UpdateService {
             Plan::UpdateAll => {
                 let file = self.state.file(&input.release.content.file).await?;
                 self.ecs
-                    .update_service(&update_body(&input, Some(&file)))
+                    .update_service(&update_body(&input, Some(&file), live.as_ref()))
                     .await?;
             }
             Plan::UpdateTaskDefinition => {
-                self.ecs.update_service(&update_body(&input, None)).await?
+                self.ecs.update_service(&update_body(&input, None, live.as_ref())).await?
             }
         }
         tracing::info!(

@@ -1,6 +1,6 @@
 //! YAML or JSON as a tree that knows where everything stands.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -57,17 +57,16 @@ impl Node {
             with_snippet: false,
             reject_unsupported_tags: true,
             strict_booleans: true,
-            budget: serde_saphyr::budget! { max_depth: 64, max_documents: 2 },
+            budget: serde_saphyr::budget! { max_depth: 32, max_documents: 2 },
             alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000, max_replay_stack_depth: 8 },
         };
         serde_saphyr::from_str_with_options::<Self>(text, options).map_err(|error| {
             let position = error.location().map_or(Position::START, Position::from);
-            let problem = Problem::new(position, "", syntax_message(&error));
-            match error {
-                serde_saphyr::Error::MultipleDocuments { .. } => {
-                    problem.hint("a service file describes one service: put the other document into a file of its own")
-                }
-                _ => problem,
+            let (message, hint) = told(&error);
+            let problem = Problem::new(position, "", message);
+            match hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
             }
         })
     }
@@ -99,12 +98,48 @@ impl Node {
     }
 }
 
-/// The parser's message, without the position that is told beside it.
-fn syntax_message(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    let first = text.lines().next().unwrap_or_default();
-    let end = first.find(" at line ").unwrap_or(first.len());
-    first[..end].trim_end_matches([':', ' ']).to_owned()
+/// What the parser found, in the words of somebody who writes a service file, and what to do about it. The parser's
+/// own words for some of it speak of its programming interface.
+fn told(error: &serde_saphyr::Error) -> (String, Option<&'static str>) {
+    use serde_saphyr::Error;
+    match error {
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => told(error),
+        Error::MultipleDocuments { .. } => (
+            "a second document begins here".into(),
+            Some(
+                "a service file describes one service: put the other document into a file of its own",
+            ),
+        ),
+        Error::DuplicateMappingKey { key, .. } => (
+            format!(
+                "the key `{}` is here twice",
+                key.as_deref().unwrap_or_default()
+            ),
+            Some("remove one of the two"),
+        ),
+        Error::NullIntoString { .. } | Error::Unexpected { .. } => {
+            ("a key has to be text".into(), Some("put it in quotes"))
+        }
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => (
+            "the file's aliases expand to too much".into(),
+            Some("write out what the aliases stand for"),
+        ),
+        Error::Budget { .. } => (
+            "the file is nested too deeply or has too many parts".into(),
+            Some("a service file nests at most 32 levels"),
+        ),
+        _ => {
+            let text = error.without_snippet().to_string();
+            let first = text.lines().next().unwrap_or_default();
+            let end = first.find(" at line ").unwrap_or(first.len());
+            let message = first[..end].trim_end_matches([':', ' ']).to_owned();
+            let hint = message.contains("tabs").then_some("indent with spaces");
+            (message, hint)
+        }
+    }
 }
 
 impl From<Location> for Position {
@@ -181,7 +216,13 @@ impl<'de> Visitor<'de> for AnyNode {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<NodeValue, A::Error> {
         let mut nodes = Vec::new();
+        let mut names = BTreeSet::new();
         while let Some(key) = entries.next_key::<Spanned<String>>()? {
+            // The parser tells `1` from `"1"`, JSON does not.
+            if !names.insert(key.value.clone()) {
+                let message = format!("the key `{}` is here twice", key.value);
+                return Err(serde::de::Error::custom(message));
+            }
             let key = Key {
                 position: key.referenced.into(),
                 name: key.value,

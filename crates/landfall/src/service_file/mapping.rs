@@ -184,12 +184,14 @@ impl<'a> Mapping<'a> {
             NodeValue::Scalar(Value::String(text)) => text
                 .parse::<SignedDuration>()
                 .ok()
+                .filter(|duration| duration.subsec_nanos() == 0)
                 .and_then(|duration| u64::try_from(duration.as_secs()).ok()),
             _ => None,
         };
         let seconds = seconds.filter(|seconds| (least..=DAY).contains(seconds));
         if seconds.is_none() {
-            let message = format!("expected a length of time from {least}s to 24h");
+            let message =
+                format!("expected a length of time in whole seconds from {least}s to 24h");
             let problem = Problem::new(node.position, &self.path_of(name), message);
             problems.add(problem.hint("write it like `30s`, `2m` or `1h30m`"));
         }

@@ -63,16 +63,26 @@ impl Problem {
     pub(super) fn new(position: Position, path: &str, message: impl Into<String>) -> Self {
         Self {
             position,
-            path: path.into(),
-            message: message.into(),
+            path: shortened(path.into()),
+            message: shortened(message.into()),
             hint: None,
         }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(shortened(hint.into()));
         self
     }
+}
+
+/// Keys and values of a file may be as long as the file; a message that quotes them has to fit into an event.
+fn shortened(mut text: String) -> String {
+    const CHARACTERS: usize = 400;
+    if let Some((end, _)) = text.char_indices().nth(CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl fmt::Display for Problem {
@@ -89,7 +99,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why a service file is not accepted: every problem that was found, in the order of the file.
+/// How many problems of one file are told. More would not help anybody and not fit into an event.
+const MAX_PROBLEMS: usize = 50;
+
+/// Why a service file is not accepted: the problems that were found, the first 50 in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// At least one problem.
@@ -97,6 +110,21 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// A rejection for these problems, however many.
+    pub(super) fn of(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| problem.position);
+        if problems.len() > MAX_PROBLEMS {
+            let untold = problems.split_off(MAX_PROBLEMS);
+            let message = format!("there are {} more problems from here on", untold.len());
+            problems.extend(
+                untold
+                    .first()
+                    .map(|first| Problem::new(first.position, "", message)),
+            );
+        }
+        Self { problems }
+    }
+
     /// The rejection of a file of so many bytes.
     pub fn too_large(bytes: usize) -> Self {
         let message = format!("the file has {bytes} bytes; at most {MAX_BYTES} (256 KiB) are read");

@@ -1,6 +1,6 @@
 //! From text to a [`ServiceFile`], or to everything that is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -9,6 +9,7 @@ use super::{
     document::{Node, NodeValue},
     mapping::{Mapping, Problems},
     problem::{Position, Problem, Rejection},
+    written_numbers,
 };
 use crate::{
     follow::{FollowRule, TagPolicy},
@@ -30,15 +31,20 @@ pub(super) fn read(text: &[u8]) -> Result<ServiceFile, Rejection> {
     })?;
     let mut problems = Problems::default();
     let file = sections(&document, &mut problems);
-    let mut problems = problems.0;
-    problems.sort_by_key(|problem| problem.position);
+    written_numbers::check(&document, text, &mut problems);
     match file {
-        Some(file) if problems.is_empty() => Ok(file),
-        _ => Err(Rejection { problems }),
+        Some(file) if problems.0.is_empty() => Ok(file),
+        _ => Err(Rejection::of(problems.0)),
     }
 }
 
 fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
+    let NodeValue::Mapping(_) = document.value else {
+        let message = format!("expected a mapping, found {}", document.kind());
+        let hint = format!("a service file has the sections {}", SECTIONS.join(", "));
+        problems.add(Problem::new(document.position, "", message).hint(hint));
+        return None;
+    };
     let root = Mapping::of(document, "", problems)?;
     root.only(&SECTIONS, problems);
     let cluster = root.needed_mapping(
@@ -61,10 +67,10 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .as_ref()
         .map(|section| containers(section, problems))
         .unwrap_or_default();
+    every_container_has_an_image(&containers, images.as_ref(), problems);
     let images = images
         .map(|section| follow_rules(&section, &containers, problems))
         .unwrap_or_default();
-    every_container_has_an_image(&containers, &images, problems);
     if let (Some(cluster), Some(service)) = (&cluster, &service) {
         identity(cluster, service, problems);
     }
@@ -127,6 +133,7 @@ fn containers<'a>(task_definition: &Mapping<'a>, problems: &mut Problems) -> Vec
         }
     };
     let mut containers: Vec<Container<'_>> = Vec::new();
+    let mut names = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
         let path = format!("{path}[{index}]");
         let Some(mapping) = Mapping::of(item, &path, problems) else {
@@ -137,7 +144,7 @@ fn containers<'a>(task_definition: &Mapping<'a>, problems: &mut Problems) -> Vec
         else {
             continue;
         };
-        if containers.iter().any(|other| other.name == name) {
+        if !names.insert(name) {
             let message = format!("there are two containers named `{name}`");
             problems.add(Problem::new(position, &mapping.path_of("name"), message));
         }
@@ -156,25 +163,33 @@ fn follow_rules(
     containers: &[Container<'_>],
     problems: &mut Problems,
 ) -> BTreeMap<String, FollowRule> {
+    const NAMED: usize = 10;
+    let mut by_name = BTreeMap::new();
+    for container in containers {
+        by_name.entry(container.name).or_insert(container);
+    }
+    let names: Vec<_> = containers
+        .iter()
+        .take(NAMED)
+        .map(|container| format!("`{}`", container.name))
+        .collect();
+    let more = if containers.len() > NAMED {
+        ", …"
+    } else {
+        ""
+    };
+    let hint = format!("the containers are {}{more}", names.join(", "));
     let mut rules = BTreeMap::new();
     for (key, node) in section.entries() {
         let path = section.path_of(&key.name);
-        match containers
-            .iter()
-            .find(|container| container.name == key.name)
-        {
+        match by_name.get(&*key.name) {
             None if containers.is_empty() => {}
             None => {
-                let names: Vec<_> = containers
-                    .iter()
-                    .map(|container| format!("`{}`", container.name))
-                    .collect();
                 let message = format!(
                     "there is no container `{}` in taskDefinition.containerDefinitions",
                     key.name
                 );
-                let hint = format!("the containers are {}", names.join(", "));
-                problems.add(Problem::new(key.position, &path, message).hint(hint));
+                problems.add(Problem::new(key.position, &path, message).hint(&*hint));
             }
             Some(Container {
                 image: Some(position),
@@ -212,12 +227,14 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
         problems,
     );
     let (repository, position) = repository?;
-    if !is_repository(repository) {
+    // A registry's address alone would pass as a name.
+    let with_registry = repository.contains(".dkr.ecr.");
+    if with_registry || !is_repository(repository) {
         let message = format!("`{repository}` is no name of an ECR repository");
-        let hint = if repository.contains(".dkr.ecr.") || repository.contains(':') {
+        let hint = if with_registry || repository.contains(':') {
             "write the repository's name alone: images are followed in this account's registry and Region, by `tag`"
         } else {
-            "ECR takes 2 to 256 lower-case letters, digits, `.`, `_`, `-` and `/`, starting with a letter or digit"
+            "ECR takes 2 to 256 characters: lower-case letters and digits, with single `.`, `_`, `-` or `/` between them"
         };
         problems.add(Problem::new(position, &rule.path_of("repository"), message).hint(hint));
         return None;
@@ -235,45 +252,35 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
     }
 }
 
-/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
+/// Words of lower-case letters and digits with single `.`, `_` or `-` between them, in segments between slashes
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>).
 fn is_repository(name: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
-    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    (2..=256).contains(&name.len())
-        && name.chars().all(inner)
-        && name.starts_with(edge)
-        && name.ends_with(edge)
+    let word = |word: &str| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        !word.is_empty() && word.chars().all(allowed)
+    };
+    (2..=256).contains(&name.len()) && name.split(['/', '.', '_', '-']).all(word)
 }
 
+/// A container with a broken follow rule counts as followed: the rule's own problem is told.
 fn every_container_has_an_image(
     containers: &[Container<'_>],
-    images: &BTreeMap<String, FollowRule>,
+    images: Option<&Mapping<'_>>,
     problems: &mut Problems,
 ) {
-    let broken_rule = |name: &str| problems_mention(problems, name);
-    let missing: Vec<_> = containers
-        .iter()
-        .filter(|container| container.image.is_none() && !images.contains_key(container.name))
-        .filter(|container| !broken_rule(container.name))
-        .map(|container| {
+    let entries = images.into_iter().flat_map(Mapping::entries);
+    let followed: BTreeSet<&str> = entries.map(|(key, _)| &*key.name).collect();
+    for container in containers {
+        if container.image.is_none() && !followed.contains(container.name) {
             let message = format!("the container `{}` has no image", container.name);
             let hint = format!(
                 "add `images.{}` with a follow rule, or a fixed `image` here",
                 container.name
             );
-            Problem::new(container.position, &container.path, message).hint(hint)
-        })
-        .collect();
-    problems.0.extend(missing);
-}
-
-/// Whether a follow rule for `container` was already reported as broken, so that it counts as meant.
-fn problems_mention(problems: &Problems, container: &str) -> bool {
-    let path = format!("images.{container}");
-    problems
-        .0
-        .iter()
-        .any(|problem| problem.path == path || problem.path.starts_with(&format!("{path}.")))
+            let problem = Problem::new(container.position, &container.path, message);
+            problems.add(problem.hint(hint));
+        }
+    }
 }
 
 fn identity(cluster: &Mapping<'_>, service: &Mapping<'_>, problems: &mut Problems) {
@@ -291,9 +298,14 @@ fn identity(cluster: &Mapping<'_>, service: &Mapping<'_>, problems: &mut Problem
         (cluster_name, cluster, "clusterName"),
         (service_name, service, "serviceName"),
     ] {
-        if let Some((name, position)) = names
-            && let Err(refusal) = ServiceId::new(name, name)
-        {
+        let Some((name, position)) = names else {
+            continue;
+        };
+        let checked = match field {
+            "clusterName" => ServiceId::new(name, "any"),
+            _ => ServiceId::new("any", name),
+        };
+        if let Err(refusal) = checked {
             problems.add(Problem::new(position, &section.path_of(field), refusal.0));
         }
     }

@@ -61,6 +61,13 @@ pub fn render(
     service: &ServiceId,
 ) -> Result<Registration, Refusal> {
     let mut body = file.task_definition.clone();
+    // A file that was made from a described revision has its tags, and ECS refuses a key that is there twice.
+    if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
+        tags.retain(|tag| {
+            let key = tag.get("key").and_then(Value::as_str);
+            ![Some(SERVICE_TAG), Some(CONTENT_TAG)].contains(&key)
+        });
+    }
     for field in ["cpu", "memory"] {
         if let Some(value) = body.get_mut(field) {
             number_as_text(value);

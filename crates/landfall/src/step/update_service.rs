@@ -151,20 +151,30 @@ pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     one_task_at_least(&mut body);
     let tags = body.entry("tags").or_insert_with(|| json!([]));
     if let Some(tags) = tags.as_array_mut() {
+        tags.retain(|tag| tag.get("key").and_then(Value::as_str) != Some(SERVICE_TAG));
         tags.push(json!({ "key": SERVICE_TAG, "value": input.service }));
     }
     body
 }
 
-/// What `UpdateService` is sent: the whole section, or the revision alone.
-pub fn update_body(input: &Input, file: Option<&ServiceFile>) -> Map<String, Value> {
+/// What `UpdateService` is sent: the whole section of `file`, or the revision alone.
+///
+/// A service at 0 tasks that never had a good release was left so by a failed first one, and gets a task again where
+/// the file names no count. A count that somebody else's service has, by autoscaling or by hand, is left alone.
+pub fn update_body(
+    input: &Input,
+    file: Option<&ServiceFile>,
+    live: Option<&LiveService>,
+) -> Map<String, Value> {
     let mut body = file
         .map(|file| updatable(&file.service))
         .unwrap_or_default();
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("service".into(), json!(input.service.service()));
     body.insert("taskDefinition".into(), json!(input.task_definition));
-    if file.is_some() && input.last_good.is_none() {
+    let is_empty =
+        live.is_some_and(|live| live.scheduling_strategy == "REPLICA" && live.desired_count == 0);
+    if file.is_some() && input.last_good.is_none() && is_empty {
         one_task_at_least(&mut body);
     }
     body
@@ -188,7 +198,7 @@ pub(super) fn updatable(section: &Map<String, Value>) -> Map<String, Value> {
     body
 }
 
-/// ECS creates a replica service without `desiredCount` with no task at all, and a failed first release leaves 0.
+/// ECS creates a replica service without `desiredCount` with no task at all.
 fn one_task_at_least(body: &mut Map<String, Value>) {
     if body.get("schedulingStrategy").and_then(Value::as_str) != Some("DAEMON") {
         body.entry("desiredCount").or_insert(json!(1));

@@ -1,1 +1,168 @@
+#![allow(clippy::unwrap_used)]
 
+use super::{super::sample::*, *};
+
+/// The desired state with `release` claimed by `execution`.
+fn held(open: &[u64], execution: &str, release: u64, attempt: u32) -> DesiredState {
+    DesiredState {
+        claim: Some(Claim {
+            execution: execution.into(),
+            release,
+            attempt,
+        }),
+        applied_file: None,
+        ..desired(open)
+    }
+}
+
+fn ending(verdict: Verdict) -> Ending {
+    Ending {
+        verdict,
+        reason: "as recorded".into(),
+        task_definition: None,
+        diagnosis: None,
+    }
+}
+
+/// Action, release, attempt, and the claim that is written.
+fn taken(decision: &Decision) -> (Action, u64, u32, Option<(&str, u64, u32)>) {
+    let written = decision
+        .write
+        .as_ref()
+        .and_then(|write| write.claim.as_ref());
+    (
+        decision.output.action,
+        decision
+            .output
+            .release
+            .as_ref()
+            .map_or(0, |release| release.number),
+        decision.output.attempt,
+        written.map(|claim| (&*claim.execution, claim.release, claim.attempt)),
+    )
+}
+
+#[test]
+fn with_nothing_open_there_is_nothing_to_do() {
+    let decision = decide(&desired(&[]), "me", Holder::NobodyElse);
+    assert_eq!(taken(&decision), (Action::Settled, 0, 0, None));
+}
+
+#[test]
+fn while_a_live_execution_holds_the_claim_a_newcomer_leaves_everything_to_it() {
+    let decision = decide(&held(&[2, 3], "other", 2, 1), "me", Holder::Alive);
+    assert_eq!(taken(&decision), (Action::Joined, 0, 0, None));
+}
+
+#[test]
+fn the_newest_release_is_taken_and_each_death_counts_as_an_attempt() {
+    use Action::{Deploy, GiveUp};
+    for (story, desired, holder, expected) in [
+        (
+            "free claim",
+            desired(&[2, 3]),
+            Holder::NobodyElse,
+            (Deploy, 3, 1, Some(("me", 3, 1))),
+        ),
+        (
+            "asked again by the same execution",
+            held(&[2], "me", 2, 2),
+            Holder::NobodyElse,
+            (Deploy, 2, 2, None),
+        ),
+        (
+            "asked again after the desired state moved on",
+            held(&[2, 3], "me", 2, 2),
+            Holder::NobodyElse,
+            (Deploy, 3, 1, Some(("me", 3, 1))),
+        ),
+        (
+            "the holder died",
+            held(&[2], "other", 2, 1),
+            Holder::Dead(None),
+            (Deploy, 2, 2, Some(("me", 2, 2))),
+        ),
+        (
+            "the holder died of an older release",
+            held(&[2, 3], "other", 2, 3),
+            Holder::Dead(None),
+            (Deploy, 3, 1, Some(("me", 3, 1))),
+        ),
+        (
+            "the last execution that may deploy",
+            held(&[2], "other", 2, 2),
+            Holder::Dead(None),
+            (Deploy, 2, 3, Some(("me", 2, 3))),
+        ),
+        (
+            "too many died: roll it back",
+            held(&[2], "other", 2, 3),
+            Holder::Dead(None),
+            (GiveUp, 2, 4, Some(("me", 2, 4))),
+        ),
+        (
+            "the execution that rolls back asks again",
+            held(&[2], "me", 2, 4),
+            Holder::NobodyElse,
+            (GiveUp, 2, 4, None),
+        ),
+    ] {
+        let decision = decide(&desired, "me", holder);
+        assert_eq!(taken(&decision), expected, "{story}");
+        assert_eq!(decision.output.last_good, Some(good(1)), "{story}");
+        assert_eq!(decision.output.ending, None, "{story}");
+    }
+}
+
+#[test]
+fn when_the_roll_back_died_too_the_release_is_only_concluded_as_failed() {
+    let decision = decide(&held(&[2], "other", 2, 4), "me", Holder::Dead(None));
+    assert_eq!(
+        taken(&decision),
+        (Action::Conclude, 2, 5, Some(("me", 2, 5)))
+    );
+    assert_eq!(decision.output.ending.unwrap().verdict, Verdict::Failed);
+}
+
+#[test]
+fn an_ending_that_the_dead_recorded_is_finished_before_anything_newer() {
+    let recorded = ending(Verdict::Succeeded);
+    let desired = held(&[2, 3], "other", 2, 1);
+    let decision = decide(&desired, "me", Holder::Dead(Some(recorded.clone())));
+    assert_eq!(
+        taken(&decision),
+        (Action::Conclude, 2, 1, Some(("me", 2, 1)))
+    );
+    assert_eq!(decision.output.ending, Some(recorded));
+    assert_eq!(decision.write.unwrap().applied_file, desired.applied_file);
+}
+
+#[test]
+fn a_record_of_a_release_that_is_no_longer_open_is_passed_over() {
+    let decision = decide(
+        &held(&[3], "other", 2, 1),
+        "me",
+        Holder::Dead(Some(ending(Verdict::Succeeded))),
+    );
+    assert_eq!(taken(&decision), (Action::Deploy, 3, 1, Some(("me", 3, 1))));
+}
+
+#[test]
+fn the_service_section_is_sent_unless_ecs_certainly_has_it() {
+    let different = decide(&desired(&[2]), "me", Holder::NobodyElse);
+    assert!(different.output.apply_service);
+    assert_eq!(
+        different.write.unwrap().applied_file,
+        None,
+        "it is uncertain from now on"
+    );
+
+    let mut same = desired(&[2]);
+    same.applied_file = Some(release(2).content.file);
+    let only_images = decide(&same, "me", Holder::NobodyElse);
+    assert!(!only_images.output.apply_service);
+    assert_eq!(only_images.write.unwrap().applied_file, same.applied_file);
+
+    same.applied_file = None;
+    assert!(decide(&same, "me", Holder::NobodyElse).output.apply_service);
+}

@@ -1,1 +1,84 @@
+#![allow(clippy::unwrap_used)]
 
+use super::{super::sample::*, *};
+
+#[test]
+fn images_are_pinned_by_digest_and_numbers_become_the_text_that_ecs_takes() {
+    let registration = render(&file(), &release(2), &service()).unwrap();
+    let digest = format!("sha256:{:064}", 2);
+    assert_eq!(
+        Value::Object(registration.body),
+        json!({
+            "family": "hello", "cpu": "256", "memory": "512",
+            "tags": [
+                {"key": "team", "value": "greetings"},
+                {"key": "landfall:service", "value": "web/hello"},
+                {"key": "landfall:content", "value": registration.content}
+            ],
+            "containerDefinitions": [
+                {
+                    "name": "web", "cpu": 128,
+                    "image": format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello@{digest}"),
+                    "environment": [
+                        {"name": "PORT", "value": "8080"}, {"name": "DEBUG", "value": "false"},
+                        {"name": "GREETING", "value": "hi"}
+                    ]
+                },
+                {"name": "log", "image": "log:1"}
+            ]
+        })
+    );
+}
+
+#[test]
+fn tags_that_landfall_put_on_an_earlier_revision_are_replaced() {
+    let mut exported = file();
+    exported.task_definition.insert(
+        "tags".into(),
+        json!([
+            {"key": "landfall:content", "value": "old"}, {"key": "team", "value": "greetings"},
+            {"key": "landfall:service", "value": "web/other"}
+        ]),
+    );
+    let from_export = render(&exported, &release(2), &service()).unwrap();
+    assert_eq!(
+        from_export,
+        render(&file(), &release(2), &service()).unwrap()
+    );
+}
+
+#[test]
+fn the_same_content_is_the_same_registration_whatever_the_release_number() {
+    let mut later = release(2);
+    later.number = 9;
+    let (first, second) = (
+        render(&file(), &release(2), &service()),
+        render(&file(), &later, &service()),
+    );
+    assert_eq!(first, second);
+    let other_image = render(&file(), &release(3), &service()).unwrap();
+    assert_ne!(other_image.content, first.unwrap().content);
+}
+
+#[test]
+fn a_release_without_an_image_for_a_followed_container_is_refused() {
+    let mut damaged = release(2);
+    damaged.content.images.clear();
+    let refusal = render(&file(), &damaged, &service()).unwrap_err();
+    assert_eq!(refusal.0, "release 2 has no image for the container `web`");
+}
+
+#[test]
+fn a_revision_is_used_again_only_for_the_content_it_was_made_from() {
+    let last = good(1);
+    let revision = &last.task_definition;
+    assert_eq!(
+        reusable(Some(&last), &revision.content),
+        Some(revision.clone())
+    );
+    assert_eq!(
+        reusable(Some(&last), &ContentHash::of(&json!("other"))),
+        None
+    );
+    assert_eq!(reusable(None, &revision.content), None);
+}

@@ -1,1 +1,216 @@
+#![allow(clippy::unwrap_used)]
 
+use super::{super::sample::*, *};
+
+fn input() -> Input {
+    Input {
+        service: service(),
+        release: release(2),
+        cluster: "arn:cluster".into(),
+        task_definition: revision(2),
+        apply_service: true,
+        last_good: Some(good(1)),
+        timeout_seconds: 900,
+    }
+}
+
+fn first() -> Input {
+    Input {
+        last_good: None,
+        ..input()
+    }
+}
+
+fn having(status: &str, controller: &str) -> LiveService {
+    LiveService {
+        status: status.into(),
+        controller: controller.into(),
+        ..live(1)
+    }
+}
+
+fn daemon(mut file: ServiceFile) -> ServiceFile {
+    file.service
+        .insert("schedulingStrategy".into(), json!("DAEMON"));
+    file
+}
+
+#[test]
+fn the_call_follows_from_what_ecs_has() {
+    let only_images = Input {
+        apply_service: false,
+        ..input()
+    };
+    assert_eq!(plan(&input(), None), Ok(Plan::Create));
+    for (status, whole, image) in [
+        ("ACTIVE", Plan::UpdateAll, Plan::UpdateTaskDefinition),
+        ("INACTIVE", Plan::Create, Plan::Create),
+        ("DRAINING", Plan::AskAgain, Plan::AskAgain),
+    ] {
+        let live = having(status, "ECS");
+        assert_eq!(plan(&input(), Some(&live)), Ok(whole), "{status}");
+        assert_eq!(plan(&only_images, Some(&live)), Ok(image), "{status}");
+    }
+}
+
+#[test]
+fn a_service_that_something_else_rolls_out_is_refused_until_it_is_gone() {
+    for controller in ["CODE_DEPLOY", "EXTERNAL"] {
+        let refusal = plan(&input(), Some(&having("ACTIVE", controller))).unwrap_err();
+        assert!(
+            refusal.0.starts_with(&format!(
+                "web/hello has the deployment controller {controller}"
+            )),
+            "{refusal}"
+        );
+        assert_eq!(
+            plan(&input(), Some(&having("INACTIVE", controller))),
+            Ok(Plan::Create)
+        );
+    }
+}
+
+#[test]
+fn a_service_is_created_with_the_whole_section_and_at_least_one_task() {
+    let body = create_body(&first(), &file());
+    assert_eq!(
+        Value::Object(body),
+        json!({
+            "serviceName": "hello", "launchType": "FARGATE", "role": "ecs", "schedulingStrategy": "REPLICA",
+            "tags": [{"key": "team", "value": "greetings"}, {"key": "landfall:service", "value": "web/hello"}],
+            "healthCheckGracePeriodSeconds": 5, "cluster": "arn:cluster", "taskDefinition": revision(2),
+            "desiredCount": 1
+        })
+    );
+    assert!(!create_body(&first(), &daemon(file())).contains_key("desiredCount"));
+    let mut idle = file();
+    idle.service.insert("desiredCount".into(), json!(0));
+    assert_eq!(create_body(&first(), &idle)["desiredCount"], json!(0));
+}
+
+#[test]
+fn a_service_is_updated_without_what_only_its_creation_takes() {
+    assert_eq!(
+        Value::Object(update_body(&input(), Some(&file()), Some(&live(1)))),
+        json!({
+            "healthCheckGracePeriodSeconds": 5, "cluster": "arn:cluster", "service": "hello",
+            "taskDefinition": revision(2)
+        })
+    );
+    assert_eq!(
+        Value::Object(update_body(&input(), None, Some(&live(1)))),
+        json!({"cluster": "arn:cluster", "service": "hello", "taskDefinition": revision(2)})
+    );
+}
+
+#[test]
+fn the_desired_count_is_sent_only_where_the_file_names_it_or_nothing_good_ever_ran() {
+    let empty = LiveService {
+        desired_count: 0,
+        running_count: 0,
+        ..live(1)
+    };
+    let empty_daemon = LiveService {
+        scheduling_strategy: "DAEMON".into(),
+        ..empty.clone()
+    };
+    let mut counted = file();
+    counted.service.insert("desiredCount".into(), json!(4));
+    for (story, input, file, live, expected) in [
+        ("autoscaling chose a count", input(), file(), live(1), None),
+        (
+            "people set the count to 0",
+            input(),
+            file(),
+            empty.clone(),
+            None,
+        ),
+        (
+            "a failed first release left 0",
+            first(),
+            file(),
+            empty.clone(),
+            Some(1),
+        ),
+        (
+            "somebody else's service runs",
+            first(),
+            file(),
+            live(1),
+            None,
+        ),
+        (
+            "a daemon has no count",
+            first(),
+            daemon(file()),
+            empty_daemon,
+            None,
+        ),
+        (
+            "the file names it",
+            input(),
+            counted.clone(),
+            live(1),
+            Some(4),
+        ),
+        (
+            "the file names it for an empty service",
+            first(),
+            counted,
+            empty,
+            Some(4),
+        ),
+    ] {
+        let body = update_body(&input, Some(&file), Some(&live));
+        assert_eq!(
+            body.get("desiredCount").and_then(Value::as_i64),
+            expected,
+            "{story}"
+        );
+    }
+}
+
+#[test]
+fn a_service_is_steady_when_one_completed_deployment_runs_all_its_tasks() {
+    let steady = live(1);
+    assert!(steady.is_steady());
+    let mut without_rolling_updates = live(1);
+    without_rolling_updates.deployments[0].rollout_state = None;
+    assert!(without_rolling_updates.is_steady());
+    let mut in_progress = live(1);
+    in_progress.deployments[0].rollout_state = Some("IN_PROGRESS".into());
+    for (story, service) in [
+        ("two deployments", rolling(1, 2, 0)),
+        ("in progress", in_progress),
+        (
+            "a task is missing",
+            LiveService {
+                running_count: 2,
+                ..live(1)
+            },
+        ),
+        (
+            "a task too many",
+            LiveService {
+                running_count: 4,
+                ..live(1)
+            },
+        ),
+        (
+            "a task is starting",
+            LiveService {
+                pending_count: 1,
+                ..live(1)
+            },
+        ),
+        (
+            "no deployment",
+            LiveService {
+                deployments: vec![],
+                ..live(1)
+            },
+        ),
+    ] {
+        assert!(!service.is_steady(), "{story}");
+    }
+}

@@ -1,0 +1,137 @@
+//! What the steps' tests start from: the service `web/hello` with three tasks, and releases of it.
+
+#![allow(clippy::unwrap_used)]
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::update_service::{LiveDeployment, LiveService};
+use crate::{
+    content::ContentHash,
+    desired::{DesiredState, GoodRelease},
+    image::Image,
+    record::{Cause, Content, Release, TaskDefinition},
+    service_file::ServiceFile,
+    service_id::ServiceId,
+};
+
+pub(super) const FILE: &str = r#"
+cluster: { clusterName: web }
+images: { web: { repository: hello, tag: "semver:^1" } }
+taskDefinition:
+  family: hello
+  cpu: 256
+  memory: "512"
+  tags: [{ key: team, value: greetings }]
+  containerDefinitions:
+    - name: web
+      cpu: 128
+      environment: [{ name: PORT, value: 8080 }, { name: DEBUG, value: false }, { name: GREETING, value: hi }]
+    - { name: log, image: "log:1" }
+service:
+  serviceName: hello
+  launchType: FARGATE
+  role: ecs
+  schedulingStrategy: REPLICA
+  tags: [{ key: team, value: greetings }]
+  healthCheckGracePeriodSeconds: 5
+"#;
+
+pub(super) fn file() -> ServiceFile {
+    ServiceFile::parse(FILE.as_bytes()).unwrap()
+}
+
+pub(super) fn service() -> ServiceId {
+    ServiceId::new("web", "hello").unwrap()
+}
+
+pub(super) fn at(second: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+}
+
+/// Release `number` with version `1.<number>.0` of its image and a file of its own.
+pub(super) fn release(number: u64) -> Release {
+    let image = Image {
+        registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com".into(),
+        repository: "hello".into(),
+        tag: format!("1.{number}.0"),
+        digest: format!("sha256:{number:064}"),
+        pushed_at: at(0),
+    };
+    Release {
+        number,
+        content: Content {
+            file: ContentHash::of(&json!(number)),
+            images: [("web".into(), image)].into(),
+        },
+        cause: Cause::ServiceFileChanged {
+            key: "services/hello.yaml".into(),
+            version_id: number.to_string(),
+        },
+        created_at: at(0),
+    }
+}
+
+pub(super) fn revision(number: u64) -> String {
+    format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/hello:{number}")
+}
+
+pub(super) fn good(number: u64) -> GoodRelease {
+    GoodRelease {
+        number,
+        content: release(number).content,
+        task_definition: TaskDefinition {
+            arn: revision(number),
+            content: ContentHash::of(&json!(number)),
+        },
+    }
+}
+
+/// A desired state in which these releases are open, after a good release 1 whose file ECS has.
+pub(super) fn desired(open: &[u64]) -> DesiredState {
+    let mut desired = DesiredState::new(service());
+    desired.open = open.iter().copied().map(release).collect();
+    desired.last_number = open.last().copied().unwrap_or(1);
+    desired.last_good = Some(good(1));
+    desired.applied_file = Some(good(1).content.file);
+    desired
+}
+
+/// The service at rest: three tasks of this revision in one completed deployment.
+pub(super) fn live(number: u64) -> LiveService {
+    LiveService {
+        status: "ACTIVE".into(),
+        controller: "ECS".into(),
+        scheduling_strategy: "REPLICA".into(),
+        desired_count: 3,
+        running_count: 3,
+        pending_count: 0,
+        deployments: vec![deployment(number, "PRIMARY", "COMPLETED", 3)],
+        target_groups: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+pub(super) fn deployment(number: u64, status: &str, state: &str, running: i32) -> LiveDeployment {
+    LiveDeployment {
+        id: format!("ecs-svc/{number}"),
+        status: status.into(),
+        task_definition: revision(number),
+        rollout_state: Some(state.into()),
+        rollout_state_reason: None,
+        running_count: running,
+        failed_tasks: 0,
+    }
+}
+
+/// The service on its way from one revision to another, of which `running` tasks run.
+pub(super) fn rolling(from: u64, to: u64, running: i32) -> LiveService {
+    LiveService {
+        running_count: 3 + running,
+        deployments: vec![
+            deployment(to, "PRIMARY", "IN_PROGRESS", running),
+            deployment(from, "ACTIVE", "COMPLETED", 3),
+        ],
+        ..live(from)
+    }
+}
