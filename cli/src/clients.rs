@@ -1,6 +1,8 @@
 //! The AWS clients that the verbs use.
 
-use landfall_aws::{Fault, bucket::Bucket, config::SdkConfig, desired::StateBucket, ecr::Ecr, elb::Elb};
+use landfall_aws::{
+    Fault, bucket::Bucket, config::SdkConfig, desired::StateBucket, ecr::Ecr, elb::Elb,
+};
 use miette::{Report, miette};
 
 /// The bucket of service files on this machine.
@@ -40,7 +42,10 @@ impl Clients {
 /// A failed call as the user sees it.
 pub(crate) fn report(fault: Fault) -> Report {
     match fault {
-        Fault::Transient(message) => miette!(help = "is `landfall local` running, and on this port?", "{message}"),
+        Fault::Transient(message) => miette!(
+            help = "is `landfall local` running, and on this port?",
+            "{message}"
+        ),
         Fault::Refused(message) | Fault::Unexpected(message) => miette!("{message}"),
     }
 }

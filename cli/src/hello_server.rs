@@ -19,7 +19,10 @@ pub(crate) struct Arguments {
 
 /// Serves on `PORT`, or 8080, until the process ends.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(8080);
+    let port = std::env::var("PORT")
+        .ok()
+        .and_then(|port| port.parse().ok())
+        .unwrap_or(8080);
     let listener = TcpListener::bind(("0.0.0.0", port)).await.into_diagnostic();
     let listener = listener.wrap_err_with(|| format!("cannot listen on port {port}"))?;
     let greeting = Bytes::from(arguments.greeting);
@@ -32,7 +35,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
                 async move { Ok::<_, Infallible>(Response::new(Full::new(greeting))) }
             });
             // A client that goes away is no concern of the server's.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), answer)
+                .await;
         });
     }
 }

@@ -61,14 +61,30 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
          landfall status\n\n\
          Ctrl-C stops it."
     );
-    tokio::signal::ctrl_c().await.into_diagnostic().wrap_err("cannot wait for Ctrl-C")?;
+    tokio::signal::ctrl_c()
+        .await
+        .into_diagnostic()
+        .wrap_err("cannot wait for Ctrl-C")?;
     eprintln!("Stopping …");
-    local.stop().await.into_diagnostic().wrap_err("could not save everything")
+    local
+        .stop()
+        .await
+        .into_diagnostic()
+        .wrap_err("could not save everything")
 }
 
 /// Starts engine and cloud.
 pub(crate) async fn start(port: u16, data_dir: Option<PathBuf>) -> Result<Local> {
     let names: BTreeSet<String> = DEFINITION.functions().into_diagnostic()?;
     let functions = crate::functions::folder(&names).await?;
-    Local::start(Settings { port, data_dir, functions }, DEFINITION).await.into_diagnostic()
+    Local::start(
+        Settings {
+            port,
+            data_dir,
+            functions,
+        },
+        DEFINITION,
+    )
+    .await
+    .into_diagnostic()
 }

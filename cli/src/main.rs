@@ -39,6 +39,8 @@ async fn main() -> Result<ExitCode> {
         Verb::Demo(arguments) => demo::run(arguments).await,
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
-        Verb::HelloServer(arguments) => hello_server::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::HelloServer(arguments) => hello_server::run(arguments)
+            .await
+            .map(|()| ExitCode::SUCCESS),
     }
 }

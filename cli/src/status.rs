@@ -37,7 +37,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         }
     };
     let services = match &arguments.service {
-        Some(service) => vec![service.parse::<ServiceId>().map_err(|refusal| miette!("{refusal}"))?],
+        Some(service) => vec![
+            service
+                .parse::<ServiceId>()
+                .map_err(|refusal| miette!("{refusal}"))?,
+        ],
         None => state.services().await.map_err(report)?,
     };
     let mut documents = Vec::new();
@@ -57,7 +61,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     if arguments.json {
         println!("{:#}", json!(documents));
     } else if services.is_empty() {
-        println!("No service is described yet: put a service file into the config bucket, under services/.");
+        println!(
+            "No service is described yet: put a service file into the config bucket, under services/."
+        );
     }
     Ok(())
 }
@@ -69,18 +75,30 @@ fn told(desired: &DesiredState, records: &[Record]) -> String {
         None => lines.push("  file      none: it is not followed".into()),
     }
     for (container, rule) in desired.waiting_for() {
-        lines.push(format!("  waits     for the first push of {}:{} (container {container})", rule.repository, rule.tag));
+        lines.push(format!(
+            "  waits     for the first push of {}:{} (container {container})",
+            rule.repository, rule.tag
+        ));
     }
     match &desired.last_good {
-        Some(good) => lines.push(format!("  last good release {}, {}", good.number, good.task_definition.arn)),
+        Some(good) => lines.push(format!(
+            "  last good release {}, {}",
+            good.number, good.task_definition.arn
+        )),
         None => lines.push("  last good none yet".into()),
     }
     for release in &desired.open {
-        lines.push(format!("  release {:<3} on its way ({})", release.number, release.cause));
+        lines.push(format!(
+            "  release {:<3} on its way ({})",
+            release.number, release.cause
+        ));
     }
     for record in records {
         let verdict = record.verdict.to_string();
-        lines.push(format!("  release {:<3} {verdict:<11} {} ({})", record.release.number, record.reason, record.release.cause));
+        lines.push(format!(
+            "  release {:<3} {verdict:<11} {} ({})",
+            record.release.number, record.reason, record.release.cause
+        ));
     }
     lines.push(String::new());
     lines.join("\n")

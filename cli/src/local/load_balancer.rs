@@ -21,7 +21,10 @@ pub(crate) struct Arguments {
 /// Creates it, and says what to write into the service file.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let clients = Clients::local(&format!("http://127.0.0.1:{}", arguments.port)).await;
-    let created = clients.elb.create_web_balancer(&arguments.name, arguments.listen.into()).await;
+    let created = clients
+        .elb
+        .create_web_balancer(&arguments.name, arguments.listen.into())
+        .await;
     println!("targetGroupArn: {}", created.map_err(report)?);
     eprintln!("It listens at http://127.0.0.1:{}/", arguments.listen);
     Ok(())

@@ -27,12 +27,24 @@ pub(crate) struct Arguments {
 /// Pushes.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let Some((repository, tag)) = arguments.image.split_once(':') else {
-        bail!(help = "write it as repository:tag, e.g. hello:1.1.0", "`{}` has no tag", arguments.image);
+        bail!(
+            help = "write it as repository:tag, e.g. hello:1.1.0",
+            "`{}` has no tag",
+            arguments.image
+        );
     };
     let clients = Clients::local(&format!("http://127.0.0.1:{}", arguments.port)).await;
-    clients.ecr.ensure_repository(repository).await.map_err(report)?;
+    clients
+        .ecr
+        .ensure_repository(repository)
+        .await
+        .map_err(report)?;
     let manifest = manifest(&arguments.dir, &arguments.command)?;
-    let digest = clients.ecr.put_manifest(repository, tag, &manifest).await.map_err(report)?;
+    let digest = clients
+        .ecr
+        .put_manifest(repository, tag, &manifest)
+        .await
+        .map_err(report)?;
     println!("{repository}:{tag} {digest}");
     Ok(())
 }
@@ -40,7 +52,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 /// The manifest of a local image. The folder's files are part of it, so that a changed folder is another image.
 pub(crate) fn manifest(folder: &Path, command: &[String]) -> Result<String> {
     let place = || format!("cannot read the folder {}", folder.display());
-    let directory = folder.canonicalize().into_diagnostic().wrap_err_with(place)?;
-    let image = LocalImage { directory, command: command.to_vec() };
+    let directory = folder
+        .canonicalize()
+        .into_diagnostic()
+        .wrap_err_with(place)?;
+    let image = LocalImage {
+        directory,
+        command: command.to_vec(),
+    };
     image.manifest().into_diagnostic().wrap_err_with(place)
 }

@@ -158,6 +158,16 @@ impl Local {
         &self.endpoint
     }
 
+    /// How many executions are running.
+    pub async fn running_executions(&self) -> usize {
+        let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": "RUNNING" });
+        let answer = self.cloud.executions.call("ListExecutions", input).await;
+        answer
+            .ok()
+            .and_then(|answer| answer["executions"].as_array().map(Vec::len))
+            .unwrap_or(0)
+    }
+
     /// Ends every task and process and saves everything.
     ///
     /// # Errors
