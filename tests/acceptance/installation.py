@@ -68,6 +68,8 @@ def package(emulator, template: dict, binaries: Path) -> dict:
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=ARTEFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
     packaged = json.loads(json.dumps(template))
+    _allow_plain_http(packaged)
+    _widen_ecs_resources(packaged)
     for resource in functions_of(packaged).values():
         binary = resource["Metadata"]["BuildProperties"]["Binary"]
         path = binaries / binary
@@ -83,6 +85,31 @@ def package(emulator, template: dict, binaries: Path) -> dict:
             s3.put_object(Bucket=ARTEFACTS, Key=key, Body=source.read_bytes())
             resource["Properties"]["DefinitionUri"] = f"s3://{ARTEFACTS}/{key}"
     return packaged
+
+
+def _allow_plain_http(template: dict) -> None:
+    """Take the statements that ask for TLS out: ministack enforces them, and here it is reached over plain HTTP."""
+    resources = template["Resources"]
+    for name, resource in list(resources.items()):
+        policy = resource["Properties"].get("PolicyDocument")
+        if not policy:
+            continue
+        policy["Statement"] = [statement for statement in policy["Statement"] if statement.get("Sid") != "OnlyOverTls"]
+        if not policy["Statement"]:
+            del resources[name]
+
+
+def _widen_ecs_resources(template: dict) -> None:
+    """Let ECS statements name any resource: ministack takes every ECS call for one on its cluster, or on no resource at all."""
+    for function in functions_of(template).values():
+        for policy in function["Properties"]["Policies"]:
+            for statement in policy.get("Statement", []):
+                if all(action.startswith("ecs:") for action in _listed(statement["Action"])):
+                    statement["Resource"] = "*"
+
+
+def _listed(one_or_more) -> list:
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
 
 
 def bootstrap_zip(binary: Path) -> bytes:
