@@ -1,1 +1,46 @@
-fn main() {}
+//! The `landfall` command.
+
+mod clients;
+mod demo;
+mod functions;
+mod hello_server;
+mod local;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use miette::Result;
+
+/// The event-driven deployer for Amazon ECS: push an image or put a service file, and Landfall does the rest.
+#[derive(Debug, Parser)]
+#[command(name = "landfall", version)]
+struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Watch the whole story on this machine: a Flask application is deployed, updated and rolled back.
+    Demo(demo::Arguments),
+    /// Run Landfall on this machine, against an embedded AWS that any AWS client can use.
+    Local(local::Arguments),
+    /// Say what should run, what runs, and how the releases ended.
+    Status(status::Arguments),
+    /// The web server that stands in for the Flask application where Flask cannot be installed.
+    #[command(hide = true)]
+    HelloServer(hello_server::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    match Command::parse().verb {
+        Verb::Demo(arguments) => demo::run(arguments).await,
+        Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::HelloServer(arguments) => hello_server::run(arguments)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+    }
+}

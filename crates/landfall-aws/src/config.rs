@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 pub use aws_config::SdkConfig;
-use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, timeout::TimeoutConfig};
+use aws_credential_types::Credentials;
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -23,6 +24,23 @@ pub async fn load() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// The embedded cloud at `endpoint`, which takes any credentials.
+pub async fn local(endpoint: &str, region: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(Credentials::new(
+            "local",
+            "local",
+            None,
+            None,
+            "landfall local",
+        ))
         .load()
         .await
 }

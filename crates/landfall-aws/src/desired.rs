@@ -86,6 +86,18 @@ impl StateBucket {
             .await
     }
 
+    /// Every service that has a desired state.
+    pub async fn services(&self) -> Result<Vec<ServiceId>, Fault> {
+        let keys = self.0.keys(keys::DESIRED_STATES).await?;
+        let service = |key: &String| {
+            key.strip_prefix(keys::DESIRED_STATES)?
+                .strip_suffix("/desired.json")?
+                .parse()
+                .ok()
+        };
+        Ok(keys.iter().filter_map(service).collect())
+    }
+
     /// An accepted service file.
     ///
     /// # Errors

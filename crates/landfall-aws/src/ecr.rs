@@ -95,6 +95,51 @@ impl Ecr {
         Ok(latest)
     }
 
+    /// Creates a repository, unless it is there.
+    pub async fn ensure_repository(&self, repository: &str) -> Result<(), Fault> {
+        match self
+            .client
+            .create_repository()
+            .repository_name(repository)
+            .send()
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("RepositoryAlreadyExistsException") => Ok(()),
+            Err(error) => Err(Fault::of("ecr:CreateRepository", error)),
+        }
+    }
+
+    /// Puts a manifest under a tag and answers the image's digest. The same image under the same tag is no error.
+    pub async fn put_manifest(
+        &self,
+        repository: &str,
+        tag: &str,
+        manifest: &str,
+    ) -> Result<String, Fault> {
+        const CALL: &str = "ecr:PutImage";
+        let request = self
+            .client
+            .put_image()
+            .repository_name(repository)
+            .image_tag(tag)
+            .image_manifest(manifest);
+        match request.send().await {
+            Ok(answer) => {
+                let id = answer.image().and_then(|image| image.image_id());
+                let digest = id.and_then(|id| id.image_digest()).map(str::to_owned);
+                digest.ok_or_else(|| Fault::incomplete(CALL, "imageDigest"))
+            }
+            Err(error) if error.code() == Some("ImageAlreadyExistsException") => {
+                let image = self.image(repository, tag).await?;
+                Ok(image
+                    .ok_or_else(|| Fault::incomplete(CALL, "image"))?
+                    .digest)
+            }
+            Err(error) => Err(Fault::of(CALL, error)),
+        }
+    }
+
     fn tagged(&self, repository: &str, tag: &str, detail: &ImageDetail) -> Result<Image, Fault> {
         let account = detail
             .registry_id()

@@ -1,7 +1,10 @@
 //! Elastic Load Balancing: whether targets are healthy, and where a service is reached.
 
 use aws_config::SdkConfig;
-use aws_sdk_elasticloadbalancingv2::{Client, types::ProtocolEnum};
+use aws_sdk_elasticloadbalancingv2::{
+    Client,
+    types::{Action, ActionTypeEnum, ProtocolEnum, TargetGroupAttribute, TargetTypeEnum},
+};
 use landfall::step::verify_health::TargetHealth;
 
 use crate::Fault;
@@ -50,6 +53,78 @@ impl Elb {
                 })
             });
         described.collect()
+    }
+
+    /// Creates an application load balancer with one listener on `port`, whose target group has the same `name` and
+    /// takes tasks by address. Answers the target group's ARN. Health checks ask for `/` every 5 seconds; a target is
+    /// drained for 5 seconds.
+    pub async fn create_web_balancer(&self, name: &str, port: i32) -> Result<String, Fault> {
+        let balancer = self
+            .0
+            .create_load_balancer()
+            .name(name)
+            .subnets("subnet-local")
+            .send()
+            .await;
+        let balancer = balancer
+            .map_err(|error| Fault::of("elasticloadbalancing:CreateLoadBalancer", error))?;
+        let balancer = balancer
+            .load_balancers()
+            .first()
+            .and_then(|balancer| balancer.load_balancer_arn());
+        let balancer = balancer.ok_or_else(|| {
+            Fault::incomplete("elasticloadbalancing:CreateLoadBalancer", "LoadBalancerArn")
+        })?;
+        let group = self
+            .0
+            .create_target_group()
+            .name(name)
+            .protocol(ProtocolEnum::Http)
+            .port(port)
+            .vpc_id("vpc-local")
+            .target_type(TargetTypeEnum::Ip)
+            .health_check_interval_seconds(5)
+            .health_check_timeout_seconds(2)
+            .healthy_threshold_count(2)
+            .unhealthy_threshold_count(2)
+            .send()
+            .await;
+        let group =
+            group.map_err(|error| Fault::of("elasticloadbalancing:CreateTargetGroup", error))?;
+        let group = group
+            .target_groups()
+            .first()
+            .and_then(|group| group.target_group_arn());
+        let group = group.ok_or_else(|| {
+            Fault::incomplete("elasticloadbalancing:CreateTargetGroup", "TargetGroupArn")
+        })?;
+        let delay = TargetGroupAttribute::builder()
+            .key("deregistration_delay.timeout_seconds")
+            .value("5")
+            .build();
+        let modified = self
+            .0
+            .modify_target_group_attributes()
+            .target_group_arn(group)
+            .attributes(delay)
+            .send()
+            .await;
+        modified.map_err(|error| {
+            Fault::of("elasticloadbalancing:ModifyTargetGroupAttributes", error)
+        })?;
+        let forward = Action::builder()
+            .r#type(ActionTypeEnum::Forward)
+            .target_group_arn(group)
+            .build();
+        let listener = self
+            .0
+            .create_listener()
+            .load_balancer_arn(balancer)
+            .protocol(ProtocolEnum::Http)
+            .port(port);
+        let created = listener.default_actions(forward).send().await;
+        created.map_err(|error| Fault::of("elasticloadbalancing:CreateListener", error))?;
+        Ok(group.to_owned())
     }
 
     /// The address of a listener of the load balancer that serves a target group, e.g. `http://name.elb.amazonaws.com:80`.

@@ -4,4 +4,10 @@
 //! Nothing here decides anything about releases. Take this crate away and AWS does the same work.
 
 pub mod cloud;
+pub mod courier;
+pub mod engine;
+pub mod install;
+pub mod lambda;
+pub mod local;
+pub mod serve;
 pub mod world;

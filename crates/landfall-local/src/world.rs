@@ -61,6 +61,14 @@ impl World {
             .collect()
     }
 
+    /// A number from 0 up to, but not including, 1.
+    pub fn fraction(&self) -> f64 {
+        self.rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .random_range(0.0..1.0)
+    }
+
     /// A version 4 UUID.
     pub fn uuid(&self) -> String {
         let mut bytes = [0u8; 16];

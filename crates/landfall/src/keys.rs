@@ -16,6 +16,9 @@ use crate::{content::ContentHash, refusal::Refusal, service_id::ServiceId};
 /// The prefix of service files in the config bucket.
 pub const SERVICE_FILES: &str = "services/";
 
+/// The prefix of everything about one service in the state bucket.
+pub const DESIRED_STATES: &str = "services/";
+
 /// The status of the service file at `key`, in the config bucket.
 pub fn status(key: &str) -> String {
     format!("status/{key}.json")

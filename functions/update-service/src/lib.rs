@@ -55,7 +55,9 @@ impl UpdateService {
                     .await?;
             }
             Plan::UpdateTaskDefinition => {
-                self.ecs.update_service(&update_body(&input, None, live.as_ref())).await?
+                self.ecs
+                    .update_service(&update_body(&input, None, live.as_ref()))
+                    .await?
             }
         }
         tracing::info!(

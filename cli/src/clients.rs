@@ -1,0 +1,51 @@
+//! The AWS clients that the verbs use.
+
+use landfall_aws::{
+    Fault, bucket::Bucket, config::SdkConfig, desired::StateBucket, ecr::Ecr, elb::Elb,
+};
+use miette::{Report, miette};
+
+/// The bucket of service files on this machine.
+pub(crate) const CONFIG_BUCKET: &str = "landfall-config";
+/// The bucket of desired states on this machine.
+pub(crate) const STATE_BUCKET: &str = "landfall-state";
+/// The Region of the embedded cloud.
+pub(crate) const REGION: &str = "eu-west-1";
+/// Where the embedded cloud listens unless told otherwise.
+pub(crate) const PORT: u16 = 4599;
+
+/// Clients of one embedded cloud.
+pub(crate) struct Clients {
+    pub(crate) files: Bucket,
+    pub(crate) state: StateBucket,
+    pub(crate) ecr: Ecr,
+    pub(crate) elb: Elb,
+}
+
+impl Clients {
+    /// Clients of the embedded cloud at `endpoint`.
+    pub(crate) async fn local(endpoint: &str) -> Self {
+        let config = landfall_aws::config::local(endpoint, REGION).await;
+        Self::new(&config)
+    }
+
+    fn new(config: &SdkConfig) -> Self {
+        Self {
+            files: Bucket::new(config, CONFIG_BUCKET.into()),
+            state: StateBucket::named(config, STATE_BUCKET),
+            ecr: Ecr::new(config),
+            elb: Elb::new(config),
+        }
+    }
+}
+
+/// A failed call as the user sees it.
+pub(crate) fn report(fault: Fault) -> Report {
+    match fault {
+        Fault::Transient(message) => miette!(
+            help = "is `landfall local` running, and on this port?",
+            "{message}"
+        ),
+        Fault::Refused(message) | Fault::Unexpected(message) => miette!("{message}"),
+    }
+}

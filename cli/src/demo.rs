@@ -1,0 +1,89 @@
+//! `landfall demo`: the whole story on this machine, on real input.
+
+mod application;
+mod chapters;
+mod narrator;
+mod report;
+mod traffic;
+mod watch;
+
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+use clap::Args;
+use miette::{IntoDiagnostic, Result, WrapErr};
+
+use self::{
+    application::Application,
+    chapters::Stage,
+    narrator::Narrator,
+    report::{Chapter, Report},
+};
+use crate::clients::Clients;
+
+/// How to tell it.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Print one JSON document on stdout, and the story on stderr.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Tells the story. The exit code is 0 only if every chapter ended as told.
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let narrator = Narrator::new(arguments.json);
+    let folder = crate::functions::target_folder().join("demo");
+    let application = Application::prepare(&folder, &narrator).await?;
+    let local = crate::local::start(0, None).await?;
+    let started = Instant::now();
+    narrator.begin();
+    narrator.say(&format!(
+        "Landfall and an embedded AWS listen at {}.",
+        local.endpoint()
+    ));
+    let clients = Clients::local(local.endpoint()).await;
+    let mut stage = Stage::set(&local, &clients, &application, &narrator).await?;
+    let mut chapters = Vec::new();
+    for number in 0..chapters::TITLES.len() {
+        let begun = Instant::now();
+        narrator.chapter(chapters::TITLES[number]);
+        let told = stage.play(number).await;
+        let chapter = Chapter::new(chapters::NAMES[number], begun.elapsed(), told);
+        narrator.end_chapter(&chapter);
+        let failed = chapter.failure.is_some();
+        chapters.push(chapter);
+        if failed {
+            break;
+        }
+    }
+    let requests = stage.close().await;
+    local
+        .stop()
+        .await
+        .into_diagnostic()
+        .wrap_err("could not stop")?;
+    let report = Report::new(chapters, requests, application.kind(), started.elapsed());
+    narrator.close(&report);
+    if arguments.json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&report).into_diagnostic()?
+        );
+    }
+    Ok(if report.ended_as_told() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// A port of the loopback interface that nobody listens on.
+fn free_port() -> Result<u16> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).into_diagnostic()?;
+    Ok(listener.local_addr().into_diagnostic()?.port())
+}
+
+/// A local image: where it lies and what it runs.
+struct Version {
+    folder: PathBuf,
+    command: Vec<String>,
+}

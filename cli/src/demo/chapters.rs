@@ -1,0 +1,483 @@
+//! What happens in each chapter, and what has to be true at its end.
+
+use std::time::Instant;
+
+use landfall::{
+    record::{Record, Verdict},
+    service_id::ServiceId,
+    status::FileStatus,
+};
+use landfall_aws::{bucket::Condition, ecs::Ecs};
+use landfall_local::local::Local;
+use miette::{IntoDiagnostic, Result, WrapErr, bail, ensure, miette};
+use serde_json::{Map, Value, json};
+
+use super::{
+    application::Application,
+    free_port,
+    narrator::Narrator,
+    report::Requests,
+    traffic::{self, Traffic},
+    watch,
+};
+use crate::clients::{Clients, REGION, report};
+
+/// The chapters' names in the report.
+pub(crate) const NAMES: [&str; 5] = [
+    "first-release",
+    "new-image",
+    "broken-image",
+    "two-pushes",
+    "invalid-file",
+];
+/// The chapters' titles in the story.
+pub(crate) const TITLES: [&str; 5] = [
+    "(a) A service file and an image become a service behind a load balancer",
+    "(b) 1.1.0 is pushed while a client asks all the time",
+    "(c) 1.2.0 is broken",
+    "(d) Two pushes at once, delivered in the wrong order, one of them twice",
+    "(e) A service file with a mistake",
+];
+
+const KEY: &str = "services/hello.yaml";
+const REPOSITORY: &str = "hello";
+
+/// Everything that the chapters share.
+pub(crate) struct Stage<'a> {
+    local: &'a Local,
+    clients: &'a Clients,
+    ecs: Ecs,
+    application: &'a Application,
+    narrator: &'a Narrator,
+    service: ServiceId,
+    service_file: String,
+    url: String,
+    traffic: Option<Traffic>,
+}
+
+type Facts = Result<Map<String, Value>>;
+
+impl<'a> Stage<'a> {
+    /// What is there before the story: a load balancer and a repository.
+    pub(crate) async fn set(
+        local: &'a Local,
+        clients: &'a Clients,
+        application: &'a Application,
+        narrator: &'a Narrator,
+    ) -> Result<Self> {
+        let port = free_port()?;
+        let target_group = clients
+            .elb
+            .create_web_balancer(REPOSITORY, port.into())
+            .await
+            .map_err(report)?;
+        clients
+            .ecr
+            .ensure_repository(REPOSITORY)
+            .await
+            .map_err(report)?;
+        let service = ServiceId::new("web", "hello").into_diagnostic()?;
+        Ok(Self {
+            local,
+            clients,
+            ecs: Ecs::new(&landfall_aws::config::local(local.endpoint(), REGION).await),
+            application,
+            narrator,
+            service,
+            service_file: application.service_file(&target_group),
+            url: format!("http://127.0.0.1:{port}/"),
+            traffic: None,
+        })
+    }
+
+    /// Plays a chapter.
+    pub(crate) async fn play(&mut self, number: usize) -> Facts {
+        match number {
+            0 => self.first_release().await,
+            1 => self.new_image().await,
+            2 => self.broken_image().await,
+            3 => self.two_pushes().await,
+            _ => self.invalid_file().await,
+        }
+    }
+
+    /// Stops the client, and says what it got.
+    pub(crate) async fn close(self) -> Requests {
+        match self.traffic {
+            Some(traffic) => traffic.stop().await,
+            None => Requests::default(),
+        }
+    }
+
+    async fn first_release(&mut self) -> Facts {
+        self.put_file(self.service_file.clone()).await?;
+        self.narrator.say(&format!(
+            "examples/flask-hello/hello.yaml → s3://landfall-config/{KEY}"
+        ));
+        let status = self
+            .status(|status| matches!(status, FileStatus::Accepted { .. }))
+            .await?;
+        self.narrator
+            .say(&format!("accepted: {}", message(&status)));
+        self.push("1.0.0", Some("Hello, World!")).await?;
+        let record = self.verdict(1, Verdict::Succeeded).await?;
+        let running = self
+            .ecs
+            .running_tasks(&self.service)
+            .await
+            .map_err(report)?
+            .len();
+        self.narrator.say(&format!("cluster web, task definition hello:1 and service web/hello created; {running} tasks run"));
+        let body = traffic::get(&self.url)
+            .await
+            .map_err(|failure| miette!("{} {failure}", self.url))?;
+        self.narrator.say(&format!("GET {} → {body}", self.url));
+        ensure!(
+            body == "Hello, World!",
+            "the load balancer answered `{body}`"
+        );
+        Ok(facts(
+            json!({ "release": record.release.number, "tasks": running, "url": self.url, "body": body }),
+        ))
+    }
+
+    async fn new_image(&mut self) -> Facts {
+        let url = self.url.clone();
+        let traffic = self.traffic.insert(Traffic::start(&url));
+        traffic.mark();
+        let greeting = "Hello, World! This is 1.1.0.";
+        self.push("1.1.0", Some(greeting)).await?;
+        let record = self.verdict(2, Verdict::Succeeded).await?;
+        self.answers_only(greeting).await?;
+        let requests = self.requests()?;
+        self.narrator.say(&format!("GET {} → {greeting}", self.url));
+        self.narrator.say(&format!(
+            "{} requests meanwhile, {} failed",
+            requests.sent, requests.failed
+        ));
+        ensure!(
+            requests.failed == 0,
+            "{} requests failed: {}",
+            requests.failed,
+            requests.failures.join("; ")
+        );
+        Ok(facts(
+            json!({ "release": record.release.number, "body": greeting, "requests": requests }),
+        ))
+    }
+
+    async fn broken_image(&mut self) -> Facts {
+        self.traffic()?.mark();
+        self.push("1.2.0", None).await?;
+        let record = self.verdict(3, Verdict::RolledBack).await?;
+        let Some(diagnosis) = &record.diagnosis else {
+            bail!("the record has no diagnosis")
+        };
+        let Some(task) = diagnosis.stopped_tasks.first() else {
+            bail!("the diagnosis has no stopped task")
+        };
+        self.narrator.say(&format!("because: {}", record.reason));
+        let exits: Vec<_> = task
+            .containers
+            .iter()
+            .map(|container| {
+                let code = container
+                    .exit_code
+                    .map_or("no exit code".into(), |code| format!("exit code {code}"));
+                format!("container {}: {code}", container.name)
+            })
+            .collect();
+        self.narrator.say(&format!(
+            "a stopped task: {} ({})",
+            task.reason,
+            exits.join(", ")
+        ));
+        if let Some(event) = diagnosis.service_events.first() {
+            self.narrator.say(&format!("last service event: {event}"));
+        }
+        self.narrator.say(&format!("so {}", diagnosis.undone));
+        let answers = self.traffic()?.answers();
+        let requests = self.requests()?;
+        ensure!(
+            answers == ["Hello, World! This is 1.1.0."],
+            "other answers came meanwhile: {answers:?}"
+        );
+        ensure!(
+            requests.failed == 0,
+            "{} requests failed: {}",
+            requests.failed,
+            requests.failures.join("; ")
+        );
+        self.narrator.say("1.1.0 answered every request meanwhile");
+        Ok(facts(json!({
+            "release": record.release.number,
+            "releaseVerdict": record.verdict,
+            "reason": record.reason,
+            "diagnosis": diagnosis,
+        })))
+    }
+
+    async fn two_pushes(&mut self) -> Facts {
+        const FUNCTION: &str = "image-pushed";
+        self.local.courier.hold(FUNCTION);
+        let begun = Instant::now();
+        let newest = "Hello, World! This is 1.4.0.";
+        let versions = [
+            self.application
+                .version("1.3.0", Some("Hello, World! This is 1.3.0."))?,
+            self.application.version("1.4.0", Some(newest))?,
+        ];
+        let manifests = versions
+            .iter()
+            .map(|version| crate::local::manifest(&version.folder, &version.command));
+        let manifests = manifests.collect::<Result<Vec<_>>>()?;
+        let pushing = Instant::now();
+        for (tag, manifest) in ["1.3.0", "1.4.0"].iter().zip(&manifests) {
+            self.clients
+                .ecr
+                .put_manifest(REPOSITORY, tag, manifest)
+                .await
+                .map_err(report)?;
+        }
+        let apart = pushing.elapsed().as_millis();
+        self.narrator
+            .say(&format!("1.3.0 and 1.4.0 pushed within {apart} ms"));
+        watch::until("the arrival of both events", || async {
+            Ok((self.local.courier.holds(FUNCTION) >= 2).then_some(()))
+        })
+        .await?;
+        let [first, second] = <[Value; 2]>::try_from(self.local.courier.release(FUNCTION))
+            .map_err(|pile| miette!("{} events came instead of two", pile.len()))?;
+        for event in [second.clone(), first, second] {
+            self.local.courier.carry(FUNCTION, event);
+        }
+        self.narrator
+            .say("their events are delivered: 1.4.0, 1.3.0, and 1.4.0 again");
+        let last = self.settled(begun).await?;
+        self.answers_only(newest).await?;
+        let records = self.records().await?;
+        let told = self.verdicts_told();
+        for record in &records {
+            let times = told
+                .iter()
+                .filter(|number| **number == record.release.number)
+                .count();
+            ensure!(
+                times == 1,
+                "release {} got {times} verdicts",
+                record.release.number
+            );
+        }
+        let verdicts: Vec<_> = records
+            .iter()
+            .map(|record| json!({ "release": record.release.number, "verdict": record.verdict }))
+            .collect();
+        self.narrator.say(&format!("GET {} → {newest}", self.url));
+        let list: Vec<_> = records
+            .iter()
+            .map(|record| format!("{} {}", record.release.number, record.verdict))
+            .collect();
+        self.narrator.say(&format!(
+            "one verdict for each release: {}",
+            list.join(", ")
+        ));
+        Ok(facts(
+            json!({ "release": last, "pushedWithinMilliseconds": apart, "body": newest, "verdicts": verdicts }),
+        ))
+    }
+
+    async fn invalid_file(&mut self) -> Facts {
+        let before = self
+            .clients
+            .state
+            .read(&self.service)
+            .await
+            .map_err(report)?
+            .desired;
+        let broken = self.service_file.replacen("  web:  ", "  wbe:  ", 1);
+        ensure!(
+            broken != self.service_file,
+            "the example's service file has no container `web` to misspell"
+        );
+        self.put_file(broken).await?;
+        let status = self
+            .status(|status| matches!(status, FileStatus::Rejected { .. }))
+            .await?;
+        let FileStatus::Rejected {
+            problems, message, ..
+        } = &status
+        else {
+            bail!("the file was accepted")
+        };
+        self.narrator.say(&format!("rejected:\n{message}"));
+        let problem = problems
+            .first()
+            .ok_or_else(|| miette!("the rejection names no problem"))?;
+        let line = self
+            .service_file
+            .lines()
+            .position(|line| line.starts_with("  web:  "))
+            .map_or(0, |at| at as u64 + 1);
+        ensure!(
+            problem.position.line == line,
+            "the problem is in line {line}, not {}",
+            problem.position.line
+        );
+        ensure!(problem.hint.is_some(), "the rejection gives no hint");
+        let after = self
+            .clients
+            .state
+            .read(&self.service)
+            .await
+            .map_err(report)?
+            .desired;
+        ensure!(before == after, "the desired state changed");
+        self.narrator.say("the service runs on, unchanged");
+        Ok(facts(json!({ "message": message, "problems": problems })))
+    }
+
+    async fn put_file(&self, text: String) -> Result<()> {
+        self.clients
+            .files
+            .put(KEY, text.into_bytes(), Condition::None)
+            .await
+            .map(drop)
+            .map_err(report)
+    }
+
+    async fn push(&self, tag: &str, greeting: Option<&str>) -> Result<()> {
+        let version = self.application.version(tag, greeting)?;
+        let manifest = crate::local::manifest(&version.folder, &version.command)?;
+        let digest = self
+            .clients
+            .ecr
+            .put_manifest(REPOSITORY, tag, &manifest)
+            .await
+            .map_err(report)?;
+        self.narrator.say(&format!(
+            "{REPOSITORY}:{tag} pushed ({})",
+            &digest[..digest.len().min(19)]
+        ));
+        Ok(())
+    }
+
+    async fn status(&self, wanted: impl Fn(&FileStatus) -> bool) -> Result<FileStatus> {
+        let key = landfall::keys::status(KEY);
+        watch::until("the answer to the service file", || async {
+            let status = self.clients.files.get_json::<FileStatus>(&key).await?;
+            Ok(status
+                .map(|(status, _)| status)
+                .filter(|status| wanted(status)))
+        })
+        .await
+    }
+
+    async fn verdict(&self, number: u64, wanted: Verdict) -> Result<Record> {
+        let record = watch::record(
+            self.clients,
+            &self.ecs,
+            self.narrator,
+            &self.service,
+            number,
+        )
+        .await?;
+        let took = record
+            .timeline
+            .concluded_at
+            .duration_since(record.timeline.created_at)
+            .as_secs_f64();
+        self.narrator.say(&format!(
+            "release {number} {} after {took:.1}s ({})",
+            record.verdict, record.release.cause
+        ));
+        ensure!(
+            record.verdict == wanted,
+            "release {number} {}: {}",
+            record.verdict,
+            record.reason
+        );
+        Ok(record)
+    }
+
+    /// Waits until every release has its verdict and nobody holds the claim; answers the newest release's number.
+    async fn settled(&self, since: Instant) -> Result<u64> {
+        watch::until("the end of all releases", || async {
+            let desired = self.clients.state.read(&self.service).await?.desired;
+            self.narrator
+                .waiting(&format!("release {} is on its way", desired.last_number));
+            let executions = self.local.running_executions().await;
+            let idle = desired.open.is_empty() && desired.claim.is_none() && executions == 0;
+            Ok(
+                (idle && desired.last_number > 3 && since.elapsed().as_millis() > 500)
+                    .then_some(desired.last_number),
+            )
+        })
+        .await
+    }
+
+    async fn records(&self) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for number in self
+            .clients
+            .state
+            .record_numbers(&self.service)
+            .await
+            .map_err(report)?
+        {
+            records.extend(
+                self.clients
+                    .state
+                    .record(&self.service, number)
+                    .await
+                    .map_err(report)?,
+            );
+        }
+        Ok(records)
+    }
+
+    /// The numbers of the releases whose verdicts were told as events.
+    fn verdicts_told(&self) -> Vec<u64> {
+        let events = self.local.cloud.events.recent_events();
+        let concluded = events
+            .iter()
+            .filter(|event| event["detail-type"] == landfall_aws::events::RELEASE_CONCLUDED);
+        concluded
+            .filter_map(|event| event["detail"]["release"]["number"].as_u64())
+            .collect()
+    }
+
+    fn traffic(&self) -> Result<&Traffic> {
+        self.traffic
+            .as_ref()
+            .ok_or_else(|| miette!("no client asks"))
+    }
+
+    fn requests(&self) -> Result<Requests> {
+        Ok(self.traffic()?.requests())
+    }
+
+    /// Waits until a moment's answers are all `greeting`.
+    async fn answers_only(&self, greeting: &str) -> Result<()> {
+        let traffic = self.traffic()?;
+        watch::until(&format!("the answer `{greeting}`"), || async {
+            traffic.mark();
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            Ok((traffic.answers() == [greeting]).then_some(()))
+        })
+        .await
+        .wrap_err_with(|| format!("the last answers were {:?}", traffic.answers()))
+    }
+}
+
+fn message(status: &FileStatus) -> &str {
+    match status {
+        FileStatus::Accepted { message, .. } | FileStatus::Rejected { message, .. } => message,
+    }
+}
+
+fn facts(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(facts) => facts,
+        _ => Map::new(),
+    }
+}

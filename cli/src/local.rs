@@ -1,0 +1,90 @@
+//! `landfall local`: the whole of Landfall on this machine.
+
+mod load_balancer;
+mod push;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use clap::{Args, Subcommand};
+use landfall_local::local::{Definition, Local, Settings};
+use miette::{IntoDiagnostic, Result, WrapErr};
+
+use crate::clients::{CONFIG_BUCKET, PORT};
+
+pub(crate) use push::manifest;
+
+/// Run Landfall on this machine.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    /// The port of 127.0.0.1 to listen on.
+    #[arg(long, default_value_t = PORT)]
+    port: u16,
+    /// Keep everything in this folder, so that the next start goes on from there.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Push a folder and a command as an image, to the Landfall that runs on this machine.
+    Push(push::Arguments),
+    /// Create a load balancer with a listener and a target group, on the Landfall that runs on this machine.
+    LoadBalancer(load_balancer::Arguments),
+}
+
+/// The installation, as `sam deploy` takes it.
+pub(crate) const DEFINITION: Definition<'static> = Definition {
+    template: include_str!("../../template.yaml"),
+    state_machine: include_str!("../../statemachine/release.asl.json"),
+};
+
+/// Runs until Ctrl-C, or carries out one of the verbs.
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    match arguments.verb {
+        Some(Verb::Push(arguments)) => return push::run(arguments).await,
+        Some(Verb::LoadBalancer(arguments)) => return load_balancer::run(arguments).await,
+        None => {}
+    }
+    let local = start(arguments.port, arguments.data_dir).await?;
+    let endpoint = local.endpoint();
+    println!(
+        "Landfall listens at {endpoint}. Any AWS client can use it, with any credentials:\n\n  \
+         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
+         Put a service file, and push an image for it:\n\n  \
+         aws --endpoint-url {endpoint} s3 cp hello.yaml s3://{CONFIG_BUCKET}/services/\n  \
+         landfall local push hello:1.0.0 --dir . -- python3 hello.py\n\n\
+         See what became of it:\n\n  \
+         aws --endpoint-url {endpoint} s3 cp s3://{CONFIG_BUCKET}/status/services/hello.yaml.json -\n  \
+         landfall status\n\n\
+         Ctrl-C stops it."
+    );
+    tokio::signal::ctrl_c()
+        .await
+        .into_diagnostic()
+        .wrap_err("cannot wait for Ctrl-C")?;
+    eprintln!("Stopping …");
+    local
+        .stop()
+        .await
+        .into_diagnostic()
+        .wrap_err("could not save everything")
+}
+
+/// Starts engine and cloud.
+pub(crate) async fn start(port: u16, data_dir: Option<PathBuf>) -> Result<Local> {
+    let names: BTreeSet<String> = DEFINITION.functions().into_diagnostic()?;
+    let functions = crate::functions::folder(&names).await?;
+    Local::start(
+        Settings {
+            port,
+            data_dir,
+            functions,
+        },
+        DEFINITION,
+    )
+    .await
+    .into_diagnostic()
+}

@@ -1,0 +1,105 @@
+//! `landfall status`: what should run, and how the releases ended.
+
+use clap::Args;
+use landfall::{desired::DesiredState, record::Record, service_id::ServiceId};
+use landfall_aws::{config, desired::StateBucket};
+use miette::{Result, miette};
+use serde_json::json;
+
+use crate::clients::{PORT, REGION, STATE_BUCKET, report};
+
+/// Which services.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// One service, as cluster/service. Without it, all services are listed.
+    service: Option<String>,
+    /// Look into this state bucket in AWS, instead of the Landfall on this machine.
+    #[arg(long)]
+    state_bucket: Option<String>,
+    /// The port that `landfall local` listens on.
+    #[arg(long, default_value_t = PORT, conflicts_with = "state_bucket")]
+    port: u16,
+    /// How many of the newest releases to show.
+    #[arg(long, default_value_t = 5)]
+    releases: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows it.
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let state = match &arguments.state_bucket {
+        Some(bucket) => StateBucket::named(&config::load().await, bucket),
+        None => {
+            let endpoint = format!("http://127.0.0.1:{}", arguments.port);
+            StateBucket::named(&config::local(&endpoint, REGION).await, STATE_BUCKET)
+        }
+    };
+    let services = match &arguments.service {
+        Some(service) => vec![
+            service
+                .parse::<ServiceId>()
+                .map_err(|refusal| miette!("{refusal}"))?,
+        ],
+        None => state.services().await.map_err(report)?,
+    };
+    let mut documents = Vec::new();
+    for service in &services {
+        let desired = state.read(service).await.map_err(report)?.desired;
+        let mut records = Vec::new();
+        let numbers = state.record_numbers(service).await.map_err(report)?;
+        for number in numbers.iter().rev().take(arguments.releases) {
+            records.extend(state.record(service, *number).await.map_err(report)?);
+        }
+        if arguments.json {
+            documents.push(json!({ "desired": desired, "releases": records }));
+        } else {
+            print!("{}", told(&desired, &records));
+        }
+    }
+    if arguments.json {
+        println!("{:#}", json!(documents));
+    } else if services.is_empty() {
+        println!(
+            "No service is described yet: put a service file into the config bucket, under services/."
+        );
+    }
+    Ok(())
+}
+
+fn told(desired: &DesiredState, records: &[Record]) -> String {
+    let mut lines = vec![desired.service.to_string()];
+    match &desired.file {
+        Some(file) => lines.push(format!("  file      {}", file.key)),
+        None => lines.push("  file      none: it is not followed".into()),
+    }
+    for (container, rule) in desired.waiting_for() {
+        lines.push(format!(
+            "  waits     for the first push of {}:{} (container {container})",
+            rule.repository, rule.tag
+        ));
+    }
+    match &desired.last_good {
+        Some(good) => lines.push(format!(
+            "  last good release {}, {}",
+            good.number, good.task_definition.arn
+        )),
+        None => lines.push("  last good none yet".into()),
+    }
+    for release in &desired.open {
+        lines.push(format!(
+            "  release {:<3} on its way ({})",
+            release.number, release.cause
+        ));
+    }
+    for record in records {
+        let verdict = record.verdict.to_string();
+        lines.push(format!(
+            "  release {:<3} {verdict:<11} {} ({})",
+            record.release.number, record.reason, record.release.cause
+        ));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}

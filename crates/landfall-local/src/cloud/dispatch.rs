@@ -1,0 +1,178 @@
+//! From a request to the service that it is for.
+
+use bytes::Bytes;
+use http::{Request, Response, header, request::Parts};
+
+use super::{
+    Cloud,
+    fault::Fault,
+    request_log::{Entry, app_id, subject},
+    s3::{self, S3Request},
+    wire::{
+        aws_json, query,
+        target::{Target, text},
+    },
+};
+
+/// An answer that has been rendered, and what the request log says about it.
+struct Answered {
+    response: Response<Bytes>,
+    service: &'static str,
+    operation: String,
+    subject: String,
+}
+
+impl Cloud {
+    /// Answers one request as AWS would.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (parts, body) = request.into_parts();
+        let app = text(&parts.headers, header::USER_AGENT.as_str()).and_then(app_id);
+        let answered = match Target::of(&parts, &body) {
+            Target::Json {
+                prefix,
+                operation,
+                version,
+            } => self.json(&prefix, operation, version, &body).await,
+            Target::Query {
+                api_version,
+                operation,
+                fields,
+            } => self.query(&api_version, operation, &fields).await,
+            Target::Lambda => self.lambda(parts, body).await,
+            Target::S3 => self.object_storage(&parts, body).await,
+        };
+        if let Some(saver) = self.saver.as_ref().filter(|_| changes(&answered.operation)) {
+            saver.mark(answered.service);
+        }
+        self.requests.record(Entry {
+            at: self.world.now(),
+            service: answered.service.into(),
+            operation: answered.operation,
+            app,
+            subject: answered.subject,
+            status: answered.response.status().as_u16(),
+        });
+        answered.response
+    }
+
+    async fn json(
+        &self,
+        prefix: &str,
+        operation: String,
+        version: aws_json::Version,
+        body: &[u8],
+    ) -> Answered {
+        let input = aws_json::parse(body);
+        let subject = input.as_ref().map(subject).unwrap_or_default();
+        let (service, result) = match (prefix, input) {
+            (_, Err(fault)) => ("unknown", Err(fault)),
+            ("AmazonEC2ContainerRegistry_V20150921", Ok(input)) => {
+                ("ecr", self.ecr.call(&operation, input).await)
+            }
+            ("AWSEvents", Ok(input)) => ("events", self.events.call(&operation, input).await),
+            ("Logs_20140328", Ok(input)) => ("logs", self.logs.call(&operation, input).await),
+            ("AmazonEC2ContainerServiceV20141113", Ok(input)) => {
+                ("ecs", self.ecs.call(&operation, input).await)
+            }
+            ("AWSStepFunctions", Ok(input)) => {
+                ("states", self.executions.call(&operation, input).await)
+            }
+            (other, Ok(_)) => {
+                let message = format!(
+                    "The embedded cloud does not play the service behind X-Amz-Target {other}."
+                );
+                (
+                    "unknown",
+                    Err(Fault::client("UnknownOperationException", message)),
+                )
+            }
+        };
+        let response = aws_json::answer(version, &self.world.uuid(), result);
+        Answered {
+            response,
+            service,
+            operation,
+            subject,
+        }
+    }
+
+    async fn query(
+        &self,
+        api_version: &str,
+        operation: String,
+        fields: &[(String, String)],
+    ) -> Answered {
+        let input = query::parse(fields);
+        let subject = subject(&input);
+        let (service, namespace, result) = match api_version {
+            "2011-06-15" => (
+                "sts",
+                "https://sts.amazonaws.com/doc/2011-06-15/",
+                self.sts.call(&operation, input).await,
+            ),
+            "2015-12-01" => (
+                "elasticloadbalancing",
+                "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+                self.elb.call(&operation, input).await,
+            ),
+            other => {
+                let message = format!(
+                    "The embedded cloud does not play the API of version {other} ({operation})."
+                );
+                ("unknown", "", Err(Fault::client("InvalidAction", message)))
+            }
+        };
+        let response = query::answer(namespace, &operation, &self.world.uuid(), result);
+        Answered {
+            response,
+            service,
+            operation,
+            subject,
+        }
+    }
+
+    async fn lambda(&self, parts: Parts, body: Bytes) -> Answered {
+        let subject = parts.uri.path().to_owned();
+        let response = self.functions.http(Request::from_parts(parts, body)).await;
+        Answered {
+            response,
+            service: "lambda",
+            operation: "Invoke".into(),
+            subject,
+        }
+    }
+
+    async fn object_storage(&self, parts: &Parts, body: Bytes) -> Answered {
+        match S3Request::parse(parts, body) {
+            Ok(request) => {
+                let subject = match (&request.bucket, &request.key) {
+                    (Some(bucket), Some(key)) => format!("{bucket}/{key}"),
+                    (bucket, _) => bucket.clone().unwrap_or_default(),
+                };
+                let response = self.s3.handle(&request).await;
+                Answered {
+                    response,
+                    service: "s3",
+                    operation: request.operation().into(),
+                    subject,
+                }
+            }
+            Err(fault) => {
+                let subject = parts.uri.path().to_owned();
+                let response = s3::refuse(&fault, &self.world.hex(16));
+                Answered {
+                    response,
+                    service: "s3",
+                    operation: parts.method.to_string(),
+                    subject,
+                }
+            }
+        }
+    }
+}
+
+/// Whether an operation can change anything, by AWS's naming.
+fn changes(operation: &str) -> bool {
+    const READS: [&str; 6] = ["Get", "List", "Describe", "Head", "BatchGet", "BatchCheck"];
+    !READS.iter().any(|verb| operation.starts_with(verb))
+}

@@ -1,0 +1,235 @@
+//! Elastic Container Registry: repositories, images by digest and tag, and the events that pushes and deletions cause.
+
+mod images;
+mod layers;
+pub mod local_image;
+mod repositories;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use self::{images::Image, layers::Layers, local_image::LocalImage};
+use super::{bus::Bus, fault::Fault};
+use crate::world::World;
+
+/// The private registry of one account in one Region.
+#[derive(Clone, Debug)]
+pub struct Ecr {
+    world: Arc<World>,
+    bus: Bus,
+    folder: Option<PathBuf>,
+    state: Arc<Mutex<State>>,
+}
+
+/// What an image reference leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// An image of this registry.
+    Found {
+        /// `sha256:…`
+        digest: String,
+        /// What to run, if it is a local image.
+        local: Option<LocalImage>,
+    },
+    /// A reference into this registry to a repository, tag or digest that does not exist.
+    Missing,
+    /// A reference to another registry.
+    Elsewhere,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct State {
+    repositories: BTreeMap<String, Repository>,
+    /// Blobs that were uploaded through the API.
+    layers: Layers,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Repository {
+    /// The `repository` of CreateRepository's answer.
+    description: Map<String, Value>,
+    tags: Value,
+    /// In the order of their pushes.
+    images: Vec<Image>,
+}
+
+impl Ecr {
+    /// An empty registry that copies the folders of local images into `folder`, so that a pushed image stays what it
+    /// was. Without a folder, local images run where they were pushed from.
+    pub fn new(world: Arc<World>, bus: Bus, folder: Option<PathBuf>) -> Self {
+        Self {
+            world,
+            bus,
+            folder,
+            state: Arc::default(),
+        }
+    }
+
+    /// Answers one operation of the API `AmazonEC2ContainerRegistry_V20150921`.
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+        match operation {
+            "CreateRepository" => self.create_repository(&input),
+            "DescribeRepositories" => self.describe_repositories(&input),
+            "DeleteRepository" => self.delete_repository(&input),
+            "PutImageTagMutability" => self.put_image_tag_mutability(&input),
+            "ListTagsForResource" => self.list_tags_for_resource(&input),
+            "PutImage" => self.put_image(&input),
+            "BatchGetImage" => self.batch_get_image(&input),
+            "DescribeImages" => self.describe_images(&input),
+            "ListImages" => self.list_images(&input),
+            "BatchDeleteImage" => self.batch_delete_image(&input),
+            "BatchCheckLayerAvailability" => self.batch_check_layer_availability(&input),
+            "InitiateLayerUpload" => self.initiate_layer_upload(&input),
+            "UploadLayerPart" => self.upload_layer_part(&input),
+            "CompleteLayerUpload" => self.complete_layer_upload(&input),
+            "GetAuthorizationToken" => Ok(self.authorization_token()),
+            _ => Err(Fault::client(
+                "UnknownOperationException",
+                format!("The embedded cloud's ECR does not implement {operation}."),
+            )),
+        }
+    }
+
+    /// Resolves `<account>.dkr.ecr.<region>.amazonaws.com/repository[:tag][@digest]`, or the same without the registry.
+    /// A name without registry whose repository is not here is taken to be elsewhere, as `nginx:latest` is.
+    pub fn lookup(&self, image_reference: &str) -> Lookup {
+        let registry = format!("{}/", self.registry());
+        let here = image_reference.starts_with(&registry);
+        let name = image_reference
+            .strip_prefix(&registry)
+            .unwrap_or(image_reference);
+        let (name, digest) = match name.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (name, None),
+        };
+        let (name, tag) = match name.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, tag),
+            _ => (name, "latest"),
+        };
+        let state = self.state();
+        let Some(repository) = state.repositories.get(name) else {
+            return if here {
+                Lookup::Missing
+            } else {
+                Lookup::Elsewhere
+            };
+        };
+        // A digest wins over a tag, as it does in Docker and ECS.
+        let image = match digest {
+            Some(digest) => repository
+                .images
+                .iter()
+                .find(|image| image.digest == digest),
+            None => repository
+                .images
+                .iter()
+                .find(|image| image.tags.contains(tag)),
+        };
+        match image {
+            Some(image) => Lookup::Found {
+                digest: image.digest.clone(),
+                local: LocalImage::of_manifest(&image.manifest).map(|local| match &self.folder {
+                    Some(folder) => local.kept_in(folder, &image.digest),
+                    None => local,
+                }),
+            },
+            None => Lookup::Missing,
+        }
+    }
+
+    /// The registry's host name: `<account>.dkr.ecr.<region>.amazonaws.com`.
+    pub fn registry(&self) -> String {
+        format!(
+            "{}.dkr.ecr.{}.amazonaws.com",
+            self.world.account, self.world.region
+        )
+    }
+
+    /// Everything but the folders of local images.
+    pub fn snapshot(&self) -> Value {
+        serde_json::to_value(&*self.state()).unwrap_or_default()
+    }
+
+    /// Takes up what [`Ecr::snapshot`] gave. Folders of images that are gone are removed.
+    pub fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
+        let restored: State = serde_json::from_value(snapshot)?;
+        if let Some(folder) = &self.folder {
+            let images = restored
+                .repositories
+                .values()
+                .flat_map(|repository| &repository.images);
+            local_image::retain(folder, &images.map(|image| image.digest.as_str()).collect());
+        }
+        *self.state() = restored;
+        Ok(())
+    }
+
+    fn authorization_token(&self) -> Value {
+        json!({ "authorizationData": [{
+            "authorizationToken": STANDARD.encode(format!("AWS:{}", self.world.hex(32))),
+            "expiresAt": self.world.epoch_seconds() + 12.0 * 3600.0,
+            "proxyEndpoint": format!("https://{}", self.registry()),
+        }] })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn repository(&mut self, input: &Value, account: &str) -> Result<&mut Repository, Fault> {
+        let name = required(input, "repositoryName")?;
+        self.repositories
+            .get_mut(name)
+            .ok_or_else(|| no_such_repository(name, account))
+    }
+}
+
+fn no_such_repository(name: &str, account: &str) -> Fault {
+    let message = format!(
+        "The repository with name '{name}' does not exist in the registry with id '{account}'"
+    );
+    Fault::client("RepositoryNotFoundException", message)
+}
+
+fn required<'a>(input: &'a Value, name: &str) -> Result<&'a str, Fault> {
+    input[name].as_str().ok_or_else(|| {
+        invalid(format!(
+            "Invalid parameter: '{name}' is required and must be a string"
+        ))
+    })
+}
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::client("InvalidParameterException", message)
+}
+
+/// One page of `items`, whose tokens are positions, and the token of the next one.
+fn page(items: Vec<Value>, input: &Value) -> Result<(Vec<Value>, Option<String>), Fault> {
+    let start = match input["nextToken"].as_str() {
+        None => 0,
+        Some(token) => token
+            .parse::<usize>()
+            .map_err(|_| invalid("Invalid parameter: 'nextToken' is not one of ours"))?,
+    };
+    let most = input["maxResults"].as_u64().unwrap_or(100);
+    if !(1..=1000).contains(&most) {
+        return Err(invalid(
+            "Invalid parameter: 'maxResults' must be between 1 and 1000",
+        ));
+    }
+    let end = start.saturating_add(most as usize);
+    let next = (end < items.len()).then(|| end.to_string());
+    Ok((
+        items.into_iter().skip(start).take(most as usize).collect(),
+        next,
+    ))
+}

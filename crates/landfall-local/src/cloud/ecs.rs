@@ -1,0 +1,324 @@
+//! Amazon ECS: an API, a scheduler that keeps every deployment's promises, and tasks that really run.
+//!
+//! [`scheduler`] decides and is pure; [`rollout`] applies what it decided; each task is played by one [`task_life`], whose
+//! containers are processes or simulations ([`container`]). State changes only under one lock, which is never held across
+//! an await.
+
+mod announce;
+mod clusters;
+mod container;
+mod image;
+mod launch;
+mod observation;
+mod process;
+mod rollout;
+mod scheduler;
+mod service_deployments;
+mod service_description;
+mod services;
+mod state;
+mod task_definitions;
+mod task_life;
+mod tasks;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+
+use self::container::Switch;
+pub use self::container::{Healthy, SimulatedBehaviour};
+pub use self::image::{ImageLookup, Images, LogLine, LogSink};
+use self::state::State;
+use super::bus::Bus;
+use super::elb::Elb;
+use super::fault::Fault;
+use crate::world::World;
+
+/// How long things take that take time in AWS. AWS needs tens of seconds for most of them.
+#[derive(Clone, Debug)]
+pub struct EcsSettings {
+    /// PROVISIONING: finding a place for the task and plugging in its network.
+    pub provisioning: Duration,
+    /// PENDING: pulling the images.
+    pub pulling: Duration,
+    /// DEPROVISIONING: taking the network away again.
+    pub deprovisioning: Duration,
+    /// How long a task without any health check must have run before it counts as up. A task that crashes at its start
+    /// is a failure and no success followed by a failure.
+    pub settle: Duration,
+    /// Unit of the pause before another start of a deployment whose tasks keep failing; it doubles with every failure
+    /// after the third, up to 60 units.
+    pub restart_backoff: Duration,
+    /// Factor on the intervals and start periods of container health checks; 1.0 is AWS's pace.
+    pub health_check_time_scale: f64,
+}
+
+impl Default for EcsSettings {
+    /// Quick enough to watch: a task is RUNNING after half a second.
+    fn default() -> Self {
+        Self {
+            provisioning: Duration::from_millis(200),
+            pulling: Duration::from_millis(300),
+            deprovisioning: Duration::from_millis(200),
+            settle: Duration::from_millis(1500),
+            restart_backoff: Duration::from_secs(1),
+            health_check_time_scale: 0.2,
+        }
+    }
+}
+
+/// Handle to the ECS of one embedded cloud. Clones share everything.
+#[derive(Clone)]
+pub struct Ecs {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    world: Arc<World>,
+    bus: Bus,
+    elb: Elb,
+    images: Images,
+    logs: LogSink,
+    settings: EcsSettings,
+    state: Mutex<State>,
+    behaviours: Mutex<BTreeMap<String, SimulatedBehaviour>>,
+    switches: Mutex<BTreeMap<String, Switch>>,
+    lives: Mutex<JoinSet<()>>,
+    scheduler: Mutex<Option<JoinHandle<()>>>,
+    look: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Ecs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Ecs")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ecs {
+    /// An ECS without clusters whose scheduler runs. Must be called within a tokio runtime.
+    pub fn new(
+        world: Arc<World>,
+        bus: Bus,
+        elb: Elb,
+        images: Images,
+        logs: LogSink,
+        settings: EcsSettings,
+    ) -> Self {
+        let ecs = Self {
+            inner: Arc::new(Inner {
+                world,
+                bus,
+                elb,
+                images,
+                logs,
+                settings,
+                state: Mutex::default(),
+                behaviours: Mutex::default(),
+                switches: Mutex::default(),
+                lives: Mutex::default(),
+                scheduler: Mutex::default(),
+                look: Arc::default(),
+            }),
+        };
+        let loop_ = tokio::spawn(rollout::schedule(
+            Arc::downgrade(&ecs.inner),
+            ecs.inner.elb.changes(),
+        ));
+        *ecs.inner
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(loop_);
+        ecs
+    }
+
+    /// Performs one operation of `AmazonEC2ContainerServiceV20141113`.
+    ///
+    /// # Errors
+    /// AWS's error codes and messages; an operation that is not played is an `UnknownOperationException` that names it.
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+        match operation {
+            "CreateCluster" => self.create_cluster(&input),
+            "DescribeClusters" => self.describe_clusters(&input),
+            "ListClusters" => self.list_clusters(),
+            "DeleteCluster" => self.delete_cluster(&input),
+            "RegisterTaskDefinition" => self.register_task_definition(&input),
+            "DescribeTaskDefinition" => self.describe_task_definition(&input),
+            "DeregisterTaskDefinition" => self.deregister_task_definition(&input),
+            "ListTaskDefinitions" => self.list_task_definitions(&input),
+            "ListTaskDefinitionFamilies" => self.list_task_definition_families(&input),
+            "CreateService" => self.create_service(&input),
+            "UpdateService" => self.update_service(&input),
+            "DescribeServices" => self.describe_services(&input),
+            "ListServices" => self.list_services(&input),
+            "DeleteService" => self.delete_service(&input),
+            "ListTasks" => self.list_tasks(&input),
+            "DescribeTasks" => self.describe_tasks(&input),
+            "StopTask" => self.stop_task(&input),
+            "RunTask" => self.run_task(&input),
+            "ListServiceDeployments" => self.list_service_deployments(&input),
+            "DescribeServiceDeployments" => self.describe_service_deployments(&input),
+            "DescribeServiceRevisions" => self.describe_service_revisions(&input),
+            "StopServiceDeployment" => self.stop_service_deployment(&input),
+            "TagResource" => self.tag_resource(&input),
+            "UntagResource" => self.untag_resource(&input),
+            "ListTagsForResource" => self.list_tags_for_resource(&input),
+            other => Err(Fault::client(
+                "UnknownOperationException",
+                format!("The embedded cloud's ECS does not play the operation {other}."),
+            )),
+        }
+    }
+
+    /// Sets how simulated containers of the image with this digest behave from their next start on.
+    pub fn simulate(&self, digest: &str, behaviour: SimulatedBehaviour) {
+        let mut behaviours = self
+            .inner
+            .behaviours
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        behaviours.insert(digest.to_owned(), behaviour);
+    }
+
+    /// Everything but processes, for [`Ecs::restore`].
+    pub fn snapshot(&self) -> Value {
+        serde_json::to_value(&*self.inner.lock()).unwrap_or_default()
+    }
+
+    /// Takes a snapshot's state. Tasks that ran have lost their processes: they are STOPPED, and the scheduler replaces
+    /// them without counting that against their deployment.
+    ///
+    /// # Errors
+    /// When `snapshot` was not made by [`Ecs::snapshot`].
+    pub fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
+        let mut restored: State = serde_json::from_value(snapshot)?;
+        let now = self.inner.world.epoch_seconds();
+        for task in restored
+            .tasks
+            .values_mut()
+            .filter(|task| !task.is_stopped())
+        {
+            for target in task.targets.drain(..) {
+                self.inner
+                    .elb
+                    .forget(&target.group, &target.id, target.port);
+            }
+            task.lost("embedded cloud restarted", now);
+        }
+        *self.inner.lock() = restored;
+        self.inner.look.notify_one();
+        Ok(())
+    }
+
+    /// Ends the scheduler and kills every process of every task.
+    pub async fn shutdown(&self) {
+        if let Some(scheduler) = self
+            .inner
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            scheduler.abort();
+        }
+        let mut lives = std::mem::take(
+            &mut *self
+                .inner
+                .lives
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        lives.shutdown().await;
+    }
+
+    fn tag_resource(&self, input: &Value) -> Result<Value, Fault> {
+        let mut state = self.inner.lock();
+        let tags = state.tags_mut(text(input, "resourceArn"))?;
+        for tag in list(input, "tags") {
+            tags.retain(|known| known["key"] != tag["key"]);
+            tags.push(tag.clone());
+        }
+        Ok(json!({}))
+    }
+
+    fn untag_resource(&self, input: &Value) -> Result<Value, Fault> {
+        let mut state = self.inner.lock();
+        state
+            .tags_mut(text(input, "resourceArn"))?
+            .retain(|tag| !list(input, "tagKeys").contains(&tag["key"]));
+        Ok(json!({}))
+    }
+
+    fn list_tags_for_resource(&self, input: &Value) -> Result<Value, Fault> {
+        let mut state = self.inner.lock();
+        Ok(json!({ "tags": state.tags_mut(text(input, "resourceArn"))? }))
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nineteen decimal digits, as ECS numbers deployments and revisions.
+    fn digits(&self) -> String {
+        let draw = u64::from_str_radix(&self.world.hex(15), 16).unwrap_or_default();
+        format!(
+            "{}",
+            1_000_000_000_000_000_000 + draw % 8_000_000_000_000_000_000
+        )
+    }
+}
+
+/// The string member `name`, or nothing at all.
+fn text<'a>(input: &'a Value, name: &str) -> &'a str {
+    input.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The list member `name`; a missing list is empty.
+fn list<'a>(input: &'a Value, name: &str) -> &'a [Value] {
+    input
+        .get(name)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+}
+
+/// The list member `name` as strings.
+fn strings<'a>(input: &'a Value, name: &str) -> Vec<&'a str> {
+    list(input, name).iter().filter_map(Value::as_str).collect()
+}
+
+/// One page of a List operation: `maxResults` (default 100) items after the one that `nextToken` names.
+fn page(input: &Value, member: &str, items: Vec<Value>) -> Value {
+    let size = input
+        .get("maxResults")
+        .and_then(Value::as_u64)
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(100);
+    let from: usize = text(input, "nextToken").parse().unwrap_or(0);
+    let total = items.len();
+    let items: Vec<Value> = items.into_iter().skip(from).take(size.max(1)).collect();
+    let next = from + items.len();
+    let mut answer = json!({ member: items });
+    if next < total {
+        answer["nextToken"] = next.to_string().into();
+    }
+    answer
+}
+
+/// A request that a parameter makes impossible.
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::client("InvalidParameterException", message)
+}
+
+#[cfg(test)]
+mod serving_tests;
+#[cfg(test)]
+mod tests;

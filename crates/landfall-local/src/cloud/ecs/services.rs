@@ -1,0 +1,487 @@
+//! Services: what they were asked to be. What becomes of them is the scheduler's.
+
+use serde_json::{Map, Value, json};
+
+use super::service_description::described;
+use super::state::{Revision, Service, ServiceStatus, State};
+use super::{Ecs, Inner, invalid, list, page, strings, text};
+use crate::cloud::fault::Fault;
+
+/// Members whose change starts a deployment, by UpdateService's documentation
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>). They make up a service revision.
+const REVISED: [&str; 10] = [
+    "taskDefinition",
+    "networkConfiguration",
+    "platformVersion",
+    "loadBalancers",
+    "serviceRegistries",
+    "enableExecuteCommand",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "capacityProviderStrategy",
+];
+/// Members of a request that a service is not described with: identity, answers' own members, and what only deployments
+/// and revisions show.
+const NOT_SHOWN: [&str; 12] = [
+    "cluster",
+    "service",
+    "serviceName",
+    "clientToken",
+    "desiredCount",
+    "tags",
+    "role",
+    "forceNewDeployment",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "monitoring",
+];
+
+impl Ecs {
+    pub(super) fn create_service(&self, input: &Value) -> Result<Value, Fault> {
+        let name = text(input, "serviceName");
+        if name.is_empty()
+            || name.len() > 255
+            || !name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        {
+            return Err(invalid(format!("Service name is invalid: '{name}'.")));
+        }
+        let inner = &self.inner;
+        let mut state = inner.lock();
+        let (cluster, _) = state.cluster(input)?;
+        let token = input
+            .get("clientToken")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if let Some(existing) = state
+            .service_arn(&cluster, name)
+            .and_then(|arn| state.services.get(&arn))
+        {
+            match existing.status {
+                ServiceStatus::Active if token.is_some() && existing.client_token == token => {
+                    return Ok(json!({ "service": described(&state, existing, true) }));
+                }
+                ServiceStatus::Active => {
+                    return Err(invalid("Creation of service was not idempotent."));
+                }
+                ServiceStatus::Draining => {
+                    return Err(invalid("Unable to Start a service that is still Draining."));
+                }
+                ServiceStatus::Inactive => {}
+            }
+        }
+        let task_definition = active_task_definition(&state, text(input, "taskDefinition"))?;
+        playable(input)?;
+        self.check_load_balancers(&state, &task_definition, list(input, "loadBalancers"))?;
+
+        let now = inner.world.epoch_seconds();
+        let daemon = text(input, "schedulingStrategy") == "DAEMON";
+        let desired_count = match input.get("desiredCount").and_then(Value::as_u64) {
+            _ if daemon => 1,
+            Some(count) => usize::try_from(count).unwrap_or(usize::MAX).min(5000),
+            None => 1,
+        };
+        let arn = inner.world.arn("ecs", &format!("service/{cluster}/{name}"));
+        let mut fields = Map::new();
+        for (member, default) in [
+            ("loadBalancers", json!([])),
+            ("serviceRegistries", json!([])),
+            ("deploymentConfiguration", json!({})),
+            ("placementConstraints", json!([])),
+            ("placementStrategy", json!([])),
+            ("schedulingStrategy", json!("REPLICA")),
+            ("deploymentController", json!({ "type": "ECS" })),
+            ("enableECSManagedTags", json!(false)),
+            ("propagateTags", json!("NONE")),
+            ("enableExecuteCommand", json!(false)),
+            ("availabilityZoneRebalancing", json!("DISABLED")),
+        ] {
+            fields.insert(member.into(), default);
+        }
+        if list(input, "capacityProviderStrategy").is_empty() {
+            fields.insert("launchType".into(), "EC2".into());
+        }
+        fields.insert("createdAt".into(), now.into());
+        fields.insert(
+            "createdBy".into(),
+            format!("arn:aws:iam::{}:root", inner.world.account).into(),
+        );
+        take_over(&mut fields, input);
+        if fields
+            .get("launchType")
+            .is_some_and(|launch| launch == "FARGATE")
+        {
+            fields
+                .entry("platformVersion")
+                .or_insert_with(|| "LATEST".into());
+            fields.insert("platformFamily".into(), "Linux".into());
+        }
+        fields.insert("taskDefinition".into(), task_definition.into());
+        let service = Service {
+            arn: arn.clone(),
+            name: name.into(),
+            cluster,
+            fields,
+            tags: list(input, "tags").to_vec(),
+            client_token: token,
+            status: ServiceStatus::Active,
+            desired_count,
+            deployments: vec![],
+            last_completed: None,
+            events: vec![],
+            steady: false,
+        };
+        state.services.insert(arn.clone(), service);
+        inner.begin_deployment(&mut state, &arn, input);
+        let answer = json!({ "service": described(&state, &state.services[&arn], true) });
+        drop(state);
+        inner.look.notify_one();
+        Ok(answer)
+    }
+
+    pub(super) fn update_service(&self, input: &Value) -> Result<Value, Fault> {
+        let inner = &self.inner;
+        let mut state = inner.lock();
+        let (cluster, _) = state.cluster(input)?;
+        let arn = state
+            .service_arn(&cluster, text(input, "service"))
+            .ok_or_else(no_service)?;
+        if state.services[&arn].status != ServiceStatus::Active {
+            return Err(Fault::client(
+                "ServiceNotActiveException",
+                "Service was not ACTIVE.",
+            ));
+        }
+        playable(input)?;
+        let mut wanted = input.clone();
+        let current = |member: &str| state.services[&arn].fields.get(member).cloned();
+        let task_definition = match text(input, "taskDefinition") {
+            "" => current("taskDefinition")
+                .and_then(|arn| arn.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            given => active_task_definition(&state, given)?,
+        };
+        let load_balancers = input
+            .get("loadBalancers")
+            .cloned()
+            .or_else(|| current("loadBalancers"));
+        let load_balancers = load_balancers.unwrap_or_default();
+        self.check_load_balancers(
+            &state,
+            &task_definition,
+            load_balancers.as_array().map_or(&[], Vec::as_slice),
+        )?;
+        if input.get("taskDefinition").is_some() {
+            wanted["taskDefinition"] = task_definition.into();
+        }
+        let revision = state.services[&arn]
+            .deployments
+            .first()
+            .and_then(|primary| state.revisions.get(&primary.revision));
+        let revised = REVISED
+            .iter()
+            .filter(|member| **member != "capacityProviderStrategy")
+            .any(|member| {
+                let known = revision.and_then(|revision| revision.fields.get(*member));
+                wanted
+                    .get(*member)
+                    .is_some_and(|value| !value.is_null() && Some(value) != known)
+            });
+        let forced = input.get("forceNewDeployment").and_then(Value::as_bool) == Some(true);
+        if let Some(service) = state.services.get_mut(&arn) {
+            take_over(&mut service.fields, &wanted);
+            let daemon = service.fields["schedulingStrategy"] == "DAEMON";
+            if let Some(count) = input
+                .get("desiredCount")
+                .and_then(Value::as_u64)
+                .filter(|_| !daemon)
+            {
+                service.desired_count = usize::try_from(count).unwrap_or(usize::MAX).min(5000);
+                service.steady = false;
+            }
+        }
+        if revised || forced {
+            inner.begin_deployment(&mut state, &arn, &wanted);
+        }
+        let answer = json!({ "service": described(&state, &state.services[&arn], true) });
+        drop(state);
+        inner.look.notify_one();
+        Ok(answer)
+    }
+
+    pub(super) fn describe_services(&self, input: &Value) -> Result<Value, Fault> {
+        let tags = strings(input, "include").contains(&"TAGS");
+        let state = self.inner.lock();
+        let (cluster, _) = state.cluster(input)?;
+        let wanted = strings(input, "services");
+        if wanted.is_empty() {
+            return Err(invalid("Services cannot be empty."));
+        }
+        let (mut services, mut failures) = (vec![], vec![]);
+        for reference in wanted {
+            match state
+                .service_arn(&cluster, reference)
+                .and_then(|arn| state.services.get(&arn))
+            {
+                Some(service) => services.push(described(&state, service, tags)),
+                None => {
+                    let name = reference.rsplit('/').next().unwrap_or(reference);
+                    let arn = self
+                        .inner
+                        .world
+                        .arn("ecs", &format!("service/{cluster}/{name}"));
+                    failures.push(json!({ "arn": arn, "reason": "MISSING" }));
+                }
+            }
+        }
+        Ok(json!({ "services": services, "failures": failures }))
+    }
+
+    pub(super) fn list_services(&self, input: &Value) -> Result<Value, Fault> {
+        let state = self.inner.lock();
+        let (cluster, _) = state.cluster(input)?;
+        let matches = |service: &Service, member: &str| {
+            let wanted = text(input, member);
+            wanted.is_empty()
+                || service
+                    .fields
+                    .get(member)
+                    .is_some_and(|value| value == wanted)
+        };
+        let arns = state
+            .services
+            .values()
+            .filter(|service| service.cluster == cluster && service.status == ServiceStatus::Active)
+            .filter(|service| {
+                matches(service, "launchType") && matches(service, "schedulingStrategy")
+            })
+            .map(|service| service.arn.clone().into())
+            .collect();
+        Ok(page(input, "serviceArns", arns))
+    }
+
+    pub(super) fn delete_service(&self, input: &Value) -> Result<Value, Fault> {
+        let inner = &self.inner;
+        let mut state = inner.lock();
+        let (cluster, _) = state.cluster(input)?;
+        let arn = state
+            .service_arn(&cluster, text(input, "service"))
+            .ok_or_else(no_service)?;
+        let force = input.get("force").and_then(Value::as_bool) == Some(true);
+        let service = &state.services[&arn];
+        if service.status == ServiceStatus::Inactive {
+            return Err(no_service());
+        }
+        if service.desired_count > 0 && !force && service.fields["schedulingStrategy"] != "DAEMON" {
+            return Err(invalid(
+                "The service cannot be stopped while it is scaled above 0.",
+            ));
+        }
+        inner.stop_running_deployment(&mut state, &arn, "The service was deleted.");
+        if let Some(service) = state.services.get_mut(&arn) {
+            service.status = ServiceStatus::Draining;
+            service.desired_count = 0;
+        }
+        let answer = json!({ "service": described(&state, &state.services[&arn], true) });
+        drop(state);
+        inner.look.notify_one();
+        Ok(answer)
+    }
+
+    fn check_load_balancers(
+        &self,
+        state: &State,
+        definition: &str,
+        load_balancers: &[Value],
+    ) -> Result<(), Fault> {
+        let definition = state.task_definition(definition);
+        for load_balancer in load_balancers {
+            let (name, port) = (
+                text(load_balancer, "containerName"),
+                &load_balancer["containerPort"],
+            );
+            let containers = definition
+                .and_then(|d| d.fields["containerDefinitions"].as_array())
+                .into_iter()
+                .flatten();
+            let Some(container) = containers
+                .into_iter()
+                .find(|container| text(container, "name") == name)
+            else {
+                return Err(invalid(format!(
+                    "The container {name} does not exist in the task definition."
+                )));
+            };
+            if !list(container, "portMappings")
+                .iter()
+                .any(|mapping| mapping["containerPort"] == *port)
+            {
+                return Err(invalid(format!(
+                    "The container {name} did not have a container port {port} defined."
+                )));
+            }
+            let group = text(load_balancer, "targetGroupArn");
+            match self.inner.elb.target_group(group) {
+                Some(true) => {}
+                Some(false) => {
+                    return Err(invalid(format!(
+                        "The target group with targetGroupArn {group} does not have an associated load balancer."
+                    )));
+                }
+                None => {
+                    return Err(invalid(format!(
+                        "The specified target group does not exist. (targetGroupArn {group})"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Records a service revision of what the service now is, completed by what only `input` says.
+    pub(super) fn revise(&self, state: &mut State, service_arn: &str, input: &Value) -> String {
+        let service = &state.services[service_arn];
+        let previous = service
+            .deployments
+            .first()
+            .and_then(|primary| state.revisions.get(&primary.revision));
+        let mut fields = Map::new();
+        for member in REVISED.iter().chain(&["launchType", "platformFamily"]) {
+            let value = input
+                .get(*member)
+                .filter(|_| *member != "taskDefinition")
+                .or_else(|| service.fields.get(*member));
+            let value =
+                value.or_else(|| previous.and_then(|revision| revision.fields.get(*member)));
+            if let Some(value) = value {
+                fields.insert((*member).into(), value.clone());
+            }
+        }
+        let definition =
+            state.task_definition(text(&Value::from(fields.clone()), "taskDefinition"));
+        let containers = definition
+            .and_then(|d| d.fields["containerDefinitions"].as_array().cloned())
+            .unwrap_or_default();
+        let container_images = containers
+            .iter()
+            .map(|container| {
+                let image = text(container, "image");
+                let mut summary = json!({ "containerName": container["name"], "image": image });
+                if let Some(digest) = (self.images)(image).digest() {
+                    summary["imageDigest"] = digest.into();
+                }
+                summary
+            })
+            .collect();
+        let arn = format!(
+            "{}/{}",
+            service_arn.replacen(":service/", ":service-revision/", 1),
+            self.digits()
+        );
+        let revision = Revision {
+            arn: arn.clone(),
+            service: service_arn.to_owned(),
+            cluster_arn: service.cluster_arn(),
+            fields,
+            container_images,
+            created_at: self.world.epoch_seconds(),
+        };
+        state.revisions.insert(arn.clone(), revision);
+        arn
+    }
+}
+
+/// Copies what a service is described with; members that are null keep their old value.
+fn take_over(fields: &mut Map<String, Value>, input: &Value) {
+    for (member, value) in input.as_object().into_iter().flatten() {
+        if member == "role" {
+            fields.insert("roleArn".into(), value.clone());
+        } else if member == "deploymentConfiguration" {
+            let mut merged = fields
+                .get(member)
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
+            merged.extend(
+                value
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| (name.clone(), value.clone())),
+            );
+            fields.insert(member.clone(), merged.into());
+        } else if !NOT_SHOWN.contains(&member.as_str()) && !value.is_null() {
+            fields.insert(member.clone(), value.clone());
+        }
+    }
+    let daemon = fields
+        .get("schedulingStrategy")
+        .is_some_and(|strategy| strategy == "DAEMON");
+    if let Some(configuration) = fields
+        .get_mut("deploymentConfiguration")
+        .and_then(Value::as_object_mut)
+    {
+        let (minimum, maximum) = if daemon { (0, 100) } else { (100, 200) };
+        for (member, default) in [
+            (
+                "deploymentCircuitBreaker",
+                json!({ "enable": false, "rollback": false }),
+            ),
+            ("maximumPercent", json!(maximum)),
+            ("minimumHealthyPercent", json!(minimum)),
+            ("strategy", json!("ROLLING")),
+            ("bakeTimeInMinutes", json!(0)),
+        ] {
+            configuration.entry(member).or_insert(default);
+        }
+    }
+}
+
+/// Refuses what the embedded cloud would only pretend to do.
+fn playable(input: &Value) -> Result<(), Fault> {
+    let strategy = input["deploymentConfiguration"]["strategy"]
+        .as_str()
+        .unwrap_or("ROLLING");
+    if strategy != "ROLLING" {
+        return Err(invalid(format!(
+            "The embedded cloud does not play the deployment strategy {strategy}: use ROLLING here."
+        )));
+    }
+    let controller = input["deploymentController"]["type"]
+        .as_str()
+        .unwrap_or("ECS");
+    if controller != "ECS" {
+        return Err(invalid(format!(
+            "The embedded cloud does not play the deployment controller {controller}: use ECS here."
+        )));
+    }
+    Ok(())
+}
+
+fn active_task_definition(state: &State, wanted: &str) -> Result<String, Fault> {
+    if wanted.is_empty() {
+        return Err(invalid("TaskDefinition can not be blank."));
+    }
+    let definition = state
+        .task_definition(wanted)
+        .ok_or_else(|| Fault::client("ClientException", "TaskDefinition not found."))?;
+    if definition.fields["status"] != "ACTIVE" {
+        return Err(Fault::client(
+            "ClientException",
+            "TaskDefinition is inactive",
+        ));
+    }
+    Ok(definition.fields["taskDefinitionArn"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned())
+}
+
+pub(super) fn no_service() -> Fault {
+    Fault::client("ServiceNotFoundException", "Service not found.")
+}

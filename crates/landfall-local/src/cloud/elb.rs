@@ -1,0 +1,212 @@
+//! Elastic Load Balancing v2: Application Load Balancers that really balance, on loopback ports.
+//!
+//! Control plane in [`balancers`], [`rules`] and [`target_groups`]; data plane in [`proxy`] (requests) and [`probe`]
+//! (health checks). Both meet in [`targets`], where each request's target is chosen and counted under one lock.
+
+mod balancers;
+mod input;
+mod probe;
+mod proxy;
+mod rules;
+mod target_groups;
+mod targets;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use self::proxy::Proxy;
+use self::targets::Target;
+pub use self::targets::{SimulatedHealth, TargetState};
+use super::fault::Fault;
+use crate::world::World;
+
+/// How this load balancer's time runs.
+#[derive(Clone, Debug)]
+pub struct ElbSettings {
+    /// Factor on health check intervals. AWS's shortest interval is 5 s, too long for a person who watches; 1.0 is
+    /// AWS's pace.
+    pub health_check_time_scale: f64,
+}
+
+impl Default for ElbSettings {
+    /// Health checks five times as often as they say: an interval of 5 s passes in one second.
+    fn default() -> Self {
+        Self {
+            health_check_time_scale: 0.2,
+        }
+    }
+}
+
+/// Handle to the load balancers of one embedded cloud. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Elb {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    world: Arc<World>,
+    settings: ElbSettings,
+    state: Mutex<State>,
+    proxies: Mutex<BTreeMap<String, Proxy>>,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct State {
+    load_balancers: BTreeMap<String, Map<String, Value>>,
+    listeners: BTreeMap<String, Map<String, Value>>,
+    rules: BTreeMap<String, rules::Rule>,
+    target_groups: BTreeMap<String, TargetGroup>,
+    tags: BTreeMap<String, Vec<Value>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TargetGroup {
+    fields: Map<String, Value>,
+    attributes: BTreeMap<String, String>,
+    targets: BTreeMap<String, Target>,
+    #[serde(default)]
+    turn: usize,
+}
+
+impl Elb {
+    /// Load balancers of `world`, none yet.
+    pub fn new(world: Arc<World>, settings: ElbSettings) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                world,
+                settings,
+                state: Mutex::default(),
+                proxies: Mutex::default(),
+                changes: watch::Sender::new(0),
+            }),
+        }
+    }
+
+    /// Performs one operation of the Query API `2015-12-01`. `input` holds lists as arrays and scalars as strings;
+    /// the answer is the operation's output structure.
+    ///
+    /// # Errors
+    /// AWS's error codes without the `Exception` that their shapes end in, as the wire has them.
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+        let answer = match operation {
+            "CreateLoadBalancer" => self.create_load_balancer(&input),
+            "DescribeLoadBalancers" => self.describe_load_balancers(&input),
+            "DeleteLoadBalancer" => self.delete_load_balancer(&input),
+            "CreateListener" => self.create_listener(&input).await,
+            "ModifyListener" => self.modify_listener(&input),
+            "DescribeListeners" => self.describe_listeners(&input),
+            "DeleteListener" => self.delete_listener(&input),
+            "CreateRule" => self.create_rule(&input),
+            "ModifyRule" => self.modify_rule(&input),
+            "DescribeRules" => self.describe_rules(&input),
+            "DeleteRule" => self.delete_rule(&input),
+            "CreateTargetGroup" => self.create_target_group(&input),
+            "ModifyTargetGroup" => self.modify_target_group(&input),
+            "DescribeTargetGroups" => self.describe_target_groups(&input),
+            "DeleteTargetGroup" => self.delete_target_group(&input),
+            "ModifyTargetGroupAttributes" => self.modify_target_group_attributes(&input),
+            "DescribeTargetGroupAttributes" => self.describe_target_group_attributes(&input),
+            "RegisterTargets" => self.register_targets(&input),
+            "DeregisterTargets" => self.deregister_targets(&input),
+            "DescribeTargetHealth" => self.describe_target_health(&input),
+            "AddTags" => self.add_tags(&input),
+            "DescribeTags" => self.describe_tags(&input),
+            other => Err(Fault::client(
+                "InvalidAction",
+                format!(
+                    "The embedded cloud's Elastic Load Balancing does not play the action {other}."
+                ),
+            )),
+        }?;
+        Ok(answer)
+    }
+
+    /// Rises by one whenever a target's health or a target group's membership has changed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Everything but connections, for [`Elb::restore`].
+    pub fn snapshot(&self) -> Value {
+        serde_json::to_value(&*self.inner.lock()).unwrap_or_default()
+    }
+
+    /// Takes a snapshot's state, binds its listeners again and checks its targets again. A listener whose port is taken
+    /// now is kept and logged; its requests are not served until it is made anew.
+    ///
+    /// # Errors
+    /// When `snapshot` was not made by [`Elb::snapshot`].
+    pub async fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
+        let restored: State = serde_json::from_value(snapshot)?;
+        let listeners: Vec<(String, u16)> = restored
+            .listeners
+            .iter()
+            .filter_map(|(arn, fields)| Some((arn.clone(), input::port(fields)?)))
+            .collect();
+        *self.inner.lock() = restored;
+        for (arn, port) in listeners {
+            if let Err(fault) = self.serve(&arn, port).await {
+                tracing::warn!(
+                    listener = arn,
+                    "a listener could not be restored: {}",
+                    fault.message
+                );
+            }
+        }
+        self.check_every_target();
+        Ok(())
+    }
+
+    fn add_tags(&self, input: &Value) -> Result<Value, Fault> {
+        let mut state = self.inner.lock();
+        for arn in input::strings(input, "ResourceArns") {
+            let tags = state.tags.entry(arn).or_default();
+            for tag in input::list(input, "Tags") {
+                tags.retain(|known| known["Key"] != tag["Key"]);
+                tags.push(tag.clone());
+            }
+        }
+        Ok(json!({}))
+    }
+
+    fn describe_tags(&self, input: &Value) -> Result<Value, Fault> {
+        let state = self.inner.lock();
+        let descriptions: Vec<Value> = input::strings(input, "ResourceArns")
+            .into_iter()
+            .map(|arn| json!({ "Tags": state.tags.get(&arn).cloned().unwrap_or_default(), "ResourceArn": arn }))
+            .collect();
+        Ok(json!({ "TagDescriptions": descriptions }))
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// How long `seconds` of health checking take here.
+    fn check_time(&self, seconds: u64) -> Duration {
+        Duration::from_secs(seconds).mul_f64(self.settings.health_check_time_scale)
+    }
+}
+
+/// The sixteen hexadecimal digits that end an ARN. AWS draws them; here they follow from the name, so that a service
+/// file can name a target group before it exists.
+fn arn_suffix(name: &str) -> String {
+    hex::encode(&Sha256::digest(name.as_bytes())[..8])
+}
+
+#[cfg(test)]
+mod tests;

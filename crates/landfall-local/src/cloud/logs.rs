@@ -1,0 +1,187 @@
+//! CloudWatch Logs: groups, streams and their newest events.
+
+mod read;
+mod write;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use crate::world::World;
+
+/// How many events a stream keeps; older ones are dropped, as retention would do.
+const KEPT: usize = 2000;
+
+/// CloudWatch Logs of one account in one Region.
+#[derive(Clone, Debug)]
+pub struct Logs {
+    world: Arc<World>,
+    groups: Arc<Mutex<BTreeMap<String, Group>>>,
+}
+
+/// Times are in milliseconds since the epoch, as in the API.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Group {
+    created: i64,
+    retention_in_days: Option<u64>,
+    tags: BTreeMap<String, Value>,
+    streams: BTreeMap<String, Stream>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Stream {
+    created: i64,
+    /// In the order of their timestamps.
+    events: VecDeque<LogEvent>,
+    /// How many events there have ever been: the number of the next one.
+    sequence: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct LogEvent {
+    number: u64,
+    timestamp: i64,
+    ingested: i64,
+    message: String,
+}
+
+impl Logs {
+    /// No groups yet.
+    pub fn new(world: Arc<World>) -> Self {
+        Self {
+            world,
+            groups: Arc::default(),
+        }
+    }
+
+    /// Answers one operation of the API `Logs_20140328`.
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+        match operation {
+            "CreateLogGroup" => self.create_log_group(&input),
+            "DescribeLogGroups" => self.describe_log_groups(&input),
+            "DeleteLogGroup" => self.delete_log_group(&input),
+            "PutRetentionPolicy" => self.put_retention_policy(&input),
+            "DeleteRetentionPolicy" => self.delete_retention_policy(&input),
+            "TagResource" => self.tag_resource(&input),
+            "UntagResource" => self.untag_resource(&input),
+            "ListTagsForResource" => self.list_tags_for_resource(&input),
+            "CreateLogStream" => self.create_log_stream(&input),
+            "DescribeLogStreams" => self.describe_log_streams(&input),
+            "PutLogEvents" => self.put_log_events(&input),
+            "GetLogEvents" => self.get_log_events(&input),
+            "FilterLogEvents" => self.filter_log_events(&input),
+            _ => Err(Fault::client(
+                "UnknownOperationException",
+                format!("The embedded cloud's CloudWatch Logs does not implement {operation}."),
+            )),
+        }
+    }
+
+    /// Adds a line to a stream, making group and stream as needed: for whoever runs functions and containers.
+    pub fn append(&self, group: &str, stream: &str, message: &str) {
+        let now = self.world.now().as_millisecond();
+        let mut groups = self.groups();
+        let group = groups.entry(group.to_owned()).or_insert_with(|| Group {
+            created: now,
+            ..Group::default()
+        });
+        let stream = group
+            .streams
+            .entry(stream.to_owned())
+            .or_insert_with(|| Stream {
+                created: now,
+                ..Stream::default()
+            });
+        stream.push(now, now, message);
+    }
+
+    /// All groups, streams and events.
+    pub fn snapshot(&self) -> Value {
+        serde_json::to_value(&*self.groups()).unwrap_or_default()
+    }
+
+    /// Takes up what [`Logs::snapshot`] gave.
+    pub fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
+        *self.groups() = serde_json::from_value(snapshot)?;
+        Ok(())
+    }
+
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<String, Group>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream {
+    fn push(&mut self, timestamp: i64, ingested: i64, message: &str) {
+        let event = LogEvent {
+            number: self.sequence,
+            timestamp,
+            ingested,
+            message: message.to_owned(),
+        };
+        self.sequence += 1;
+        let position = self
+            .events
+            .partition_point(|other| other.timestamp <= timestamp);
+        self.events.insert(position, event);
+        if self.events.len() > KEPT {
+            self.events.pop_front();
+        }
+    }
+}
+
+/// The group that the input names by `logGroupName` or `logGroupIdentifier` (name or ARN).
+fn group_name(input: &Value) -> Result<&str, Fault> {
+    let name = input["logGroupName"]
+        .as_str()
+        .or(input["logGroupIdentifier"].as_str())
+        .unwrap_or_default();
+    let name = match name.split_once(":log-group:") {
+        Some((_, name)) => name.trim_end_matches(":*"),
+        None => name,
+    };
+    let valid = (1..=512).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-/.#".contains(&byte));
+    if valid {
+        Ok(name)
+    } else {
+        Err(invalid(
+            "'logGroupName' must be 1 to 512 of a-z, A-Z, 0-9, '_', '-', '/', '.' and '#'",
+        ))
+    }
+}
+
+fn no_such(what: &str) -> Fault {
+    Fault::client(
+        "ResourceNotFoundException",
+        format!("The specified log {what} does not exist."),
+    )
+}
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::client("InvalidParameterException", message)
+}
+
+/// One page of `items` under `member`; tokens are positions.
+fn page(member: &str, items: Vec<Value>, input: &Value, default: u64) -> Result<Value, Fault> {
+    let token = input["nextToken"].as_str();
+    let start = token
+        .map_or(Ok(0), str::parse::<usize>)
+        .map_err(|_| invalid("The specified nextToken is invalid."))?;
+    let most = input["limit"].as_u64().unwrap_or(default).clamp(1, 10_000) as usize;
+    let end = start.saturating_add(most);
+    let next = (end < items.len()).then(|| end.to_string());
+    let mut answer =
+        json!({ member: items.into_iter().skip(start).take(most).collect::<Vec<_>>() });
+    if let Some(next) = next {
+        answer["nextToken"] = next.into();
+    }
+    Ok(answer)
+}

@@ -1,0 +1,176 @@
+//! Task tokens, heartbeats and timeouts.
+
+use super::*;
+
+/// A state that hands its token to the function `wait`, and how it ends.
+fn waiting(limits: Value) -> Stage {
+    let mut state = json!({
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
+        "Parameters": {"FunctionName": "wait", "Payload": {"token.$": "$$.Task.Token"}},
+    });
+    state
+        .as_object_mut()
+        .unwrap()
+        .extend(limits.as_object().unwrap().clone());
+    Stage::new(json!({"StartAt": "Wait", "States": {"Wait": state}}))
+}
+
+impl Stage {
+    /// Registers the function `wait`, which keeps the token it is given where the test finds it.
+    fn keep_token(&self) -> Arc<Mutex<String>> {
+        let kept = Arc::new(Mutex::new(String::new()));
+        let keeper = kept.clone();
+        self.function("wait", Duration::ZERO, move |payload| {
+            *keeper.lock().unwrap() = payload["token"].as_str().unwrap().to_owned();
+            Ok(json!("noted"))
+        });
+        kept
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_sleeps_until_its_token_comes_back_and_takes_what_comes_with_it() {
+    let stage = waiting(json!({"TimeoutSeconds": 300, "HeartbeatSeconds": 60}));
+    let token = stage.keep_token();
+    let arn = stage.start(json!({})).await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        let beat = json!({"taskToken": *token.lock().unwrap()});
+        stage.call("SendTaskHeartbeat", beat).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    let token = token.lock().unwrap().clone();
+    stage
+        .call(
+            "SendTaskSuccess",
+            json!({"taskToken": token, "output": "{\"woken\":true}"}),
+        )
+        .await
+        .unwrap();
+    let ended = stage.engine.ended(&arn).await.unwrap();
+    assert_eq!(ended["output"], "{\"woken\":true}");
+    let history = stage.history(&ended).await;
+    assert_eq!(
+        types(&history)[2..6],
+        [
+            "TaskScheduled",
+            "TaskStarted",
+            "TaskSubmitted",
+            "TaskSucceeded"
+        ]
+    );
+    assert_eq!(
+        history[2]["taskScheduledEventDetails"]["heartbeatInSeconds"],
+        60
+    );
+    let late = stage
+        .call(
+            "SendTaskSuccess",
+            json!({"taskToken": token, "output": "1"}),
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(late.code, "TaskTimedOut");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_and_slowness_end_a_waiting_state_by_their_own_names() {
+    for (limits, error, seconds) in [
+        (
+            json!({"TimeoutSeconds": 300, "HeartbeatSeconds": 60}),
+            "States.HeartbeatTimeout",
+            60,
+        ),
+        (json!({"TimeoutSeconds": 300}), "States.Timeout", 300),
+    ] {
+        let stage = waiting(limits);
+        let token = stage.keep_token();
+        let started = tokio::time::Instant::now();
+        let ended = stage.run(json!({})).await;
+        assert_eq!(
+            (&ended["status"], &ended["error"]),
+            (&json!("FAILED"), &json!(error))
+        );
+        assert_eq!(started.elapsed(), Duration::from_secs(seconds));
+        assert!(types(&stage.history(&ended).await).contains(&"TaskTimedOut"));
+        let late = json!({"taskToken": *token.lock().unwrap()});
+        assert_eq!(
+            stage
+                .call("SendTaskHeartbeat", late)
+                .await
+                .unwrap_err()
+                .code,
+            "TaskTimedOut"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_returns_before_its_function_does_still_counts() {
+    let stage = waiting(json!({}));
+    let engine = stage.engine.clone();
+    stage.function("wait", Duration::from_secs(20), |_| {
+        Err(FunctionError::new("TooLate", "the state is over"))
+    });
+    stage.functions.register(Function {
+        name: "wait".into(),
+        timeout: Duration::from_secs(30),
+        memory_size: 128,
+        program: Program::Inline(Arc::new(move |payload| {
+            let engine = engine.clone();
+            Box::pin(async move {
+                let done = json!({"taskToken": payload["token"], "output": "\"early\""});
+                engine.call("SendTaskSuccess", done).await.unwrap();
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                Err(FunctionError::new("TooLate", "the state is over"))
+            })
+        })),
+    });
+    let ended = stage.run(json!({})).await;
+    assert_eq!(ended["output"], "early", "{ended}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_fails_ends_the_wait_at_once() {
+    let stage = waiting(json!({"TimeoutSeconds": 300}));
+    stage.function("wait", Duration::from_secs(2), |_| {
+        Err(FunctionError::new("Refused", "no"))
+    });
+    let started = tokio::time::Instant::now();
+    assert_eq!(stage.run(json!({})).await["error"], "Refused");
+    assert_eq!(started.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sent_failure_carries_its_own_name() {
+    let stage = waiting(json!({}));
+    let token = stage.keep_token();
+    let arn = stage.start(json!({})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let failure =
+        json!({"taskToken": *token.lock().unwrap(), "error": "Superseded", "cause": "newer"});
+    stage.call("SendTaskFailure", failure).await.unwrap();
+    let ended = stage.engine.ended(&arn).await.unwrap();
+    assert_eq!(
+        (&ended["error"], &ended["cause"]),
+        (&json!("Superseded"), &json!("newer"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_reach_a_moment_in_time_and_never_go_back() {
+    let stage = Stage::new(json!({"StartAt": "Past", "States": {
+        "Past": {"Type": "Wait", "Timestamp": "1969-01-01T00:00:00Z", "Next": "Future"},
+        "Future": {"Type": "Wait", "TimestampPath": "$.until", "End": true},
+    }}));
+    let started = tokio::time::Instant::now();
+    assert_eq!(
+        stage.run(json!({"until": "1970-01-01T00:10:00Z"})).await["status"],
+        "SUCCEEDED"
+    );
+    assert_eq!(started.elapsed(), Duration::from_secs(600));
+    assert_eq!(
+        stage.run(json!({"until": "soon"})).await["error"],
+        "States.Runtime"
+    );
+}

@@ -1,0 +1,246 @@
+//! A whole Landfall on this machine: what `template.yaml` installs into AWS, installed into the embedded cloud.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::{
+    cloud::{
+        Cloud, Settings as CloudSettings,
+        store::{DataDir, StoreError},
+    },
+    courier::Courier,
+    engine::LoadError,
+    install::{self, InstallError, Installation},
+    lambda::{Function, Program},
+    serve::{self, ServeError},
+    world::World,
+};
+
+/// The account id of the embedded cloud.
+pub const ACCOUNT: &str = "000000000000";
+/// The Region of the embedded cloud.
+pub const REGION: &str = "eu-west-1";
+
+/// What is installed: the texts of `template.yaml` and of the state machine that it names.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition<'a> {
+    /// `template.yaml`
+    pub template: &'a str,
+    /// `statemachine/release.asl.json`
+    pub state_machine: &'a str,
+}
+
+/// Where and from what a Landfall runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The port of 127.0.0.1; 0 takes any that is free.
+    pub port: u16,
+    /// Where state is kept; none to forget everything.
+    pub data_dir: Option<PathBuf>,
+    /// The folder with the functions' binaries.
+    pub functions: PathBuf,
+}
+
+/// Why a Landfall did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The port.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The data dir.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The template.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// The state machine.
+    #[error("statemachine/release.asl.json: {0}")]
+    StateMachine(#[from] LoadError),
+    /// A call that sets the installation up.
+    #[error("the embedded cloud refused {call}: {message}")]
+    Refused {
+        /// The call.
+        call: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// A Landfall that runs.
+pub struct Local {
+    /// The embedded cloud.
+    pub cloud: Arc<Cloud>,
+    /// Who carries its events.
+    pub courier: Courier,
+    /// The ARN of the release state machine.
+    pub state_machine: String,
+    endpoint: String,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+}
+
+impl Definition<'_> {
+    /// The names of the functions, which are those of their binaries.
+    ///
+    /// # Errors
+    /// When the template cannot be installed on this machine.
+    pub fn functions(&self) -> Result<BTreeSet<String>, InstallError> {
+        let installation = install::read(self.template, &world())?;
+        Ok(installation
+            .functions
+            .into_iter()
+            .map(|function| function.name)
+            .collect())
+    }
+}
+
+/// This machine's account, at the present time and with fresh randomness.
+fn world() -> World {
+    let seed = uuid::Uuid::new_v4().as_u64_pair().0;
+    World::new(ACCOUNT, REGION, Timestamp::now(), seed)
+}
+
+impl Local {
+    /// Installs `definition` and serves.
+    ///
+    /// # Errors
+    /// When the port is taken, the data dir is damaged or in use, or the definition cannot be installed.
+    pub async fn start(settings: Settings, definition: Definition<'_>) -> Result<Self, LocalError> {
+        let world = Arc::new(world());
+        let installation = install::read(definition.template, &world)?;
+        let listener = serve::bind(settings.port).await?;
+        let address = listener.local_addr();
+        let address = address.map_err(|reason| ServeError::Listen {
+            port: settings.port,
+            reason,
+        })?;
+        let endpoint = format!("http://{address}");
+        let data_dir = settings
+            .data_dir
+            .as_deref()
+            .map(DataDir::open)
+            .transpose()?;
+        let cloud = Cloud::open(world, CloudSettings::new(&endpoint, data_dir)).await?;
+        let state_machine = install(&cloud, &installation, &settings.functions, definition).await?;
+        let courier = Courier::new(cloud.functions.clone());
+        let carrier = courier.clone();
+        let delivering = cloud
+            .deliver_events(Arc::new(move |function, event| {
+                carrier.carry(function, event)
+            }))
+            .map_err(|error| LocalError::Refused {
+                call: "the delivery of events".into(),
+                message: error.to_string(),
+            })?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(serve::serve(cloud.clone(), listener, async move {
+            // Dropped without a word, it stops as well.
+            let _ = stopped.await;
+        }));
+        let background = vec![delivering, cloud.keep_saved()];
+        Ok(Self {
+            cloud,
+            courier,
+            state_machine,
+            endpoint,
+            stop,
+            serving,
+            background,
+        })
+    }
+
+    /// The URL of the embedded cloud.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// How many executions are running.
+    pub async fn running_executions(&self) -> usize {
+        let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": "RUNNING" });
+        let answer = self.cloud.executions.call("ListExecutions", input).await;
+        answer
+            .ok()
+            .and_then(|answer| answer["executions"].as_array().map(Vec::len))
+            .unwrap_or(0)
+    }
+
+    /// Ends every task and process and saves everything.
+    ///
+    /// # Errors
+    /// When the data dir cannot be written.
+    pub async fn stop(self) -> Result<(), StoreError> {
+        for task in self.background {
+            task.abort();
+        }
+        // The receiver is gone only if serving ended already.
+        let _ = self.stop.send(());
+        let _ = self.serving.await;
+        self.cloud.functions.stop();
+        self.cloud.ecs.shutdown().await;
+        self.cloud.save()
+    }
+}
+
+/// Makes what the template describes. What is there from an earlier start is replaced or kept. Answers the ARN of the
+/// state machine.
+async fn install(
+    cloud: &Cloud,
+    installation: &Installation,
+    binaries: &std::path::Path,
+    definition: Definition<'_>,
+) -> Result<String, LocalError> {
+    for function in &installation.functions {
+        cloud.functions.register(Function {
+            name: function.name.clone(),
+            program: Program::Process {
+                path: binaries.join(&function.name),
+                environment: function.environment.clone(),
+            },
+            timeout: function.timeout,
+            memory_size: function.memory_size,
+        });
+    }
+    for bucket in installation
+        .buckets
+        .iter()
+        .filter(|bucket| bucket.versioned)
+    {
+        cloud.s3.ensure_versioned_bucket(&bucket.name);
+    }
+    for rule in &installation.rules {
+        let input = json!({ "Name": rule.name, "EventPattern": rule.pattern.to_string() });
+        events(cloud, "PutRule", input).await?;
+        let target = json!({ "Id": rule.function, "Arn": cloud.functions.arn(&rule.function) });
+        events(
+            cloud,
+            "PutTargets",
+            json!({ "Rule": rule.name, "Targets": [target] }),
+        )
+        .await?;
+    }
+    let mut arn = None;
+    for machine in &installation.state_machines {
+        let text = machine.definition(definition.state_machine)?;
+        arn = Some(
+            cloud
+                .executions
+                .create_state_machine(&machine.name, &text)?,
+        );
+    }
+    arn.ok_or_else(|| LocalError::Refused {
+        call: "the installation".into(),
+        message: "template.yaml has no state machine".into(),
+    })
+}
+
+async fn events(cloud: &Cloud, operation: &str, input: Value) -> Result<(), LocalError> {
+    let answer = cloud.events.call(operation, input).await;
+    answer.map(drop).map_err(|fault| LocalError::Refused {
+        call: format!("events:{operation}"),
+        message: format!("{}: {}", fault.code, fault.message),
+    })
+}

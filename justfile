@@ -1,0 +1,47 @@
+# The daily commands. `just` alone lists them.
+
+[private]
+default:
+    @just --list
+
+# Build the CLI and every function
+build:
+    cargo build --workspace
+
+# All tests of the workspace
+test *arguments:
+    cargo test --workspace {{ arguments }}
+
+# Format, then lint as CI does
+lint:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The whole story on the embedded cloud
+demo *arguments:
+    cargo run -- demo {{ arguments }}
+
+# Engine and embedded cloud until Ctrl-C
+local *arguments:
+    cargo run -- local {{ arguments }}
+
+# Check template.yaml and the state machine
+template:
+    .ci/run template statemachine
+
+# Install the template into ministack and roll a service out there
+acceptance:
+    .ci/run build acceptance
+
+# Hold the embedded cloud's answers against AWS's API models
+aws-model:
+    .ci/run build aws-model
+
+# Everything that CI runs
+ci:
+    .ci/run
+
+# Build the functions for Lambda and install them into AWS
+deploy *arguments:
+    sam build
+    sam deploy {{ arguments }}
