@@ -115,8 +115,8 @@ impl Bucket {
         Ok(Some((value, object.etag)))
     }
 
-    /// Whether the current version of an object is `version_id`.
-    pub async fn is_current(&self, key: &str, version_id: &str) -> Result<bool, Fault> {
+    /// The current version of an object; none if it is not there.
+    pub async fn current_version(&self, key: &str) -> Result<Option<String>, Fault> {
         match self
             .client
             .head_object()
@@ -125,13 +125,13 @@ impl Bucket {
             .send()
             .await
         {
-            Ok(answer) => Ok(answer.version_id().unwrap_or("null") == version_id),
+            Ok(answer) => Ok(Some(answer.version_id().unwrap_or("null").to_owned())),
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(|error| error.is_not_found()) =>
             {
-                Ok(false)
+                Ok(None)
             }
             Err(error) => Err(self.fault("s3:HeadObject", key, error)),
         }

@@ -146,12 +146,7 @@ impl StateBucket {
             .map(drop)
     }
 
-    /// Forgets the service file at `key`.
-    pub async fn delete_source(&self, key: &str) -> Result<(), Fault> {
-        self.0.delete(&keys::source(key)).await
-    }
-
-    /// The services that follow `repository`.
+    /// The services that follow `repository`, or once did.
     pub async fn followers(&self, repository: &str) -> Result<Vec<ServiceId>, Fault> {
         let keys = self.0.keys(&keys::followers(repository)).await?;
         keys.iter()
@@ -169,15 +164,6 @@ impl StateBucket {
             )
             .await
             .map(drop)
-    }
-
-    /// Notes that `service` no longer follows `repository`.
-    pub async fn delete_follower(
-        &self,
-        repository: &str,
-        service: &ServiceId,
-    ) -> Result<(), Fault> {
-        self.0.delete(&keys::follower(repository, service)).await
     }
 
     /// The record of a release, if it was concluded.

@@ -2,7 +2,10 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_sfn::{Client, error::ProvideErrorMetadata, types::ExecutionStatus};
-use landfall::{event::execution_status::ExecutionInput, service_id::ServiceId};
+use landfall::{
+    content::ContentHash, event::execution_status::ExecutionInput, service_id::ServiceId,
+};
+use serde_json::Value;
 
 use crate::Fault;
 
@@ -93,14 +96,32 @@ impl StepFunctions {
     }
 }
 
-/// Names have at most 80 characters (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>);
-/// a request id has 36.
+/// Names have at most 80 characters
+/// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>); a request id has 36. The
+/// hash tells services of one name in two clusters apart, which one push may concern.
 fn execution_name(service: &ServiceId, request_id: &str) -> String {
-    let service: String = service.service().chars().take(43).collect();
+    let hash = ContentHash::of(&Value::String(service.to_string())).to_string();
+    let service: String = service.service().chars().take(34).collect();
     let id: String = request_id
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .take(36)
         .collect();
-    format!("{service}-{id}")
+    format!("{service}-{}-{id}", &hash[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn one_push_starts_an_execution_for_each_cluster_that_has_a_service_of_the_name() {
+        let request_id = "8f507cfc-xmpl-4697-b07a-ac58fc914c95";
+        let name = |service: &str| execution_name(&service.parse().unwrap(), request_id);
+        assert_ne!(name("web/hello"), name("staging/hello"));
+        assert_eq!(name("web/hello"), name("web/hello"));
+        assert!(name(&format!("web/{}", "h".repeat(255))).len() <= 80);
+    }
 }

@@ -174,6 +174,9 @@ impl DesiredState {
 
     /// Takes up an accepted service file. `found` holds, for each of [`Self::new_rules`], the newest admitted image of
     /// its repository, if there is one.
+    ///
+    /// Content that got a bad verdict is not released again by itself. Somebody who uploads the service file once more
+    /// wants it to be tried again, even if nothing in it changed.
     pub fn follow_file(
         &mut self,
         file: FollowedFile,
@@ -191,6 +194,17 @@ impl DesiredState {
                 Some(image) => self.images.insert(container, image),
                 None => self.images.remove(&container),
             };
+        }
+        let uploaded_again = self
+            .file
+            .as_ref()
+            .is_some_and(|before| before.version_id != file.version_id);
+        let was_bad = self
+            .concluded
+            .as_ref()
+            .is_some_and(|concluded| concluded.verdict != Verdict::Succeeded);
+        if uploaded_again && was_bad && self.open.is_empty() {
+            self.concluded = None;
         }
         self.file = Some(file);
         self.release_if_changed(cause, now);

@@ -9,7 +9,10 @@
 //! | state | `services/<cluster>/<service>/releases/<number>.json` | one record per release |
 //! | state | `files/<content hash>.json` | accepted service files, never changed |
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
-//! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository; empty |
+//! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository, or once did; empty |
+//!
+//! Followers are never removed: a removal could overtake another invocation that adds the same one, and its pushes would
+//! be missed. A service that no longer follows costs one read for each push.
 
 use crate::{content::ContentHash, refusal::Refusal, service_id::ServiceId};
 

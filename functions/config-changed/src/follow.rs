@@ -57,7 +57,7 @@ impl ConfigChanged {
             let found = self
                 .look_through(read.desired.new_rules(&file.images))
                 .await?;
-            if !self.files.is_current(key, version_id).await? {
+            if self.files.current_version(key).await?.as_deref() != Some(version_id) {
                 return Ok(Followed::ChangedMeanwhile);
             }
             let mut desired = read.desired.clone();
@@ -73,14 +73,11 @@ impl ConfigChanged {
             {
                 continue;
             }
-            for repository in already.difference(&repositories) {
-                self.state.delete_follower(repository, &service).await?;
-            }
             if previous.as_ref() != Some(&service) {
                 self.state.put_source(key, &service).await?;
             }
             if let Some(previous) = previous.filter(|previous| *previous != service) {
-                self.unfollow(key, &previous).await?;
+                self.unfollow(key, &previous, Some(version_id)).await?;
             }
             return Ok(Followed::Desired(Box::new(desired)));
         }

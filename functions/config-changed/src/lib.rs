@@ -130,27 +130,34 @@ impl ConfigChanged {
     /// The service file is gone: its service is no longer followed, and stays as it is.
     async fn deleted(&self, key: &str) -> Result<(), Fault> {
         if let Some(service) = self.state.source(key).await? {
-            self.unfollow(key, &service).await?;
-            self.state.delete_source(key).await?;
-            tracing::info!(%service, "no longer follows the service file; the service stays as it is");
+            self.unfollow(key, &service, None).await?;
         }
         self.files.delete(&keys::status(key)).await
     }
 
-    async fn unfollow(&self, key: &str, service: &ServiceId) -> Result<(), Fault> {
+    /// Stops following the service file at `key` for `service`, as long as the file's current version is `version_id`,
+    /// or none. That is asked after the desired state was read: should the file change now, the invocation for that
+    /// change wins the compare-and-swap.
+    async fn unfollow(
+        &self,
+        key: &str,
+        service: &ServiceId,
+        version_id: Option<&str>,
+    ) -> Result<(), Fault> {
         loop {
             let read = self.state.read(service).await?;
-            let Some(file) = read.desired.file.as_ref().filter(|file| file.key == key) else {
+            let follows = read
+                .desired
+                .file
+                .as_ref()
+                .is_some_and(|file| file.key == key);
+            if !follows || self.files.current_version(key).await?.as_deref() != version_id {
                 return Ok(());
-            };
+            }
             let mut desired = read.desired.clone();
             desired.forget_file();
             if self.state.write(&read, &desired).await? == Written::Yes {
-                for rule in file.follows.values() {
-                    self.state
-                        .delete_follower(&rule.repository, service)
-                        .await?;
-                }
+                tracing::info!(%service, "no longer follows the service file; the service stays as it is");
                 return Ok(());
             }
         }

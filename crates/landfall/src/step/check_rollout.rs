@@ -199,7 +199,15 @@ fn running(
             ),
         );
     }
-    if live.is_steady() && accepted.contains(&status) {
+    // Autoscaling may change the counts at any moment, so they only matter where ECS keeps no service deployments.
+    let completed = match newest {
+        Some(_) => primary
+            .rollout_state
+            .as_deref()
+            .is_none_or(|state| state == "COMPLETED"),
+        None => live.is_steady(),
+    };
+    if completed && accepted.contains(&status) {
         return (
             Outcome::Steady,
             format!("{} tasks run {revision}", live.running_count),
