@@ -15,6 +15,9 @@ pub(super) struct Mapping<'a> {
     pub(super) path: String,
 }
 
+/// A day in seconds.
+pub(super) const DAY: u64 = 86_400;
+
 /// The problems found so far.
 #[derive(Default)]
 pub(super) struct Problems(pub(super) Vec<Problem>);
@@ -175,9 +178,13 @@ impl<'a> Mapping<'a> {
         number
     }
 
-    /// The field `name` as a length of time in whole seconds: `90`, `90s`, `2m`, `1h30m`; at most a day.
-    pub(super) fn seconds(&self, name: &str, least: u64, problems: &mut Problems) -> Option<u64> {
-        const DAY: u64 = 86_400;
+    /// The field `name` as a length of time in whole seconds: `90`, `90s`, `2m`, `1h30m`.
+    pub(super) fn seconds(
+        &self,
+        name: &str,
+        (least, most): (u64, u64),
+        problems: &mut Problems,
+    ) -> Option<u64> {
         let node = self.get(name)?;
         let seconds = match &node.value {
             NodeValue::Scalar(Value::Number(number)) => number.as_u64(),
@@ -188,10 +195,14 @@ impl<'a> Mapping<'a> {
                 .and_then(|duration| u64::try_from(duration.as_secs()).ok()),
             _ => None,
         };
-        let seconds = seconds.filter(|seconds| (least..=DAY).contains(seconds));
+        let seconds = seconds.filter(|seconds| (least..=most).contains(seconds));
         if seconds.is_none() {
+            let most = match most {
+                DAY => "24h".to_owned(),
+                most => format!("{most}s"),
+            };
             let message =
-                format!("expected a length of time in whole seconds from {least}s to 24h");
+                format!("expected a length of time in whole seconds from {least}s to {most}");
             let problem = Problem::new(node.position, &self.path_of(name), message);
             problems.add(problem.hint("write it like `30s`, `2m` or `1h30m`"));
         }

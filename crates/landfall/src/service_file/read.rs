@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
     document::{Node, NodeValue},
-    mapping::{Mapping, Problems},
+    mapping::{DAY, Mapping, Problems},
     problem::{Position, Problem, Rejection},
     written_numbers,
 };
@@ -21,6 +21,10 @@ const SECTIONS: [&str; 5] = ["cluster", "images", "taskDefinition", "service", "
 /// Values of `deploymentController.type` whose services ECS does not let anyone roll out through `UpdateService`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
 const FOREIGN_CONTROLLERS: [&str; 2] = ["CODE_DEPLOY", "EXTERNAL"];
+
+/// The longest that a probe may wait for its answer, in seconds: it has to end well within one call of the function
+/// that sends it, whose `Timeout` in template.yaml is 60.
+const MAX_PROBE_SECONDS: u64 = 30;
 
 pub(super) fn read(text: &[u8]) -> Result<ServiceFile, Rejection> {
     if text.len() > MAX_BYTES {
@@ -359,10 +363,10 @@ fn verify(
             .mapping("http", problems)
             .and_then(|section| http_probe(&section, service_has_load_balancer, problems)),
         bake_seconds: section
-            .seconds("bake", 0, problems)
+            .seconds("bake", (0, DAY), problems)
             .unwrap_or(defaults.bake_seconds),
         timeout_seconds: section
-            .seconds("timeout", 10, problems)
+            .seconds("timeout", (10, DAY), problems)
             .unwrap_or(defaults.timeout_seconds),
     }
 }
@@ -436,8 +440,10 @@ fn http_probe(
             .and_then(|status| u16::try_from(status).ok())
             .unwrap_or(200),
         body: section.text("body", problems).map(|(text, _)| text.into()),
-        timeout_seconds: section.seconds("timeout", 1, problems).unwrap_or(5),
-        interval_seconds: section.seconds("interval", 1, problems).unwrap_or(5),
+        timeout_seconds: section
+            .seconds("timeout", (1, MAX_PROBE_SECONDS), problems)
+            .unwrap_or(5),
+        interval_seconds: section.seconds("interval", (1, DAY), problems).unwrap_or(5),
         successes: section
             .number("successes", 1, 100, problems)
             .map_or(2, narrow),

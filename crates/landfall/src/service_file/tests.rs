@@ -356,6 +356,10 @@ fn every_section_is_checked_and_every_problem_has_its_place() {
              \x20 hint: write it like `30s`, `2m` or `1h30m`",
         ),
         (
+            good_but("timeout: 3s", "timeout: 1m"),
+            "21:47: verify.http.timeout: expected a length of time in whole seconds from 1s to 30s\n  hint: write it like `30s`, `2m` or `1h30m`",
+        ),
+        (
             good_but("path: /health", "path: health"),
             "21:17: verify.http.path: `health` is no path\n  hint: start it with a slash",
         ),

@@ -1,0 +1,371 @@
+//! The state machine and the functions agree: on what each step is sent, on what it answers, and on the names of errors.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use landfall::{
+    record::{Diagnosis, Ending, TaskDefinition, Verdict},
+    step::{
+        check_rollout, claim_release, conclude_release, ensure_cluster, register_task_definition,
+        roll_back, update_service, verify_health,
+    },
+};
+use landfall_aws::Fault;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+const ASL: &str = include_str!("../statemachine/release.asl.json");
+
+fn states() -> Map<String, Value> {
+    let asl: Value = serde_json::from_str(ASL).unwrap();
+    asl["States"].as_object().unwrap().clone()
+}
+
+/// The states of one type.
+fn states_of_type(kind: &str) -> Vec<(String, Value)> {
+    let of_type = states()
+        .into_iter()
+        .filter(|(_, state)| state["Type"] == kind);
+    of_type.collect()
+}
+
+/// The function that a Task calls and what it is sent.
+fn call(state: &Value) -> (String, Value) {
+    let resource = state["Resource"].as_str().unwrap();
+    let (function, payload) = if resource.starts_with("arn:aws:states:::lambda:invoke") {
+        let parameters = &state["Parameters"];
+        (
+            parameters["FunctionName"].as_str().unwrap(),
+            &parameters["Payload"],
+        )
+    } else {
+        (resource, &state["Parameters"])
+    };
+    let name = function
+        .strip_prefix("${")
+        .and_then(|name| name.strip_suffix("FunctionArn}"));
+    let name = name.unwrap_or_else(|| panic!("{function} is no placeholder for a function's ARN"));
+    (name.to_owned(), payload.clone())
+}
+
+/// The Input of one step: a whole one from `events/steps`, and whether a JSON document is one.
+struct Step {
+    fixture: Value,
+    is_input: fn(&Value) -> Result<(), String>,
+}
+
+fn step(function: &str) -> Step {
+    macro_rules! step {
+        ($module:ident, $fixture:literal) => {
+            Step {
+                fixture: serde_json::from_str(include_str!(concat!(
+                    "../events/steps/",
+                    $fixture,
+                    ".json"
+                )))
+                .unwrap(),
+                is_input: is_whole::<$module::Input>,
+            }
+        };
+    }
+    match function {
+        "ClaimRelease" => step!(claim_release, "claim-release"),
+        "EnsureCluster" => step!(ensure_cluster, "ensure-cluster"),
+        "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
+        "UpdateService" => step!(update_service, "update-service"),
+        "CheckRollout" => step!(check_rollout, "check-rollout"),
+        "VerifyHealth" => step!(verify_health, "verify-health"),
+        "RollBack" => step!(roll_back, "roll-back"),
+        "ConcludeRelease" => step!(conclude_release, "conclude-release"),
+        other => panic!("no step is called {other}"),
+    }
+}
+
+/// `document` has all the fields of a `T` and no others, however deep.
+fn is_whole<T: Serialize + DeserializeOwned>(document: &Value) -> Result<(), String> {
+    let parsed: T = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
+    let written = serde_json::to_value(parsed).map_err(|error| error.to_string())?;
+    if written == *document {
+        Ok(())
+    } else {
+        Err(format!("{document} comes back as {written}"))
+    }
+}
+
+/// The data of an execution in which every step has answered, under the names where the state machine puts the answers.
+fn data() -> Value {
+    let of = |function: &str| step(function).fixture;
+    let release = of("EnsureCluster")["release"].clone();
+    let last_good = of("RegisterTaskDefinition")["lastGood"].clone();
+    let task_definition: TaskDefinition =
+        serde_json::from_value(last_good["taskDefinition"].clone()).unwrap();
+    let ending: Ending = serde_json::from_value(of("ConcludeRelease")["ending"].clone()).unwrap();
+    let rollout: update_service::Rollout =
+        serde_json::from_value(of("CheckRollout")["rollout"].clone()).unwrap();
+    let claim = claim_release::Output {
+        action: claim_release::Action::Deploy,
+        release: Some(serde_json::from_value(release).unwrap()),
+        attempt: 1,
+        apply_service: true,
+        last_good: Some(serde_json::from_value(last_good).unwrap()),
+        ending: Some(ending.clone()),
+    };
+    let cluster = ensure_cluster::Output {
+        arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/web".into(),
+        created: false,
+    };
+    let registered = register_task_definition::Output {
+        task_definition,
+        timeout_seconds: 900,
+    };
+    let looked = check_rollout::Output {
+        outcome: check_rollout::Outcome::InProgress,
+        reason: "1 of 3 tasks run".into(),
+    };
+    let health = verify_health::Output {
+        outcome: verify_health::Outcome::Waiting,
+        reason: "2 of 3 targets are healthy".into(),
+        wait_seconds: 5,
+        progress: verify_health::Progress::default(),
+        probe: ending
+            .diagnosis
+            .as_ref()
+            .and_then(|diagnosis| diagnosis.probe.clone()),
+    };
+    let roll_back = roll_back::Output {
+        action: roll_back::Action::Reverted,
+        verdict: Verdict::RolledBack,
+        rollout: Some(rollout.clone()),
+        diagnosis: Diagnosis::default(),
+    };
+    let verdict = conclude_release::Output {
+        verdict: Verdict::Succeeded,
+        reason: "rolled out and verified".into(),
+        again: false,
+    };
+    json!({
+        "service": "web/hello", "claim": claim, "cluster": cluster, "taskDefinition": registered, "update": rollout,
+        "rollout": looked, "health": health, "rollBack": roll_back, "verdict": verdict, "ending": ending,
+        "failure": of("RollBack")["failure"],
+        "error": {"Error": "Refused", "Cause": "{\"errorType\":\"Refused\",\"errorMessage\":\"no such role\"}"}
+    })
+}
+
+/// Whether `value` is what the step that answers under this name in the execution's data answers.
+fn is_answer(name: &str, value: &Value) -> Result<(), String> {
+    match name {
+        "claim" => is_whole::<claim_release::Output>(value),
+        "cluster" => is_whole::<ensure_cluster::Output>(value),
+        "taskDefinition" => is_whole::<register_task_definition::Output>(value),
+        "update" => is_whole::<update_service::Rollout>(value),
+        "rollout" => is_whole::<check_rollout::Output>(value),
+        "health" => is_whole::<verify_health::Output>(value),
+        "rollBack" => is_whole::<roll_back::Output>(value),
+        "verdict" => is_whole::<conclude_release::Output>(value),
+        other => Err(format!("no step answers under {other}")),
+    }
+}
+
+fn pointer(path: &str) -> String {
+    path.trim_start_matches('$').replace('.', "/")
+}
+
+/// What a path, context path or intrinsic function of the state machine stands for.
+fn resolve(expression: &str) -> Result<Value, String> {
+    let named = |document: &Value, path: &str| {
+        let found = document.pointer(&pointer(path)).cloned();
+        found.ok_or_else(|| format!("{expression} names nothing"))
+    };
+    if let Some(arguments) = expression.strip_prefix("States.Format(") {
+        for path in arguments
+            .trim_end_matches(')')
+            .split(", ")
+            .filter(|part| part.starts_with("$."))
+        {
+            if !named(&data(), path)?.is_string() {
+                return Err(format!("{path} is no text"));
+            }
+        }
+        return Ok("formatted".into());
+    }
+    if expression.starts_with("$$") {
+        let context = json!({
+            "Execution": {
+                "Id": "arn:aws:states:eu-west-1:123456789012:execution:landfall-release:1",
+                "StartTime": "2026-11-16T01:54:35.4Z"
+            },
+            "Task": {"Token": "AQCEAAAAKgAAAAMAAAAA"}
+        });
+        return named(&context, expression);
+    }
+    named(&data(), expression)
+}
+
+/// A payload template with all its paths replaced.
+fn fill(template: &Value) -> Result<Value, String> {
+    let Value::Object(fields) = template else {
+        return Ok(template.clone());
+    };
+    let filled = fields
+        .iter()
+        .map(|(name, value)| match name.strip_suffix(".$") {
+            Some(name) => Ok((name.to_owned(), resolve(value.as_str().unwrap())?)),
+            None => Ok((name.clone(), fill(value)?)),
+        });
+    filled
+        .collect::<Result<Map<_, _>, String>>()
+        .map(Value::Object)
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn each_example_of_a_steps_input_is_a_whole_one() {
+    for (name, state) in states_of_type("Task") {
+        let Step { fixture, is_input } = step(&call(&state).0);
+        assert_eq!(is_input(&fixture), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn each_step_is_sent_exactly_its_input() {
+    for (name, state) in states_of_type("Task") {
+        let (function, payload) = call(&state);
+        let Step { fixture, is_input } = step(&function);
+        let sent = fill(&payload).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(
+            keys(&sent),
+            keys(&fixture),
+            "{name}: payload and Input differ"
+        );
+        assert_eq!(is_input(&sent), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn the_example_answers_are_whole_and_stand_where_the_state_machine_puts_them() {
+    let data = data();
+    for (name, state) in states_of_type("Task") {
+        if let Some(path) = state["ResultPath"].as_str() {
+            let answer = path.trim_start_matches("$.");
+            assert_eq!(is_answer(answer, &data[answer]), Ok(()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_error_that_is_caught_or_retried_is_one_that_a_step_can_end_with() {
+    for (name, state) in states_of_type("Task") {
+        let rules = ["Retry", "Catch"]
+            .iter()
+            .filter_map(|kind| state[kind].as_array())
+            .flatten();
+        for error in rules.flat_map(|rule| rule["ErrorEquals"].as_array().unwrap()) {
+            let error = error.as_str().unwrap();
+            let of_aws = ["States.", "Lambda.", "Sandbox.", "Runtime."]
+                .iter()
+                .any(|prefix| error.starts_with(prefix));
+            assert!(
+                of_aws || Fault::NAMES.contains(&error),
+                "{name}: no function answers {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_task_retries_what_is_transient_and_catches_everything_else() {
+    let names = |state: &Value, kind: &str, error: &str| {
+        let rules = state[kind].as_array().into_iter().flatten();
+        rules
+            .flat_map(|rule| rule["ErrorEquals"].as_array().unwrap())
+            .any(|name| name == error)
+    };
+    for (name, state) in states_of_type("Task") {
+        assert!(
+            names(&state, "Retry", "Transient"),
+            "{name} does not retry Transient"
+        );
+        for error in ["Refused", "Unexpected", "States.ALL", "States.Timeout"] {
+            assert!(!names(&state, "Retry", error), "{name} retries {error}");
+        }
+        assert!(
+            names(&state, "Catch", "States.ALL"),
+            "{name} does not catch States.ALL"
+        );
+    }
+}
+
+#[test]
+fn every_choice_compares_with_what_a_step_can_answer() {
+    for (name, state) in states_of_type("Choice") {
+        for rule in state["Choices"].as_array().unwrap() {
+            let variable = rule["Variable"].as_str().unwrap();
+            let compared = ["StringEquals", "BooleanEquals"]
+                .iter()
+                .find_map(|operator| rule.get(operator));
+            let compared =
+                compared.unwrap_or_else(|| panic!("{name}: unknown comparison in {rule}"));
+            let mut data = data();
+            let place = data
+                .pointer_mut(&pointer(variable))
+                .unwrap_or_else(|| panic!("{name}: no {variable}"));
+            *place = compared.clone();
+            let answer = variable.trim_start_matches("$.").split('.').next().unwrap();
+            assert_eq!(
+                is_answer(answer, &data[answer]),
+                Ok(()),
+                "{name}: {variable} is never {compared}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_pass_builds_what_the_steps_after_it_take() {
+    for (name, state) in states_of_type("Pass") {
+        let built = match state.get("Parameters") {
+            Some(template) => fill(template),
+            None => resolve(state["InputPath"].as_str().unwrap()),
+        };
+        let built = built.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let checked = match state["ResultPath"].as_str().unwrap() {
+            "$.ending" => is_whole::<Ending>(&built),
+            "$.failure" => is_whole::<roll_back::Failure>(&built),
+            "$.health" => is_whole::<verify_health::Progress>(&built["progress"]),
+            other => Err(format!("nothing is known of {other}")),
+        };
+        assert_eq!(checked, Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn every_path_outside_a_payload_names_something_too() {
+    for (name, state) in states() {
+        for field in ["SecondsPath", "ErrorPath", "CausePath"] {
+            if let Some(path) = state[field].as_str() {
+                assert!(resolve(path).is_ok(), "{name}: {path} names nothing");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_state_that_is_not_a_call_says_what_it_is_for() {
+    for (name, state) in states() {
+        let speaks_for_itself =
+            ["Task", "Wait", "Succeed"].contains(&state["Type"].as_str().unwrap());
+        assert!(
+            speaks_for_itself || state["Comment"].is_string(),
+            "{name} has no Comment"
+        );
+    }
+}
