@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 import boto3
@@ -27,8 +28,8 @@ def endpoint(tmp_path_factory):
     try:
         yield server.stdout.readline().strip()
     finally:
-        server.terminate()
-        server.wait(timeout=10)
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=20)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def problems(client, operation, response):
     protocol = client.meta.service_model.protocol
     status, body = response["status_code"], response["body"]
     if status >= 300:
-        return _error_problems(client, model, protocol, status, body)
+        return _error_problems(model, protocol, response)
     if protocol == "json":
         found = _json(model.output_shape, json.loads(body), operation)
     elif protocol == "query":
@@ -45,8 +45,8 @@ def problems(client, operation, response):
     return found
 
 
-def _error_problems(client, model, protocol, status, body):
-    name = model.name
+def _error_problems(model, protocol, response):
+    name, status, body = model.name, response["status_code"], response["body"]
     if protocol == "rest-xml":
         if not body:
             return []
@@ -55,7 +55,9 @@ def _error_problems(client, model, protocol, status, body):
         if _name(root) != "Error" or code not in S3_ERRORS or not root.findtext("Message"):
             return [f"{name}: {status} with {body!r} is no S3 error"]
         return []
-    if protocol == "json":
+    if protocol == "rest-json":
+        code, message = response["headers"].get("x-amzn-errortype"), json.loads(body).get("Message")
+    elif protocol == "json":
         error = json.loads(body)
         code, message = error.get("__type"), error.get("message")
     else:

@@ -220,9 +220,13 @@ impl Ecs {
                 .ok_or_else(|| Fault::incomplete(CALL, "serviceDeploymentArn"))?;
             status_reason = self.reason_of_rollback(arn).await?.or(status_reason);
         }
+        let created_at = brief
+            .created_at()
+            .ok_or_else(|| Fault::incomplete(CALL, "createdAt"))?;
         Ok(Some(LiveServiceDeployment {
             status,
             status_reason,
+            created_at: describe::timestamp(created_at)?,
         }))
     }
 

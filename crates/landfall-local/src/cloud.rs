@@ -67,7 +67,7 @@ pub struct Cloud {
     pub bus: Bus,
     /// Identity, time and randomness.
     pub world: Arc<World>,
-    saver: Option<Saver>,
+    saver: Option<Arc<Saver>>,
     undelivered: Mutex<Option<UnboundedReceiver<Value>>>,
 }
 
@@ -194,7 +194,7 @@ impl Cloud {
                     let executions = executions.clone();
                     move || executions.snapshot()
                 });
-                Some(saver)
+                Some(Arc::new(saver))
             }
         };
         Ok(Arc::new(Self {
@@ -231,10 +231,10 @@ impl Cloud {
     }
 
     /// Saves changes to the data dir as they come, until the task is aborted.
-    pub fn keep_saved(self: &Arc<Self>) -> JoinHandle<()> {
-        let cloud = self.clone();
+    pub fn keep_saved(&self) -> JoinHandle<()> {
+        let saver = self.saver.clone();
         tokio::spawn(async move {
-            if let Some(saver) = &cloud.saver {
+            if let Some(saver) = saver {
                 saver.run().await;
             }
         })
@@ -242,7 +242,7 @@ impl Cloud {
 
     /// Saves everything now.
     pub fn save(&self) -> Result<(), StoreError> {
-        self.saver.as_ref().map_or(Ok(()), Saver::save_all)
+        self.saver.as_ref().map_or(Ok(()), |saver| saver.save_all())
     }
 }
 

@@ -58,8 +58,9 @@ fn open<Detail: DeserializeOwned>(
     }
     Envelope::deserialize(event).map_err(|error| {
         Refusal::new(format!(
-            "the event `{}` is not as AWS documents it: {error}",
-            detail_types[0]
+            "the event `{}` is not as AWS documents it: {}",
+            detail_types[0],
+            excerpt(&error.to_string())
         ))
     })
 }
@@ -80,7 +81,7 @@ fn within(name: &str, text: &str, most: usize) -> Result<(), Refusal> {
 
 /// The start of a text that somebody else wrote, for a message.
 fn excerpt(text: &str) -> String {
-    let mut start: String = text.chars().take(64).collect();
+    let mut start: String = text.chars().take(200).collect();
     if start.len() < text.len() {
         start.push('…');
     }

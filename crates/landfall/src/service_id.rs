@@ -45,7 +45,14 @@ impl ServiceId {
                 "`{arn}` is no ECS service ARN of the form arn:…:service/cluster/service"
             ))
         };
-        let (_, names) = arn.split_once(":service/").ok_or_else(refused)?;
+        let mut parts = arn.splitn(6, ':');
+        let (start, service, resource) = (parts.next(), parts.nth(1), parts.nth(2));
+        if (start, service) != (Some("arn"), Some("ecs")) {
+            return Err(refused());
+        }
+        let names = resource
+            .and_then(|resource| resource.strip_prefix("service/"))
+            .ok_or_else(refused)?;
         names.parse().map_err(|_| refused())
     }
 

@@ -36,6 +36,7 @@ impl UpdateService {
     pub async fn handle(&self, input: Input) -> Result<Rollout, Fault> {
         let live = self.ecs.service(&input.service).await?;
         let plan = plan(&input, live.as_ref())?;
+        let started_at = Timestamp::now();
         match plan {
             Plan::AskAgain => {
                 return Err(Fault::Transient(format!(
@@ -66,7 +67,7 @@ impl UpdateService {
         );
         Ok(Rollout {
             task_definition: Some(input.task_definition),
-            started_at: Timestamp::now(),
+            started_at,
             timeout_seconds: input.timeout_seconds,
         })
     }

@@ -139,7 +139,7 @@ pub(super) fn stopped_task(task: &Task) -> Result<StoppedTask, Fault> {
     })
 }
 
-fn timestamp(at: &DateTime) -> Result<Timestamp, Fault> {
+pub(super) fn timestamp(at: &DateTime) -> Result<Timestamp, Fault> {
     let nanoseconds = i32::try_from(at.subsec_nanos()).unwrap_or(0);
     Timestamp::new(at.secs(), nanoseconds)
         .map_err(|error| Fault::Unexpected(format!("AWS named the time {at}: {error}")))

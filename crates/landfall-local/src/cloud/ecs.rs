@@ -7,12 +7,14 @@
 mod announce;
 mod clusters;
 mod container;
+mod deployments;
 mod image;
 mod launch;
 mod observation;
 mod process;
 mod rollout;
 mod scheduler;
+mod service_checks;
 mod service_deployments;
 mod service_description;
 mod services;
@@ -53,7 +55,8 @@ pub struct EcsSettings {
     /// Unit of the pause before another start of a deployment whose tasks keep failing; it doubles with every failure
     /// after the third, up to 60 units.
     pub restart_backoff: Duration,
-    /// Factor on the intervals and start periods of container health checks; 1.0 is AWS's pace.
+    /// Factor on the intervals of container health checks; 1.0 is AWS's pace. Start and grace periods are for programs,
+    /// which start no sooner here: they last as long as they say.
     pub health_check_time_scale: f64,
 }
 
@@ -216,7 +219,8 @@ impl Ecs {
         Ok(())
     }
 
-    /// Ends the scheduler and kills every process of every task.
+    /// Ends the scheduler and kills every process of every task. Without it they run until the tokio runtime ends: a
+    /// running task keeps its ECS.
     pub async fn shutdown(&self) {
         if let Some(scheduler) = self
             .inner

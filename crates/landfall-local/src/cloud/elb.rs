@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use self::proxy::Proxy;
-use self::targets::Target;
+use self::targets::{Health, Target};
 pub use self::targets::{SimulatedHealth, TargetState};
 use super::fault::Fault;
 use crate::world::World;
@@ -32,13 +32,21 @@ pub struct ElbSettings {
     /// Factor on health check intervals. AWS's shortest interval is 5 s, too long for a person who watches; 1.0 is
     /// AWS's pace.
     pub health_check_time_scale: f64,
+    /// For this long after its registration a target that refuses connections is not called unhealthy, because
+    /// quickened checks do not quicken a program's start. A target that answers wrongly has started: it gets no patience.
+    pub patience_with_starts: Duration,
+    /// Whether listeners are bound to their ports. Many clouds that are simulated side by side would fight for them.
+    pub bind_listeners: bool,
 }
 
 impl Default for ElbSettings {
-    /// Health checks five times as often as they say: an interval of 5 s passes in one second.
+    /// Health checks five times as often as they say (an interval of 5 s passes in one second), and for programs the
+    /// five seconds to start that AWS's quickest checks leave them.
     fn default() -> Self {
         Self {
             health_check_time_scale: 0.2,
+            patience_with_starts: Duration::from_secs(5),
+            bind_listeners: true,
         }
     }
 }
@@ -145,7 +153,13 @@ impl Elb {
     /// # Errors
     /// When `snapshot` was not made by [`Elb::snapshot`].
     pub async fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
-        let restored: State = serde_json::from_value(snapshot)?;
+        let mut restored: State = serde_json::from_value(snapshot)?;
+        for group in restored.target_groups.values_mut() {
+            // Nobody is left to end their draining.
+            group
+                .targets
+                .retain(|_, target| target.health != Health::Draining);
+        }
         let listeners: Vec<(String, u16)> = restored
             .listeners
             .iter()

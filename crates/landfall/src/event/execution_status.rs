@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Heard, open};
+use super::{Heard, excerpt, open, within};
 use crate::{refusal::Refusal, service_id::ServiceId};
 
 /// The input of an execution of the release state machine.
@@ -49,12 +49,16 @@ pub fn read(event: &Value, state_machine: &str) -> Result<Heard<DeadExecution>, 
     if detail.state_machine_arn != state_machine {
         return Ok(Heard::Ignore(format!(
             "{} is not the release state machine",
-            detail.state_machine_arn
+            excerpt(&detail.state_machine_arn)
         )));
     }
     if !["FAILED", "TIMED_OUT", "ABORTED"].contains(&&*detail.status) {
-        return Ok(Heard::Ignore(format!("the execution is {}", detail.status)));
+        return Ok(Heard::Ignore(format!(
+            "the execution is {}",
+            excerpt(&detail.status)
+        )));
     }
+    within("executionArn", &detail.execution_arn, 2048)?;
     let input = detail.input.ok_or_else(|| {
         Refusal::new(format!(
             "the event of {} has no input: EventBridge leaves it out over 256 KiB",
@@ -63,8 +67,9 @@ pub fn read(event: &Value, state_machine: &str) -> Result<Heard<DeadExecution>, 
     })?;
     let input = serde_json::from_str(&input).map_err(|error| {
         Refusal::new(format!(
-            "the input of {} names no service: {error}",
-            detail.execution_arn
+            "the input of {} names no service: {}",
+            detail.execution_arn,
+            excerpt(&error.to_string())
         ))
     })?;
     Ok(Heard::Look(DeadExecution {

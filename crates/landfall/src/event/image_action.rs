@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Heard, open, within};
+use super::{Heard, excerpt, open, within};
 use crate::{image::registry_host, refusal::Refusal};
 
 /// A tag that was pushed to a repository of this account and Region.
@@ -43,14 +43,18 @@ pub fn read(event: &Value, account: &str, region: &str) -> Result<Heard<PushedTa
     within("repository-name", &repository_name, 256)?;
     if action_type != "PUSH" {
         return Ok(Heard::Ignore(format!(
-            "the action is {action_type}, not PUSH"
+            "the action is {}, not PUSH",
+            excerpt(&action_type)
         )));
     }
     if result != "SUCCESS" {
-        return Ok(Heard::Ignore(format!("the push ended with {result}")));
+        return Ok(Heard::Ignore(format!(
+            "the push ended with {}",
+            excerpt(&result)
+        )));
     }
     if (&*envelope.account, &*envelope.region) != (account, region) {
-        let registry = registry_host(&envelope.account, &envelope.region);
+        let registry = registry_host(&excerpt(&envelope.account), &excerpt(&envelope.region));
         return Ok(Heard::Ignore(format!(
             "the registry {registry} is not this account's in this Region"
         )));

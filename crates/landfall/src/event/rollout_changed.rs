@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Heard, open};
+use super::{Heard, open, within};
 use crate::{refusal::Refusal, service_id::ServiceId};
 
 #[derive(Debug, Deserialize)]
@@ -27,6 +27,7 @@ pub fn read(event: &Value) -> Result<Heard<ServiceId>, Refusal> {
     let Some(arn) = envelope.resources.first() else {
         return Err(Refusal::new("the event names no service in `resources`"));
     };
+    within("service ARN", arn, 2048)?;
     match ServiceId::from_arn(arn) {
         Ok(service) => Ok(Heard::Look(service)),
         Err(refusal) => Ok(Heard::Ignore(refusal.0)),

@@ -77,9 +77,18 @@ pub struct LiveServiceDeployment {
     pub status: String,
     /// Why.
     pub status_reason: Option<String>,
+    /// When ECS began it.
+    pub created_at: Timestamp,
 }
 
+/// How far, in seconds, the clock that stamped a rollout and ECS's may be apart.
+const CLOCK_SKEW: i64 = 2;
+
 /// Decides how the rollout stands, from the service and its newest service deployment, where ECS keeps those.
+///
+/// An update that changes nothing ECS deploys, such as the way back to what runs already, begins no service deployment.
+/// The newest one is then older than the rollout, and how it ended says nothing about this rollout. (On the way back it
+/// may well be older: ECS's own roll-back is waited for.)
 pub fn look(
     input: &Input,
     desired: &DesiredState,
@@ -100,6 +109,11 @@ pub fn look(
             format!("the service {} is gone", input.service),
         );
     };
+    let skew = SignedDuration::from_secs(CLOCK_SKEW);
+    let newest = newest.filter(|newest| {
+        input.purpose == Purpose::RollBack
+            || input.rollout.started_at.duration_since(newest.created_at) <= skew
+    });
     let (outcome, reason) = match &input.rollout.task_definition {
         None => emptied(live),
         Some(revision) => running(revision, input.purpose, live, newest),
@@ -111,10 +125,9 @@ pub fn look(
         .checked_add(SignedDuration::from_secs(seconds))
         .unwrap_or(Timestamp::MAX);
     if outcome == Outcome::InProgress && now >= deadline {
-        let minutes = seconds / 60;
         return answer(
             Outcome::Failed,
-            format!("ECS did not complete it within {minutes} minutes; last: {reason}"),
+            format!("ECS did not complete it within {seconds} seconds; last: {reason}"),
         );
     }
     answer(outcome, reason)

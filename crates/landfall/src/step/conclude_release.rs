@@ -84,24 +84,34 @@ pub fn is_open(input: &Input, desired: &DesiredState) -> bool {
     })
 }
 
-/// A failed step's cause is JSON with an `errorMessage`, also inside a longer sentence; people want the message
-/// (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
+/// A failed step's cause is JSON with an `errorMessage`, also inside a longer sentence and more than once; people want the
+/// messages (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
 pub fn sentence(reason: &str) -> String {
-    let Some(start) = reason.find('{') else {
-        return reason.to_owned();
-    };
-    let cause = serde_json::Deserializer::from_str(&reason[start..])
-        .into_iter::<Value>()
-        .next();
-    match cause
-        .and_then(Result::ok)
-        .as_ref()
-        .and_then(|cause| cause.get("errorMessage"))
-        .and_then(Value::as_str)
-    {
-        Some(message) => format!("{}{message}", &reason[..start]),
-        None => reason.to_owned(),
+    let mut told = String::new();
+    let mut rest = reason;
+    while let Some(start) = rest.find('{') {
+        let (before, from) = rest.split_at(start);
+        told.push_str(before);
+        let mut causes = serde_json::Deserializer::from_str(from).into_iter::<Value>();
+        let cause = causes.next().and_then(Result::ok);
+        let message = cause
+            .as_ref()
+            .and_then(|cause| cause.get("errorMessage"))
+            .and_then(Value::as_str);
+        let used = match message {
+            Some(message) => {
+                told.push_str(message);
+                causes.byte_offset()
+            }
+            None => {
+                told.push('{');
+                1
+            }
+        };
+        rest = &from[used..];
     }
+    told.push_str(rest);
+    told
 }
 
 #[cfg(test)]

@@ -61,3 +61,30 @@ pub fn plan(live: Option<LiveCluster>) -> Plan {
         Some(_) | None => Plan::Create,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_is_used_awaited_or_created_by_its_status() {
+        let arn = || "arn:cluster".to_owned();
+        let ask_again = |status: &str| Plan::AskAgain {
+            status: status.into(),
+        };
+        assert_eq!(plan(None), Plan::Create);
+        for (status, expected) in [
+            ("ACTIVE", Plan::Use { arn: arn() }),
+            ("PROVISIONING", ask_again("PROVISIONING")),
+            ("DEPROVISIONING", ask_again("DEPROVISIONING")),
+            ("FAILED", Plan::Create),
+            ("INACTIVE", Plan::Create),
+        ] {
+            let live = LiveCluster {
+                arn: arn(),
+                status: status.into(),
+            };
+            assert_eq!(plan(Some(live)), expected, "{status}");
+        }
+    }
+}

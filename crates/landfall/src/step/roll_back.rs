@@ -107,12 +107,14 @@ pub enum Plan {
     Stop,
     /// Do nothing.
     Nothing,
+    /// Do nothing: there is no service.
+    Gone,
 }
 
 /// Decides from what ECS says and from what is known to be good.
 pub fn plan(desired: &DesiredState, live: Option<&LiveService>, stage: Stage) -> Plan {
     let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
-        return Plan::Nothing;
+        return Plan::Gone;
     };
     let primary = live
         .primary()
@@ -168,7 +170,7 @@ impl Plan {
             (Self::Nothing, Stage::Rollout | Stage::Health) if desired.last_good.is_some() => {
                 Verdict::RolledBack
             }
-            (Self::Nothing | Self::Stop, _) => Verdict::Failed,
+            (Self::Nothing | Self::Gone | Self::Stop, _) => Verdict::Failed,
         }
     }
 
@@ -178,7 +180,7 @@ impl Plan {
             Self::Revert { .. } | Self::RevertTo { .. } => Action::Reverted,
             Self::LeaveToEcs { .. } => Action::LeftToEcs,
             Self::Stop => Action::Stopped,
-            Self::Nothing => Action::NothingToUndo,
+            Self::Nothing | Self::Gone => Action::NothingToUndo,
         }
     }
 
@@ -192,6 +194,7 @@ impl Plan {
                            next release"
                 .into(),
             Self::Nothing => "the service was not changed".into(),
+            Self::Gone => "there is no service to change".into(),
         }
     }
 
@@ -203,7 +206,7 @@ impl Plan {
                 Some(task_definition.clone())
             }
             Self::Stop => None,
-            Self::Nothing => return None,
+            Self::Nothing | Self::Gone => return None,
         };
         Some(Rollout {
             task_definition,
@@ -230,7 +233,7 @@ impl Plan {
                 Map::from_iter([("taskDefinition".into(), json!(task_definition))])
             }
             Self::Stop => Map::from_iter([("desiredCount".into(), json!(0))]),
-            Self::LeaveToEcs { .. } | Self::Nothing => return None,
+            Self::LeaveToEcs { .. } | Self::Nothing | Self::Gone => return None,
         };
         body.insert("cluster".into(), json!(service.cluster()));
         body.insert("service".into(), json!(service.service()));

@@ -36,7 +36,7 @@ pub struct Input {
 pub struct Rollout {
     /// The revision that will run; none if the service is to run nothing.
     pub task_definition: Option<String>,
-    /// When ECS accepted it.
+    /// When ECS was asked for it: nothing that belongs to it is older.
     pub started_at: Timestamp,
     /// How long, in seconds, ECS may take.
     pub timeout_seconds: u64,

@@ -256,9 +256,11 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
             target.target, target.state
         ));
     }
+    // Every task is a target in each of the groups.
+    let wanted_targets = wanted.saturating_mul(service.target_groups.len());
     let healthy = sight.targets.iter().filter(state_is(&["healthy"])).count();
-    if !service.target_groups.is_empty() && healthy < wanted {
-        return Look::NotYet(format!("{healthy} of {wanted} targets are healthy"));
+    if healthy < wanted_targets {
+        return Look::NotYet(format!("{healthy} of {wanted_targets} targets are healthy"));
     }
     match (http, &sight.probe) {
         (Some(http), Some(answer)) => judge(http, answer),

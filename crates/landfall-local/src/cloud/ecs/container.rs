@@ -83,7 +83,7 @@ pub(super) enum Report {
 }
 
 enum Body {
-    Process(Process),
+    Process(Box<Process>),
     Simulated {
         behaviour: SimulatedBehaviour,
         exits_at: Option<(Instant, i32)>,
@@ -98,7 +98,7 @@ impl Body {
                 command,
                 environment,
             } => Process::start(directory, command, environment, launch.log.as_ref())
-                .map(Self::Process),
+                .map(|process| Self::Process(Box::new(process))),
             How::Simulated(behaviour) => {
                 let exits_at = behaviour
                     .exits

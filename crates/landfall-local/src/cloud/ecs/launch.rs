@@ -194,7 +194,7 @@ impl Inner {
             interval: scaled(number("interval", 30)),
             timeout: Duration::from_secs(number("timeout", 5)),
             retries: number("retries", 3).max(1),
-            start_period: scaled(number("startPeriod", 0)),
+            start_period: Duration::from_secs(number("startPeriod", 0)),
         })
     }
 

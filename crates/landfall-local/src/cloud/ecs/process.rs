@@ -20,9 +20,15 @@ pub(super) struct LogTarget {
     pub(super) stream: String,
 }
 
+/// What holds a process group on its leash: a shell in the group that waits for the end of its input, which comes with
+/// the end of this process however it ends, and then kills the group. Without it a killed cloud would leave its tasks
+/// behind, on their ports.
+const LEASH: &str = "trap '' TERM INT HUP; read -r never; kill -KILL 0";
+
 /// A running process group. Dropping it kills the whole group.
 pub(super) struct Process {
     child: Child,
+    leash: Option<Child>,
     group: Group,
     pumps: Vec<JoinHandle<()>>,
 }
@@ -68,6 +74,7 @@ impl Process {
                 .and_then(|id| i32::try_from(id).ok())
                 .and_then(Pid::from_raw),
         );
+        let leash = group.0.and_then(leash);
         let mut pumps = vec![];
         if let Some(log) = log {
             pumps.extend(
@@ -85,6 +92,7 @@ impl Process {
         }
         Ok(Self {
             child,
+            leash,
             group,
             pumps,
         })
@@ -96,6 +104,9 @@ impl Process {
         let status = self.child.wait().await;
         self.group.signal(Signal::KILL);
         self.group.0 = None;
+        if let Some(mut leash) = self.leash.take() {
+            let _ = leash.wait().await;
+        }
         for pump in self.pumps.drain(..) {
             let _ = tokio::time::timeout(Duration::from_secs(1), pump).await;
         }
@@ -159,6 +170,16 @@ fn prepare(
     }
     prepared.envs(environment.iter().map(|(name, value)| (name, value)));
     Ok(prepared)
+}
+
+fn leash(group: Pid) -> Option<Child> {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", LEASH]).process_group(group.as_raw_pid());
+    shell
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    shell.spawn().ok()
 }
 
 fn exit_code(status: ExitStatus) -> i32 {

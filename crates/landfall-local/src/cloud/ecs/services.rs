@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::service_checks::{active_task_definition, playable};
 use super::service_description::described;
 use super::state::{Revision, Service, ServiceStatus, State};
 use super::{Ecs, Inner, invalid, list, page, strings, text};
@@ -290,56 +291,6 @@ impl Ecs {
         inner.look.notify_one();
         Ok(answer)
     }
-
-    fn check_load_balancers(
-        &self,
-        state: &State,
-        definition: &str,
-        load_balancers: &[Value],
-    ) -> Result<(), Fault> {
-        let definition = state.task_definition(definition);
-        for load_balancer in load_balancers {
-            let (name, port) = (
-                text(load_balancer, "containerName"),
-                &load_balancer["containerPort"],
-            );
-            let containers = definition
-                .and_then(|d| d.fields["containerDefinitions"].as_array())
-                .into_iter()
-                .flatten();
-            let Some(container) = containers
-                .into_iter()
-                .find(|container| text(container, "name") == name)
-            else {
-                return Err(invalid(format!(
-                    "The container {name} does not exist in the task definition."
-                )));
-            };
-            if !list(container, "portMappings")
-                .iter()
-                .any(|mapping| mapping["containerPort"] == *port)
-            {
-                return Err(invalid(format!(
-                    "The container {name} did not have a container port {port} defined."
-                )));
-            }
-            let group = text(load_balancer, "targetGroupArn");
-            match self.inner.elb.target_group(group) {
-                Some(true) => {}
-                Some(false) => {
-                    return Err(invalid(format!(
-                        "The target group with targetGroupArn {group} does not have an associated load balancer."
-                    )));
-                }
-                None => {
-                    return Err(invalid(format!(
-                        "The specified target group does not exist. (targetGroupArn {group})"
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Inner {
@@ -440,46 +391,6 @@ fn take_over(fields: &mut Map<String, Value>, input: &Value) {
             configuration.entry(member).or_insert(default);
         }
     }
-}
-
-/// Refuses what the embedded cloud would only pretend to do.
-fn playable(input: &Value) -> Result<(), Fault> {
-    let strategy = input["deploymentConfiguration"]["strategy"]
-        .as_str()
-        .unwrap_or("ROLLING");
-    if strategy != "ROLLING" {
-        return Err(invalid(format!(
-            "The embedded cloud does not play the deployment strategy {strategy}: use ROLLING here."
-        )));
-    }
-    let controller = input["deploymentController"]["type"]
-        .as_str()
-        .unwrap_or("ECS");
-    if controller != "ECS" {
-        return Err(invalid(format!(
-            "The embedded cloud does not play the deployment controller {controller}: use ECS here."
-        )));
-    }
-    Ok(())
-}
-
-fn active_task_definition(state: &State, wanted: &str) -> Result<String, Fault> {
-    if wanted.is_empty() {
-        return Err(invalid("TaskDefinition can not be blank."));
-    }
-    let definition = state
-        .task_definition(wanted)
-        .ok_or_else(|| Fault::client("ClientException", "TaskDefinition not found."))?;
-    if definition.fields["status"] != "ACTIVE" {
-        return Err(Fault::client(
-            "ClientException",
-            "TaskDefinition is inactive",
-        ));
-    }
-    Ok(definition.fields["taskDefinitionArn"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned())
 }
 
 pub(super) fn no_service() -> Fault {

@@ -120,6 +120,7 @@ async fn site() -> Site {
         Arc::clone(&world),
         ElbSettings {
             health_check_time_scale: 0.02,
+            ..ElbSettings::default()
         },
     );
     let executable = std::env::current_exe()
@@ -228,4 +229,78 @@ async fn not_one_request_fails_while_a_service_of_real_processes_is_rolled_over(
     }
     assert_eq!(get(site.port).unwrap(), "1.2.0");
     site.ecs.shutdown().await;
+}
+
+/// A cloud with one task, for a test that kills it.
+#[tokio::test]
+#[ignore = "a program that a test kills, and no test"]
+async fn program_of_a_cloud() {
+    let Ok(file) = std::env::var("PIDS") else {
+        return;
+    };
+    let world = Arc::new(World::new(
+        "000000000000",
+        "eu-west-1",
+        Timestamp::UNIX_EPOCH,
+        1,
+    ));
+    let (bus, _) = Bus::new(Arc::clone(&world));
+    let elb = Elb::new(Arc::clone(&world), ElbSettings::default());
+    let script = format!("echo $$ > {file}; exec sleep 600");
+    let images = move |_: &str| ImageLookup::Local {
+        digest: "sha256:sleep".into(),
+        directory: "/".into(),
+        command: vec!["/bin/sh".into(), "-c".into(), script.clone()],
+    };
+    let ecs = Ecs::new(
+        world,
+        bus,
+        elb,
+        Arc::new(images),
+        Arc::new(|_| {}),
+        EcsSettings::default(),
+    );
+    ecs.call("CreateCluster", json!({})).await.unwrap();
+    let container = json!({ "name": "web", "image": "sleep", "memory": 64 });
+    let definition = json!({ "family": "sleep", "containerDefinitions": [container] });
+    ecs.call("RegisterTaskDefinition", definition)
+        .await
+        .unwrap();
+    ecs.call("RunTask", json!({ "taskDefinition": "sleep" }))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+}
+
+#[test]
+fn a_cloud_that_is_killed_takes_its_tasks_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pids");
+    let mut cloud = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "cloud::ecs::serving_tests::program_of_a_cloud",
+            "--ignored",
+        ])
+        .env("PIDS", &file)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut wait = (0..500).map(|_| std::thread::sleep(Duration::from_millis(20)));
+    let task = loop {
+        wait.next().expect("the task never started");
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        if let Ok(task) = text.trim().parse::<u32>() {
+            break task;
+        }
+    };
+    cloud.kill().unwrap();
+    cloud.wait().unwrap();
+    let alive = || {
+        let state = std::fs::read_to_string(format!("/proc/{task}/stat")).unwrap_or_default();
+        !state.is_empty() && !state.contains(") Z ")
+    };
+    while alive() {
+        wait.next().expect("the task outlived its cloud");
+    }
 }

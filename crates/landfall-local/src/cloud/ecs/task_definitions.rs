@@ -8,6 +8,19 @@ use super::state::Tagged;
 use super::{Ecs, list, page, strings, text};
 use crate::cloud::fault::Fault;
 
+/// The members for a task's size, and the unit that each may be written with.
+const SIZES: [(&str, &str); 2] = [("cpu", "vcpu"), ("memory", "gb")];
+
+/// Members of a container definition that are kept and returned, but change nothing about how the container runs here.
+const NOT_PLAYED: [&str; 6] = [
+    "dependsOn",
+    "environmentFiles",
+    "mountPoints",
+    "restartPolicy",
+    "secrets",
+    "volumesFrom",
+];
+
 impl Ecs {
     pub(super) fn register_task_definition(&self, input: &Value) -> Result<Value, Fault> {
         valid(input)?;
@@ -35,6 +48,11 @@ impl Ecs {
             json!(["EC2"])
         };
         fields.insert("containerDefinitions".into(), containers.into());
+        for (member, unit) in SIZES {
+            if let Some(size) = units(text(input, member), unit) {
+                fields.insert(member.into(), size.to_string().into());
+            }
+        }
         fields.insert("revision".into(), revision.into());
         fields.insert("status".into(), "ACTIVE".into());
         fields.insert("compatibilities".into(), compatibilities);
@@ -45,6 +63,20 @@ impl Ecs {
         );
         for member in ["volumes", "placementConstraints"] {
             fields.entry(member).or_insert_with(|| json!([]));
+        }
+        for container in list(input, "containerDefinitions") {
+            for member in NOT_PLAYED
+                .into_iter()
+                .filter(|member| container.get(*member).is_some_and(is_set))
+            {
+                let container = text(container, "name");
+                tracing::warn!(
+                    family,
+                    container,
+                    member,
+                    "the embedded cloud keeps this member but does not play it"
+                );
+            }
         }
         let tags = list(input, "tags").to_vec();
         revisions.push(Tagged {
@@ -145,6 +177,10 @@ impl Ecs {
     }
 }
 
+fn is_set(member: &Value) -> bool {
+    !member.is_null() && member.as_array().is_none_or(|items| !items.is_empty())
+}
+
 /// The members that ECS adds to a container definition.
 fn with_defaults(container: &Value) -> Value {
     let mut container = container.clone();
@@ -222,6 +258,12 @@ fn valid(input: &Value) -> Result<(), Fault> {
     {
         return refuse("At least one container must be essential.".into());
     }
+    for (member, unit) in SIZES {
+        let size = text(input, member);
+        if !size.is_empty() && units(size, unit).is_none() {
+            return refuse(format!("Invalid '{member}' setting for task."));
+        }
+    }
     if strings(input, "requiresCompatibilities").contains(&"FARGATE") {
         if text(input, "networkMode") != "awsvpc" {
             return refuse("Fargate only supports network mode ‘awsvpc’.".into());
@@ -232,29 +274,31 @@ fn valid(input: &Value) -> Result<(), Fault> {
                 "Fargate requires task definition to have cpu and memory at the task level.".into(),
             );
         }
-        if !fargate_pair(cpu, memory) {
+        let size = units(cpu, "vcpu").zip(units(memory, "gb"));
+        if !size.is_some_and(|(cpu, memory)| fargate_has(cpu, memory)) {
             return refuse("No Fargate configuration exists for given values.".into());
         }
     }
     Ok(())
 }
 
-/// Whether Fargate has tasks of this size
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html>). `cpu` in units or `… vCPU`,
-/// `memory` in MiB or `… GB`.
-fn fargate_pair(cpu: &str, memory: &str) -> bool {
-    let scaled = |text: &str, unit: &str| -> Option<u64> {
-        let text = text.trim().to_ascii_lowercase().replace(' ', "");
-        match text.strip_suffix(unit) {
-            Some(number) => Some((number.parse::<f64>().ok()? * 1024.0) as u64),
-            None => text.parse().ok(),
+/// `256` or `.25 vCPU` as CPU units, `512` or `0.5 GB` as MiB: ECS registers a task's size as such a number.
+fn units(text: &str, unit: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase().replace(' ', "");
+    match text.strip_suffix(unit) {
+        Some(number) => {
+            let units = number.parse::<f64>().ok()? * 1024.0;
+            (0.0..1e9).contains(&units).then_some(units as u64)
         }
-    };
-    let (Some(cpu), Some(memory)) = (scaled(cpu, "vcpu"), scaled(memory, "gb")) else {
-        return false;
-    };
+        None => text.parse().ok(),
+    }
+}
+
+/// Whether Fargate has tasks of this size, in CPU units and MiB
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html>).
+fn fargate_has(cpu: u64, memory: u64) -> bool {
     let between = |low: u64, high: u64, step: u64| {
-        (low..=high).contains(&(memory / 1024)) && memory % (step * 1024) == 0
+        (low * 1024..=high * 1024).contains(&memory) && memory.is_multiple_of(step * 1024)
     };
     match cpu {
         256 => matches!(memory, 512 | 1024 | 2048),
@@ -264,14 +308,13 @@ fn fargate_pair(cpu: &str, memory: &str) -> bool {
         4096 => between(8, 30, 1),
         8192 => between(16, 60, 4),
         16384 => between(32, 120, 8),
-        32768 => matches!(memory / 1024, 60 | 122 | 244) && memory % 1024 == 0,
         _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fargate_pair;
+    use super::{fargate_has, units};
 
     #[test]
     fn fargate_takes_only_its_own_sizes() {
@@ -285,11 +328,10 @@ mod tests {
             ("8192", "21504", false),
             ("300", "512", false),
         ] {
-            assert_eq!(
-                fargate_pair(cpu, memory),
-                exists,
-                "cpu {cpu} with memory {memory}"
-            );
+            let has = units(cpu, "vcpu")
+                .zip(units(memory, "gb"))
+                .is_some_and(|(cpu, memory)| fargate_has(cpu, memory));
+            assert_eq!(has, exists, "cpu {cpu} with memory {memory}");
         }
     }
 }

@@ -240,6 +240,9 @@ impl Elb {
 
     /// Starts to answer on the listener's port.
     pub(super) async fn serve(&self, listener: &str, port: u16) -> Result<(), Fault> {
+        if !self.inner.settings.bind_listeners {
+            return Ok(());
+        }
         let proxy = Proxy::bind(&self.inner, listener, port).await.map_err(|error| {
             Fault::client(
                 "InvalidConfigurationRequest",

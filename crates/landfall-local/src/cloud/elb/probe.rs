@@ -55,6 +55,7 @@ impl Elb {
 }
 
 async fn check_until_gone(inner: Weak<Inner>, group: String, target: String) {
+    let registered = Instant::now();
     loop {
         let Some(plan) = inner
             .upgrade()
@@ -65,7 +66,7 @@ async fn check_until_gone(inner: Weak<Inner>, group: String, target: String) {
         let check_began = Instant::now();
         if plan.in_use {
             let check = match plan.simulated {
-                Some(SimulatedHealth::From(moment)) if check_began >= moment => Check::Passed,
+                Some(health) if health.is_good() => Check::Passed,
                 Some(_) => failed("Target.FailedHealthChecks", "Health checks failed".into()),
                 None => ask(&plan).await,
             };
@@ -76,7 +77,19 @@ async fn check_until_gone(inner: Weak<Inner>, group: String, target: String) {
                     .target_groups
                     .get_mut(&group)
                     .and_then(|group| group.targets.get_mut(&target));
+                let starting = registered.elapsed() < inner.settings.patience_with_starts
+                    && matches!(
+                        check,
+                        Check::Failed {
+                            reason: "Target.FailedHealthChecks",
+                            ..
+                        }
+                    );
                 known.is_some_and(|known| {
+                    if let (true, Health::Initial { checked }) = (starting, &mut known.health) {
+                        *checked = true;
+                        return false;
+                    }
                     known.checked(check, plan.healthy_threshold, plan.unhealthy_threshold)
                 })
             };

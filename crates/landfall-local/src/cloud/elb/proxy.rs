@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use super::Inner;
 use super::balancers::forwarded_groups;
 use super::rules::action;
-use super::targets::InFlight;
+use super::targets::{InFlight, SimulatedHealth};
 
 /// ALB's default idle timeout.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -163,6 +163,9 @@ async fn forward(
                 StatusCode::BAD_GATEWAY
             });
         };
+        if let Some(health) = in_flight.simulated {
+            return simulated(health);
+        }
         let connecting = TcpStream::connect((in_flight.id.as_str(), in_flight.port));
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok(stream)) => break (in_flight, stream),
@@ -183,6 +186,8 @@ async fn forward(
         Ok(Ok(answer)) => {
             let (mut head, body) = answer.into_parts();
             remove_hop_by_hop(&mut head.headers);
+            // A target that speaks HTTP/1.0 must not cost the client its connection.
+            head.version = http::Version::HTTP_11;
             Response::from_parts(
                 head,
                 BoxBody::new(CountedBody {
@@ -232,6 +237,15 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         HeaderName::from_static("keep-alive"),
     ] {
         headers.remove(name);
+    }
+}
+
+/// What a simulated target answers: it has no socket that could be asked.
+fn simulated(health: SimulatedHealth) -> Answer {
+    if health.is_good() {
+        Response::new(full("A simulated task answers.\n".into()))
+    } else {
+        plain(StatusCode::BAD_GATEWAY)
     }
 }
 

@@ -213,7 +213,7 @@ fn playable(conditions: &[Value]) -> Result<(), Fault> {
             Some("path-pattern" | "host-header") => {}
             field => {
                 return Err(Fault::client(
-                    "InvalidConfigurationRequest",
+                    "ValidationError",
                     format!(
                         "The embedded cloud's rules know the fields 'path-pattern' and 'host-header', not '{}'.",
                         field.unwrap_or("(none)")

@@ -38,6 +38,13 @@ pub enum SimulatedHealth {
     Never,
 }
 
+impl SimulatedHealth {
+    /// Whether a request at this moment would be answered well.
+    pub(super) fn is_good(self) -> bool {
+        matches!(self, Self::From(moment) if Instant::now() >= moment)
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Target {
     pub(super) id: String,
@@ -172,6 +179,8 @@ pub(super) struct InFlight {
     group: String,
     pub(super) id: String,
     pub(super) port: u16,
+    /// There is no socket behind this target.
+    pub(super) simulated: Option<SimulatedHealth>,
 }
 
 impl InFlight {
@@ -224,6 +233,7 @@ impl InFlight {
             group: group_arn.to_owned(),
             id: target.id.clone(),
             port: target.port,
+            simulated: target.simulated,
         })
     }
 }

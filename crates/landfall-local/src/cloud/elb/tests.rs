@@ -70,6 +70,7 @@ impl Balancer {
             world,
             ElbSettings {
                 health_check_time_scale: 0.005,
+                ..ElbSettings::default()
             },
         );
         let port = free_port().await;
@@ -348,8 +349,13 @@ async fn after_a_restart_the_same_listeners_serve_the_same_targets() {
     let before = Balancer::new().await;
     let target = server("target", 200, Duration::ZERO).await;
     before.add(&target, "healthy").await;
+    let leaving = server("leaving", 200, Duration::ZERO).await;
+    before.add(&leaving, "healthy").await;
+    before
+        .elb
+        .begin_draining(&before.group, "127.0.0.1", leaving.port);
     let snapshot = before.elb.snapshot();
-    let port = before.port;
+    let (port, group) = (before.port, before.group.clone());
     drop(before);
     sleep(Duration::from_millis(100)).await;
     let world = Arc::new(World::new(
@@ -361,6 +367,15 @@ async fn after_a_restart_the_same_listeners_serve_the_same_targets() {
     let after = Elb::new(world, ElbSettings::default());
     after.restore(snapshot).await.unwrap();
     assert_eq!(ask(port, "GET", "/", "").await.0, 200);
+    let health = after
+        .call("DescribeTargetHealth", json!({ "TargetGroupArn": group }))
+        .await
+        .unwrap();
+    let targets = health["TargetHealthDescriptions"].as_array().unwrap();
+    assert!(
+        targets.len() == 1 && targets[0]["Target"]["Port"] == target.port,
+        "{targets:?}"
+    );
 }
 
 #[tokio::test]

@@ -3,20 +3,25 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use serde_json::Value;
-use tokio::{sync::Notify, time};
+use tokio::{
+    sync::Notify,
+    task,
+    time::{self, Instant},
+};
 
 use super::{DataDir, StoreError};
 
 /// Changes within this time are written together.
 const DEBOUNCE: Duration = Duration::from_millis(100);
-/// How often services are asked that change without being called, such as a scheduler.
+/// How often services are asked that change without being called, such as a scheduler; less often when asking takes
+/// long.
 const POLL: Duration = Duration::from_secs(1);
 
 /// The services whose state is kept, and the folder where.
@@ -75,23 +80,35 @@ impl Saver {
     }
 
     /// Saves changes as they come, for ever. What cannot be written is logged and tried again.
-    pub async fn run(&self) {
-        let mut polls = time::interval(POLL);
+    pub async fn run(self: Arc<Self>) {
+        let mut pause = POLL;
         loop {
-            tokio::select! {
-                () = self.changed.notified() => time::sleep(DEBOUNCE).await,
-                _ = polls.tick() => {
-                    let restless = self.services.values().filter(|service| service.restless);
-                    restless.for_each(|service| service.dirty.store(true, Ordering::Release));
+            let restless = tokio::select! {
+                () = self.changed.notified() => {
+                    time::sleep(DEBOUNCE).await;
+                    false
                 }
+                () = time::sleep(pause) => true,
+            };
+            let started = Instant::now();
+            let saver = self.clone();
+            // Large states take their time: not on a thread that answers requests.
+            let saved = task::spawn_blocking(move || saver.save_changes(restless)).await;
+            if let Err(error) = saved {
+                tracing::error!(%error, "state is not saved");
             }
-            for (name, service) in &self.services {
-                if service.dirty.swap(false, Ordering::AcqRel)
-                    && let Err(error) = self.save(name, service)
-                {
-                    tracing::error!(service = name, %error, "state is not saved");
-                    service.dirty.store(true, Ordering::Release);
-                }
+            if restless {
+                pause = POLL.max(started.elapsed() * 20);
+            }
+        }
+    }
+
+    fn save_changes(&self, restless: bool) {
+        for (name, service) in &self.services {
+            let due = service.dirty.swap(false, Ordering::AcqRel) || (restless && service.restless);
+            if due && let Err(error) = self.save(name, service) {
+                tracing::error!(service = name, %error, "state is not saved");
+                service.dirty.store(true, Ordering::Release);
             }
         }
     }

@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 use super::xml::Xml;
 use crate::cloud::fault::Fault;
 
+/// More dots in a name than any API has are part of the name: the tree is walked recursively.
+const DEEPEST: usize = 32;
+
 /// The operation's input: nested names become objects, `.member.N` and `.entry.N` become arrays, all scalars are
 /// strings. `Action` and `Version` are left out.
 pub fn parse(fields: &[(String, String)]) -> Value {
@@ -18,7 +21,7 @@ pub fn parse(fields: &[(String, String)]) -> Value {
         .filter(|(name, _)| name != "Action" && name != "Version")
     {
         let mut branch = &mut root;
-        for part in name.split('.') {
+        for part in name.splitn(DEEPEST, '.') {
             branch = branch.children.entry(part.to_owned()).or_default();
         }
         branch.value = Some(value.clone());
@@ -162,6 +165,11 @@ mod tests {
                 ],
             })
         );
+    }
+
+    #[test]
+    fn a_name_of_a_million_parts_is_read_without_harm() {
+        assert!(parse(&[("a.".repeat(1_000_000), "x".into())]).is_object());
     }
 
     #[test]

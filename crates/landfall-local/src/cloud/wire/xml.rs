@@ -4,6 +4,9 @@ use std::fmt::Display;
 
 use quick_xml::{Reader, escape::escape, events::Event};
 
+/// Deeper documents are refused: trees are dropped recursively, and a body of opening tags must not end the process.
+const DEEPEST: usize = 32;
+
 /// An XML document in the making.
 #[derive(Debug, Default)]
 pub struct Xml {
@@ -69,6 +72,9 @@ impl Node {
         let mut open = vec![Self::default()];
         loop {
             match reader.read_event().map_err(|error| error.to_string())? {
+                Event::Start(_) if open.len() > DEEPEST => {
+                    return Err("the document is nested too deeply".into());
+                }
                 Event::Start(start) => open.push(Self::named(start.local_name().as_ref())),
                 Event::Empty(start) => {
                     Self::attach(&mut open, Self::named(start.local_name().as_ref()))
@@ -153,5 +159,11 @@ mod tests {
     fn a_truncated_document_is_an_error() {
         assert!(Node::parse(b"<Delete><Object>").is_err());
         assert!(Node::parse(b"").is_err());
+    }
+
+    #[test]
+    fn a_document_of_a_million_nested_elements_is_an_error() {
+        let document = format!("{}{}", "<a>".repeat(1_000_000), "</a>".repeat(1_000_000));
+        assert!(Node::parse(document.as_bytes()).is_err());
     }
 }

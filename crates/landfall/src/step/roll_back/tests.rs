@@ -1,1 +1,237 @@
+#![allow(clippy::unwrap_used)]
 
+use super::{super::sample::*, *};
+
+const STAGES: [Stage; 4] = [Stage::Refused, Stage::Step, Stage::Rollout, Stage::Health];
+
+/// Nothing was ever good.
+fn never_good() -> DesiredState {
+    DesiredState {
+        last_good: None,
+        applied_file: None,
+        ..desired(&[1])
+    }
+}
+
+/// It is uncertain which `service` section ECS has.
+fn uncertain() -> DesiredState {
+    DesiredState {
+        applied_file: None,
+        ..desired(&[2])
+    }
+}
+
+#[test]
+fn a_service_that_had_a_good_release_gets_it_back() {
+    let revert = |apply_service| Plan::Revert {
+        good: good(1),
+        apply_service,
+    };
+    let left = Plan::LeaveToEcs {
+        task_definition: revision(1),
+    };
+    for (story, desired, live, expected) in [
+        ("rolled out, but bad", desired(&[2]), live(2), revert(false)),
+        ("half way", desired(&[2]), rolling(1, 2, 1), revert(false)),
+        (
+            "half way with another section",
+            uncertain(),
+            rolling(1, 2, 1),
+            revert(true),
+        ),
+        (
+            "ECS is taking it back",
+            desired(&[2]),
+            rolling(2, 1, 1),
+            left.clone(),
+        ),
+        (
+            "ECS is taking back another section too",
+            uncertain(),
+            rolling(2, 1, 1),
+            revert(true),
+        ),
+        (
+            "ECS has taken it back",
+            desired(&[2]),
+            live(1),
+            Plan::Nothing,
+        ),
+        (
+            "only the section may differ",
+            uncertain(),
+            live(1),
+            revert(true),
+        ),
+        (
+            "no deployment",
+            desired(&[2]),
+            LiveService {
+                deployments: vec![],
+                ..live(2)
+            },
+            revert(false),
+        ),
+        (
+            "somebody deletes it",
+            desired(&[2]),
+            LiveService {
+                status: "DRAINING".into(),
+                ..live(2)
+            },
+            Plan::Gone,
+        ),
+    ] {
+        for stage in STAGES {
+            assert_eq!(
+                plan(&desired, Some(&live), stage),
+                expected,
+                "{story}, {stage:?}"
+            );
+        }
+    }
+    assert_eq!(plan(&desired(&[2]), None, Stage::Rollout), Plan::Gone);
+}
+
+#[test]
+fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
+    let before = Plan::RevertTo {
+        task_definition: revision(1),
+    };
+    let daemon = LiveService {
+        scheduling_strategy: "DAEMON".into(),
+        ..live(2)
+    };
+    let mut abandoned = rolling(1, 2, 0);
+    abandoned.deployments[1].running_count = 0;
+    let empty = LiveService {
+        desired_count: 0,
+        running_count: 0,
+        ..live(2)
+    };
+    for (story, live, expected) in [
+        ("it runs", live(2), Plan::Stop),
+        ("the predecessor still serves", rolling(1, 2, 1), before),
+        ("the predecessor serves no more", abandoned, Plan::Stop),
+        ("a daemon cannot be stopped", daemon, Plan::Nothing),
+        ("nothing runs", empty, Plan::Nothing),
+    ] {
+        for stage in [Stage::Step, Stage::Rollout, Stage::Health] {
+            assert_eq!(
+                plan(&never_good(), Some(&live), stage),
+                expected,
+                "{story}, {stage:?}"
+            );
+        }
+        assert_eq!(
+            plan(&never_good(), Some(&live), Stage::Refused),
+            Plan::Nothing,
+            "{story}, refused"
+        );
+    }
+}
+
+#[test]
+fn the_verdict_says_what_serves_afterwards() {
+    use Verdict::{Failed, Rejected, RolledBack};
+    let revert = Plan::Revert {
+        good: good(1),
+        apply_service: false,
+    };
+    let before = Plan::RevertTo {
+        task_definition: revision(1),
+    };
+    let left = Plan::LeaveToEcs {
+        task_definition: revision(1),
+    };
+    for (plan, desired, after_step, after_rollout) in [
+        (&revert, desired(&[2]), RolledBack, RolledBack),
+        (&before, never_good(), RolledBack, RolledBack),
+        (&left, desired(&[2]), RolledBack, RolledBack),
+        (&Plan::Nothing, desired(&[2]), Failed, RolledBack),
+        (&Plan::Nothing, never_good(), Failed, Failed),
+        (&Plan::Stop, never_good(), Failed, Failed),
+        (&Plan::Gone, desired(&[2]), Failed, Failed),
+        (&Plan::Gone, never_good(), Failed, Failed),
+    ] {
+        let verdicts = STAGES.map(|stage| plan.verdict(&desired, stage));
+        assert_eq!(
+            verdicts,
+            [Rejected, after_step, after_rollout, after_rollout],
+            "{plan:?}"
+        );
+    }
+}
+
+#[test]
+fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
+    let revert = |apply_service| Plan::Revert {
+        good: good(1),
+        apply_service,
+    };
+    let rollout = |revision| {
+        Some(Rollout {
+            task_definition: revision,
+            started_at: at(7),
+            timeout_seconds: TIMEOUT_SECONDS,
+        })
+    };
+    let to_first =
+        || Some(json!({"cluster": "web", "service": "hello", "taskDefinition": revision(1)}));
+    for (plan, file, body, awaited, action) in [
+        (
+            revert(false),
+            None,
+            to_first(),
+            rollout(Some(revision(1))),
+            Action::Reverted,
+        ),
+        (
+            revert(true),
+            Some(file()),
+            Some(json!({
+                "healthCheckGracePeriodSeconds": 5, "cluster": "web", "service": "hello", "taskDefinition": revision(1)
+            })),
+            rollout(Some(revision(1))),
+            Action::Reverted,
+        ),
+        (
+            Plan::RevertTo {
+                task_definition: revision(1),
+            },
+            None,
+            to_first(),
+            rollout(Some(revision(1))),
+            Action::Reverted,
+        ),
+        (
+            Plan::LeaveToEcs {
+                task_definition: revision(1),
+            },
+            None,
+            None,
+            rollout(Some(revision(1))),
+            Action::LeftToEcs,
+        ),
+        (
+            Plan::Stop,
+            None,
+            Some(json!({"cluster": "web", "service": "hello", "desiredCount": 0})),
+            rollout(None),
+            Action::Stopped,
+        ),
+        (Plan::Nothing, None, None, None, Action::NothingToUndo),
+        (Plan::Gone, None, None, None, Action::NothingToUndo),
+    ] {
+        let sent = plan.body(&service(), file.as_ref());
+        assert_eq!(sent.map(Value::Object), body, "{plan:?}");
+        assert_eq!(plan.rollout(at(7)), awaited, "{plan:?}");
+        assert_eq!(plan.action(), action, "{plan:?}");
+        // The state machine waits exactly if there is something to wait for.
+        assert_eq!(
+            plan.rollout(at(7)).is_none(),
+            plan.action() == Action::NothingToUndo,
+            "{plan:?}"
+        );
+    }
+}

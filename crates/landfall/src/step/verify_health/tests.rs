@@ -1,1 +1,329 @@
+#![allow(clippy::unwrap_used)]
 
+use super::{super::sample::*, *};
+use crate::service_file::ProbeTarget;
+
+fn input() -> Input {
+    Input {
+        service: service(),
+        execution: "me".into(),
+        release: release(2),
+        task_definition: revision(2),
+        progress: Progress::default(),
+    }
+}
+
+/// Two good looks in a row are needed, two bad ones are too many; bakes for 60 seconds.
+fn probing() -> Verify {
+    let http = HttpProbe {
+        target: ProbeTarget::Path("/".into()),
+        status: 200,
+        body: Some("Hello".into()),
+        timeout_seconds: 5,
+        interval_seconds: 10,
+        successes: 2,
+        failures: 2,
+    };
+    Verify {
+        http: Some(http),
+        bake_seconds: 60,
+        timeout_seconds: 100,
+    }
+}
+
+fn answer(status: u16, body: &str) -> ProbeAnswer {
+    ProbeAnswer {
+        url: "http://hello/".into(),
+        status: Some(status),
+        body: body.into(),
+        error: None,
+    }
+}
+
+fn tasks(health: [&str; 3]) -> Vec<TaskHealth> {
+    let task = |health: &str| TaskHealth {
+        task: "arn:task".into(),
+        task_definition: revision(2),
+        health_status: health.into(),
+    };
+    health.map(task).into()
+}
+
+fn targets(states: &[&str]) -> Vec<TargetHealth> {
+    let target = |state: &&str| TargetHealth {
+        target: "10.0.0.1:8080".into(),
+        state: (*state).into(),
+        description: Some("timed out".into()),
+    };
+    states.iter().map(target).collect()
+}
+
+fn good_sight() -> Sight {
+    Sight {
+        service: Some(live(2)),
+        tasks: tasks(["HEALTHY", "UNKNOWN", "HEALTHY"]),
+        targets: Vec::new(),
+        probe: Some(answer(200, "Hello, World!")),
+    }
+}
+
+fn bad() -> Sight {
+    Sight {
+        probe: Some(answer(500, "")),
+        ..good_sight()
+    }
+}
+
+fn not_yet() -> Sight {
+    Sight {
+        tasks: Vec::new(),
+        ..good_sight()
+    }
+}
+
+/// What comes of looks at these seconds, each carrying on from the one before.
+fn looks(verify: &Verify, sights: Vec<(i64, Sight)>) -> Vec<(Outcome, u64)> {
+    let mut input = input();
+    let mut answers = Vec::new();
+    for (second, sight) in sights {
+        let output = decide(&input, verify, &desired(&[2]), sight, at(second));
+        answers.push((output.outcome, output.wait_seconds));
+        input.progress = output.progress;
+    }
+    answers
+}
+
+/// One look at the service, changed so: `None` if it is good, else whether it counts as bad, and why.
+fn one_look(change: impl FnOnce(&mut Sight, &mut LiveService)) -> Option<(bool, String)> {
+    let mut sight = good_sight();
+    let mut service = live(2);
+    change(&mut sight, &mut service);
+    sight.service = Some(service);
+    let output = decide(&input(), &probing(), &desired(&[2]), sight, at(0));
+    (output.progress.successes == 0).then_some((output.progress.failures > 0, output.reason))
+}
+
+#[test]
+fn without_checks_of_its_own_a_steady_service_is_healthy_at_once() {
+    let sight = Sight {
+        probe: None,
+        ..good_sight()
+    };
+    assert_eq!(
+        looks(&Verify::default(), vec![(0, sight)]),
+        [(Outcome::Healthy, 0)]
+    );
+}
+
+#[test]
+fn good_looks_in_a_row_begin_the_bake_time_and_its_end_is_never_slept_over() {
+    use Outcome::{Healthy, Waiting};
+    let good = good_sight;
+    let sights = vec![
+        (0, good()),
+        (10, good()),
+        (40, good()),
+        (65, good()),
+        (70, good()),
+    ];
+    assert_eq!(
+        looks(&probing(), sights),
+        [
+            (Waiting, 10),
+            (Waiting, 30),
+            (Waiting, 30),
+            (Waiting, 5),
+            (Healthy, 0)
+        ]
+    );
+}
+
+#[test]
+fn a_bad_look_begins_the_counting_and_the_bake_time_again() {
+    use Outcome::{Healthy, Waiting};
+    let sights = vec![
+        (0, good_sight()),
+        (10, good_sight()),
+        (40, bad()),
+        (50, good_sight()),
+        (60, good_sight()),
+        (90, good_sight()),
+        (120, good_sight()),
+    ];
+    let outcomes = looks(&probing(), sights);
+    assert_eq!(outcomes[4..], [(Waiting, 30), (Waiting, 30), (Healthy, 0)]);
+    assert!(outcomes[..4].iter().all(|(outcome, _)| *outcome == Waiting));
+}
+
+#[test]
+fn too_many_bad_looks_in_a_row_end_the_verification_and_single_ones_do_not() {
+    use Outcome::{Unhealthy, Waiting};
+    assert_eq!(
+        looks(&probing(), vec![(0, bad()), (10, bad())]),
+        [(Waiting, 10), (Unhealthy, 0)]
+    );
+    let flapping = vec![
+        (0, bad()),
+        (10, good_sight()),
+        (20, bad()),
+        (30, good_sight()),
+    ];
+    assert!(
+        looks(&probing(), flapping)
+            .iter()
+            .all(|(outcome, _)| *outcome == Waiting)
+    );
+}
+
+#[test]
+fn the_checks_have_until_their_deadline_plus_the_bake_time() {
+    use Outcome::{Unhealthy, Waiting};
+    let sights = vec![(0, not_yet()), (159, not_yet()), (160, not_yet())];
+    assert_eq!(
+        looks(&probing(), sights),
+        [(Waiting, 10), (Waiting, 10), (Unhealthy, 0)]
+    );
+    let flapping = vec![(0, bad()), (80, good_sight()), (160, bad())];
+    assert_eq!(looks(&probing(), flapping)[2], (Unhealthy, 0));
+}
+
+#[test]
+fn a_service_that_is_gone_or_was_changed_is_lost_at_once() {
+    let gone = Sight {
+        service: None,
+        ..good_sight()
+    };
+    let draining = Sight {
+        service: Some(LiveService {
+            status: "DRAINING".into(),
+            ..live(2)
+        }),
+        ..good_sight()
+    };
+    let taken_back = Sight {
+        service: Some(live(1)),
+        ..good_sight()
+    };
+    let without_deployment = Sight {
+        service: Some(LiveService {
+            deployments: vec![],
+            ..live(2)
+        }),
+        ..good_sight()
+    };
+    for sight in [gone, draining, taken_back, without_deployment] {
+        assert_eq!(
+            looks(&probing(), vec![(0, sight)]),
+            [(Outcome::Unhealthy, 0)]
+        );
+    }
+}
+
+#[test]
+fn a_newer_release_supersedes_whatever_is_seen() {
+    for sight in [good_sight(), bad(), not_yet()] {
+        let output = decide(&input(), &probing(), &desired(&[2, 3]), sight, at(0));
+        assert_eq!(
+            (output.outcome, &*output.reason),
+            (Outcome::Superseded, "release 3 should run")
+        );
+    }
+}
+
+#[test]
+fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
+    let not_yet = |reason: &str| Some((false, reason.to_owned()));
+    let bad = |reason: &str| Some((true, reason.to_owned()));
+    let behind = |groups: &'static [&'static str], states: &'static [&'static str]| {
+        move |sight: &mut Sight, service: &mut LiveService| {
+            service.target_groups = groups.iter().map(|group| (*group).into()).collect();
+            sight.targets = targets(states);
+        }
+    };
+    assert_eq!(one_look(|_, _| {}), None);
+    assert_eq!(
+        one_look(|sight, _| {
+            sight.tasks.pop();
+        }),
+        not_yet("2 of 3 tasks run")
+    );
+    assert_eq!(
+        one_look(|sight, _| sight.tasks[0].task_definition = revision(1)),
+        not_yet("2 of 3 tasks run")
+    );
+    assert_eq!(
+        one_look(|sight, service| {
+            sight.tasks.pop();
+            service.scheduling_strategy = "DAEMON".into();
+        }),
+        None
+    );
+    assert_eq!(
+        one_look(|sight, _| sight.tasks = tasks(["HEALTHY", "UNHEALTHY", "HEALTHY"])),
+        bad("the task arn:task fails its container health check")
+    );
+    assert_eq!(one_look(behind(&["a"], &["healthy"; 3])), None);
+    assert_eq!(
+        one_look(behind(
+            &["a"],
+            &["healthy", "healthy", "healthy", "draining", "unused"]
+        )),
+        None
+    );
+    assert_eq!(
+        one_look(behind(&["a"], &["healthy", "healthy", "initial"])),
+        not_yet("2 of 3 targets are healthy")
+    );
+    assert_eq!(
+        one_look(behind(
+            &["a", "b"],
+            &[
+                "healthy", "healthy", "healthy", "initial", "initial", "initial"
+            ]
+        )),
+        not_yet("3 of 6 targets are healthy")
+    );
+    assert_eq!(one_look(behind(&["a", "b"], &["healthy"; 6])), None);
+    assert_eq!(
+        one_look(behind(
+            &["a"],
+            &["healthy", "healthy", "healthy", "unhealthy"]
+        )),
+        bad("the target 10.0.0.1:8080 is unhealthy: timed out")
+    );
+    assert_eq!(
+        one_look(|sight, _| sight.probe = None),
+        not_yet("the HTTP probe was not sent")
+    );
+    for (probe, reason) in [
+        (
+            answer(503, "Hello"),
+            "http://hello/ answered 503, expected 200",
+        ),
+        (
+            answer(200, "Goodbye"),
+            "http://hello/ answered without the text `Hello`",
+        ),
+        (
+            ProbeAnswer {
+                status: None,
+                error: Some("connection refused".into()),
+                ..answer(0, "")
+            },
+            "http://hello/ did not answer: connection refused",
+        ),
+    ] {
+        let seen = probe.clone();
+        assert_eq!(one_look(|sight, _| sight.probe = Some(seen)), bad(reason));
+        let sight = Sight {
+            probe: Some(probe.clone()),
+            ..good_sight()
+        };
+        let output = decide(&input(), &probing(), &desired(&[2]), sight, at(0));
+        assert_eq!(
+            output.probe,
+            Some(probe),
+            "the answer is kept for the diagnosis"
+        );
+    }
+}

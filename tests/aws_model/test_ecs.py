@@ -1,0 +1,143 @@
+import time
+
+import pytest
+
+FARGATE = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"}}
+
+
+@pytest.fixture(scope="module")
+def ecs(checked):
+    return checked("ecs")
+
+
+@pytest.fixture
+def cluster(ecs, request):
+    name = request.node.name.replace("_", "-")[:60]
+    ecs.create_cluster(clusterName=name)
+    return name
+
+
+def definition(ecs, family, image="public.ecr.aws/nginx/nginx:1", **container):
+    return ecs.register_task_definition(
+        family=family, cpu="256", memory="512", networkMode="awsvpc", requiresCompatibilities=["FARGATE"],
+        containerDefinitions=[{
+            "name": "web", "image": image, "essential": True, "portMappings": [{"containerPort": 80, "protocol": "tcp"}], **container,
+        }],
+    )["taskDefinition"]
+
+
+def eventually(look, seconds=30):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
+
+
+def deployments(ecs, cluster, service, *statuses):
+    listed = ecs.list_service_deployments(cluster=cluster, service=service)["serviceDeployments"]
+    return [each for each in listed if each["status"] in statuses]
+
+
+def test_a_cluster_is_created_described_and_deleted(ecs, fails):
+    created = ecs.create_cluster(
+        clusterName="described", tags=[{"key": "a", "value": "b"}], settings=[{"name": "containerInsights", "value": "enabled"}],
+        capacityProviders=["FARGATE", "FARGATE_SPOT"],
+        defaultCapacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1, "base": 1}],
+    )["cluster"]
+    assert created["clusterArn"] in ecs.list_clusters()["clusterArns"]
+    described = ecs.describe_clusters(clusters=["described", "absent"], include=["TAGS", "SETTINGS", "STATISTICS"])
+    assert described["clusters"][0]["tags"] == [{"key": "a", "value": "b"}]
+    assert described["clusters"][0]["capacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
+    assert [each["reason"] for each in described["failures"]] == ["MISSING"]
+    ecs.tag_resource(resourceArn=created["clusterArn"], tags=[{"key": "c", "value": "d"}])
+    ecs.untag_resource(resourceArn=created["clusterArn"], tagKeys=["a"])
+    assert ecs.list_tags_for_resource(resourceArn=created["clusterArn"])["tags"] == [{"key": "c", "value": "d"}]
+    ecs.delete_cluster(cluster="described")
+    assert fails(ecs.delete_cluster, cluster="never") == "ClusterNotFoundException"
+
+
+def test_a_task_definition_keeps_every_field(ecs, fails):
+    given = {
+        "environment": [{"name": "A", "value": "b"}], "dependsOn": [], "ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 2}],
+        "healthCheck": {"command": ["CMD-SHELL", "true"], "interval": 5, "timeout": 2, "retries": 2, "startPeriod": 1},
+        "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "p"}},
+        "linuxParameters": {"initProcessEnabled": True}, "restartPolicy": {"enabled": True, "ignoredExitCodes": [0]},
+    }
+    first = definition(ecs, "kept", **given)
+    described = ecs.describe_task_definition(taskDefinition="kept", include=["TAGS"])["taskDefinition"]
+    assert {name: described["containerDefinitions"][0][name] for name in given} == given
+    assert definition(ecs, "kept", **given)["revision"] == first["revision"] + 1
+    assert len(ecs.list_task_definitions(familyPrefix="kept", sort="DESC")["taskDefinitionArns"]) == 2
+    assert "kept" in ecs.list_task_definition_families(familyPrefix="ke")["families"]
+    gone = ecs.deregister_task_definition(taskDefinition=first["taskDefinitionArn"])["taskDefinition"]
+    assert gone["status"] == "INACTIVE"
+    assert fails(ecs.describe_task_definition, taskDefinition="never") == "ClientException"
+    assert fails(ecs.register_task_definition, family="none", containerDefinitions=[]) in ("ClientException", "InvalidParameterException")
+
+
+def test_a_service_is_rolled_out_and_updated(ecs, cluster, fails):
+    definition(ecs, "rolled")
+    created = ecs.create_service(
+        cluster=cluster, serviceName="s", taskDefinition="rolled", desiredCount=2, launchType="FARGATE",
+        networkConfiguration=FARGATE, propagateTags="SERVICE", enableECSManagedTags=True, tags=[{"key": "a", "value": "b"}],
+        deploymentConfiguration={"maximumPercent": 200, "minimumHealthyPercent": 100,
+                                 "deploymentCircuitBreaker": {"enable": True, "rollback": True}},
+    )["service"]
+    assert (created["status"], created["desiredCount"]) == ("ACTIVE", 2)
+    again = {"cluster": cluster, "serviceName": "s", "taskDefinition": "rolled", "desiredCount": 1, "networkConfiguration": FARGATE}
+    assert fails(ecs.create_service, **again) == "InvalidParameterException"
+    first = eventually(lambda: deployments(ecs, cluster, "s", "SUCCESSFUL"))
+    described = ecs.describe_services(cluster=cluster, services=["s", "absent"], include=["TAGS"])
+    assert [(each["runningCount"], each["deployments"][0]["rolloutState"]) for each in described["services"]] == [(2, "COMPLETED")]
+    assert [each["reason"] for each in described["failures"]] == ["MISSING"]
+    assert ecs.list_services(cluster=cluster)["serviceArns"] == [created["serviceArn"]]
+
+    tasks = ecs.list_tasks(cluster=cluster, serviceName="s")["taskArns"]
+    running = ecs.describe_tasks(cluster=cluster, tasks=tasks)["tasks"]
+    assert [(each["lastStatus"], each["group"]) for each in running] == [("RUNNING", "service:s")] * 2
+    assert ecs.stop_task(cluster=cluster, task=tasks[0], reason="a test")["task"]["desiredStatus"] == "STOPPED"
+
+    second = definition(ecs, "rolled", image="public.ecr.aws/nginx/nginx:2")["taskDefinitionArn"]
+    ecs.update_service(cluster=cluster, service="s", taskDefinition=second)
+    both = eventually(lambda: len(deployments(ecs, cluster, "s", "SUCCESSFUL")) == 2 and deployments(ecs, cluster, "s", "SUCCESSFUL"))
+    details = ecs.describe_service_deployments(serviceDeploymentArns=[each["serviceDeploymentArn"] for each in both])
+    assert not details["failures"]
+    assert first[0]["serviceDeploymentArn"] in [each["serviceDeploymentArn"] for each in details["serviceDeployments"]]
+    revisions = [each["targetServiceRevision"]["arn"] for each in details["serviceDeployments"]]
+    revisions = ecs.describe_service_revisions(serviceRevisionArns=revisions)["serviceRevisions"]
+    assert second in [each["taskDefinition"] for each in revisions]
+    assert all(each["containerImages"][0]["imageDigest"].startswith("sha256:") for each in revisions)
+
+    ecs.update_service(cluster=cluster, service="s", forceNewDeployment=True)
+    moving = eventually(lambda: deployments(ecs, cluster, "s", "PENDING", "IN_PROGRESS"))[0]["serviceDeploymentArn"]
+    ecs.stop_service_deployment(serviceDeploymentArn=moving, stopType="ROLLBACK")
+    eventually(lambda: deployments(ecs, cluster, "s", "ROLLBACK_SUCCESSFUL"))
+    assert fails(ecs.update_service, cluster=cluster, service="never", desiredCount=1) == "ServiceNotFoundException"
+    assert fails(ecs.delete_service, cluster=cluster, service="s") == "InvalidParameterException"
+    ecs.update_service(cluster=cluster, service="s", desiredCount=0)
+    ecs.delete_service(cluster=cluster, service="s", force=True)
+    assert fails(ecs.list_services, cluster="never") == "ClusterNotFoundException"
+
+
+def test_a_task_runs_alone(ecs, cluster, fails):
+    definition(ecs, "alone")
+    answer = ecs.run_task(
+        cluster=cluster, taskDefinition="alone", count=1, launchType="FARGATE", networkConfiguration=FARGATE, startedBy="a test")
+    assert not answer["failures"]
+    arn = answer["tasks"][0]["taskArn"]
+    eventually(lambda: ecs.describe_tasks(cluster=cluster, tasks=[arn], include=["TAGS"])["tasks"][0]["lastStatus"] == "RUNNING")
+    assert ecs.list_tasks(cluster=cluster, family="alone", desiredStatus="RUNNING")["taskArns"] == [arn]
+    ecs.stop_task(cluster=cluster, task=arn)
+    stopped = eventually(lambda: [each for each in ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"] if each["lastStatus"] == "STOPPED"])
+    assert stopped[0]["stopCode"] == "UserInitiated"
+    assert fails(ecs.stop_task, cluster=cluster, task="0" * 32) == "InvalidParameterException"
+
+
+def test_an_image_that_is_missing_stops_the_task_with_a_reason(ecs, cluster):
+    definition(ecs, "missing", image="000000000000.dkr.ecr.eu-west-1.amazonaws.com/never:1")
+    arn = ecs.run_task(cluster=cluster, taskDefinition="missing", launchType="FARGATE", networkConfiguration=FARGATE)["tasks"][0]["taskArn"]
+    stopped = eventually(lambda: [each for each in ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"] if each["lastStatus"] == "STOPPED"])
+    assert "CannotPullContainer" in stopped[0]["stoppedReason"]
