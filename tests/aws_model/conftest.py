@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 import signal
 import subprocess
 
@@ -23,20 +22,14 @@ def endpoint(tmp_path_factory):
     if given:
         yield given
         return
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-    program = target / "debug" / "landfall"
-    if not program.exists():
-        pytest.exit(f"{program} does not exist. Build it first: cargo build --workspace", returncode=1)
-    command = [program, "local", "--port", "0", "--data-dir", tmp_path_factory.mktemp("data")]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            first = server.stdout.readline()
-            listens = re.search(r"http://[0-9.]+:[0-9]+", first)
-            assert listens, f"landfall local did not say where it listens: {first!r}"
-            yield listens.group()
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(timeout=30)
+    subprocess.run(["cargo", "build", "--quiet", "-p", "landfall-local", "--example", "serve"], cwd=REPOSITORY, check=True)
+    program = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug/examples/serve"
+    server = subprocess.Popen([program, "0", tmp_path_factory.mktemp("data")], stdout=subprocess.PIPE, text=True)
+    try:
+        yield server.stdout.readline().strip()
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=20)
 
 
 @pytest.fixture(scope="session")
