@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 /// Tells the story. The exit code is 0 only if every chapter ended as told.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let narrator = Narrator::new(arguments.json);
-    let folder = crate::functions::target_folder().join("demo");
+    let folder = landfall_local::binaries::target_folder().join("demo");
     let application = Application::prepare(&folder, &narrator).await?;
     let local = crate::local::start(0, None).await?;
     let started = Instant::now();

@@ -6,7 +6,10 @@ mod push;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use landfall_local::local::{Definition, Local, Settings};
+use landfall_local::{
+    binaries,
+    local::{Definition, Local, Settings},
+};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
 use crate::clients::{CONFIG_BUCKET, PORT};
@@ -76,7 +79,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 /// Starts engine and cloud.
 pub(crate) async fn start(port: u16, data_dir: Option<PathBuf>) -> Result<Local> {
     let names: BTreeSet<String> = DEFINITION.functions().into_diagnostic()?;
-    let functions = crate::functions::folder(&names).await?;
+    let functions = binaries::folder(&names, |line| eprintln!("{line}"))
+        .await
+        .into_diagnostic()?;
     Local::start(
         Settings {
             port,

@@ -2,7 +2,6 @@
 
 mod clients;
 mod demo;
-mod functions;
 mod hello_server;
 mod local;
 mod status;
