@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use landfall::{
     desired::DesiredState,
     record::Diagnosis,
+    service_id::ServiceId,
     step::{
-        roll_back::{Input, Output, Plan, plan},
+        roll_back::{Input, Output, Plan, Unproven, plan},
         update_service::LiveService,
     },
 };
@@ -51,7 +52,10 @@ impl RollBack {
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let desired = self.state.read(&input.service).await?.desired;
         let live = self.ecs.service(&input.service).await?;
-        let plan = plan(&desired, live.as_ref(), input.failure.stage);
+        let unproven = self
+            .unproven(&input.service, &desired, live.as_ref())
+            .await?;
+        let plan = plan(&desired, live.as_ref(), input.failure.stage, &unproven);
         let diagnosis = self
             .diagnosis(&input, &desired, live.as_ref(), &plan)
             .await?;
@@ -75,6 +79,24 @@ impl RollBack {
             verdict: plan.verdict(&desired, input.failure.stage),
             rollout: plan.rollout(Timestamp::now()),
             diagnosis,
+        })
+    }
+
+    async fn unproven(
+        &self,
+        service: &ServiceId,
+        desired: &DesiredState,
+        live: Option<&LiveService>,
+    ) -> Result<Unproven, Fault> {
+        let primary = live
+            .and_then(LiveService::primary)
+            .filter(|_| desired.last_good.is_none());
+        let Some(primary) = primary else {
+            return Ok(Unproven::default());
+        };
+        Ok(Unproven {
+            adopted: self.state.adopted(service).await?,
+            runs_ours: self.ecs.is_ours(&primary.task_definition, service).await?,
         })
     }
 
