@@ -1,0 +1,158 @@
+//! A counterexample, for people.
+
+use stateright::Path;
+
+use crate::{
+    protocol::{Action, Protocol},
+    state::{Call, Claiming, Event, Execution, State, Step},
+};
+
+/// The way to a state that must not be, a line for each step, and the state.
+pub fn told(protocol: &Protocol, path: &Path<State, Action>) -> String {
+    let steps = path.clone().into_vec();
+    let mut text = String::new();
+    for (number, (state, action)) in (1..).zip(&steps) {
+        if let Some(action) = action {
+            text.push_str(&format!("{number:3}. {}\n", line(protocol, state, *action)));
+        }
+    }
+    text.push_str(&summary(protocol, path.last_state()));
+    text
+}
+
+fn line(protocol: &Protocol, state: &State, action: Action) -> String {
+    let tag = |image: usize| format!("hello:{} (image {image})", protocol.images[image].tag);
+    let happening = |list: usize| match protocol.scenario.happenings[list][state.happened[list]] {
+        crate::Happening::Push(image) => format!("{} is pushed", tag(image)),
+        crate::Happening::Upload(file) => format!("version {file} of the service file is uploaded"),
+    };
+    let trigger = |index: usize| {
+        let invocation = &state.invocations[index];
+        let who = match invocation.event {
+            Event::Pushed(image) => format!("image-pushed for {}", tag(image)),
+            Event::FileChanged => "config-changed".into(),
+            Event::ExecutionEnded(execution) => {
+                format!("execution-ended for e{}", execution + 1)
+            }
+            Event::RolloutChanged => "rollout-changed".into(),
+        };
+        format!("{who} {}", call(&invocation.next))
+    };
+    let execution =
+        |index: usize| format!("e{} {}", index + 1, next(protocol, &state.executions[index]));
+    match action {
+        Action::Happen(list) => happening(list),
+        Action::HappenToldTwice(list) => format!("{}; the event comes twice", happening(list)),
+        Action::Trigger(index) => trigger(index),
+        Action::TriggerLosesAnswer(index) => {
+            format!("{}, is killed and is invoked again", trigger(index))
+        }
+        Action::Execution(index) => execution(index),
+        Action::ExecutionLosesAnswer(index) => {
+            format!("{}; the answer is lost, the step begins again", execution(index))
+        }
+        Action::Dies(index) => format!("e{} dies", index + 1),
+        Action::Minute(index) => format!("e{} has slept for a minute", index + 1),
+        Action::EcsFinishes => "ECS comes to the end of the deployment".into(),
+        Action::StrayWake => "an event of ECS comes for no reason".into(),
+    }
+}
+
+fn call(call: &Call) -> &'static str {
+    match call {
+        Call::ListFollowers => "lists who follows the repository",
+        Call::ReadDesired | Call::ReadDesiredLate { .. } | Call::ReadDesiredForFile { .. } => {
+            "reads the desired state"
+        }
+        Call::ReadImage { .. } => "asks ECR for the image",
+        Call::GetFile => "reads the service file",
+        Call::PutFollower { .. } => "notes that the service follows the repository",
+        Call::LookThrough { .. } => "looks through the repository",
+        Call::HeadFile { .. } => "asks for the file's current version",
+        Call::WriteDesired { .. } => "writes the desired state, if it is as it was read",
+        Call::StartExecution => "starts an execution",
+        Call::ReadSleeper => "reads the task token",
+        Call::Wake(_) => "sends task success",
+    }
+}
+
+fn next(protocol: &Protocol, execution: &Execution) -> String {
+    let (claim, step) = match execution {
+        Execution::Claiming(claiming) => {
+            return match claiming {
+                Claiming::ReadDesired => "reads the desired state for the claim",
+                Claiming::DescribeHolder { .. } => "asks whether the holder of the claim lives",
+                Claiming::ReadRecord { .. } => "reads the record of the claim's release",
+                Claiming::WriteClaim { .. } => "writes its claim, if the desired state is as it was read",
+                Claiming::ReadSleeper => "leaves the claim to its holder, and reads the task token",
+                Claiming::Wake(_) => "sends task success",
+            }
+            .into();
+        }
+        Execution::Working { claim, step } => (claim, step),
+        Execution::Done | Execution::Dead => return "is over".into(),
+    };
+    let what = claim.release.as_ref().map_or_else(String::new, |release| {
+        let image = protocol.image_in(release);
+        format!(" (release {}, image {image})", release.number)
+    });
+    let call = match step {
+        Step::DescribeForUpdate => "describes the service",
+        Step::Update { .. } => "calls UpdateService",
+        Step::PutSleeper(_) | Step::PutSleeperLate(_) => "stores its task token",
+        Step::LookAtDesired { .. } => "looks: reads the desired state",
+        Step::LookAtService { .. } => "looks: describes the service",
+        Step::LookAtDeployment { .. } => "looks: describes the newest service deployment",
+        Step::Asleep(_) => "sleeps",
+        Step::VerifyDesired => "verifies: reads the desired state",
+        Step::VerifyService { .. } => "verifies: describes the service and probes it",
+        Step::RollBackDesired(_) => "rolls back: reads the desired state",
+        Step::RollBackService { .. } => "rolls back: describes the service",
+        Step::RollBackUpdate { .. } => "rolls back: calls UpdateService",
+        Step::ConcludeDesired(ending) => {
+            return format!("concludes as {}: reads the desired state{what}", ending.verdict);
+        }
+        Step::PutRecord { .. } => "puts a record, unless it is there",
+        Step::WriteVerdict { ending, .. } => {
+            return format!("writes the verdict {}{what}", ending.verdict);
+        }
+    };
+    format!("{call}{what}")
+}
+
+fn summary(protocol: &Protocol, state: &State) -> String {
+    let desired = &state.desired;
+    let open: Vec<_> = desired
+        .open
+        .iter()
+        .map(|release| format!("{} (image {})", release.number, protocol.image_in(release)))
+        .collect();
+    let records: Vec<_> = state
+        .records
+        .iter()
+        .map(|(number, record)| format!("{number} {}", record.verdict))
+        .collect();
+    let verdicts: Vec<_> = state
+        .verdicts
+        .iter()
+        .map(|(number, verdict)| format!("{number} {verdict}"))
+        .collect();
+    let claim = desired.claim.as_ref().map_or("nobody".to_owned(), |claim| {
+        format!(
+            "{} for release {}, attempt {}",
+            claim.execution, claim.release, claim.attempt
+        )
+    });
+    let service = state.service.map_or("none".to_owned(), |service| {
+        format!(
+            "image {} {:?}, section of version {}, wanted: {}",
+            service.primary, service.deployment, service.section, service.wanted
+        )
+    });
+    let good = desired.last_good.as_ref().map(|good| good.number);
+    format!(
+        "  open: {open:?}\n  claim: {claim}\n  last good: {good:?}\n  verdicts: {verdicts:?}\n  records: \
+         {records:?}\n  ECS: {service}\n  offence: {:?}\n",
+        state.offence
+    )
+}

@@ -1,0 +1,28 @@
+//! The claim and supersede protocol as a model: one service, its desired state in S3 with compare-and-swap, the images
+//! that ECR shows, the service in ECS, the task token, triggers and executions. Every call that a handler makes of AWS
+//! is one step, so that the checker tries every interleaving of every handler's calls, with executions that die,
+//! answers that are lost and events that come twice.
+//!
+//! What is decided between two calls is decided by the crate `landfall`: the model has the order of the calls, and no
+//! second copy of a decision.
+//!
+//! Left out: calls that change nothing that another call looks at (status files, clusters, log lines, events to
+//! people), pushes whose event is lost, steps that fail for good, and ECS running out of time.
+
+mod checks;
+mod conclude;
+mod counterexample;
+mod ecs;
+mod execution;
+mod kept;
+mod protocol;
+mod rollout;
+mod scenario;
+mod state;
+mod trigger;
+
+pub use checks::SAFETY;
+pub use counterexample::told;
+pub use protocol::{Action, Protocol};
+pub use scenario::{Faults, Guard, Happening, Pushed, Quality, Scenario};
+pub use state::State;

@@ -1,0 +1,400 @@
+//! The model: where it begins, what may happen next, and what that leads to.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use landfall::{
+    content::ContentHash,
+    desired::{DesiredState, FollowedFile},
+    image::Image,
+    record::{Ending, Record, Release, TaskDefinition},
+    service_file::ServiceFile,
+    service_id::ServiceId,
+    step::{claim_release, register_task_definition::render},
+};
+use stateright::{Model, Property};
+
+use crate::{
+    checks,
+    ecs::{SECTION, Service, revision},
+    kept::Shelf,
+    scenario::{Guard, Happening, Quality, Scenario},
+    state::{Claiming, Event, Execution, State},
+};
+
+/// When everything is stamped that nobody compares.
+pub(crate) const THEN: Timestamp = Timestamp::UNIX_EPOCH;
+
+const CONTAINER: &str = "web";
+const REPOSITORY: &str = "hello";
+const KEY: &str = "services/hello.yaml";
+
+/// A scenario, ready to be checked.
+pub struct Protocol {
+    pub(crate) scenario: Scenario,
+    pub(crate) service: ServiceId,
+    pub(crate) files: Vec<(ContentHash, ServiceFile)>,
+    pub(crate) images: Vec<Image>,
+    pub(crate) definitions: Vec<TaskDefinition>,
+    pub(crate) desired: Shelf<DesiredState>,
+    pub(crate) claims: Shelf<claim_release::Output>,
+    pub(crate) endings: Shelf<Ending>,
+    pub(crate) records: Shelf<Record>,
+}
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The next of a list of happenings, with the event that tells of it.
+    Happen(usize),
+    /// The same, and the event is delivered twice.
+    HappenToldTwice(usize),
+    /// An invocation of a trigger makes its next call.
+    Trigger(usize),
+    /// It makes its next call, is killed, and is invoked again.
+    TriggerLosesAnswer(usize),
+    /// An execution makes its next call.
+    Execution(usize),
+    /// It makes its next call; the answer is lost, and the step is tried again.
+    ExecutionLosesAnswer(usize),
+    /// It dies.
+    Dies(usize),
+    /// It has slept for a minute.
+    Minute(usize),
+    /// ECS comes to the end of a deployment.
+    EcsFinishes,
+    /// Something wakes whoever sleeps, for no reason.
+    StrayWake,
+}
+
+impl Protocol {
+    /// The model of `scenario`.
+    ///
+    /// # Panics
+    /// If the scenario has a tag policy that does not parse.
+    pub fn new(scenario: Scenario) -> Self {
+        let files: Vec<_> = (0..)
+            .zip(&scenario.files)
+            .map(|(version, policy)| file(version, policy))
+            .collect();
+        let images: Vec<_> = (0..)
+            .zip(&scenario.images)
+            .map(|(number, pushed)| image(number, pushed.tag))
+            .collect();
+        let service = files[0].1.service_id().expect("the file names a service");
+        let mut protocol = Self {
+            scenario,
+            service,
+            files,
+            images,
+            definitions: Vec::new(),
+            desired: Shelf::default(),
+            claims: Shelf::default(),
+            endings: Shelf::default(),
+            records: Shelf::default(),
+        };
+        protocol.definitions = (0..protocol.images.len())
+            .map(|image| protocol.definition(image))
+            .collect();
+        protocol
+    }
+
+    /// The revision that is registered for an image. Its content does not depend on the version of the file, in which
+    /// only the `service` section differs.
+    fn definition(&self, image: usize) -> TaskDefinition {
+        let mut desired = DesiredState::new(self.service.clone());
+        let found = [(CONTAINER.to_owned(), Some(self.images[image].clone()))];
+        desired.follow_file(self.followed(0), found.into(), THEN);
+        let release = desired.newest_open().expect("a file and an image make a release");
+        let registration = render(&self.files[0].1, release, &self.service)
+            .expect("the release has the file's image");
+        TaskDefinition {
+            arn: revision(image),
+            content: registration.content,
+        }
+    }
+
+    /// The version of the service file as the desired state has it.
+    pub(crate) fn followed(&self, file: usize) -> FollowedFile {
+        let (content, document) = &self.files[file];
+        FollowedFile {
+            key: KEY.into(),
+            version_id: file.to_string(),
+            content: content.clone(),
+            follows: document.images.clone(),
+        }
+    }
+
+    /// Which version of the service file has this content.
+    pub(crate) fn file_of(&self, content: &ContentHash) -> usize {
+        let position = self.files.iter().position(|(hash, _)| hash == content);
+        position.expect("every content in the model is a version of the file")
+    }
+
+    /// Which image this is.
+    pub(crate) fn image_of(&self, image: &Image) -> usize {
+        let position = self.images.iter().position(|other| other.digest == image.digest);
+        position.expect("every image in the model was pushed")
+    }
+
+    /// Which image a release brings.
+    pub(crate) fn image_in(&self, release: &Release) -> usize {
+        self.image_of(&release.content.images[CONTAINER])
+    }
+
+    /// Whether the guard is left out.
+    pub(crate) fn lacks(&self, guard: Guard) -> bool {
+        self.scenario.without == Some(guard)
+    }
+
+    /// What ECR says of a tag now.
+    pub(crate) fn image_tagged(&self, state: &State, tag: &str) -> Option<usize> {
+        let mut tagged = state.tagged.iter().copied();
+        tagged.find(|image| self.images[*image].tag == tag)
+    }
+
+    /// What a look through the repository finds by the version's follow rule.
+    pub(crate) fn latest(&self, state: &State, file: usize) -> Option<usize> {
+        let rule = &self.files[file].1.images[CONTAINER].tag;
+        let admitted = state
+            .tagged
+            .iter()
+            .copied()
+            .filter(|image| rule.admits(&self.images[*image].tag));
+        admitted.max_by(|left, right| rule.order(&self.images[*left], &self.images[*right]))
+    }
+
+    /// What a look through the repositories of new follow rules found, as `follow_file` takes it.
+    pub(crate) fn found(
+        &self,
+        read: &DesiredState,
+        file: usize,
+        found: Option<usize>,
+    ) -> BTreeMap<String, Option<Image>> {
+        let rules = read.new_rules(&self.files[file].1.images);
+        let image = found.map(|image| self.images[image].clone());
+        rules
+            .into_iter()
+            .map(|(container, _)| (container, image.clone()))
+            .collect()
+    }
+
+    fn happen(&self, state: &mut State, list: usize, deliveries: usize) {
+        let happening = self.scenario.happenings[list][state.happened[list]];
+        state.happened[list] += 1;
+        let event = match happening {
+            Happening::Push(image) => {
+                let tag = &self.images[image].tag;
+                state.tagged.retain(|other| self.images[*other].tag != *tag);
+                state.tagged.push(image);
+                state.tagged.sort_unstable();
+                Event::Pushed(image)
+            }
+            Happening::Upload(file) => {
+                state.file = Some(file);
+                Event::FileChanged
+            }
+        };
+        for _ in 0..deliveries {
+            state.deliver(event);
+        }
+    }
+
+    /// Release 1 of the first version with the first image, proved good.
+    fn settle(&self, state: &mut State) {
+        let mut desired = DesiredState::new(self.service.clone());
+        let found = [(CONTAINER.to_owned(), Some(self.images[0].clone()))];
+        desired.follow_file(self.followed(0), found.into(), THEN);
+        desired.conclude(
+            1,
+            landfall::record::Verdict::Succeeded,
+            Some(&self.definitions[0]),
+        );
+        state.desired = self.desired.keep(desired);
+        state.is_follower = true;
+        state.file = Some(0);
+        state.tagged = vec![0];
+        state.brought = Some(0);
+        let section = serde_json::Map::from_iter([
+            ("taskDefinition".to_owned(), revision(0).into()),
+            (SECTION.to_owned(), 0.into()),
+        ]);
+        state.service =
+            Service::after(None, &section).map(|service| service.finished(Quality::Good));
+    }
+}
+
+impl Model for Protocol {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let mut state = State {
+            desired: self.desired.keep(DesiredState::new(self.service.clone())),
+            records: BTreeMap::new(),
+            sleeper: None,
+            is_follower: false,
+            file: None,
+            tagged: Vec::new(),
+            service: None,
+            brought: None,
+            happened: vec![0; self.scenario.happenings.len()],
+            invocations: Vec::new(),
+            executions: Vec::new(),
+            verdicts: BTreeMap::new(),
+            faults: self.scenario.faults,
+            offence: None,
+        };
+        if self.scenario.settled {
+            self.settle(&mut state);
+        }
+        vec![state]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let faults = &state.faults;
+        for (list, happenings) in self.scenario.happenings.iter().enumerate() {
+            if state.happened[list] < happenings.len() {
+                actions.push(Action::Happen(list));
+                if faults.duplicates > 0 {
+                    actions.push(Action::HappenToldTwice(list));
+                }
+            }
+        }
+        for (index, invocation) in state.invocations.iter().enumerate() {
+            if index > 0 && *invocation == state.invocations[index - 1] {
+                continue;
+            }
+            actions.push(Action::Trigger(index));
+            if faults.lost_answers > 0 && invocation.next.has_effect() {
+                actions.push(Action::TriggerLosesAnswer(index));
+            }
+        }
+        for (index, execution) in state.executions.iter().enumerate() {
+            if execution.has_call() {
+                actions.push(Action::Execution(index));
+                if faults.lost_answers > 0 && execution.has_effect() {
+                    actions.push(Action::ExecutionLosesAnswer(index));
+                }
+            }
+            if faults.crashes > 0 && execution.has_just_had_effect() {
+                actions.push(Action::Dies(index));
+            }
+            if self.scenario.wakes_by_itself && self.would_see_something(state, execution) {
+                actions.push(Action::Minute(index));
+            }
+        }
+        if state.service.is_some_and(|service| service.is_moving()) {
+            actions.push(Action::EcsFinishes);
+        }
+        if faults.stray_wakes > 0 && state.sleeper.is_some() {
+            actions.push(Action::StrayWake);
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        match action {
+            Action::Happen(list) => self.happen(&mut state, list, 1),
+            Action::HappenToldTwice(list) => {
+                state.faults.duplicates -= 1;
+                self.happen(&mut state, list, 2);
+            }
+            Action::Trigger(index) => {
+                let invocation = state.invocations.remove(index);
+                let next = self.call_of_trigger(&mut state, invocation);
+                state.invocations.extend(next);
+            }
+            Action::TriggerLosesAnswer(index) => {
+                state.faults.lost_answers -= 1;
+                let invocation = state.invocations.remove(index);
+                let event = invocation.event;
+                let had_started = invocation.has_started || invocation.next.starts();
+                self.call_of_trigger(&mut state, invocation);
+                state.deliver(event);
+                if let Some(again) = state.invocations.last_mut() {
+                    again.has_started = had_started;
+                }
+            }
+            Action::Execution(index) => {
+                let execution = state.executions[index].clone();
+                let next = self.call_of_execution(&mut state, index, execution);
+                state.executions[index] = next;
+            }
+            Action::ExecutionLosesAnswer(index) => {
+                state.faults.lost_answers -= 1;
+                let execution = state.executions[index].clone();
+                let again = execution.from_the_beginning();
+                self.call_of_execution(&mut state, index, execution);
+                state.void_tokens(index);
+                state.executions[index] = again;
+            }
+            Action::Dies(index) => {
+                state.faults.crashes -= 1;
+                state.void_tokens(index);
+                state.executions[index] = Execution::Dead;
+                state.deliver(Event::ExecutionEnded(index));
+            }
+            Action::Minute(index) => {
+                let token = Some(index);
+                state.wake(token);
+            }
+            Action::EcsFinishes => {
+                let service = state.service?;
+                let quality = self.scenario.images[service.primary].quality;
+                state.service = Some(service.finished(quality));
+                if !self.scenario.wakes_by_itself {
+                    state.deliver(Event::RolloutChanged);
+                }
+            }
+            Action::StrayWake => {
+                state.faults.stray_wakes -= 1;
+                state.deliver(Event::RolloutChanged);
+            }
+        }
+        state.invocations.sort_unstable();
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        checks::properties()
+    }
+}
+
+impl State {
+    /// `StartExecution`.
+    pub(crate) fn start(&mut self) {
+        self.executions
+            .push(Execution::Claiming(Claiming::ReadDesired));
+    }
+}
+
+fn file(version: usize, policy: &str) -> (ContentHash, ServiceFile) {
+    let text = format!(
+        r#"
+cluster: {{ clusterName: web }}
+images: {{ {CONTAINER}: {{ repository: {REPOSITORY}, tag: "{policy}" }} }}
+taskDefinition:
+  family: hello
+  containerDefinitions: [{{ name: {CONTAINER} }}]
+service: {{ serviceName: hello, {SECTION}: {version} }}
+verify: {{ http: {{ url: "http://hello.example.com/", successes: 1, failures: 1 }} }}
+"#
+    );
+    let file = match ServiceFile::parse(text.as_bytes()) {
+        Ok(file) => file,
+        Err(rejection) => panic!("the model's service file is rejected: {rejection}"),
+    };
+    let (content, _) = file.stored().expect("an accepted file can be written");
+    (content, file)
+}
+
+fn image(number: i64, tag: &str) -> Image {
+    Image {
+        registry: "000000000000.dkr.ecr.eu-west-1.amazonaws.com".into(),
+        repository: REPOSITORY.into(),
+        tag: tag.into(),
+        digest: format!("sha256:{number:064}"),
+        pushed_at: THEN + jiff::SignedDuration::from_secs(number),
+    }
+}

@@ -1,0 +1,316 @@
+//! The steps between claim and conclusion, call by call: `update-service`, `check-rollout`, `verify-health` and
+//! `roll-back`.
+
+use landfall::{
+    desired::DesiredState,
+    record::{Ending, ProbeAnswer, Release, Verdict},
+    step::{
+        check_rollout::{self, Outcome, Purpose, look},
+        claim_release::Output,
+        roll_back::{self, Stage, Unproven},
+        update_service::{self, Plan, Rollout, create_body, update_body},
+        verify_health::{self, Progress, Sight, TaskHealth},
+    },
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    ecs::{Service, begun, now, revision},
+    execution::arn,
+    kept::Kept,
+    protocol::{Protocol, THEN},
+    scenario::{Guard, Quality},
+    state::{Execution, State, Step, Way},
+};
+
+const TIMEOUT_SECONDS: u64 = 900;
+
+impl Protocol {
+    /// Makes the next call of the execution `me`, which was given `claim`.
+    pub(crate) fn call_of_step(
+        &self,
+        state: &mut State,
+        me: usize,
+        claim: Kept<Output>,
+        step: Step,
+    ) -> Execution {
+        let Some(release) = &claim.release else {
+            return Execution::Done;
+        };
+        let late = self.lacks(Guard::StoreTheTokenBeforeTheLook);
+        let step = match step {
+            Step::DescribeForUpdate => Step::Update { live: state.service },
+            Step::Update { live } => Step::PutSleeper(self.update(state, me, &claim, live)),
+            Step::PutSleeper(way) => {
+                if !late {
+                    state.sleeper = Some(me);
+                }
+                Step::LookAtDesired { way, sleeping: true }
+            }
+            Step::LookAtDesired { way, sleeping } => Step::LookAtService {
+                way,
+                sleeping,
+                read: state.desired.clone(),
+            },
+            Step::LookAtService { way, sleeping, read } => Step::LookAtDeployment {
+                way,
+                sleeping,
+                read,
+                live: state.service,
+            },
+            Step::LookAtDeployment { way, sleeping, read, live } => {
+                let looked = self.look(release, way, &read, live, state.service);
+                match (looked.outcome, sleeping) {
+                    (Outcome::InProgress, true) if late => Step::PutSleeperLate(way),
+                    (Outcome::InProgress, true) => Step::Asleep(way),
+                    (Outcome::InProgress, false) => Step::PutSleeper(way),
+                    (_, true) => {
+                        state.void_tokens(me);
+                        Step::LookAtDesired { way, sleeping: false }
+                    }
+                    (outcome, false) => self.rolled_out(way, outcome),
+                }
+            }
+            Step::PutSleeperLate(way) => {
+                state.sleeper = Some(me);
+                Step::Asleep(way)
+            }
+            Step::Asleep(way) => Step::Asleep(way),
+            Step::VerifyDesired => Step::VerifyService { read: state.desired.clone() },
+            Step::VerifyService { read } => self.verify(state, me, release, &read),
+            Step::RollBackDesired(stage) => Step::RollBackService {
+                stage,
+                read: state.desired.clone(),
+            },
+            Step::RollBackService { stage, read } => {
+                self.undo(state, me, stage, read, state.service, false)
+            }
+            Step::RollBackUpdate { stage, read, live } => {
+                self.undo(state, me, stage, read, live, true)
+            }
+            Step::ConcludeDesired(_) | Step::PutRecord { .. } | Step::WriteVerdict { .. } => {
+                return self.call_of_conclude(state, me, claim.clone(), step);
+            }
+        };
+        Execution::Working { claim, step }
+    }
+
+    fn update(
+        &self,
+        state: &mut State,
+        me: usize,
+        claim: &Output,
+        live: Option<Service>,
+    ) -> Way {
+        let Some(release) = &claim.release else {
+            unreachable!("nobody updates without a release");
+        };
+        let image = self.image_in(release);
+        let input = update_service::Input {
+            service: self.service.clone(),
+            release: release.clone(),
+            cluster: "web".into(),
+            task_definition: self.definitions[image].arn.clone(),
+            apply_service: claim.apply_service,
+            last_good: claim.last_good.clone(),
+            timeout_seconds: TIMEOUT_SECONDS,
+        };
+        let live = live.map(|live| live.described());
+        let file = &self.files[self.file_of(&release.content.file)].1;
+        let body = match update_service::plan(&input, live.as_ref()) {
+            Ok(Plan::Create) => create_body(&input, file),
+            Ok(Plan::UpdateAll) => update_body(&input, Some(file), live.as_ref()),
+            Ok(Plan::UpdateTaskDefinition) => update_body(&input, None, live.as_ref()),
+            Ok(Plan::AskAgain) | Err(_) => unreachable!("the model's service is active and ECS's own"),
+        };
+        self.check_rollout_of(state, release);
+        let began = self.change(state, me, &body);
+        Way {
+            back: None,
+            image: Some(image),
+            after_newest: !began,
+        }
+    }
+
+    /// ECS takes a change; answers whether that began a service deployment.
+    fn change(&self, state: &mut State, me: usize, body: &Map<String, Value>) -> bool {
+        self.check_writer(state, me);
+        let before = state.service;
+        state.service = Service::after(before, body);
+        let began = state.service != before
+            && state.service.is_some_and(|service| service.is_moving());
+        if began {
+            for execution in &mut state.executions {
+                if let Execution::Working {
+                    step:
+                        Step::PutSleeper(way)
+                        | Step::PutSleeperLate(way)
+                        | Step::Asleep(way)
+                        | Step::LookAtDesired { way, .. }
+                        | Step::LookAtService { way, .. }
+                        | Step::LookAtDeployment { way, .. },
+                    ..
+                } = execution
+                {
+                    way.after_newest = false;
+                }
+            }
+        }
+        began
+    }
+
+    fn look(
+        &self,
+        release: &Release,
+        way: Way,
+        read: &DesiredState,
+        live: Option<Service>,
+        newest: Option<Service>,
+    ) -> check_rollout::Output {
+        let input = check_rollout::Input {
+            service: self.service.clone(),
+            execution: String::new(),
+            release: release.clone(),
+            purpose: match way.back {
+                None => Purpose::Release,
+                Some(_) => Purpose::RollBack,
+            },
+            rollout: Rollout {
+                task_definition: way.image.map(revision),
+                started_at: begun(way.after_newest),
+                timeout_seconds: TIMEOUT_SECONDS,
+            },
+            task_token: None,
+        };
+        let live = live.map(|live| live.described());
+        let newest = newest.map(|newest| newest.newest_deployment());
+        look(&input, read, live.as_ref(), newest.as_ref(), now())
+    }
+
+    /// Whether an execution that sleeps would find that there is nothing to sleep for. To wake it otherwise would
+    /// change nothing.
+    pub(crate) fn would_see_something(&self, state: &State, execution: &Execution) -> bool {
+        let Execution::Working { claim, step: Step::Asleep(way) } = execution else {
+            return false;
+        };
+        let Some(release) = &claim.release else {
+            return false;
+        };
+        let looked = self.look(release, *way, &state.desired, state.service, state.service);
+        looked.outcome != Outcome::InProgress
+    }
+
+    /// The states `RolledOut` and `Back`.
+    fn rolled_out(&self, way: Way, outcome: Outcome) -> Step {
+        match (way.back, outcome) {
+            (None, Outcome::Steady) => Step::VerifyDesired,
+            (None, Outcome::Superseded) => self.ends(Verdict::Superseded),
+            (None, _) => Step::RollBackDesired(Stage::Rollout),
+            (Some(verdict), Outcome::Steady) => self.ends(verdict),
+            (Some(_), _) => self.ends(Verdict::Failed),
+        }
+    }
+
+    /// The states that prepare `$.ending`.
+    fn ends(&self, verdict: Verdict) -> Step {
+        self.ends_with(verdict, None)
+    }
+
+    fn ends_with(&self, verdict: Verdict, image: Option<usize>) -> Step {
+        Step::ConcludeDesired(self.endings.keep(Ending {
+            verdict,
+            reason: String::new(),
+            task_definition: image.map(|image| self.definitions[image].clone()),
+            diagnosis: None,
+        }))
+    }
+
+    fn verify(&self, state: &State, me: usize, release: &Release, read: &DesiredState) -> Step {
+        let image = self.image_in(release);
+        let input = verify_health::Input {
+            service: self.service.clone(),
+            execution: arn(me),
+            release: release.clone(),
+            task_definition: self.definitions[image].arn.clone(),
+            progress: Progress::default(),
+        };
+        let sight = Sight {
+            service: state.service.map(|service| service.described()),
+            tasks: self.tasks(state),
+            targets: Vec::new(),
+            probe: Some(self.probe(state)),
+        };
+        let verify = &self.files[self.file_of(&release.content.file)].1.verify;
+        match verify_health::decide(&input, verify, read, sight, now()).outcome {
+            verify_health::Outcome::Waiting => Step::VerifyDesired,
+            verify_health::Outcome::Healthy => self.ends_with(Verdict::Succeeded, Some(image)),
+            verify_health::Outcome::Unhealthy => Step::RollBackDesired(Stage::Health),
+            verify_health::Outcome::Superseded => self.ends(Verdict::Superseded),
+        }
+    }
+
+    fn tasks(&self, state: &State) -> Vec<TaskHealth> {
+        let running = state
+            .service
+            .filter(|service| service.is_steady() && service.wanted);
+        let task = running.map(|service| TaskHealth {
+            task: String::new(),
+            task_definition: revision(service.primary),
+            health_status: "UNKNOWN".into(),
+        });
+        task.into_iter().collect()
+    }
+
+    fn probe(&self, state: &State) -> ProbeAnswer {
+        let running = state.service.filter(Service::is_steady);
+        let is_good = running.is_some_and(|service| {
+            self.scenario.images[service.primary].quality == Quality::Good
+        });
+        ProbeAnswer {
+            url: String::new(),
+            status: Some(if is_good { 200 } else { 500 }),
+            body: String::new(),
+            error: None,
+        }
+    }
+
+    /// `roll-back` after its reads; `acts` once it is about to call `UpdateService`.
+    fn undo(
+        &self,
+        state: &mut State,
+        me: usize,
+        stage: Stage,
+        read: Kept<DesiredState>,
+        live: Option<Service>,
+        acts: bool,
+    ) -> Step {
+        let unproven = Unproven {
+            adopted: None,
+            runs_ours: read.last_good.is_none() && live.is_some(),
+        };
+        let described = live.map(|live| live.described());
+        let plan = roll_back::plan(&read, described.as_ref(), stage, &unproven);
+        let file = match &plan {
+            roll_back::Plan::Revert { good, apply_service: true } => {
+                Some(&self.files[self.file_of(&good.content.file)].1)
+            }
+            _ => None,
+        };
+        if let Some(body) = plan.body(&self.service, file) {
+            if !acts {
+                return Step::RollBackUpdate { stage, read, live };
+            }
+            self.change(state, me, &body);
+        }
+        let verdict = plan.verdict(&read, stage);
+        let Some(rollout) = plan.rollout(THEN) else {
+            return self.ends(verdict);
+        };
+        let arn = rollout.task_definition;
+        Step::PutSleeper(Way {
+            back: Some(verdict),
+            image: arn.and_then(|arn| self.definitions.iter().position(|known| known.arn == arn)),
+            after_newest: true,
+        })
+    }
+}

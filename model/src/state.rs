@@ -1,0 +1,299 @@
+//! The state of the world: what S3, ECR, ECS and Step Functions keep, and how far every invocation has come.
+
+use std::collections::BTreeMap;
+
+use landfall::{
+    desired::DesiredState,
+    record::{Ending, Record, Verdict},
+    step::{claim_release, roll_back::Stage},
+};
+
+use crate::{ecs::Service, kept::Kept, scenario::Faults};
+
+/// One state of the world.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The desired state in S3. Its etag is its content.
+    pub(crate) desired: Kept<DesiredState>,
+    /// The records in S3, by release number.
+    pub(crate) records: BTreeMap<u64, Kept<Record>>,
+    /// The token in S3: the execution that sleeps on it, or none if it is of no use (any more).
+    pub(crate) sleeper: Option<usize>,
+    /// Whether S3 has it that the service follows the repository.
+    pub(crate) is_follower: bool,
+    /// The current version of the service file in S3.
+    pub(crate) file: Option<usize>,
+    /// The images that have their tag in ECR.
+    pub(crate) tagged: Vec<usize>,
+    /// The service in ECS.
+    pub(crate) service: Option<Service>,
+    /// The newest image that any release has brought to ECS.
+    pub(crate) brought: Option<usize>,
+    /// How many happenings of each list are over.
+    pub(crate) happened: Vec<usize>,
+    /// Invocations of triggers that are not over, in no order.
+    pub(crate) invocations: Vec<Invocation>,
+    /// Executions, in the order in which they were started.
+    pub(crate) executions: Vec<Execution>,
+    /// The verdicts that were written into the desired state.
+    pub(crate) verdicts: BTreeMap<u64, Verdict>,
+    /// What may still go wrong.
+    pub(crate) faults: Faults,
+    /// The first thing that ought never to have happened.
+    pub(crate) offence: Option<&'static str>,
+}
+
+/// An invocation of a trigger function: what it is about, and which call comes next.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Invocation {
+    pub(crate) event: Event,
+    pub(crate) next: Call,
+    /// Whether an execution of its name exists: a repeated invocation has the same request id.
+    pub(crate) has_started: bool,
+}
+
+/// What a trigger was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Event {
+    Pushed(usize),
+    FileChanged,
+    ExecutionEnded(usize),
+    RolloutChanged,
+}
+
+/// The next call of a trigger.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Call {
+    ListFollowers,
+    ReadDesired,
+    ReadImage {
+        read: Kept<DesiredState>,
+    },
+    /// Only where that guard is left out: the image was read first.
+    ReadDesiredLate {
+        image: usize,
+    },
+    GetFile,
+    ReadDesiredForFile {
+        file: usize,
+    },
+    PutFollower {
+        file: usize,
+        read: Kept<DesiredState>,
+    },
+    LookThrough {
+        file: usize,
+        read: Kept<DesiredState>,
+    },
+    HeadFile {
+        file: usize,
+        read: Kept<DesiredState>,
+        found: Option<usize>,
+    },
+    WriteDesired {
+        read: Kept<DesiredState>,
+        write: Kept<DesiredState>,
+        again: Again,
+    },
+    StartExecution,
+    ReadSleeper,
+    Wake(Option<usize>),
+}
+
+/// Where a lost compare-and-swap takes a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Again {
+    Desired,
+    File(usize),
+}
+
+/// An execution of the state machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Execution {
+    /// It asks for the claim.
+    Claiming(Claiming),
+    /// It was given the claim, and works on the release.
+    Working {
+        claim: Kept<claim_release::Output>,
+        step: Step,
+    },
+    /// It ended by itself.
+    Done,
+    /// It failed, timed out or was stopped.
+    Dead,
+}
+
+/// The next call of `claim-release`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Claiming {
+    ReadDesired,
+    DescribeHolder {
+        read: Kept<DesiredState>,
+    },
+    ReadRecord {
+        read: Kept<DesiredState>,
+    },
+    WriteClaim {
+        read: Kept<DesiredState>,
+        holder: HolderSeen,
+    },
+    ReadSleeper,
+    Wake(Option<usize>),
+}
+
+/// What was found out about the holder of the claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum HolderSeen {
+    NobodyElse,
+    Dead(Option<Kept<Record>>),
+}
+
+/// The next call of an execution that holds the claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    DescribeForUpdate,
+    Update {
+        live: Option<Service>,
+    },
+    PutSleeper(Way),
+    LookAtDesired {
+        way: Way,
+        sleeping: bool,
+    },
+    LookAtService {
+        way: Way,
+        sleeping: bool,
+        read: Kept<DesiredState>,
+    },
+    LookAtDeployment {
+        way: Way,
+        sleeping: bool,
+        read: Kept<DesiredState>,
+        live: Option<Service>,
+    },
+    /// Only where the guard is left out that the token is stored before the look.
+    PutSleeperLate(Way),
+    Asleep(Way),
+    VerifyDesired,
+    VerifyService {
+        read: Kept<DesiredState>,
+    },
+    RollBackDesired(Stage),
+    RollBackService {
+        stage: Stage,
+        read: Kept<DesiredState>,
+    },
+    RollBackUpdate {
+        stage: Stage,
+        read: Kept<DesiredState>,
+        live: Option<Service>,
+    },
+    ConcludeDesired(Kept<Ending>),
+    PutRecord {
+        ending: Kept<Ending>,
+        read: Kept<DesiredState>,
+        written: usize,
+    },
+    WriteVerdict {
+        ending: Kept<Ending>,
+        read: Kept<DesiredState>,
+    },
+}
+
+/// What an execution waits for ECS to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Way {
+    /// The verdict to write once ECS is back; none on the way forward.
+    pub(crate) back: Option<Verdict>,
+    /// The image of the revision that shall run; none if nothing shall.
+    pub(crate) image: Option<usize>,
+    /// Whether ECS has begun no service deployment since.
+    pub(crate) after_newest: bool,
+}
+
+impl Execution {
+    /// Whether it has not ended.
+    pub(crate) fn is_alive(&self) -> bool {
+        !matches!(self, Self::Done | Self::Dead)
+    }
+
+    /// Whether it waits, or is about to, so that its token can be used.
+    fn has_token(&self) -> bool {
+        matches!(
+            self,
+            Self::Working {
+                step: Step::LookAtDesired { sleeping: true, .. }
+                    | Step::LookAtService { sleeping: true, .. }
+                    | Step::LookAtDeployment { sleeping: true, .. }
+                    | Step::PutSleeperLate(_)
+                    | Step::Asleep(_),
+                ..
+            }
+        )
+    }
+}
+
+impl State {
+    /// Takes every token of `execution` out of use.
+    pub(crate) fn void_tokens(&mut self, execution: usize) {
+        let void = |token: &mut Option<usize>| {
+            if *token == Some(execution) {
+                *token = None;
+            }
+        };
+        void(&mut self.sleeper);
+        for invocation in &mut self.invocations {
+            if let Call::Wake(token) = &mut invocation.next {
+                void(token);
+            }
+        }
+        for other in &mut self.executions {
+            if let Execution::Claiming(Claiming::Wake(token)) = other {
+                void(token);
+            }
+        }
+    }
+
+    /// `SendTaskSuccess`: the execution that waits on the token goes on to look again.
+    pub(crate) fn wake(&mut self, token: Option<usize>) {
+        let Some(sleeper) = token else { return };
+        if !self.executions[sleeper].has_token() {
+            return;
+        }
+        if let Execution::Working { step, .. } = &mut self.executions[sleeper] {
+            let way = match step {
+                Step::LookAtDesired { way, .. }
+                | Step::LookAtService { way, .. }
+                | Step::LookAtDeployment { way, .. }
+                | Step::PutSleeperLate(way)
+                | Step::Asleep(way) => *way,
+                _ => return,
+            };
+            *step = Step::LookAtDesired {
+                way,
+                sleeping: false,
+            };
+        }
+        self.void_tokens(sleeper);
+    }
+
+    /// Notes what ought never to have happened.
+    pub(crate) fn offend(&mut self, offence: &'static str) {
+        self.offence.get_or_insert(offence);
+    }
+
+    /// An event reaches its trigger.
+    pub(crate) fn deliver(&mut self, event: Event) {
+        let next = match event {
+            Event::Pushed(_) => Call::ListFollowers,
+            Event::FileChanged => Call::GetFile,
+            Event::ExecutionEnded(_) => Call::ReadDesired,
+            Event::RolloutChanged => Call::ReadSleeper,
+        };
+        self.invocations.push(Invocation {
+            event,
+            next,
+            has_started: false,
+        });
+    }
+}

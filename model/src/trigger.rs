@@ -1,0 +1,153 @@
+//! The triggers, call by call: `image-pushed`, `config-changed`, `execution-ended` and `rollout-changed`.
+
+use landfall::desired::DesiredState;
+
+use crate::{
+    kept::Kept,
+    protocol::{Protocol, THEN},
+    scenario::Guard,
+    state::{Again, Call, Event, Invocation, State},
+};
+
+impl Call {
+    /// Whether another invocation or execution could tell that the call was made.
+    pub(crate) fn has_effect(&self) -> bool {
+        matches!(
+            self,
+            Self::PutFollower { .. } | Self::WriteDesired { .. } | Self::StartExecution
+        )
+    }
+
+    /// Whether the call is `StartExecution`.
+    pub(crate) fn starts(&self) -> bool {
+        matches!(self, Self::StartExecution)
+    }
+}
+
+impl Protocol {
+    /// Makes the invocation's next call. None if it was its last.
+    pub(crate) fn call_of_trigger(
+        &self,
+        state: &mut State,
+        mut invocation: Invocation,
+    ) -> Option<Invocation> {
+        let event = invocation.event;
+        let next = match invocation.next {
+            Call::ListFollowers if !state.is_follower => return None,
+            Call::ListFollowers if self.lacks(Guard::ReadTheImageAfterTheDesiredState) => {
+                Call::ReadDesiredLate {
+                    image: self.tagged_by(state, event)?,
+                }
+            }
+            Call::ListFollowers => Call::ReadDesired,
+            Call::ReadDesired => self.desired_read(state, event)?,
+            Call::ReadDesiredLate { image } => {
+                let read = state.desired.clone();
+                self.join(read, image)?
+            }
+            Call::ReadImage { read } => self.join(read, self.tagged_by(state, event)?)?,
+            Call::GetFile => Call::ReadDesiredForFile { file: state.file? },
+            Call::ReadDesiredForFile { file } => {
+                let read = state.desired.clone();
+                if read.file.is_none() {
+                    Call::PutFollower { file, read }
+                } else {
+                    self.look_through(file, read)
+                }
+            }
+            Call::PutFollower { file, read } => {
+                state.is_follower = true;
+                self.look_through(file, read)
+            }
+            Call::LookThrough { file, read } => Call::HeadFile {
+                file,
+                read,
+                found: self.latest(state, file),
+            },
+            Call::HeadFile { file, .. } if state.file != Some(file) => Call::GetFile,
+            Call::HeadFile { file, read, found } => {
+                let mut desired = DesiredState::clone(&read);
+                let found = self.found(&read, file, found);
+                desired.follow_file(self.followed(file), found, THEN);
+                self.write(read, desired, Again::File(file))?
+            }
+            Call::WriteDesired { read, write, again } => {
+                if state.desired == read {
+                    self.write_desired(state, write)?
+                } else {
+                    match again {
+                        Again::Desired => Call::ReadDesired,
+                        Again::File(file) => Call::ReadDesiredForFile { file },
+                    }
+                }
+            }
+            Call::StartExecution => {
+                if !invocation.has_started {
+                    state.start();
+                }
+                return None;
+            }
+            Call::ReadSleeper => Call::Wake(Some(state.sleeper?)),
+            Call::Wake(token) => {
+                state.wake(token);
+                return None;
+            }
+        };
+        invocation.next = next;
+        Some(invocation)
+    }
+
+    /// What the tag of the push points to now.
+    fn tagged_by(&self, state: &State, event: Event) -> Option<usize> {
+        let Event::Pushed(image) = event else {
+            return None;
+        };
+        self.image_tagged(state, &self.images[image].tag)
+    }
+
+    fn desired_read(&self, state: &State, event: Event) -> Option<Call> {
+        let read = state.desired.clone();
+        match event {
+            Event::Pushed(image) => {
+                let image = &self.images[image];
+                let followers = read.followers_of(&image.repository, &image.tag);
+                (!followers.is_empty()).then_some(Call::ReadImage { read })
+            }
+            _ => read.newest_open().map(|_| Call::StartExecution),
+        }
+    }
+
+    fn join(&self, read: Kept<DesiredState>, image: usize) -> Option<Call> {
+        let mut desired = DesiredState::clone(&read);
+        desired.join_image(&self.images[image], THEN);
+        self.write(read, desired, Again::Desired)
+    }
+
+    fn look_through(&self, file: usize, read: Kept<DesiredState>) -> Call {
+        if read.new_rules(&self.files[file].1.images).is_empty() {
+            let found = None;
+            return Call::HeadFile { file, read, found };
+        }
+        Call::LookThrough { file, read }
+    }
+
+    /// Nothing is written that would change nothing.
+    fn write(
+        &self,
+        read: Kept<DesiredState>,
+        desired: DesiredState,
+        again: Again,
+    ) -> Option<Call> {
+        if desired != *read {
+            let write = self.desired.keep(desired);
+            return Some(Call::WriteDesired { read, write, again });
+        }
+        read.newest_open().map(|_| Call::StartExecution)
+    }
+
+    fn write_desired(&self, state: &mut State, write: Kept<DesiredState>) -> Option<Call> {
+        self.check_order(state, &write);
+        state.desired = write;
+        state.desired.newest_open().map(|_| Call::StartExecution)
+    }
+}
