@@ -12,11 +12,11 @@ use crate::{
     execution::arn,
     protocol::Protocol,
     scenario::Quality,
-    state::{Execution, State},
+    state::{Execution, State, Step},
 };
 
 const ONE_WRITER: &str = "only the holder of the claim changes ECS";
-const ONE_AT_WORK: &str = "at most one live execution works on the service";
+const ONE_AT_WORK: &str = "at most one live execution may change ECS";
 const NEVER_OLDER: &str = "an older image never replaces a newer one";
 const ONE_VERDICT: &str = "a release gets one verdict";
 const RECORDED: &str = "a verdict has its record, and it says the same";
@@ -76,8 +76,17 @@ fn is_over(protocol: &Protocol, state: &State) -> bool {
 }
 
 fn at_work(state: &State) -> usize {
-    let working = |execution: &&Execution| matches!(execution, Execution::Working { .. });
-    state.executions.iter().filter(working).count()
+    let may_change_ecs = |execution: &&Execution| {
+        let Execution::Working { step, .. } = execution else {
+            return false;
+        };
+        // Whose verdict is written but not heard of may still conclude; that looks at the claim first.
+        !matches!(
+            step,
+            Step::ConcludeDesired(_) | Step::PutRecord { .. } | Step::WriteVerdict { .. }
+        )
+    };
+    state.executions.iter().filter(may_change_ecs).count()
 }
 
 /// A dead holder is no harm as long as an event or an execution is on its way.

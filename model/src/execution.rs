@@ -65,6 +65,21 @@ impl Execution {
         }
     }
 
+    /// Whether it only reads ECS next, which nobody but the holder of the claim changes.
+    pub(crate) fn reads_ecs(&self) -> bool {
+        matches!(
+            self,
+            Self::Claiming(Claiming::Wake(None))
+                | Self::Working {
+                    step: Step::LookAtService { .. }
+                        | Step::LookAtDeployment { .. }
+                        | Step::VerifyService { .. }
+                        | Step::RollBackService { .. },
+                    ..
+                }
+        )
+    }
+
     /// The same step, tried again.
     pub(crate) fn from_the_beginning(&self) -> Self {
         let Self::Working { claim, step } = self else {
