@@ -119,10 +119,14 @@ impl Protocol {
             Claiming::ReadDesired => {
                 let read = state.desired.clone();
                 match &read.claim {
+                    None => return self.decided(me, read, HolderSeen::NobodyElse),
                     Some(Claim { execution, .. }) if *execution != arn(me) => {
                         Claiming::DescribeHolder { read }
                     }
-                    _ => return self.decided(me, read, HolderSeen::NobodyElse),
+                    Some(_) if self.lacks(Guard::LookForTheRecordOfTheOwnClaim) => {
+                        return self.decided(me, read, HolderSeen::NobodyElse);
+                    }
+                    Some(_) => Claiming::ReadRecord { read },
                 }
             }
             Claiming::DescribeHolder { read } => {
@@ -138,7 +142,13 @@ impl Protocol {
             Claiming::ReadRecord { read } => {
                 let release = read.claim.as_ref().map(|claim| claim.release);
                 let record = release.and_then(|release| state.records.get(&release).cloned());
-                return self.decided(me, read, HolderSeen::Dead(record));
+                let is_mine = |claim: &Claim| claim.execution == arn(me);
+                let holder = match (read.claim.as_ref().is_some_and(is_mine), record) {
+                    (true, None) => HolderSeen::NobodyElse,
+                    (true, Some(record)) => HolderSeen::Myself(record),
+                    (false, record) => HolderSeen::Dead(record),
+                };
+                return self.decided(me, read, holder);
             }
             Claiming::WriteClaim { read, holder } => {
                 if state.desired != read {
@@ -196,6 +206,7 @@ impl HolderSeen {
     fn known(&self) -> Holder {
         match self {
             Self::NobodyElse => Holder::NobodyElse,
+            Self::Myself(record) => Holder::Myself(record.ending()),
             Self::Dead(record) => Holder::Dead(record.as_ref().map(|record| record.ending())),
         }
     }

@@ -69,6 +69,8 @@ pub struct Faults {
 pub enum Guard {
     /// The claim is taken only from an execution that has ended.
     AskWhetherTheHolderLives,
+    /// An execution that finds itself to be the holder looks whether its release has a record already.
+    LookForTheRecordOfTheOwnClaim,
     /// The verdict is written only over the desired state that was read.
     CompareAndSwapTheVerdict,
     /// The record is written before the verdict.

@@ -145,6 +145,7 @@ pub(crate) enum Claiming {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum HolderSeen {
     NobodyElse,
+    Myself(Kept<Record>),
     Dead(Option<Kept<Record>>),
 }
 

@@ -57,18 +57,23 @@ impl ClaimRelease {
     }
 
     async fn holder(&self, desired: &DesiredState, input: &Input) -> Result<Holder, Fault> {
-        match &desired.claim {
-            Some(Claim {
-                execution, release, ..
-            }) if *execution != input.execution => {
-                if self.executions.may_be_running(execution).await? {
-                    return Ok(Holder::Alive);
-                }
-                let record = self.state.record(&input.service, *release).await?;
-                Ok(Holder::Dead(record.map(|record| record.ending())))
-            }
-            _ => Ok(Holder::NobodyElse),
+        let Some(Claim {
+            execution, release, ..
+        }) = &desired.claim
+        else {
+            return Ok(Holder::NobodyElse);
+        };
+        let is_mine = *execution == input.execution;
+        if !is_mine && self.executions.may_be_running(execution).await? {
+            return Ok(Holder::Alive);
         }
+        let record = self.state.record(&input.service, *release).await?;
+        let ending = record.map(|record| record.ending());
+        Ok(match (is_mine, ending) {
+            (true, None) => Holder::NobodyElse,
+            (true, Some(ending)) => Holder::Myself(ending),
+            (false, ending) => Holder::Dead(ending),
+        })
     }
 
     async fn wake(&self, service: &ServiceId) -> Result<(), Fault> {

@@ -63,8 +63,11 @@ pub enum Action {
 )]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Holder {
-    /// Nobody holds it, or this execution does.
+    /// Nobody holds it, or this execution does and has recorded no ending.
     NobodyElse,
+    /// This execution, which did not hear that it got the claim, with the ending that is recorded for the release of
+    /// its claim: a dead holder's, whose conclusion it took over.
+    Myself(Ending),
     /// Another execution, which is running or may be.
     Alive,
     /// Another execution, which has ended. With the ending that it had recorded for the release of its claim, if any.
@@ -85,6 +88,7 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     let recorded = match holder {
         Holder::Alive => return Decision::without_claim(Action::Joined),
         Holder::NobodyElse => None,
+        Holder::Myself(recorded) => Some(recorded),
         Holder::Dead(recorded) => recorded,
     };
     let previous = desired.claim.as_ref();

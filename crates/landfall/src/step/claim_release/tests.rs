@@ -125,6 +125,15 @@ fn when_the_roll_back_died_too_the_release_is_only_concluded_as_failed() {
 }
 
 #[test]
+fn an_execution_that_did_not_hear_of_its_claim_still_only_concludes_what_is_recorded() {
+    let recorded = ending(Verdict::Succeeded);
+    let desired = held(&[2, 3], "me", 2, 1);
+    let decision = decide(&desired, "me", Holder::Myself(recorded.clone()));
+    assert_eq!(taken(&decision), (Action::Conclude, 2, 1, None));
+    assert_eq!(decision.output.ending, Some(recorded));
+}
+
+#[test]
 fn an_ending_that_the_dead_recorded_is_finished_before_anything_newer() {
     let recorded = ending(Verdict::Succeeded);
     let desired = held(&[2, 3], "other", 2, 1);
