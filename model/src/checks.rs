@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use landfall::{
     desired::DesiredState,
     record::{Release, Verdict},
+    step::claim_release::MAX_ATTEMPTS,
 };
 use stateright::{Model, Property};
 
@@ -131,6 +132,8 @@ impl Protocol {
         };
         let content = match (concluded.verdict, &desired.last_good) {
             (Verdict::Succeeded, _) => &concluded.content,
+            // Even the execution that was to roll it back died: it is left for people to look at.
+            (Verdict::Failed, _) if self.may_be_given_up() => return true,
             (_, Some(good)) => &good.content,
             (_, None) => return state.service.is_none_or(|service| !service.wanted),
         };
@@ -147,6 +150,11 @@ impl Protocol {
             })
     }
 
+    /// Whether so many executions may die that a release is given up.
+    fn may_be_given_up(&self) -> bool {
+        u32::from(self.scenario.faults.crashes) >= MAX_ATTEMPTS
+    }
+
     /// A release whose image is good succeeds.
     fn is_fair(&self, state: &State) -> bool {
         let Some(concluded) = &state.desired.concluded else {
@@ -155,7 +163,7 @@ impl Protocol {
         let mut images = concluded.content.images.values();
         let is_good = images
             .all(|image| self.scenario.images[self.image_of(image)].quality == Quality::Good);
-        is_good == (concluded.verdict == Verdict::Succeeded)
+        self.may_be_given_up() || is_good == (concluded.verdict == Verdict::Succeeded)
     }
 
     /// `me` is about to change ECS.

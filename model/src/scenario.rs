@@ -77,6 +77,10 @@ pub enum Guard {
     RecordBeforeTheVerdict,
     /// ECR is asked only after the desired state was read.
     ReadTheImageAfterTheDesiredState,
+    /// Whoever followed a moved tag asks ECR once more.
+    LookAgainAfterATagMoved,
+    /// After a follow rule came into force, its repository is looked through once more.
+    LookThroughOnceMore,
     /// The task token is stored before ECS and the desired state are looked at.
     StoreTheTokenBeforeTheLook,
 }

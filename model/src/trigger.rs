@@ -73,7 +73,12 @@ impl Protocol {
             }
             Call::WriteDesired { read, write, again } => {
                 if state.desired == read {
-                    self.write_desired(state, write)?
+                    let start = self.write_desired(state, write);
+                    if self.moved_tag(&read, &state.desired, event) {
+                        Call::ReadDesired
+                    } else {
+                        start?
+                    }
                 } else {
                     match again {
                         Again::Desired => Call::ReadDesired,
@@ -143,6 +148,15 @@ impl Protocol {
             return Some(Call::WriteDesired { read, write, again });
         }
         read.newest_open().map(|_| Call::StartExecution)
+    }
+
+    /// Whether an invocation followed a moved tag, so that it looks once more.
+    fn moved_tag(&self, read: &DesiredState, written: &DesiredState, event: Event) -> bool {
+        let is_push = matches!(event, Event::Pushed(_));
+        let mut images = written.images.values();
+        is_push
+            && !self.lacks(Guard::LookAgainAfterATagMoved)
+            && images.any(|image| read.moves_tag(image))
     }
 
     fn write_desired(&self, state: &mut State, write: Kept<DesiredState>) -> Option<Call> {

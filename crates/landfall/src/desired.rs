@@ -141,6 +141,18 @@ impl DesiredState {
             .collect()
     }
 
+    /// Whether a container runs another image of the tag that `observed` has, so that joining it follows a moved tag.
+    pub fn moves_tag(&self, observed: &Image) -> bool {
+        let followers = self.followers_of(&observed.repository, &observed.tag);
+        followers.iter().any(|(container, _)| {
+            self.images.get(container).is_some_and(|known| {
+                known.repository == observed.repository
+                    && known.tag == observed.tag
+                    && known.digest != observed.digest
+            })
+        })
+    }
+
     /// The follow rules of `follows` that are not yet in force here: their repositories have to be looked through.
     pub fn new_rules(&self, follows: &BTreeMap<String, FollowRule>) -> Vec<(String, FollowRule)> {
         let in_force = |container: &String| {

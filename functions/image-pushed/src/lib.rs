@@ -79,7 +79,8 @@ impl ImagePushed {
     }
 
     /// Reads the image from ECR only after the desired state: so a stale answer of ECR's loses the compare-and-swap
-    /// against a fresh one.
+    /// against a fresh one. A fresh answer that changes nothing writes nothing to lose against, as when a tag was moved
+    /// away and back: so whoever moved a followed tag looks once more.
     async fn join(
         &self,
         service: &ServiceId,
@@ -108,6 +109,9 @@ impl ImagePushed {
                 continue;
             }
             self.tell_first_release(&read, &desired).await?;
+            if read.desired.moves_tag(&image) {
+                continue;
+            }
             let Some(newest) = desired.newest_open() else {
                 tracing::info!(%service, tag = pushed.tag, "nothing changes");
                 return Ok(());
