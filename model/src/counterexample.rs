@@ -61,13 +61,13 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
 fn call(call: &Call) -> &'static str {
     match call {
         Call::ListFollowers => "lists who follows the repository",
-        Call::ReadDesired | Call::ReadDesiredLate { .. } | Call::ReadDesiredForFile { .. } => {
+        Call::ReadDesired | Call::ReadDesiredLate { .. } | Call::ReadDesiredForFile { .. } | Call::ReadDesiredToCatchUp => {
             "reads the desired state"
         }
         Call::ReadImage { .. } => "asks ECR for the image",
         Call::GetFile => "reads the service file",
         Call::PutFollower { .. } => "notes that the service follows the repository",
-        Call::LookThrough { .. } => "looks through the repository",
+        Call::LookThrough { .. } | Call::LookThroughToCatchUp { .. } => "looks through the repository",
         Call::HeadFile { .. } => "asks for the file's current version",
         Call::WriteDesired { .. } => "writes the desired state, if it is as it was read",
         Call::StartExecution => "starts an execution",

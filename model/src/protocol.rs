@@ -206,7 +206,7 @@ impl Protocol {
                 matches!(happening, Happening::Push(other) if self.images[*other].tag == self.images[image].tag)
             }),
             (Call::GetFile | Call::HeadFile { .. }, _) => !to_come().any(is_upload),
-            (Call::LookThrough { .. }, _) => to_come().all(is_upload),
+            (Call::LookThrough { .. } | Call::LookThroughToCatchUp { .. }, _) => to_come().all(is_upload),
             (Call::Wake(None), _) => true,
             _ => false,
         }

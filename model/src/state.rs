@@ -90,6 +90,10 @@ pub(crate) enum Call {
         read: Kept<DesiredState>,
         found: Option<usize>,
     },
+    ReadDesiredToCatchUp,
+    LookThroughToCatchUp {
+        read: Kept<DesiredState>,
+    },
     WriteDesired {
         read: Kept<DesiredState>,
         write: Kept<DesiredState>,
@@ -105,6 +109,7 @@ pub(crate) enum Call {
 pub(crate) enum Again {
     Desired,
     File(usize),
+    CatchUp,
 }
 
 /// An execution of the state machine.

@@ -69,20 +69,41 @@ impl Protocol {
                 let mut desired = DesiredState::clone(&read);
                 let found = self.found(&read, file, found);
                 desired.follow_file(self.followed(file), found, THEN);
-                self.write(read, desired, Again::File(file))?
+                let unchanged = desired == *read;
+                if unchanged && self.catches_up(&read, file) {
+                    Call::ReadDesiredToCatchUp
+                } else {
+                    self.write(read, desired, Again::File(file))?
+                }
+            }
+            Call::ReadDesiredToCatchUp => Call::LookThroughToCatchUp {
+                read: state.desired.clone(),
+            },
+            Call::LookThroughToCatchUp { read } => {
+                let mut desired = DesiredState::clone(&read);
+                let followed = read.file.as_ref().map(|file| self.file_of(&file.content));
+                if let Some(image) = followed.and_then(|file| self.latest(state, file)) {
+                    desired.join_image(&self.images[image], THEN);
+                }
+                self.write(read, desired, Again::CatchUp)?
             }
             Call::WriteDesired { read, write, again } => {
                 if state.desired == read {
                     let start = self.write_desired(state, write);
-                    if self.moved_tag(&read, &state.desired, event) {
-                        Call::ReadDesired
-                    } else {
-                        start?
+                    match again {
+                        Again::Desired if self.moved_tag(&read, &state.desired, event) => {
+                            Call::ReadDesired
+                        }
+                        Again::File(file) if self.catches_up(&read, file) => {
+                            Call::ReadDesiredToCatchUp
+                        }
+                        _ => start?,
                     }
                 } else {
                     match again {
                         Again::Desired => Call::ReadDesired,
                         Again::File(file) => Call::ReadDesiredForFile { file },
+                        Again::CatchUp => Call::ReadDesiredToCatchUp,
                     }
                 }
             }
@@ -148,6 +169,14 @@ impl Protocol {
             return Some(Call::WriteDesired { read, write, again });
         }
         read.newest_open().map(|_| Call::StartExecution)
+    }
+
+    /// Whether an invocation that takes up the version looks through the repository once more.
+    fn catches_up(&self, read: &DesiredState, file: usize) -> bool {
+        let version_id = self.followed(file).version_id;
+        let may_repeat = read.file.as_ref().is_some_and(|before| before.version_id == version_id);
+        let has_new_rules = !read.new_rules(&self.files[file].1.images).is_empty();
+        !self.lacks(Guard::LookThroughOnceMore) && (may_repeat || has_new_rules)
     }
 
     /// Whether an invocation followed a moved tag, so that it looks once more.

@@ -47,3 +47,6 @@ const NONE: Faults = Faults { crashes: 0, lost_answers: 0, duplicates: 0, stray_
 #[cfg(any())]
 #[test] fn f_three_crash() { check(one_more(Faults{crashes:1,..NONE}, true)); }
 #[test] fn g_two_dup_wake() { check(two_pushes(Faults{duplicates:1,stray_wakes:1,..NONE}, true)); }
+
+#[test] fn l_scratch_lost() { check(Scenario{settled:false, happenings: vec![vec![Push(0)],vec![Push(1)],vec![Upload(0)]], ..one_more(Faults{lost_answers:1,..NONE}, true)}); }
+#[test] fn m_rule_change() { check(Scenario{files: vec!["semver:~1.0", "semver:^1"], happenings: vec![vec![Push(1)],vec![Push(2)],vec![Upload(1)]], ..one_more(Faults{lost_answers:0,..NONE}, true)}); }

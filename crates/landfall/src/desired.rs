@@ -167,6 +167,14 @@ impl DesiredState {
             .collect()
     }
 
+    /// The containers that follow a repository, with their follow rules.
+    pub fn rules_in_force(&self) -> Vec<(String, FollowRule)> {
+        let follows = self.file.iter().flat_map(|file| &file.follows);
+        follows
+            .map(|(container, rule)| (container.clone(), rule.clone()))
+            .collect()
+    }
+
     /// Joins what ECR says now of an admitted tag into the images of every container that follows it, and makes a new
     /// release if that changes what should run.
     pub fn join_image(&mut self, observed: &Image, now: Timestamp) {

@@ -8,6 +8,7 @@ use landfall::{
     follow::FollowRule,
     image::Image,
     service_file::{Rejection, ServiceFile},
+    service_id::ServiceId,
 };
 use landfall_aws::{Fault, bucket::Written};
 
@@ -27,6 +28,9 @@ impl ConfigChanged {
     /// Order matters. Followers are noted before repositories are looked through, so that no push falls in between.
     /// The desired state is read before it is made sure that the file is still the current one: so a slow invocation
     /// with an old file loses the compare-and-swap.
+    ///
+    /// A push between the look and the write finds that no rule admits its tag yet. So after a rule came into force its
+    /// repository is looked through once more, also by an invocation that may repeat one which was killed in between.
     pub(crate) async fn follow(
         &self,
         key: &str,
@@ -76,10 +80,32 @@ impl ConfigChanged {
             if previous.as_ref() != Some(&service) {
                 self.state.put_source(key, &service).await?;
             }
+            let may_repeat = before.is_some_and(|before| before.version_id == version_id);
+            if may_repeat || !read.desired.new_rules(&file.images).is_empty() {
+                desired = self.catch_up(&service).await?;
+            }
             if let Some(previous) = previous.filter(|previous| *previous != service) {
                 self.unfollow(key, &previous, Some(version_id)).await?;
             }
             return Ok(Followed::Desired(Box::new(desired)));
+        }
+    }
+
+    /// Joins what ECR has by now for the rules that are in force.
+    async fn catch_up(&self, service: &ServiceId) -> Result<DesiredState, Fault> {
+        loop {
+            let read = self.state.read(service).await?;
+            let rules = read.desired.rules_in_force();
+            let found = self.look_through(rules).await?;
+            let mut desired = read.desired.clone();
+            for image in found.into_values().flatten() {
+                desired.join_image(&image, Timestamp::now());
+            }
+            if desired == read.desired
+                || self.state.write(&read, &desired).await? == Written::Yes
+            {
+                return Ok(desired);
+            }
         }
     }
 
