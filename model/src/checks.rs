@@ -28,7 +28,7 @@ const NO_LEFTOVERS: &str = "in the end nothing is held, open or without a record
 const FAIR: &str = "in the end nothing good was rejected";
 
 /// The names of everything that is checked.
-pub const SAFETY: [&str; 10] = [
+pub const CHECKS: [&str; 10] = [
     ONE_WRITER,
     ONE_AT_WORK,
     NEVER_OLDER,
@@ -44,12 +44,20 @@ pub const SAFETY: [&str; 10] = [
 /// Everything that is checked. "In the end" means: in every state in which nothing can happen any more.
 pub(crate) fn properties() -> Vec<Property<Protocol>> {
     vec![
-        Property::always(ONE_WRITER, |_, state: &State| state.offence != Some(ONE_WRITER)),
+        Property::always(ONE_WRITER, |_, state: &State| {
+            state.offence != Some(ONE_WRITER)
+        }),
         Property::always(ONE_AT_WORK, |_, state| at_work(state) <= 1),
-        Property::always(NEVER_OLDER, |_, state: &State| state.offence != Some(NEVER_OLDER)),
-        Property::always(ONE_VERDICT, |_, state: &State| state.offence != Some(ONE_VERDICT)),
+        Property::always(NEVER_OLDER, |_, state: &State| {
+            state.offence != Some(NEVER_OLDER)
+        }),
+        Property::always(ONE_VERDICT, |_, state: &State| {
+            state.offence != Some(ONE_VERDICT)
+        }),
         Property::always(RECORDED, |_, state: &State| state.offence != Some(RECORDED)),
-        Property::always(NOT_AGAIN, |_, state: &State| state.offence != Some(NOT_AGAIN)),
+        Property::always(NOT_AGAIN, |_, state: &State| {
+            state.offence != Some(NOT_AGAIN)
+        }),
         Property::always(HELD_RIGHTLY, |_, state| is_held_rightly(state)),
         Property::always(CONVERGES, |protocol, state| {
             !is_over(protocol, state) || protocol.has_converged(state)
@@ -140,7 +148,11 @@ impl Protocol {
         let is_newest = concluded.number == desired.last_number
             && followed.is_some_and(|file| file.content == concluded.content.file)
             && concluded.content.images.values().eq([image]);
-        let wanted = content.images.values().next().map(|image| self.image_of(image));
+        let wanted = content
+            .images
+            .values()
+            .next()
+            .map(|image| self.image_of(image));
         is_newest
             && state.service.is_some_and(|service| {
                 Some(service.primary) == wanted
@@ -161,8 +173,8 @@ impl Protocol {
             return true;
         };
         let mut images = concluded.content.images.values();
-        let is_good = images
-            .all(|image| self.scenario.images[self.image_of(image)].quality == Quality::Good);
+        let is_good =
+            images.all(|image| self.scenario.images[self.image_of(image)].quality == Quality::Good);
         self.may_be_given_up() || is_good == (concluded.verdict == Verdict::Succeeded)
     }
 
@@ -195,7 +207,8 @@ impl Protocol {
             let image = desired.images.values().next();
             image.map(|image| self.image_of(image))
         };
-        let follows = |desired: &DesiredState| desired.file.as_ref().map(|file| file.follows.clone());
+        let follows =
+            |desired: &DesiredState| desired.file.as_ref().map(|file| file.follows.clone());
         if follows(&state.desired) != follows(write) {
             return;
         }
@@ -227,7 +240,11 @@ impl Protocol {
     ) {
         let last = concluded.concluded.as_ref();
         for release in &read.open {
-            if concluded.open.iter().any(|open| open.number == release.number) {
+            if concluded
+                .open
+                .iter()
+                .any(|open| open.number == release.number)
+            {
                 continue;
             }
             let verdict = match last {

@@ -37,10 +37,18 @@ impl Protocol {
                 if verdict_first {
                     Step::WriteVerdict { ending, read }
                 } else {
-                    Step::PutRecord { ending, read, written: 0 }
+                    Step::PutRecord {
+                        ending,
+                        read,
+                        written: 0,
+                    }
                 }
             }
-            Step::PutRecord { ending, read, written } => {
+            Step::PutRecord {
+                ending,
+                read,
+                written,
+            } => {
                 let Some(input) = self.input(me, &claim, &ending) else {
                     return Execution::Done;
                 };
@@ -52,7 +60,11 @@ impl Protocol {
                     state.records.entry(number).or_insert(record);
                 }
                 if written + 1 < count {
-                    Step::PutRecord { ending, read, written: written + 1 }
+                    Step::PutRecord {
+                        ending,
+                        read,
+                        written: written + 1,
+                    }
                 } else if verdict_first {
                     return goes_on(&state.desired);
                 } else {
@@ -67,7 +79,11 @@ impl Protocol {
                     if !verdict_first {
                         return goes_on(&state.desired);
                     }
-                    Step::PutRecord { ending, read, written: 0 }
+                    Step::PutRecord {
+                        ending,
+                        read,
+                        written: 0,
+                    }
                 }
             }
             other => other,
@@ -75,12 +91,7 @@ impl Protocol {
         Execution::Working { claim, step }
     }
 
-    fn input(
-        &self,
-        me: usize,
-        claim: &claim_release::Output,
-        ending: &Ending,
-    ) -> Option<Input> {
+    fn input(&self, me: usize, claim: &claim_release::Output, ending: &Ending) -> Option<Input> {
         Some(Input {
             service: self.service.clone(),
             execution: arn(me),

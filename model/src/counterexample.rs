@@ -38,8 +38,13 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
         };
         format!("{who} {}", call(&invocation.next))
     };
-    let execution =
-        |index: usize| format!("e{} {}", index + 1, next(protocol, &state.executions[index]));
+    let execution = |index: usize| {
+        format!(
+            "e{} {}",
+            index + 1,
+            next(protocol, &state.executions[index])
+        )
+    };
     match action {
         Action::Happen(list) => happening(list),
         Action::HappenToldTwice(list) => format!("{}; the event comes twice", happening(list)),
@@ -49,7 +54,10 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
         }
         Action::Execution(index) => execution(index),
         Action::ExecutionLosesAnswer(index) => {
-            format!("{}; the answer is lost, the step begins again", execution(index))
+            format!(
+                "{}; the answer is lost, the step begins again",
+                execution(index)
+            )
         }
         Action::Dies(index) => format!("e{} dies", index + 1),
         Action::Minute(index) => format!("e{} has slept for a minute", index + 1),
@@ -61,13 +69,15 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
 fn call(call: &Call) -> &'static str {
     match call {
         Call::ListFollowers => "lists who follows the repository",
-        Call::ReadDesired | Call::ReadDesiredLate { .. } | Call::ReadDesiredForFile { .. } | Call::ReadDesiredToCatchUp => {
+        Call::ReadDesired | Call::ReadDesiredForFile { .. } | Call::ReadDesiredToCatchUp => {
             "reads the desired state"
         }
         Call::ReadImage { .. } => "asks ECR for the image",
         Call::GetFile => "reads the service file",
         Call::PutFollower { .. } => "notes that the service follows the repository",
-        Call::LookThrough { .. } | Call::LookThroughToCatchUp { .. } => "looks through the repository",
+        Call::LookThrough { .. } | Call::LookThroughToCatchUp { .. } => {
+            "looks through the repository"
+        }
         Call::HeadFile { .. } => "asks for the file's current version",
         Call::WriteDesired { .. } => "writes the desired state, if it is as it was read",
         Call::StartExecution => "starts an execution",
@@ -83,7 +93,9 @@ fn next(protocol: &Protocol, execution: &Execution) -> String {
                 Claiming::ReadDesired => "reads the desired state for the claim",
                 Claiming::DescribeHolder { .. } => "asks whether the holder of the claim lives",
                 Claiming::ReadRecord { .. } => "reads the record of the claim's release",
-                Claiming::WriteClaim { .. } => "writes its claim, if the desired state is as it was read",
+                Claiming::WriteClaim { .. } => {
+                    "writes its claim, if the desired state is as it was read"
+                }
                 Claiming::ReadSleeper => "leaves the claim to its holder, and reads the task token",
                 Claiming::Wake(_) => "sends task success",
             }
@@ -110,7 +122,10 @@ fn next(protocol: &Protocol, execution: &Execution) -> String {
         Step::RollBackService { .. } => "rolls back: describes the service",
         Step::RollBackUpdate { .. } => "rolls back: calls UpdateService",
         Step::ConcludeDesired(ending) => {
-            return format!("concludes as {}: reads the desired state{what}", ending.verdict);
+            return format!(
+                "concludes as {}: reads the desired state{what}",
+                ending.verdict
+            );
         }
         Step::PutRecord { .. } => "puts a record, unless it is there",
         Step::WriteVerdict { ending, .. } => {

@@ -27,7 +27,13 @@ fn of_arn(arn: &str) -> Option<usize> {
 impl Execution {
     /// Whether it has a call to make, rather than sleep or be over.
     pub(crate) fn has_call(&self) -> bool {
-        let asleep = matches!(self, Self::Working { step: Step::Asleep(_), .. });
+        let asleep = matches!(
+            self,
+            Self::Working {
+                step: Step::Asleep(_),
+                ..
+            }
+        );
         self.is_alive() && !asleep
     }
 
@@ -81,13 +87,16 @@ impl Execution {
     }
 
     /// The same step, tried again.
-    pub(crate) fn from_the_beginning(&self) -> Self {
+    pub(crate) fn step_again(&self) -> Self {
         let Self::Working { claim, step } = self else {
             return Self::Claiming(Claiming::ReadDesired);
         };
         let step = match step {
             Step::Update { .. } => Step::DescribeForUpdate,
-            Step::PutSleeperLate(way) => Step::LookAtDesired { way: *way, sleeping: true },
+            Step::PutSleeperLate(way) => Step::LookAtDesired {
+                way: *way,
+                sleeping: true,
+            },
             Step::RollBackUpdate { stage, .. } => Step::RollBackDesired(*stage),
             Step::PutRecord { ending, .. } | Step::WriteVerdict { ending, .. } => {
                 Step::ConcludeDesired(ending.clone())
@@ -173,12 +182,7 @@ impl Protocol {
         Execution::Claiming(next)
     }
 
-    fn decided(
-        &self,
-        me: usize,
-        read: Kept<DesiredState>,
-        holder: HolderSeen,
-    ) -> Execution {
+    fn decided(&self, me: usize, read: Kept<DesiredState>, holder: HolderSeen) -> Execution {
         let decision = decide(&read, &arn(me), holder.known());
         match decision.write {
             Some(_) => Execution::Claiming(Claiming::WriteClaim { read, holder }),

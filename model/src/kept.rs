@@ -29,7 +29,8 @@ impl<T: Serialize> Shelf<T> {
     /// # Panics
     /// If it cannot be written as JSON, which everything that Landfall keeps can.
     pub(crate) fn keep(&self, value: T) -> Kept<T> {
-        let text = serde_json::to_string(&value).expect("what Landfall keeps can be written as JSON");
+        let text =
+            serde_json::to_string(&value).expect("what Landfall keeps can be written as JSON");
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let next = u32::try_from(kept.len()).unwrap_or(u32::MAX);
         kept.entry(text)

@@ -21,7 +21,7 @@ mod scenario;
 mod state;
 mod trigger;
 
-pub use checks::SAFETY;
+pub use checks::CHECKS;
 pub use counterexample::told;
 pub use protocol::{Action, Protocol};
 pub use scenario::{Faults, Guard, Happening, Pushed, Quality, Scenario};

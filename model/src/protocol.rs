@@ -105,7 +105,9 @@ impl Protocol {
         let mut desired = DesiredState::new(self.service.clone());
         let found = [(CONTAINER.to_owned(), Some(self.images[image].clone()))];
         desired.follow_file(self.followed(0), found.into(), THEN);
-        let release = desired.newest_open().expect("a file and an image make a release");
+        let release = desired
+            .newest_open()
+            .expect("a file and an image make a release");
         let registration = render(&self.files[0].1, release, &self.service)
             .expect("the release has the file's image");
         TaskDefinition {
@@ -133,7 +135,10 @@ impl Protocol {
 
     /// Which image this is.
     pub(crate) fn image_of(&self, image: &Image) -> usize {
-        let position = self.images.iter().position(|other| other.digest == image.digest);
+        let position = self
+            .images
+            .iter()
+            .position(|other| other.digest == image.digest);
         position.expect("every image in the model was pushed")
     }
 
@@ -183,7 +188,9 @@ impl Protocol {
     /// differently if it is made later, so the checker need not try that.
     fn foregone(&self, state: &State) -> Option<Action> {
         let mut invocations = state.invocations.iter();
-        if let Some(index) = invocations.position(|invocation| self.reads_for_good(state, invocation)) {
+        if let Some(index) =
+            invocations.position(|invocation| self.reads_for_good(state, invocation))
+        {
             return Some(Action::Trigger(index));
         }
         if state.service.is_some_and(|service| service.is_moving()) {
@@ -361,7 +368,7 @@ impl Model for Protocol {
             Action::ExecutionLosesAnswer(index) => {
                 state.faults.lost_answers -= 1;
                 let execution = state.executions[index].clone();
-                let again = execution.from_the_beginning();
+                let again = execution.step_again();
                 self.call_of_execution(&mut state, index, execution);
                 state.void_tokens(index);
                 state.executions[index] = again;

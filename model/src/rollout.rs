@@ -39,26 +39,40 @@ impl Protocol {
         };
         let late = self.lacks(Guard::StoreTheTokenBeforeTheLook);
         let step = match step {
-            Step::DescribeForUpdate => Step::Update { live: state.service },
+            Step::DescribeForUpdate => Step::Update {
+                live: state.service,
+            },
             Step::Update { live } => Step::PutSleeper(self.update(state, me, &claim, live)),
             Step::PutSleeper(way) => {
                 if !late {
                     state.sleeper = Some(me);
                 }
-                Step::LookAtDesired { way, sleeping: true }
+                Step::LookAtDesired {
+                    way,
+                    sleeping: true,
+                }
             }
             Step::LookAtDesired { way, sleeping } => Step::LookAtService {
                 way,
                 sleeping,
                 read: state.desired.clone(),
             },
-            Step::LookAtService { way, sleeping, read } => Step::LookAtDeployment {
+            Step::LookAtService {
+                way,
+                sleeping,
+                read,
+            } => Step::LookAtDeployment {
                 way,
                 sleeping,
                 read,
                 live: state.service,
             },
-            Step::LookAtDeployment { way, sleeping, read, live } => {
+            Step::LookAtDeployment {
+                way,
+                sleeping,
+                read,
+                live,
+            } => {
                 let looked = self.look(release, way, &read, live, state.service);
                 match (looked.outcome, sleeping) {
                     (Outcome::InProgress, true) if late => Step::PutSleeperLate(way),
@@ -66,7 +80,10 @@ impl Protocol {
                     (Outcome::InProgress, false) => Step::PutSleeper(way),
                     (_, true) => {
                         state.void_tokens(me);
-                        Step::LookAtDesired { way, sleeping: false }
+                        Step::LookAtDesired {
+                            way,
+                            sleeping: false,
+                        }
                     }
                     (outcome, false) => self.rolled_out(way, outcome),
                 }
@@ -76,7 +93,9 @@ impl Protocol {
                 Step::Asleep(way)
             }
             Step::Asleep(way) => Step::Asleep(way),
-            Step::VerifyDesired => Step::VerifyService { read: state.desired.clone() },
+            Step::VerifyDesired => Step::VerifyService {
+                read: state.desired.clone(),
+            },
             Step::VerifyService { read } => self.verify(state, me, release, &read),
             Step::RollBackDesired(stage) => Step::RollBackService {
                 stage,
@@ -95,13 +114,7 @@ impl Protocol {
         Execution::Working { claim, step }
     }
 
-    fn update(
-        &self,
-        state: &mut State,
-        me: usize,
-        claim: &Output,
-        live: Option<Service>,
-    ) -> Way {
+    fn update(&self, state: &mut State, me: usize, claim: &Output, live: Option<Service>) -> Way {
         let Some(release) = &claim.release else {
             unreachable!("nobody updates without a release");
         };
@@ -121,7 +134,9 @@ impl Protocol {
             Ok(Plan::Create) => create_body(&input, file),
             Ok(Plan::UpdateAll) => update_body(&input, Some(file), live.as_ref()),
             Ok(Plan::UpdateTaskDefinition) => update_body(&input, None, live.as_ref()),
-            Ok(Plan::AskAgain) | Err(_) => unreachable!("the model's service is active and ECS's own"),
+            Ok(Plan::AskAgain) | Err(_) => {
+                unreachable!("the model's service is active and ECS's own")
+            }
         };
         self.check_rollout_of(state, release);
         let began = self.change(state, me, &body);
@@ -137,8 +152,8 @@ impl Protocol {
         self.check_writer(state, me);
         let before = state.service;
         state.service = Service::after(before, body);
-        let began = state.service != before
-            && state.service.is_some_and(|service| service.is_moving());
+        let began =
+            state.service != before && state.service.is_some_and(|service| service.is_moving());
         if began {
             for execution in &mut state.executions {
                 if let Execution::Working {
@@ -190,7 +205,11 @@ impl Protocol {
     /// Whether an execution that sleeps would find that there is nothing to sleep for. To wake it otherwise would
     /// change nothing.
     pub(crate) fn would_see_something(&self, state: &State, execution: &Execution) -> bool {
-        let Execution::Working { claim, step: Step::Asleep(way) } = execution else {
+        let Execution::Working {
+            claim,
+            step: Step::Asleep(way),
+        } = execution
+        else {
             return false;
         };
         let Some(release) = &claim.release else {
@@ -263,9 +282,8 @@ impl Protocol {
 
     fn probe(&self, state: &State) -> ProbeAnswer {
         let running = state.service.filter(Service::is_steady);
-        let is_good = running.is_some_and(|service| {
-            self.scenario.images[service.primary].quality == Quality::Good
-        });
+        let is_good = running
+            .is_some_and(|service| self.scenario.images[service.primary].quality == Quality::Good);
         ProbeAnswer {
             url: String::new(),
             status: Some(if is_good { 200 } else { 500 }),
@@ -291,9 +309,10 @@ impl Protocol {
         let described = live.map(|live| live.described());
         let plan = roll_back::plan(&read, described.as_ref(), stage, &unproven);
         let file = match &plan {
-            roll_back::Plan::Revert { good, apply_service: true } => {
-                Some(&self.files[self.file_of(&good.content.file)].1)
-            }
+            roll_back::Plan::Revert {
+                good,
+                apply_service: true,
+            } => Some(&self.files[self.file_of(&good.content.file)].1),
             _ => None,
         };
         if let Some(body) = plan.body(&self.service, file) {

@@ -75,8 +75,6 @@ pub enum Guard {
     CompareAndSwapTheVerdict,
     /// The record is written before the verdict.
     RecordBeforeTheVerdict,
-    /// ECR is asked only after the desired state was read.
-    ReadTheImageAfterTheDesiredState,
     /// Whoever followed a moved tag asks ECR once more.
     LookAgainAfterATagMoved,
     /// After a follow rule came into force, its repository is looked through once more.

@@ -69,10 +69,6 @@ pub(crate) enum Call {
     ReadImage {
         read: Kept<DesiredState>,
     },
-    /// Only where that guard is left out: the image was read first.
-    ReadDesiredLate {
-        image: usize,
-    },
     GetFile,
     ReadDesiredForFile {
         file: usize,

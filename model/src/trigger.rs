@@ -34,17 +34,8 @@ impl Protocol {
         let event = invocation.event;
         let next = match invocation.next {
             Call::ListFollowers if !state.is_follower => return None,
-            Call::ListFollowers if self.lacks(Guard::ReadTheImageAfterTheDesiredState) => {
-                Call::ReadDesiredLate {
-                    image: self.tagged_by(state, event)?,
-                }
-            }
             Call::ListFollowers => Call::ReadDesired,
             Call::ReadDesired => self.desired_read(state, event)?,
-            Call::ReadDesiredLate { image } => {
-                let read = state.desired.clone();
-                self.join(read, image)?
-            }
             Call::ReadImage { read } => self.join(read, self.tagged_by(state, event)?)?,
             Call::GetFile => Call::ReadDesiredForFile { file: state.file? },
             Call::ReadDesiredForFile { file } => {
@@ -158,12 +149,7 @@ impl Protocol {
     }
 
     /// Nothing is written that would change nothing.
-    fn write(
-        &self,
-        read: Kept<DesiredState>,
-        desired: DesiredState,
-        again: Again,
-    ) -> Option<Call> {
+    fn write(&self, read: Kept<DesiredState>, desired: DesiredState, again: Again) -> Option<Call> {
         if desired != *read {
             let write = self.desired.keep(desired);
             return Some(Call::WriteDesired { read, write, again });
@@ -174,7 +160,10 @@ impl Protocol {
     /// Whether an invocation that takes up the version looks through the repository once more.
     fn catches_up(&self, read: &DesiredState, file: usize) -> bool {
         let version_id = self.followed(file).version_id;
-        let may_repeat = read.file.as_ref().is_some_and(|before| before.version_id == version_id);
+        let may_repeat = read
+            .file
+            .as_ref()
+            .is_some_and(|before| before.version_id == version_id);
         let has_new_rules = !read.new_rules(&self.files[file].1.images).is_empty();
         !self.lacks(Guard::LookThroughOnceMore) && (may_repeat || has_new_rules)
     }

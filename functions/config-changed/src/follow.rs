@@ -101,9 +101,7 @@ impl ConfigChanged {
             for image in found.into_values().flatten() {
                 desired.join_image(&image, Timestamp::now());
             }
-            if desired == read.desired
-                || self.state.write(&read, &desired).await? == Written::Yes
-            {
+            if desired == read.desired || self.state.write(&read, &desired).await? == Written::Yes {
                 return Ok(desired);
             }
         }

@@ -57,10 +57,6 @@ pub enum Action {
 }
 
 /// What is known of the execution that holds the claim.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a step makes one and takes it apart at once"
-)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Holder {
     /// Nobody holds it, or this execution does and has recorded no ending.
