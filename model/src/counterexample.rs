@@ -3,7 +3,8 @@
 use stateright::Path;
 
 use crate::{
-    protocol::{Action, Protocol},
+    protocol::Protocol,
+    schedule::Action,
     state::{Call, Claiming, Event, Execution, State, Step},
 };
 

@@ -18,11 +18,13 @@ mod kept;
 mod protocol;
 mod rollout;
 mod scenario;
+mod schedule;
 mod state;
 mod trigger;
 
 pub use checks::CHECKS;
 pub use counterexample::told;
-pub use protocol::{Action, Protocol};
+pub use protocol::Protocol;
 pub use scenario::{Faults, Guard, Happening, Pushed, Quality, Scenario};
+pub use schedule::Action;
 pub use state::State;

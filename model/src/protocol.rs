@@ -1,4 +1,4 @@
-//! The model: where it begins, what may happen next, and what that leads to.
+//! A scenario made ready: its service files, images and revisions, and what ECR says of them.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +12,18 @@ use landfall::{
     service_id::ServiceId,
     step::{claim_release, register_task_definition::render},
 };
-use stateright::{Model, Property};
 
 use crate::{
-    checks,
-    ecs::{SECTION, Service, revision},
+    ecs::{SECTION, revision},
     kept::Shelf,
-    scenario::{Guard, Happening, Quality, Scenario},
-    state::{Call, Claiming, Event, Execution, Invocation, State},
+    scenario::{Guard, Scenario},
+    state::State,
 };
 
 /// When everything is stamped that nobody compares.
 pub(crate) const THEN: Timestamp = Timestamp::UNIX_EPOCH;
 
-const CONTAINER: &str = "web";
+pub(crate) const CONTAINER: &str = "web";
 const REPOSITORY: &str = "hello";
 const KEY: &str = "services/hello.yaml";
 
@@ -40,31 +38,6 @@ pub struct Protocol {
     pub(crate) claims: Shelf<claim_release::Output>,
     pub(crate) endings: Shelf<Ending>,
     pub(crate) records: Shelf<Record>,
-}
-
-/// One thing that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// The next of a list of happenings, with the event that tells of it.
-    Happen(usize),
-    /// The same, and the event is delivered twice.
-    HappenToldTwice(usize),
-    /// An invocation of a trigger makes its next call.
-    Trigger(usize),
-    /// It makes its next call, is killed, and is invoked again.
-    TriggerLosesAnswer(usize),
-    /// An execution makes its next call.
-    Execution(usize),
-    /// It makes its next call; the answer is lost, and the step is tried again.
-    ExecutionLosesAnswer(usize),
-    /// It dies.
-    Dies(usize),
-    /// It has slept for a minute.
-    Minute(usize),
-    /// ECS comes to the end of a deployment.
-    EcsFinishes,
-    /// Something wakes whoever sleeps, for no reason.
-    StrayWake,
 }
 
 impl Protocol {
@@ -182,234 +155,6 @@ impl Protocol {
             .into_iter()
             .map(|(container, _)| (container, image.clone()))
             .collect()
-    }
-
-    /// A call that reads what nobody will change any more, or nobody before the caller itself. Nothing comes out
-    /// differently if it is made later, so the checker need not try that.
-    fn foregone(&self, state: &State) -> Option<Action> {
-        let mut invocations = state.invocations.iter();
-        if let Some(index) =
-            invocations.position(|invocation| self.reads_for_good(state, invocation))
-        {
-            return Some(Action::Trigger(index));
-        }
-        if state.service.is_some_and(|service| service.is_moving()) {
-            return None;
-        }
-        let mut executions = state.executions.iter();
-        let index = executions.position(Execution::reads_ecs)?;
-        Some(Action::Execution(index))
-    }
-
-    fn reads_for_good(&self, state: &State, invocation: &Invocation) -> bool {
-        let to_come = || {
-            let lists = self.scenario.happenings.iter().zip(&state.happened);
-            lists.flat_map(|(list, happened)| &list[*happened..])
-        };
-        let is_upload = |happening: &Happening| matches!(happening, Happening::Upload(_));
-        match (&invocation.next, invocation.event) {
-            (Call::ListFollowers, _) => state.is_follower,
-            (Call::ReadImage { .. }, Event::Pushed(image)) => !to_come().any(|happening| {
-                matches!(happening, Happening::Push(other) if self.images[*other].tag == self.images[image].tag)
-            }),
-            (Call::GetFile | Call::HeadFile { .. }, _) => !to_come().any(is_upload),
-            (Call::LookThrough { .. } | Call::LookThroughToCatchUp { .. }, _) => to_come().all(is_upload),
-            (Call::Wake(None), _) => true,
-            _ => false,
-        }
-    }
-
-    fn happen(&self, state: &mut State, list: usize, deliveries: usize) {
-        let happening = self.scenario.happenings[list][state.happened[list]];
-        state.happened[list] += 1;
-        let event = match happening {
-            Happening::Push(image) => {
-                let tag = &self.images[image].tag;
-                state.tagged.retain(|other| self.images[*other].tag != *tag);
-                state.tagged.push(image);
-                state.tagged.sort_unstable();
-                Event::Pushed(image)
-            }
-            Happening::Upload(file) => {
-                state.file = Some(file);
-                Event::FileChanged
-            }
-        };
-        for _ in 0..deliveries {
-            state.deliver(event);
-        }
-    }
-
-    /// Release 1 of the first version with the first image, proved good.
-    fn settle(&self, state: &mut State) {
-        let mut desired = DesiredState::new(self.service.clone());
-        let found = [(CONTAINER.to_owned(), Some(self.images[0].clone()))];
-        desired.follow_file(self.followed(0), found.into(), THEN);
-        desired.conclude(
-            1,
-            landfall::record::Verdict::Succeeded,
-            Some(&self.definitions[0]),
-        );
-        state.desired = self.desired.keep(desired);
-        state.is_follower = true;
-        state.file = Some(0);
-        state.tagged = vec![0];
-        state.brought = Some(0);
-        let section = serde_json::Map::from_iter([
-            ("taskDefinition".to_owned(), revision(0).into()),
-            (SECTION.to_owned(), 0.into()),
-        ]);
-        state.service =
-            Service::after(None, &section).map(|service| service.finished(Quality::Good));
-    }
-}
-
-impl Model for Protocol {
-    type State = State;
-    type Action = Action;
-
-    fn init_states(&self) -> Vec<State> {
-        let mut state = State {
-            desired: self.desired.keep(DesiredState::new(self.service.clone())),
-            records: BTreeMap::new(),
-            sleeper: None,
-            is_follower: false,
-            file: None,
-            tagged: Vec::new(),
-            service: None,
-            brought: None,
-            happened: vec![0; self.scenario.happenings.len()],
-            invocations: Vec::new(),
-            executions: Vec::new(),
-            verdicts: BTreeMap::new(),
-            faults: self.scenario.faults,
-            offence: None,
-        };
-        if self.scenario.settled {
-            self.settle(&mut state);
-        }
-        vec![state]
-    }
-
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if let Some(foregone) = self.foregone(state) {
-            actions.push(foregone);
-            return;
-        }
-        let faults = &state.faults;
-        for (list, happenings) in self.scenario.happenings.iter().enumerate() {
-            if state.happened[list] < happenings.len() {
-                actions.push(Action::Happen(list));
-                if faults.duplicates > 0 {
-                    actions.push(Action::HappenToldTwice(list));
-                }
-            }
-        }
-        for (index, invocation) in state.invocations.iter().enumerate() {
-            if index > 0 && *invocation == state.invocations[index - 1] {
-                continue;
-            }
-            actions.push(Action::Trigger(index));
-            if faults.lost_answers > 0 && invocation.next.has_effect() {
-                actions.push(Action::TriggerLosesAnswer(index));
-            }
-        }
-        for (index, execution) in state.executions.iter().enumerate() {
-            if execution.has_call() {
-                actions.push(Action::Execution(index));
-                if faults.lost_answers > 0 && execution.has_effect() {
-                    actions.push(Action::ExecutionLosesAnswer(index));
-                }
-            }
-            if faults.crashes > 0 && execution.has_just_had_effect() {
-                actions.push(Action::Dies(index));
-            }
-            if self.scenario.wakes_by_itself && self.would_see_something(state, execution) {
-                actions.push(Action::Minute(index));
-            }
-        }
-        if state.service.is_some_and(|service| service.is_moving()) {
-            actions.push(Action::EcsFinishes);
-        }
-        if faults.stray_wakes > 0 && state.sleeper.is_some() {
-            actions.push(Action::StrayWake);
-        }
-    }
-
-    fn next_state(&self, last: &State, action: Action) -> Option<State> {
-        let mut state = last.clone();
-        match action {
-            Action::Happen(list) => self.happen(&mut state, list, 1),
-            Action::HappenToldTwice(list) => {
-                state.faults.duplicates -= 1;
-                self.happen(&mut state, list, 2);
-            }
-            Action::Trigger(index) => {
-                let invocation = state.invocations.remove(index);
-                let next = self.call_of_trigger(&mut state, invocation);
-                state.invocations.extend(next);
-            }
-            Action::TriggerLosesAnswer(index) => {
-                state.faults.lost_answers -= 1;
-                let invocation = state.invocations.remove(index);
-                let event = invocation.event;
-                let had_started = invocation.has_started || invocation.next.starts();
-                self.call_of_trigger(&mut state, invocation);
-                state.deliver(event);
-                if let Some(again) = state.invocations.last_mut() {
-                    again.has_started = had_started;
-                }
-            }
-            Action::Execution(index) => {
-                let execution = state.executions[index].clone();
-                let next = self.call_of_execution(&mut state, index, execution);
-                state.executions[index] = next;
-            }
-            Action::ExecutionLosesAnswer(index) => {
-                state.faults.lost_answers -= 1;
-                let execution = state.executions[index].clone();
-                let again = execution.step_again();
-                self.call_of_execution(&mut state, index, execution);
-                state.void_tokens(index);
-                state.executions[index] = again;
-            }
-            Action::Dies(index) => {
-                state.faults.crashes -= 1;
-                state.void_tokens(index);
-                state.executions[index] = Execution::Dead;
-                state.deliver(Event::ExecutionEnded(index));
-            }
-            Action::Minute(index) => {
-                let token = Some(index);
-                state.wake(token);
-            }
-            Action::EcsFinishes => {
-                let service = state.service?;
-                let quality = self.scenario.images[service.primary].quality;
-                state.service = Some(service.finished(quality));
-                if !self.scenario.wakes_by_itself {
-                    state.deliver(Event::RolloutChanged);
-                }
-            }
-            Action::StrayWake => {
-                state.faults.stray_wakes -= 1;
-                state.deliver(Event::RolloutChanged);
-            }
-        }
-        state.invocations.sort_unstable();
-        Some(state)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        checks::properties()
-    }
-}
-
-impl State {
-    /// `StartExecution`.
-    pub(crate) fn start(&mut self) {
-        self.executions
-            .push(Execution::Claiming(Claiming::ReadDesired));
     }
 }
 

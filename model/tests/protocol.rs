@@ -1,7 +1,11 @@
 //! The protocol, checked exhaustively. Every test says how many states it visited: `cargo test -p landfall-model --
 //! --nocapture`. The large ones: `cargo test -p landfall-model -- --nocapture --ignored --test-threads 1`.
 
-use std::time::Instant;
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Instant,
+};
 
 use landfall_model::{
     Action, CHECKS, Faults, Guard,
@@ -127,6 +131,45 @@ fn fails(story: &str, guard: Guard, scenario: Scenario, expected: &[&str]) {
     };
     println!("without the guard {guard:?} it does not hold that {check}:\n{told}");
     assert!(expected.contains(&check), "{check}\n{told}");
+}
+
+/// Whether some schedule comes back to a state that it has been in, so that it may never end.
+fn goes_round(protocol: &Protocol) -> bool {
+    let mut on_the_way = HashSet::new();
+    let mut left = HashSet::new();
+    let mut stack: Vec<_> = vec![(None, protocol.init_states())];
+    while let Some((from, next)) = stack.last_mut() {
+        let Some(state) = next.pop() else {
+            let from = *from;
+            on_the_way.remove(&from);
+            left.insert(from);
+            stack.pop();
+            continue;
+        };
+        let mut hasher = DefaultHasher::new();
+        state.hash(&mut hasher);
+        let print = Some(hasher.finish());
+        if on_the_way.contains(&print) {
+            return true;
+        }
+        if !left.contains(&print) {
+            on_the_way.insert(print);
+            stack.push((print, protocol.next_states(&state)));
+        }
+    }
+    false
+}
+
+/// What has to be in the end is only asked of states in which nothing can happen any more: every schedule has to get there.
+#[test]
+fn every_schedule_comes_to_an_end() {
+    let faults = Faults {
+        crashes: 1,
+        stray_wakes: 1,
+        ..NO_FAULTS
+    };
+    assert!(!goes_round(&Protocol::new(two_pushes(faults))));
+    assert!(!goes_round(&Protocol::new(from_nothing(NO_FAULTS))));
 }
 
 #[test]
