@@ -14,7 +14,9 @@ pub struct SampleFile {
     pub tag: String,
     /// `service.desiredCount`
     pub desired_count: u32,
-    /// Further lines of the container, as YAML flow: `environment: [...]`.
+    /// Further lines of `taskDefinition`.
+    pub task_definition: String,
+    /// Further lines of the container.
     pub container: String,
     /// Further lines of `service`.
     pub service: String,
@@ -30,6 +32,7 @@ impl SampleFile {
             repository: repository.into(),
             tag: tag.into(),
             desired_count: 2,
+            task_definition: String::new(),
             container: String::new(),
             service: String::new(),
             verify: String::new(),
@@ -47,8 +50,10 @@ impl SampleFile {
         } = self;
         let mut text = format!(
             "cluster:\n  clusterName: web\nimages:\n  web: {{ repository: {repository}, tag: \"{tag}\" }}\n\
-             taskDefinition:\n  family: {name}\n  containerDefinitions:\n    - name: web\n      memory: 64\n"
+             taskDefinition:\n  family: {name}\n"
         );
+        indented(&mut text, 2, &self.task_definition);
+        text.push_str("  containerDefinitions:\n    - name: web\n      memory: 64\n");
         indented(&mut text, 6, &self.container);
         // Writing to a String cannot fail.
         let _ = write!(

@@ -212,13 +212,12 @@ async fn a_release_that_ecs_refuses_is_rejected_with_its_words_and_the_service_u
     stage.verdict(&service, 1, Verdict::Succeeded).await;
     let before = stage.live(&service).await["taskDefinition"].clone();
 
-    // A service that runs tasks with awsvpc needs a networkConfiguration; only ECS knows.
-    file.container = "portMappings: [{ containerPort: 70000 }]".into();
+    file.task_definition = "requiresCompatibilities: [FARGATE]\ncpu: 256\nmemory: 512".into();
     stage.follow("services/hello.yaml", &file.text()).await;
     let record = stage.verdict(&service, 2, Verdict::Rejected).await;
 
     assert!(
-        record.reason.contains("RegisterTaskDefinition"),
+        record.reason.contains("Fargate only supports network mode"),
         "{}",
         record.reason
     );
