@@ -31,6 +31,13 @@ pub struct Read {
     etag: Option<String>,
 }
 
+/// What a service ran before Landfall came.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Adopted {
+    task_definition: String,
+}
+
 /// Which service a service file describes.
 #[derive(Debug, Serialize, Deserialize)]
 struct Source {
@@ -191,6 +198,30 @@ impl StateBucket {
                 Condition::Absent,
             )
             .await
+    }
+
+    /// The revision that a service ran before Landfall first changed it, if somebody else had made it.
+    pub async fn adopted(&self, service: &ServiceId) -> Result<Option<String>, Fault> {
+        Ok(self
+            .0
+            .get_json::<Adopted>(&keys::adopted(service))
+            .await?
+            .map(|(adopted, _)| adopted.task_definition))
+    }
+
+    /// Remembers the revision that somebody else's service ran.
+    pub async fn put_adopted(
+        &self,
+        service: &ServiceId,
+        task_definition: &str,
+    ) -> Result<(), Fault> {
+        let adopted = Adopted {
+            task_definition: task_definition.into(),
+        };
+        self.0
+            .put_json(&keys::adopted(service), &adopted, Condition::None)
+            .await
+            .map(drop)
     }
 
     /// The execution that sleeps for `service`, if one ever did. It may be awake by now.

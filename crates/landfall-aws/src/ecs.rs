@@ -18,8 +18,10 @@ use landfall::{
     record::{StoppedTask, TaskDefinition},
     service_id::ServiceId,
     step::{
-        check_rollout::LiveServiceDeployment, ensure_cluster::LiveCluster,
-        register_task_definition::CONTENT_TAG, update_service::LiveService,
+        check_rollout::LiveServiceDeployment,
+        ensure_cluster::LiveCluster,
+        register_task_definition::{CONTENT_TAG, SERVICE_TAG, service_tag},
+        update_service::LiveService,
         verify_health::TaskHealth,
     },
 };
@@ -135,6 +137,22 @@ impl Ecs {
             arn: arn.into(),
             content: content.clone(),
         }))
+    }
+
+    /// Whether Landfall registered a revision for this service.
+    pub async fn is_ours(&self, task_definition: &str, service: &ServiceId) -> Result<bool, Fault> {
+        const CALL: &str = "ecs:DescribeTaskDefinition";
+        let request = self
+            .0
+            .describe_task_definition()
+            .task_definition(task_definition);
+        let answer = request.include(TaskDefinitionField::Tags).send().await;
+        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
+        let value = service_tag(service);
+        Ok(answer
+            .tags()
+            .iter()
+            .any(|tag| tag.key() == Some(SERVICE_TAG) && tag.value() == Some(&value)))
     }
 
     /// A service; none if there is none of this name, or no such cluster.

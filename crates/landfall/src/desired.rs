@@ -169,7 +169,7 @@ impl DesiredState {
             tag: observed.tag.clone(),
             digest: observed.digest.clone(),
         };
-        self.release_if_changed(cause, now);
+        self.release_if_changed(cause, false, now);
     }
 
     /// Takes up an accepted service file. `found` holds, for each of [`Self::new_rules`], the newest admitted image of
@@ -195,19 +195,10 @@ impl DesiredState {
                 None => self.images.remove(&container),
             };
         }
-        let uploaded_again = self
-            .file
-            .as_ref()
-            .is_some_and(|before| before.version_id != file.version_id);
-        let was_bad = self
-            .concluded
-            .as_ref()
-            .is_some_and(|concluded| concluded.verdict != Verdict::Succeeded);
-        if uploaded_again && was_bad && self.open.is_empty() {
-            self.concluded = None;
-        }
+        let before = self.file.as_ref();
+        let uploaded = before.is_none_or(|before| before.version_id != file.version_id);
         self.file = Some(file);
-        self.release_if_changed(cause, now);
+        self.release_if_changed(cause, uploaded, now);
     }
 
     /// Stops following: the service stays as it is. A release that is on its way still gets its verdict.
@@ -216,7 +207,8 @@ impl DesiredState {
         self.images.clear();
     }
 
-    fn release_if_changed(&mut self, cause: Cause, now: Timestamp) {
+    /// `again` tries content once more that got a bad verdict.
+    fn release_if_changed(&mut self, cause: Cause, again: bool, now: Timestamp) {
         let Some(file) = &self.file else { return };
         if !self.waiting_for().is_empty() {
             return;
@@ -225,9 +217,15 @@ impl DesiredState {
             file: file.content.clone(),
             images: self.images.clone(),
         };
-        let latest = self.newest_open().map(|release| &release.content);
-        let latest = latest.or(self.concluded.as_ref().map(|concluded| &concluded.content));
-        if latest.is_some_and(|latest| latest.runs_the_same_as(&content)) {
+        let settled = match (self.newest_open(), &self.concluded) {
+            (Some(open), _) => open.content.runs_the_same_as(&content),
+            (None, Some(concluded)) => {
+                let was_good = concluded.verdict == Verdict::Succeeded;
+                concluded.content.runs_the_same_as(&content) && (was_good || !again)
+            }
+            (None, None) => false,
+        };
+        if settled {
             return;
         }
         self.last_number += 1;

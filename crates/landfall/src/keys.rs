@@ -6,6 +6,7 @@
 //! | config | `status/<key>.json` | what became of the service file at `<key>` |
 //! | state | `services/<cluster>/<service>/desired.json` | the desired state |
 //! | state | `services/<cluster>/<service>/token.json` | the task token that the waiting execution sleeps on |
+//! | state | `services/<cluster>/<service>/adopted.json` | the revision that somebody else's service ran before its first release |
 //! | state | `services/<cluster>/<service>/releases/<number>.json` | one record per release |
 //! | state | `files/<content hash>.json` | accepted service files, never changed |
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
@@ -30,6 +31,11 @@ pub fn status(key: &str) -> String {
 /// A service's desired state.
 pub fn desired(service: &ServiceId) -> String {
     format!("services/{service}/desired.json")
+}
+
+/// The revision that a service ran before Landfall first changed it, if somebody else had made it.
+pub fn adopted(service: &ServiceId) -> String {
+    format!("services/{service}/adopted.json")
 }
 
 /// The task token that the execution holding the claim sleeps on.

@@ -88,7 +88,8 @@ pub enum Verdict {
     Succeeded,
     /// It was bad; the last good release serves again.
     RolledBack,
-    /// It did not come to serve, and there is no last good release, or the way back failed.
+    /// A step failed for good before the service was touched; or it did not come to serve, and there is no last good
+    /// release, or the way back failed.
     Failed,
     /// A newer release took its place.
     Superseded,

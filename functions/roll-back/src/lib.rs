@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use landfall::{
     desired::DesiredState,
     record::Diagnosis,
+    service_id::ServiceId,
     step::{
-        roll_back::{Input, Output, Plan, plan},
+        roll_back::{Input, Output, Plan, Unproven, plan},
         update_service::LiveService,
     },
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
 
 /// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
 const STOPPED_TASKS: usize = 5;
@@ -24,12 +25,7 @@ pub struct RollBack {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!(
-        "step",
-        service = %input.service,
-        release = input.release.number,
-        execution = input.execution
-    )
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl RollBack {
@@ -51,7 +47,10 @@ impl RollBack {
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let desired = self.state.read(&input.service).await?.desired;
         let live = self.ecs.service(&input.service).await?;
-        let plan = plan(&desired, live.as_ref(), input.failure.stage);
+        let unproven = self
+            .unproven(&input.service, &desired, live.as_ref())
+            .await?;
+        let plan = plan(&desired, live.as_ref(), input.failure.stage, &unproven);
         let diagnosis = self
             .diagnosis(&input, &desired, live.as_ref(), &plan)
             .await?;
@@ -75,6 +74,24 @@ impl RollBack {
             verdict: plan.verdict(&desired, input.failure.stage),
             rollout: plan.rollout(Timestamp::now()),
             diagnosis,
+        })
+    }
+
+    async fn unproven(
+        &self,
+        service: &ServiceId,
+        desired: &DesiredState,
+        live: Option<&LiveService>,
+    ) -> Result<Unproven, Fault> {
+        let primary = live
+            .and_then(LiveService::primary)
+            .filter(|_| desired.last_good.is_none());
+        let Some(primary) = primary else {
+            return Ok(Unproven::default());
+        };
+        Ok(Unproven {
+            adopted: self.state.adopted(service).await?,
+            runs_ours: self.ecs.is_ours(&primary.task_definition, service).await?,
         })
     }
 

@@ -1,8 +1,10 @@
 //! Step `UpdateService`, apart from its process.
 
 use jiff::Timestamp;
-use landfall::step::update_service::{Input, Plan, Rollout, create_body, plan, update_body};
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+use landfall::step::update_service::{
+    Input, LiveService, Plan, Rollout, create_body, plan, update_body,
+};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
 
 /// Gives the service the new revision.
 #[derive(Debug)]
@@ -13,7 +15,7 @@ pub struct UpdateService {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!("step", service = %input.service, release = input.release.number)
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl UpdateService {
@@ -36,6 +38,7 @@ impl UpdateService {
     pub async fn handle(&self, input: Input) -> Result<Rollout, Fault> {
         let live = self.ecs.service(&input.service).await?;
         let plan = plan(&input, live.as_ref())?;
+        self.remember_stranger(&input, live.as_ref()).await?;
         let started_at = Timestamp::now();
         match plan {
             Plan::AskAgain => {
@@ -70,5 +73,28 @@ impl UpdateService {
             started_at,
             timeout_seconds: input.timeout_seconds,
         })
+    }
+
+    /// Before Landfall changes a service that somebody else made, it notes what the service runs: that is the way back
+    /// until a release has proved good.
+    async fn remember_stranger(
+        &self,
+        input: &Input,
+        live: Option<&LiveService>,
+    ) -> Result<(), Fault> {
+        let live = live.filter(|live| live.status == "ACTIVE" && input.last_good.is_none());
+        let Some(primary) = live.and_then(LiveService::primary) else {
+            return Ok(());
+        };
+        if self
+            .ecs
+            .is_ours(&primary.task_definition, &input.service)
+            .await?
+        {
+            return Ok(());
+        }
+        self.state
+            .put_adopted(&input.service, &primary.task_definition)
+            .await
     }
 }

@@ -195,6 +195,25 @@ fn a_changed_rule_takes_what_its_repository_holds_and_an_unchanged_one_keeps_its
 }
 
 #[test]
+fn a_bad_release_is_tried_again_when_its_file_is_uploaded_again() {
+    let bad = desired()
+        .following(file("a", &[("web", "semver:^1")]))
+        .pushed(image("1.0.0", "one", 1))
+        .claimed()
+        .concluded(Verdict::Rejected);
+    let again = |version_id: &str| FollowedFile {
+        version_id: version_id.into(),
+        ..file("a", &[("web", "semver:^1")])
+    };
+    let tried = bad.clone().following(again("another upload"));
+    assert_eq!(tried.newest(), (2, vec!["1.0.0"]));
+    let repeated_event = tried.clone().following(again("another upload"));
+    assert_eq!(repeated_event, tried);
+    let good = tried.claimed().concluded(Verdict::Succeeded);
+    assert_eq!(good.following(again("a third upload")).last_number, 2);
+}
+
+#[test]
 fn a_release_that_was_bad_is_not_made_again_by_the_same_events() {
     let follows = [("web", "semver:^1")];
     let good = desired()
@@ -401,7 +420,10 @@ proptest! {
                 let release = state.newest_open().unwrap().clone();
                 prop_assert_eq!(release.number, state.last_number);
                 if let Some(last) = made.last() {
-                    prop_assert!(!last.content.runs_the_same_as(&release.content));
+                    let uploaded = matches!(release.cause, Cause::ServiceFileChanged { .. });
+                    let was_good = before.concluded.as_ref().is_none_or(|concluded| concluded.verdict == Verdict::Succeeded);
+                    let tried_again = uploaded && !was_good && before.open.is_empty();
+                    prop_assert!(tried_again || !last.content.runs_the_same_as(&release.content));
                 }
                 prop_assert!(state.waiting_for().is_empty());
                 made.push(release);

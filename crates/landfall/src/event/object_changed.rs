@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::{Heard, open, within};
 use crate::{keys, refusal::Refusal};
 
+/// In bytes. Landfall's own objects about the file have longer keys, and S3 ends at 1024.
+const LONGEST_KEY: usize = 1000;
+
 #[derive(Debug, Deserialize)]
 struct Detail {
     bucket: Bucket,
@@ -31,6 +34,12 @@ pub fn read(event: &Value, config_bucket: &str) -> Result<Heard<String>, Refusal
     let Detail { bucket, object } =
         open::<Detail>(event, "aws.s3", &["Object Created", "Object Deleted"])?.detail;
     within("object key", &object.key, 1024)?;
+    if object.key.len() > LONGEST_KEY {
+        return Err(Refusal::new(format!(
+            "a service file's key has {LONGEST_KEY} bytes at most, this one has {}: give it a shorter name",
+            object.key.len()
+        )));
+    }
     if bucket.name != config_bucket {
         return Ok(Heard::Ignore(format!(
             "the bucket {} is not the config bucket",

@@ -17,12 +17,20 @@ pub const SERVICE_TAG: &str = "landfall:service";
 /// The tag that holds the hash of what was registered, so that a repeated registration finds its own revision.
 pub const CONTENT_TAG: &str = "landfall:content";
 
+/// The value of [`SERVICE_TAG`]; ECS takes 256 characters
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>).
+pub fn service_tag(service: &ServiceId) -> String {
+    service.to_string().chars().take(256).collect()
+}
+
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Input {
     /// The service.
     pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
     /// The release.
     pub release: Release,
     /// The last good release, whose revision is used again if nothing in it changed.
@@ -109,7 +117,7 @@ pub fn render(
     let content = ContentHash::of(&Value::Object(body.clone()));
     let tags = body.entry("tags").or_insert_with(|| json!([]));
     if let Some(tags) = tags.as_array_mut() {
-        tags.push(json!({ "key": SERVICE_TAG, "value": service }));
+        tags.push(json!({ "key": SERVICE_TAG, "value": service_tag(service) }));
         tags.push(json!({ "key": CONTENT_TAG, "value": content }));
     }
     Ok(Registration { body, content })

@@ -93,7 +93,7 @@ pub enum Plan {
         /// Whether its `service` section has to be sent too.
         apply_service: bool,
     },
-    /// Give it the revision that a deployment still runs that was there before the first release.
+    /// Give it the revision that it ran before Landfall came.
     RevertTo {
         /// The revision's ARN.
         task_definition: String,
@@ -111,8 +111,22 @@ pub enum Plan {
     Gone,
 }
 
-/// Decides from what ECS says and from what is known to be good.
-pub fn plan(desired: &DesiredState, live: Option<&LiveService>, stage: Stage) -> Plan {
+/// What is known of a service that has no good release yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unproven {
+    /// The revision that it ran when Landfall first changed it, if somebody else had made it.
+    pub adopted: Option<String>,
+    /// Whether the revision of its primary deployment was registered by Landfall for this service.
+    pub runs_ours: bool,
+}
+
+/// Decides from what ECS says and from what is known to be good; `unproven` only matters while nothing is.
+pub fn plan(
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+    stage: Stage,
+    unproven: &Unproven,
+) -> Plan {
     let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
         return Plan::Gone;
     };
@@ -120,7 +134,7 @@ pub fn plan(desired: &DesiredState, live: Option<&LiveService>, stage: Stage) ->
         .primary()
         .map(|primary| primary.task_definition.as_str());
     let Some(good) = &desired.last_good else {
-        return without_good(live, primary, stage);
+        return without_good(live, primary, stage, unproven);
     };
     let service_is_good = desired.applied_file.as_ref() == Some(&good.content.file);
     let revision = &good.task_definition.arn;
@@ -138,23 +152,25 @@ pub fn plan(desired: &DesiredState, live: Option<&LiveService>, stage: Stage) ->
     }
 }
 
-/// There is no good release. A deployment with another revision that is still there was serving before Landfall came.
-/// A refused release leaves the service alone: whatever runs there is not its doing.
-fn without_good(live: &LiveService, primary: Option<&str>, stage: Stage) -> Plan {
-    let before = live.deployments.iter().find(|deployment| {
-        deployment.status == "ACTIVE"
-            && Some(&*deployment.task_definition) != primary
-            && deployment.running_count > 0
-    });
-    match before {
-        _ if stage == Stage::Refused => Plan::Nothing,
-        Some(before) => Plan::RevertTo {
-            task_definition: before.task_definition.clone(),
+/// There is no good release yet. What somebody else had put there before Landfall came counts as good; what Landfall
+/// put there does not; and what somebody else put there since is theirs.
+fn without_good(
+    live: &LiveService,
+    primary: Option<&str>,
+    stage: Stage,
+    unproven: &Unproven,
+) -> Plan {
+    let nothing_runs = live.desired_count == 0 && live.running_count + live.pending_count == 0;
+    match &unproven.adopted {
+        Some(adopted) if primary == Some(adopted) && !live.is_steady() => Plan::LeaveToEcs {
+            task_definition: adopted.clone(),
         },
+        Some(adopted) if primary != Some(adopted) && unproven.runs_ours => Plan::RevertTo {
+            task_definition: adopted.clone(),
+        },
+        Some(_) => Plan::Nothing,
+        None if stage == Stage::Refused || !unproven.runs_ours || nothing_runs => Plan::Nothing,
         None if live.scheduling_strategy == "DAEMON" => Plan::Nothing,
-        None if live.desired_count == 0 && live.running_count + live.pending_count == 0 => {
-            Plan::Nothing
-        }
         None => Plan::Stop,
     }
 }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::register_task_definition::SERVICE_TAG;
+use super::register_task_definition::{SERVICE_TAG, service_tag};
 use crate::{
-    desired::GoodRelease, record::Release, refusal::Refusal, service_file::ServiceFile,
-    service_id::ServiceId,
+    content::ContentHash, desired::GoodRelease, record::Release, refusal::Refusal,
+    service_file::ServiceFile, service_id::ServiceId,
 };
 
 /// What the step is given.
@@ -16,6 +16,8 @@ use crate::{
 pub struct Input {
     /// The service.
     pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
     /// The release.
     pub release: Release,
     /// The ARN of its cluster.
@@ -143,16 +145,21 @@ pub fn plan(input: &Input, live: Option<&LiveService>) -> Result<Plan, Refusal> 
     })
 }
 
-/// What `CreateService` is sent.
+/// What `CreateService` is sent. The token makes a repeated request harmless: it takes 36 characters
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>).
 pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     let mut body = file.service.clone();
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("taskDefinition".into(), json!(input.task_definition));
     one_task_at_least(&mut body);
+    let attempt = json!([input.service, input.release.number, input.task_definition]);
+    let token = ContentHash::of(&attempt).to_string();
+    body.entry("clientToken")
+        .or_insert_with(|| json!(token[..32]));
     let tags = body.entry("tags").or_insert_with(|| json!([]));
     if let Some(tags) = tags.as_array_mut() {
         tags.retain(|tag| tag.get("key").and_then(Value::as_str) != Some(SERVICE_TAG));
-        tags.push(json!({ "key": SERVICE_TAG, "value": input.service }));
+        tags.push(json!({ "key": SERVICE_TAG, "value": service_tag(&input.service) }));
     }
     body
 }

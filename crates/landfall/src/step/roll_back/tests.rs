@@ -84,50 +84,116 @@ fn a_service_that_had_a_good_release_gets_it_back() {
     ] {
         for stage in STAGES {
             assert_eq!(
-                plan(&desired, Some(&live), stage),
+                plan(&desired, Some(&live), stage, &Unproven::default()),
                 expected,
                 "{story}, {stage:?}"
             );
         }
     }
-    assert_eq!(plan(&desired(&[2]), None, Stage::Rollout), Plan::Gone);
+    let unproven = Unproven::default();
+    assert_eq!(
+        plan(&desired(&[2]), None, Stage::Rollout, &unproven),
+        Plan::Gone
+    );
 }
 
 #[test]
 fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
-    let before = Plan::RevertTo {
-        task_definition: revision(1),
+    let unproven = |adopted: Option<u64>, runs_ours| Unproven {
+        adopted: adopted.map(revision),
+        runs_ours,
     };
+    let (created, adopted) = (unproven(None, true), unproven(Some(1), true));
+    let (taken_back, strangers) = (unproven(Some(1), false), unproven(None, false));
     let daemon = LiveService {
         scheduling_strategy: "DAEMON".into(),
         ..live(2)
     };
-    let mut abandoned = rolling(1, 2, 0);
-    abandoned.deployments[1].running_count = 0;
     let empty = LiveService {
         desired_count: 0,
         running_count: 0,
         ..live(2)
     };
-    for (story, live, expected) in [
-        ("it runs", live(2), Plan::Stop),
-        ("the predecessor still serves", rolling(1, 2, 1), before),
-        ("the predecessor serves no more", abandoned, Plan::Stop),
-        ("a daemon cannot be stopped", daemon, Plan::Nothing),
-        ("nothing runs", empty, Plan::Nothing),
-    ] {
-        for stage in [Stage::Step, Stage::Rollout, Stage::Health] {
-            assert_eq!(
-                plan(&never_good(), Some(&live), stage),
-                expected,
-                "{story}, {stage:?}"
-            );
-        }
-        assert_eq!(
-            plan(&never_good(), Some(&live), Stage::Refused),
+    let before = || Plan::RevertTo {
+        task_definition: revision(1),
+    };
+    let left = Plan::LeaveToEcs {
+        task_definition: revision(1),
+    };
+    for (story, unproven, live, refused, otherwise) in [
+        (
+            "Landfall made it",
+            &created,
+            live(2),
             Plan::Nothing,
-            "{story}, refused"
-        );
+            Plan::Stop,
+        ),
+        (
+            "a daemon cannot be stopped",
+            &created,
+            daemon,
+            Plan::Nothing,
+            Plan::Nothing,
+        ),
+        (
+            "nothing runs",
+            &created,
+            empty,
+            Plan::Nothing,
+            Plan::Nothing,
+        ),
+        (
+            "half way from somebody else's",
+            &adopted,
+            rolling(1, 2, 1),
+            before(),
+            before(),
+        ),
+        (
+            "somebody else's serves no more",
+            &adopted,
+            live(2),
+            before(),
+            before(),
+        ),
+        (
+            "ECS is taking it back",
+            &taken_back,
+            rolling(2, 1, 1),
+            left.clone(),
+            left,
+        ),
+        (
+            "ECS has taken it back",
+            &taken_back,
+            live(1),
+            Plan::Nothing,
+            Plan::Nothing,
+        ),
+        (
+            "somebody changed it since",
+            &taken_back,
+            live(3),
+            Plan::Nothing,
+            Plan::Nothing,
+        ),
+        (
+            "Landfall never came so far",
+            &strangers,
+            live(1),
+            Plan::Nothing,
+            Plan::Nothing,
+        ),
+    ] {
+        for stage in STAGES {
+            let expected = if stage == Stage::Refused {
+                &refused
+            } else {
+                &otherwise
+            };
+            let plan = plan(&never_good(), Some(&live), stage, unproven);
+            assert_eq!(plan, *expected, "{story}, {stage:?}");
+        }
     }
 }
 

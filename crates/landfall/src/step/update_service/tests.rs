@@ -5,6 +5,7 @@ use super::{super::sample::*, *};
 fn input() -> Input {
     Input {
         service: service(),
+        execution: "me".into(),
         release: release(2),
         cluster: "arn:cluster".into(),
         task_definition: revision(2),
@@ -72,7 +73,13 @@ fn a_service_that_something_else_rolls_out_is_refused_until_it_is_gone() {
 
 #[test]
 fn a_service_is_created_with_the_whole_section_and_at_least_one_task() {
-    let body = create_body(&first(), &file());
+    let mut body = create_body(&first(), &file());
+    let token = body.remove("clientToken");
+    assert_eq!(token, create_body(&first(), &file()).remove("clientToken"));
+    assert_eq!(
+        token.as_ref().and_then(Value::as_str).map(str::len),
+        Some(32)
+    );
     assert_eq!(
         Value::Object(body),
         json!({
