@@ -7,7 +7,7 @@ use landfall_aws::{bucket::Condition, events::RELEASE_CONCLUDED};
 use landfall_local::cloud::ecs::SimulatedBehaviour;
 use landfall_tests::{
     sample::SampleFile,
-    stage::{CONFIG_BUCKET, Stage, web},
+    stage::{CONFIG_BUCKET, Stage, until, web},
 };
 use serde_json::{Value, json};
 
@@ -226,5 +226,45 @@ async fn a_release_that_ecs_refuses_is_rejected_with_its_words_and_the_service_u
         (&live["taskDefinition"], &live["runningCount"]),
         (&before, &json!(2))
     );
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_somebody_else_made_gets_its_own_revision_back_from_a_bad_first_release() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    stage
+        .ecs("CreateCluster", json!({"clusterName": "web"}))
+        .await;
+    let container = json!({"name": "web", "image": "public.ecr.aws/hello:by-hand", "memory": 64});
+    let own = stage
+        .ecs(
+            "RegisterTaskDefinition",
+            json!({"family": "by-hand", "containerDefinitions": [container]}),
+        )
+        .await["taskDefinition"]["taskDefinitionArn"]
+        .clone();
+    let service_by_hand =
+        json!({"cluster": "web", "serviceName": "hello", "taskDefinition": own, "desiredCount": 2});
+    stage.ecs("CreateService", service_by_hand).await;
+    until("the service made by hand", || async {
+        (stage.live(&service).await["runningCount"] == 2).then_some(())
+    })
+    .await;
+
+    stage.push_behaving("hello", "1.0.0", crashing()).await;
+    let file = SampleFile::new("hello", "hello", "semver:^1");
+    stage.follow("services/hello.yaml", &file.text()).await;
+    let record = stage.verdict(&service, 1, Verdict::RolledBack).await;
+
+    let live = stage.live(&service).await;
+    assert_eq!(
+        (&live["taskDefinition"], &live["runningCount"]),
+        (&own, &json!(2)),
+        "{:?}",
+        record.diagnosis
+    );
+    stage.push("hello", "1.0.1").await;
+    stage.verdict(&service, 2, Verdict::Succeeded).await;
     stage.close().await;
 }

@@ -79,7 +79,7 @@ async fn an_event_that_is_not_what_it_claims_is_refused_and_changes_nothing() {
         change(&mut event);
         event
     };
-    let large = "x".repeat(5 * 1024 * 1024);
+    let large = "x".repeat(10 * 1024 * 1024);
     for (function, event, message) in [
         ("image-pushed", json!(null), "expected an object"),
         ("image-pushed", json!([push]), "expected an object"),
