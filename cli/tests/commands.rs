@@ -185,7 +185,7 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
         "a second push of the same is no error"
     );
     let file = "cluster: { clusterName: web }\nimages: { web: { repository: hello, tag: 'semver:^1' } }\n\
-                taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64 }] }\n\
+                taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64, portMappings: [{ containerPort: 80 }] }] }\n\
                 service: { serviceName: hello, desiredCount: 1 }\n";
     let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
     let put = Bucket::new(&config, "landfall-config".into());
