@@ -96,6 +96,14 @@ async fn build(names: &BTreeSet<String>, release: bool) -> Result<(), BinariesEr
     for name in names {
         command.args(["--package", name]);
     }
+    // Cargo tells a program that it runs which package it is. Build scripts that watch these variables (ring's does)
+    // would take their own package for changed, and be built again here and once more in the next build outside.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
+    }
     if release {
         command.arg("--release");
     }
