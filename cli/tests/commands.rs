@@ -195,7 +195,9 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
 
     let begun = Instant::now();
     let shown = loop {
-        let shown = success(&["status", "web/hello", "--port", &port]);
+        // Until the file's event has arrived, nothing is described.
+        let output = landfall(&["status", "web/hello", "--port", &port]);
+        let shown = String::from_utf8(output.stdout).unwrap();
         if shown.contains("succeeded") {
             break shown;
         }
@@ -205,6 +207,11 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
     assert!(
         shown.starts_with("web/hello\n  file      services/hello.yaml\n"),
         "{shown}"
+    );
+    let told = failure(&["status", "web/helo", "--port", &port]);
+    assert!(
+        told.contains("no service file has described web/helo yet"),
+        "{told}"
     );
     let json = success(&["status", "--json", "--port", &port]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
