@@ -123,7 +123,7 @@ impl RollBack {
                 .map(|(_, message)| message.clone())
                 .collect(),
             probe: input.failure.probe.clone(),
-            undone: plan.told(),
+            undone: plan.told(plan.verdict(desired, input.failure.stage)),
         })
     }
 }

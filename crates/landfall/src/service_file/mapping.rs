@@ -15,8 +15,8 @@ pub(super) struct Mapping<'a> {
     pub(super) path: String,
 }
 
-/// A day in seconds.
-pub(super) const DAY: u64 = 86_400;
+/// An hour in seconds.
+pub(super) const HOUR: u64 = 3_600;
 
 /// The problems found so far.
 #[derive(Default)]
@@ -197,9 +197,9 @@ impl<'a> Mapping<'a> {
         };
         let seconds = seconds.filter(|seconds| (least..=most).contains(seconds));
         if seconds.is_none() {
-            let most = match most {
-                DAY => "24h".to_owned(),
-                most => format!("{most}s"),
+            let most = match most / HOUR {
+                0 => format!("{most}s"),
+                hours => format!("{hours}h"),
             };
             let message =
                 format!("expected a length of time in whole seconds from {least}s to {most}");

@@ -331,27 +331,27 @@ fn every_section_is_checked_and_every_problem_has_its_place() {
         ),
         (
             good_but("1m30s", "soon"),
-            "22:9: verify.bake: expected a length of time in whole seconds from 0s to 24h\n\
+            "22:9: verify.bake: expected a length of time in whole seconds from 0s to 6h\n\
              \x20 hint: write it like `30s`, `2m` or `1h30m`",
         ),
         (
             good_but("1m30s", "1500ms"),
-            "22:9: verify.bake: expected a length of time in whole seconds from 0s to 24h\n\
+            "22:9: verify.bake: expected a length of time in whole seconds from 0s to 6h\n\
              \x20 hint: write it like `30s`, `2m` or `1h30m`",
         ),
         (
             good_but("1m30s", "-5s"),
-            "22:9: verify.bake: expected a length of time in whole seconds from 0s to 24h\n\
+            "22:9: verify.bake: expected a length of time in whole seconds from 0s to 6h\n\
              \x20 hint: write it like `30s`, `2m` or `1h30m`",
         ),
         (
             good_but("1m30s", "25h"),
-            "22:9: verify.bake: expected a length of time in whole seconds from 0s to 24h\n\
+            "22:9: verify.bake: expected a length of time in whole seconds from 0s to 6h\n\
              \x20 hint: write it like `30s`, `2m` or `1h30m`",
         ),
         (
             good_but("timeout: 600", "timeout: 1s"),
-            "23:12: verify.timeout: expected a length of time in whole seconds from 10s to 24h\n\
+            "23:12: verify.timeout: expected a length of time in whole seconds from 10s to 6h\n\
              \x20 hint: write it like `30s`, `2m` or `1h30m`",
         ),
         (

@@ -200,8 +200,8 @@ impl Plan {
         }
     }
 
-    /// What is done, for people.
-    pub fn told(&self) -> String {
+    /// What is done, for people, about a release that gets this verdict.
+    pub fn told(&self, verdict: Verdict) -> String {
         match self {
             Self::Revert { good, .. } => format!("the service was given release {} again", good.number),
             Self::RevertTo { task_definition } => format!("the service was given {task_definition} again"),
@@ -209,6 +209,7 @@ impl Plan {
             Self::Stop => "no release was ever good, so the service's desired count was set to 0: nothing runs until the \
                            next release"
                 .into(),
+            Self::Nothing if verdict == Verdict::RolledBack => "ECS had taken the service back by itself already".into(),
             Self::Nothing => "the service was not changed".into(),
             Self::Gone => "there is no service to change".into(),
         }
