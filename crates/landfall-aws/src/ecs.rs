@@ -37,7 +37,7 @@ pub struct Ecs(Client);
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>).
 const TASKS_AT_ONCE: usize = 100;
 /// How the `stoppedReason` of a task begins that ECS wanted no longer
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
+/// (<https://repost.aws/knowledge-center/ecs-task-stopped>, "Service scaling event triggered").
 const SCALED_AWAY: &str = "Scaling activity initiated by";
 
 impl Ecs {
