@@ -298,24 +298,34 @@ impl Stage {
         }
     }
 
-    /// The container `web` of the revision that the service runs.
-    pub async fn live_container(&self, service: &ServiceId) -> Value {
+    /// The containers of the revision that the service runs.
+    async fn live_containers(&self, service: &ServiceId) -> Vec<Value> {
         let revision = self.live(service).await["taskDefinition"].clone();
-        let answer = self
-            .ecs(
-                "DescribeTaskDefinition",
-                json!({ "taskDefinition": revision }),
-            )
-            .await;
+        let input = json!({ "taskDefinition": revision });
+        let answer = self.ecs("DescribeTaskDefinition", input).await;
         let containers = answer["taskDefinition"]["containerDefinitions"].as_array();
-        let found = containers
-            .into_iter()
-            .flatten()
-            .find(|container| container["name"] == "web");
-        found.cloned().expect("the container `web`")
+        containers.cloned().expect("a revision has containers")
     }
 
-    /// The image reference that the service runs.
+    /// The container `web` of the revision that the service runs.
+    pub async fn live_container(&self, service: &ServiceId) -> Value {
+        let containers = self.live_containers(service).await;
+        let found = containers
+            .into_iter()
+            .find(|container| container["name"] == "web");
+        found.expect("the container `web`")
+    }
+
+    /// The image references of the revision that the service runs, in the order of its containers.
+    pub async fn live_images(&self, service: &ServiceId) -> Vec<String> {
+        let containers = self.live_containers(service).await;
+        containers
+            .iter()
+            .map(|container| text(&container["image"]))
+            .collect()
+    }
+
+    /// The image reference that the container `web` of the service runs.
     pub async fn live_image(&self, service: &ServiceId) -> String {
         text(&self.live_container(service).await["image"])
     }

@@ -148,3 +148,37 @@ async fn one_push_reaches_every_service_that_follows_the_repository_and_no_other
     assert!(stage.live(&web("other")).await.is_null());
     stage.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_of_two_followed_containers_waits_for_both_and_then_moves_one_at_a_time() {
+    let stage = Stage::open().await;
+    let service = web("pair");
+    let text = "cluster: { clusterName: web }\n\
+                images:\n  web: { repository: front, tag: 'semver:^1' }\n  cache: { repository: back, tag: stable }\n\
+                taskDefinition:\n  family: pair\n  containerDefinitions:\n    - { name: web, memory: 64 }\n    \
+                - { name: cache, memory: 64 }\n    - { name: fixed, memory: 64, image: public.ecr.aws/fixed:1 }\n\
+                service: { serviceName: pair, desiredCount: 1 }\n";
+    let front = stage.push("front", "1.0.0").await;
+    let message = stage.follow("services/pair.yaml", text).await;
+    assert_eq!(
+        message,
+        "waiting for the first push of back:stable (container cache)"
+    );
+    let back = stage.push("back", "stable").await;
+    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    let images = |digests: [&str; 2]| {
+        let registry = "000000000000.dkr.ecr.eu-west-1.amazonaws.com";
+        let [front, back] = digests;
+        [
+            format!("{registry}/front@{front}"),
+            format!("{registry}/back@{back}"),
+            "public.ecr.aws/fixed:1".to_owned(),
+        ]
+    };
+    assert_eq!(stage.live_images(&service).await, images([&front, &back]));
+
+    let next = stage.push("front", "1.1.0").await;
+    stage.verdict(&service, 2, Verdict::Succeeded).await;
+    assert_eq!(stage.live_images(&service).await, images([&next, &back]));
+    stage.close().await;
+}

@@ -63,6 +63,43 @@ async fn a_machine_that_stops_in_mid_release_goes_on_after_its_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_whose_service_file_is_deleted_in_mid_release_still_gets_its_verdict() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    let digest = in_mid_release(&stage, &service).await;
+    stage.files.delete("services/hello.yaml").await.unwrap();
+    stage.verdict(&service, 2, Verdict::Succeeded).await;
+    assert!(stage.live_image(&service).await.ends_with(&digest));
+    until("the end of following", || async {
+        stage.desired(&service).await.file.is_none().then_some(())
+    })
+    .await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_somebody_deletes_is_made_again_by_the_next_release() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    in_mid_release(&stage, &service).await;
+    stage
+        .ecs(
+            "DeleteService",
+            json!({"cluster": "web", "service": "hello", "force": true}),
+        )
+        .await;
+    let next = stage.push("hello", "1.2.0").await;
+    stage.verdict(&service, 3, Verdict::Succeeded).await;
+    let live = stage.live(&service).await;
+    assert_eq!(
+        (&live["status"], &live["runningCount"]),
+        (&json!("ACTIVE"), &json!(2))
+    );
+    assert!(stage.live_image(&service).await.ends_with(&next));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_is_not_what_it_claims_is_refused_and_changes_nothing() {
     let stage = Stage::open().await;
     let service = web("hello");

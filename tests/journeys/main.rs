@@ -6,6 +6,7 @@
 mod bad_releases;
 mod good_releases;
 mod interruptions;
+mod lost_events;
 mod order;
 mod service_files;
 mod tag_policies;

@@ -162,9 +162,15 @@ fn without_good(
 ) -> Plan {
     let nothing_runs = live.desired_count == 0 && live.running_count + live.pending_count == 0;
     match &unproven.adopted {
-        Some(adopted) if primary == Some(adopted) && !live.is_steady() => Plan::LeaveToEcs {
-            task_definition: adopted.clone(),
-        },
+        // Once the release had been rolled out, only ECS can have taken it back, even if it is done with that by now.
+        Some(adopted)
+            if primary == Some(adopted)
+                && (!live.is_steady() || matches!(stage, Stage::Rollout | Stage::Health)) =>
+        {
+            Plan::LeaveToEcs {
+                task_definition: adopted.clone(),
+            }
+        }
         Some(adopted) if primary != Some(adopted) && unproven.runs_ours => Plan::RevertTo {
             task_definition: adopted.clone(),
         },
