@@ -62,7 +62,7 @@ impl Application {
 
     /// The version `name`, which answers `greeting`; without one it exits with an error as soon as it starts.
     pub(crate) fn version(&self, name: &str, greeting: Option<&str>) -> Result<Version> {
-        let (Self::Flask { folder, .. } | Self::BuiltIn { folder }) = self;
+        let (Self::Flask { folder, .. } | Self::BuiltIn { folder, .. }) = self;
         let folder = folder.join(format!("hello-{name}"));
         fs::create_dir_all(&folder).into_diagnostic()?;
         let command = match self {
