@@ -4,6 +4,7 @@ mod application;
 mod chapters;
 mod narrator;
 mod report;
+mod stage;
 mod traffic;
 mod watch;
 
@@ -14,9 +15,9 @@ use miette::{IntoDiagnostic, Result, WrapErr};
 
 use self::{
     application::Application,
-    chapters::Stage,
     narrator::Narrator,
     report::{Chapter, Report},
+    stage::Stage,
 };
 use crate::clients::Clients;
 

@@ -1,9 +1,11 @@
 //! `landfall status`: what should run, and how the releases ended.
 
+use std::io::{ErrorKind, Write};
+
 use clap::Args;
 use landfall::{desired::DesiredState, record::Record, service_id::ServiceId};
 use landfall_aws::{config, desired::StateBucket};
-use miette::{Result, miette};
+use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 
 use crate::clients::{PORT, REGION, STATE_BUCKET, report};
@@ -45,8 +47,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         None => state.services().await.map_err(report)?,
     };
     let mut documents = Vec::new();
+    let mut text = String::new();
     for service in &services {
         let desired = state.read(service).await.map_err(report)?.desired;
+        if desired.file.is_none() && desired.last_number == 0 {
+            return Err(miette!(
+                help = "`landfall status` without a name lists the services that are",
+                "no service file has described {service} yet"
+            ));
+        }
         let mut records = Vec::new();
         let numbers = state.record_numbers(service).await.map_err(report)?;
         for number in numbers.iter().rev().take(arguments.releases) {
@@ -55,17 +64,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         if arguments.json {
             documents.push(json!({ "desired": desired, "releases": records }));
         } else {
-            print!("{}", told(&desired, &records));
+            text += &told(&desired, &records);
         }
     }
     if arguments.json {
-        println!("{:#}", json!(documents));
+        text = format!("{:#}\n", json!(documents));
     } else if services.is_empty() {
-        println!(
-            "No service is described yet: put a service file into the config bucket, under services/."
-        );
+        text = "No service is described yet: put a service file into the config bucket, under services/.\n".into();
     }
-    Ok(())
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.into_diagnostic(),
+    }
 }
 
 fn told(desired: &DesiredState, records: &[Record]) -> String {

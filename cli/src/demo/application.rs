@@ -26,6 +26,8 @@ pub(crate) enum Application {
     },
     /// This program's own small server.
     BuiltIn {
+        /// This program.
+        program: PathBuf,
         /// Where versions are written.
         folder: PathBuf,
     },
@@ -43,7 +45,9 @@ impl Application {
             Ok(python) => Ok(Self::Flask { python, folder }),
             Err(reason) => {
                 narrator.say(&format!("Flask cannot be installed here ({reason}); a small built-in server takes its place."));
-                Ok(Self::BuiltIn { folder })
+                // Asked for now: bringing the functions up to date may replace the file that runs.
+                let program = std::env::current_exe().into_diagnostic()?;
+                Ok(Self::BuiltIn { program, folder })
             }
         }
     }
@@ -58,7 +62,7 @@ impl Application {
 
     /// The version `name`, which answers `greeting`; without one it exits with an error as soon as it starts.
     pub(crate) fn version(&self, name: &str, greeting: Option<&str>) -> Result<Version> {
-        let (Self::Flask { folder, .. } | Self::BuiltIn { folder }) = self;
+        let (Self::Flask { folder, .. } | Self::BuiltIn { folder, .. }) = self;
         let folder = folder.join(format!("hello-{name}"));
         fs::create_dir_all(&folder).into_diagnostic()?;
         let command = match self {
@@ -71,13 +75,10 @@ impl Application {
                 fs::write(folder.join("hello.py"), text).into_diagnostic()?;
                 vec![python.display().to_string(), "hello.py".into()]
             }
-            Self::BuiltIn { .. } => {
+            Self::BuiltIn { program, .. } => {
                 fs::write(folder.join("greeting"), greeting.unwrap_or_default())
                     .into_diagnostic()?;
-                let program = std::env::current_exe()
-                    .into_diagnostic()?
-                    .display()
-                    .to_string();
+                let program = program.display().to_string();
                 match greeting {
                     Some(greeting) => vec![program, "hello-server".into(), greeting.into()],
                     None => vec![program, "no-such-verb".into()],

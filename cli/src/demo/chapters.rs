@@ -2,25 +2,16 @@
 
 use std::time::Instant;
 
-use landfall::{
-    record::{Record, Verdict},
-    service_id::ServiceId,
-    status::FileStatus,
-};
-use landfall_aws::{bucket::Condition, ecs::Ecs};
-use landfall_local::local::Local;
-use miette::{IntoDiagnostic, Result, WrapErr, bail, ensure, miette};
+use landfall::{record::Verdict, status::FileStatus};
+use miette::{Result, bail, ensure, miette};
 use serde_json::{Map, Value, json};
 
 use super::{
-    application::Application,
-    free_port,
-    narrator::Narrator,
-    report::Requests,
+    stage::{KEY, REPOSITORY, Stage},
     traffic::{self, Traffic},
     watch,
 };
-use crate::clients::{Clients, REGION, report};
+use crate::clients::report;
 
 /// The chapters' names in the report.
 pub(crate) const NAMES: [&str; 5] = [
@@ -39,57 +30,9 @@ pub(crate) const TITLES: [&str; 5] = [
     "(e) A service file with a mistake",
 ];
 
-const KEY: &str = "services/hello.yaml";
-const REPOSITORY: &str = "hello";
-
-/// Everything that the chapters share.
-pub(crate) struct Stage<'a> {
-    local: &'a Local,
-    clients: &'a Clients,
-    ecs: Ecs,
-    application: &'a Application,
-    narrator: &'a Narrator,
-    service: ServiceId,
-    service_file: String,
-    url: String,
-    traffic: Option<Traffic>,
-}
-
 type Facts = Result<Map<String, Value>>;
 
-impl<'a> Stage<'a> {
-    /// What is there before the story: a load balancer and a repository.
-    pub(crate) async fn set(
-        local: &'a Local,
-        clients: &'a Clients,
-        application: &'a Application,
-        narrator: &'a Narrator,
-    ) -> Result<Self> {
-        let port = free_port()?;
-        let target_group = clients
-            .elb
-            .create_web_balancer(REPOSITORY, port.into())
-            .await
-            .map_err(report)?;
-        clients
-            .ecr
-            .ensure_repository(REPOSITORY)
-            .await
-            .map_err(report)?;
-        let service = ServiceId::new("web", "hello").into_diagnostic()?;
-        Ok(Self {
-            local,
-            clients,
-            ecs: Ecs::new(&landfall_aws::config::local(local.endpoint(), REGION).await),
-            application,
-            narrator,
-            service,
-            service_file: application.service_file(&target_group),
-            url: format!("http://127.0.0.1:{port}/"),
-            traffic: None,
-        })
-    }
-
+impl Stage<'_> {
     /// Plays a chapter.
     pub(crate) async fn play(&mut self, number: usize) -> Facts {
         match number {
@@ -98,14 +41,6 @@ impl<'a> Stage<'a> {
             2 => self.broken_image().await,
             3 => self.two_pushes().await,
             _ => self.invalid_file().await,
-        }
-    }
-
-    /// Stops the client, and says what it got.
-    pub(crate) async fn close(self) -> Requests {
-        match self.traffic {
-            Some(traffic) => traffic.stop().await,
-            None => Requests::default(),
         }
     }
 
@@ -192,8 +127,10 @@ impl<'a> Stage<'a> {
             task.reason,
             exits.join(", ")
         ));
-        if let Some(event) = diagnosis.service_events.first() {
-            self.narrator.say(&format!("last service event: {event}"));
+        let telling = |event: &&String| event.contains("roll") || event.contains("fail");
+        let events = &diagnosis.service_events;
+        if let Some(event) = events.iter().find(telling).or(events.first()) {
+            self.narrator.say(&format!("a service event: {event}"));
         }
         self.narrator.say(&format!("so {}", diagnosis.undone));
         let answers = self.traffic()?.answers();
@@ -334,138 +271,6 @@ impl<'a> Stage<'a> {
         ensure!(before == after, "the desired state changed");
         self.narrator.say("the service runs on, unchanged");
         Ok(facts(json!({ "message": message, "problems": problems })))
-    }
-
-    async fn put_file(&self, text: String) -> Result<()> {
-        self.clients
-            .files
-            .put(KEY, text.into_bytes(), Condition::None)
-            .await
-            .map(drop)
-            .map_err(report)
-    }
-
-    async fn push(&self, tag: &str, greeting: Option<&str>) -> Result<()> {
-        let version = self.application.version(tag, greeting)?;
-        let manifest = crate::local::manifest(&version.folder, &version.command)?;
-        let digest = self
-            .clients
-            .ecr
-            .put_manifest(REPOSITORY, tag, &manifest)
-            .await
-            .map_err(report)?;
-        self.narrator.say(&format!(
-            "{REPOSITORY}:{tag} pushed ({})",
-            &digest[..digest.len().min(19)]
-        ));
-        Ok(())
-    }
-
-    async fn status(&self, wanted: impl Fn(&FileStatus) -> bool) -> Result<FileStatus> {
-        let key = landfall::keys::status(KEY);
-        watch::until("the answer to the service file", || async {
-            let status = self.clients.files.get_json::<FileStatus>(&key).await?;
-            Ok(status
-                .map(|(status, _)| status)
-                .filter(|status| wanted(status)))
-        })
-        .await
-    }
-
-    async fn verdict(&self, number: u64, wanted: Verdict) -> Result<Record> {
-        let record = watch::record(
-            self.clients,
-            &self.ecs,
-            self.narrator,
-            &self.service,
-            number,
-        )
-        .await?;
-        let took = record
-            .timeline
-            .concluded_at
-            .duration_since(record.timeline.created_at)
-            .as_secs_f64();
-        self.narrator.say(&format!(
-            "release {number} {} after {took:.1}s ({})",
-            record.verdict, record.release.cause
-        ));
-        ensure!(
-            record.verdict == wanted,
-            "release {number} {}: {}",
-            record.verdict,
-            record.reason
-        );
-        Ok(record)
-    }
-
-    /// Waits until every release has its verdict and nobody holds the claim; answers the newest release's number.
-    async fn settled(&self, since: Instant) -> Result<u64> {
-        watch::until("the end of all releases", || async {
-            let desired = self.clients.state.read(&self.service).await?.desired;
-            self.narrator
-                .waiting(&format!("release {} is on its way", desired.last_number));
-            let executions = self.local.running_executions().await;
-            let idle = desired.open.is_empty() && desired.claim.is_none() && executions == 0;
-            Ok(
-                (idle && desired.last_number > 3 && since.elapsed().as_millis() > 500)
-                    .then_some(desired.last_number),
-            )
-        })
-        .await
-    }
-
-    async fn records(&self) -> Result<Vec<Record>> {
-        let mut records = Vec::new();
-        for number in self
-            .clients
-            .state
-            .record_numbers(&self.service)
-            .await
-            .map_err(report)?
-        {
-            records.extend(
-                self.clients
-                    .state
-                    .record(&self.service, number)
-                    .await
-                    .map_err(report)?,
-            );
-        }
-        Ok(records)
-    }
-
-    /// The numbers of the releases whose verdicts were told as events.
-    fn verdicts_told(&self) -> Vec<u64> {
-        let events = self.local.cloud.events.recent_events();
-        let concluded = events
-            .iter()
-            .filter(|event| event["detail-type"] == landfall_aws::events::RELEASE_CONCLUDED);
-        concluded
-            .filter_map(|event| event["detail"]["release"]["number"].as_u64())
-            .collect()
-    }
-
-    fn traffic(&self) -> Result<&Traffic> {
-        self.traffic
-            .as_ref()
-            .ok_or_else(|| miette!("no client asks"))
-    }
-
-    fn requests(&self) -> Result<Requests> {
-        Ok(self.traffic()?.requests())
-    }
-
-    /// Waits until a moment's answers are all `greeting`.
-    async fn answers_only(&self, greeting: &str) -> Result<()> {
-        let traffic = self.traffic()?;
-        watch::until(&format!("the answer `{greeting}`"), || async {
-            traffic.mark();
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            Ok((traffic.answers() == [greeting]).then_some(()))
-        })
-        .await
-        .wrap_err_with(|| format!("the last answers were {:?}", traffic.answers()))
     }
 }
 

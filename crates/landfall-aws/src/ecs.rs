@@ -36,6 +36,9 @@ pub struct Ecs(Client);
 /// `DescribeTasks` takes at most 100 tasks
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>).
 const TASKS_AT_ONCE: usize = 100;
+/// How the `stoppedReason` of a task begins that ECS wanted no longer
+/// (<https://repost.aws/knowledge-center/ecs-task-stopped>, "Service scaling event triggered").
+const SCALED_AWAY: &str = "Scaling activity initiated by";
 
 impl Ecs {
     /// A client.
@@ -271,8 +274,8 @@ impl Ecs {
         tasks.iter().map(describe::task_health).collect()
     }
 
-    /// The tasks of a service that were created after `since` and stopped, newest first, but those of `good`. ECS
-    /// remembers them for an hour.
+    /// The tasks of a service that were created after `since` and stopped, newest first, but those of `good`. Tasks that
+    /// ECS only wanted no longer come last. ECS remembers them for an hour.
     pub async fn stopped_tasks(
         &self,
         service: &ServiceId,
@@ -284,7 +287,14 @@ impl Ecs {
             let created = task.created_at().map_or(0, |at| at.secs());
             created >= since.as_second() && task.task_definition_arn() != good
         });
-        tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().map(|at| at.as_nanos())));
+        // What ECS stops because it goes back says nothing of the release, and is the newest of all.
+        tasks.sort_by_key(|task| {
+            let scaled_away = task
+                .stopped_reason()
+                .is_some_and(|reason| reason.starts_with(SCALED_AWAY));
+            let stopped_at = task.stopped_at().map(|at| at.as_nanos());
+            (scaled_away, std::cmp::Reverse(stopped_at))
+        });
         tasks.iter().map(describe::stopped_task).collect()
     }
 

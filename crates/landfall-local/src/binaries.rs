@@ -76,7 +76,7 @@ pub async fn folder(
     };
     let profile = inside.iter().next().unwrap_or_default();
     say(&format!(
-        "Building the {} functions (the first time takes a few minutes) …",
+        "Bringing the {} functions up to date (the first time takes a few minutes) …",
         names.len()
     ));
     build(names, profile == "release").await?;
@@ -95,6 +95,14 @@ async fn build(names: &BTreeSet<String>, release: bool) -> Result<(), BinariesEr
     command.args(["--package", "landfall-cli"]);
     for name in names {
         command.args(["--package", name]);
+    }
+    // Cargo tells a program that it runs which package it is. Build scripts that watch these variables (ring's does)
+    // would take their own package for changed, and be built again here and once more in the next build outside.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
     }
     if release {
         command.arg("--release");

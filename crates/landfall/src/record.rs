@@ -137,7 +137,7 @@ pub struct Ending {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
-    /// Tasks of the release that stopped, newest first.
+    /// Tasks of the release that stopped, newest first; those that ECS only wanted no longer come last.
     pub stopped_tasks: Vec<StoppedTask>,
     /// The service's events since the release began, newest first.
     pub service_events: Vec<String>,

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use landfall::step::check_rollout::{Input, Outcome, Output, Sleeper, look};
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, sfn::StepFunctions};
+use landfall_aws::{
+    Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span, sfn::StepFunctions,
+};
 
 /// Looks at a rollout.
 #[derive(Debug)]
@@ -14,12 +16,7 @@ pub struct CheckRollout {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!(
-        "step",
-        service = %input.service,
-        release = input.release.number,
-        execution = input.execution
-    )
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl CheckRollout {

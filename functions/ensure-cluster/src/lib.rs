@@ -1,7 +1,7 @@
 //! Step `EnsureCluster`, apart from its process.
 
 use landfall::step::ensure_cluster::{Input, Output, Plan, plan};
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
 
 /// Creates the cluster if it is missing.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct EnsureCluster {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!("step", service = %input.service, release = input.release.number)
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl EnsureCluster {

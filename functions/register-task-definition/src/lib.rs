@@ -4,7 +4,7 @@ use landfall::{
     record::TaskDefinition,
     step::register_task_definition::{Input, Output, Registration, render, reusable},
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
 
 /// Registers the release's task definition, unless there is such a revision already.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct RegisterTaskDefinition {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!("step", service = %input.service, release = input.release.number)
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl RegisterTaskDefinition {

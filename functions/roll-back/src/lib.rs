@@ -10,7 +10,7 @@ use landfall::{
         update_service::LiveService,
     },
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
 
 /// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
 const STOPPED_TASKS: usize = 5;
@@ -25,12 +25,7 @@ pub struct RollBack {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!(
-        "step",
-        service = %input.service,
-        release = input.release.number,
-        execution = input.execution
-    )
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl RollBack {
@@ -128,7 +123,7 @@ impl RollBack {
                 .map(|(_, message)| message.clone())
                 .collect(),
             probe: input.failure.probe.clone(),
-            undone: plan.told(),
+            undone: plan.told(plan.verdict(desired, input.failure.stage)),
         })
     }
 }

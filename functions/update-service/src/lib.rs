@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use landfall::step::update_service::{
     Input, LiveService, Plan, Rollout, create_body, plan, update_body,
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
 
 /// Gives the service the new revision.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct UpdateService {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!("step", service = %input.service, release = input.release.number)
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl UpdateService {

@@ -11,7 +11,9 @@ use landfall::{
         verify_health::{Input, Output, Sight, decide},
     },
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, elb::Elb};
+use landfall_aws::{
+    Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, elb::Elb, lambda::step_span,
+};
 
 use crate::probe::Prober;
 
@@ -26,12 +28,7 @@ pub struct VerifyHealth {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!(
-        "step",
-        service = %input.service,
-        release = input.release.number,
-        execution = input.execution
-    )
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl VerifyHealth {

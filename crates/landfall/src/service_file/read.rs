@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
     document::{Node, NodeValue},
-    mapping::{DAY, Mapping, Problems},
+    mapping::{HOUR, Mapping, Problems, nearest},
     problem::{Position, Problem, Rejection},
     written_numbers,
 };
@@ -21,6 +21,10 @@ const SECTIONS: [&str; 5] = ["cluster", "images", "taskDefinition", "service", "
 /// Values of `deploymentController.type` whose services ECS does not let anyone roll out through `UpdateService`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
 const FOREIGN_CONTROLLERS: [&str; 2] = ["CODE_DEPLOY", "EXTERNAL"];
+
+/// The longest `timeout` and `bake`, in seconds. The rollout may take the one, the checks both, and the way back its own
+/// time, before the state machine's `TimeoutSeconds` of 24 hours.
+const LONGEST_WATCH: u64 = 6 * HOUR;
 
 /// The longest that a probe may wait for its answer, in seconds: it has to end well within one call of the function
 /// that sends it, whose `Timeout` in template.yaml is 60.
@@ -193,7 +197,10 @@ fn follow_rules(
                     "there is no container `{}` in taskDefinition.containerDefinitions",
                     key.name
                 );
-                problems.add(Problem::new(key.position, &path, message).hint(&*hint));
+                let near = nearest(&key.name, by_name.keys().copied());
+                let hint =
+                    near.map_or_else(|| hint.clone(), |near| format!("did you mean `{near}`?"));
+                problems.add(Problem::new(key.position, &path, message).hint(hint));
             }
             Some(Container {
                 image: Some(position),
@@ -266,14 +273,20 @@ fn is_repository(name: &str) -> bool {
     (2..=256).contains(&name.len()) && name.split(['/', '.', '_', '-']).all(word)
 }
 
-/// A container with a broken follow rule counts as followed: the rule's own problem is told.
+/// A container with a broken or misspelt follow rule counts as followed: the rule's own problem is told.
 fn every_container_has_an_image(
     containers: &[Container<'_>],
     images: Option<&Mapping<'_>>,
     problems: &mut Problems,
 ) {
     let entries = images.into_iter().flat_map(Mapping::entries);
-    let followed: BTreeSet<&str> = entries.map(|(key, _)| &*key.name).collect();
+    let mut followed: BTreeSet<&str> = entries.map(|(key, _)| &*key.name).collect();
+    let names: BTreeSet<&str> = containers.iter().map(|container| container.name).collect();
+    let misspelt = followed.difference(&names);
+    let meant: Vec<_> = misspelt
+        .filter_map(|key| nearest(key, names.iter().copied()))
+        .collect();
+    followed.extend(meant);
     for container in containers {
         if container.image.is_none() && !followed.contains(container.name) {
             let message = format!("the container `{}` has no image", container.name);
@@ -363,10 +376,10 @@ fn verify(
             .mapping("http", problems)
             .and_then(|section| http_probe(&section, service_has_load_balancer, problems)),
         bake_seconds: section
-            .seconds("bake", (0, DAY), problems)
+            .seconds("bake", (0, LONGEST_WATCH), problems)
             .unwrap_or(defaults.bake_seconds),
         timeout_seconds: section
-            .seconds("timeout", (10, DAY), problems)
+            .seconds("timeout", (10, LONGEST_WATCH), problems)
             .unwrap_or(defaults.timeout_seconds),
     }
 }
@@ -443,7 +456,9 @@ fn http_probe(
         timeout_seconds: section
             .seconds("timeout", (1, MAX_PROBE_SECONDS), problems)
             .unwrap_or(5),
-        interval_seconds: section.seconds("interval", (1, DAY), problems).unwrap_or(5),
+        interval_seconds: section
+            .seconds("interval", (1, HOUR), problems)
+            .unwrap_or(5),
         successes: section
             .number("successes", 1, 100, problems)
             .map_or(2, narrow),

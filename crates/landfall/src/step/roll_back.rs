@@ -162,9 +162,15 @@ fn without_good(
 ) -> Plan {
     let nothing_runs = live.desired_count == 0 && live.running_count + live.pending_count == 0;
     match &unproven.adopted {
-        Some(adopted) if primary == Some(adopted) && !live.is_steady() => Plan::LeaveToEcs {
-            task_definition: adopted.clone(),
-        },
+        // Once the release had been rolled out, only ECS can have taken it back, even if it is done with that by now.
+        Some(adopted)
+            if primary == Some(adopted)
+                && (!live.is_steady() || matches!(stage, Stage::Rollout | Stage::Health)) =>
+        {
+            Plan::LeaveToEcs {
+                task_definition: adopted.clone(),
+            }
+        }
         Some(adopted) if primary != Some(adopted) && unproven.runs_ours => Plan::RevertTo {
             task_definition: adopted.clone(),
         },
@@ -200,8 +206,8 @@ impl Plan {
         }
     }
 
-    /// What is done, for people.
-    pub fn told(&self) -> String {
+    /// What is done, for people, about a release that gets this verdict.
+    pub fn told(&self, verdict: Verdict) -> String {
         match self {
             Self::Revert { good, .. } => format!("the service was given release {} again", good.number),
             Self::RevertTo { task_definition } => format!("the service was given {task_definition} again"),
@@ -209,6 +215,7 @@ impl Plan {
             Self::Stop => "no release was ever good, so the service's desired count was set to 0: nothing runs until the \
                            next release"
                 .into(),
+            Self::Nothing if verdict == Verdict::RolledBack => "ECS had taken the service back by itself already".into(),
             Self::Nothing => "the service was not changed".into(),
             Self::Gone => "there is no service to change".into(),
         }

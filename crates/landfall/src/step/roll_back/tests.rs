@@ -164,13 +164,6 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
             left,
         ),
         (
-            "ECS has taken it back",
-            &taken_back,
-            live(1),
-            Plan::Nothing,
-            Plan::Nothing,
-        ),
-        (
             "somebody changed it since",
             &taken_back,
             live(3),
@@ -194,6 +187,24 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
             let plan = plan(&never_good(), Some(&live), stage, unproven);
             assert_eq!(plan, *expected, "{story}, {stage:?}");
         }
+    }
+}
+
+#[test]
+fn what_ecs_has_already_given_back_to_somebody_else_counts_as_rolled_back_only_after_a_rollout() {
+    let taken_back = Unproven {
+        adopted: Some(revision(1)),
+        runs_ours: false,
+    };
+    for stage in STAGES {
+        let plan = plan(&never_good(), Some(&live(1)), stage, &taken_back);
+        let rolled_out = matches!(stage, Stage::Rollout | Stage::Health);
+        assert_eq!(
+            plan.verdict(&never_good(), stage) == Verdict::RolledBack,
+            rolled_out,
+            "{stage:?}"
+        );
+        assert_eq!(plan.body(&service(), None), None, "{stage:?}");
     }
 }
 

@@ -1,0 +1,384 @@
+//! The stage of a story: a whole Landfall on a free port, with the real functions, and the means to act on it and to
+//! look at it as its users do.
+
+use std::{future::Future, path::Path, path::PathBuf, time::Duration};
+
+use landfall::{
+    desired::DesiredState,
+    keys,
+    record::{Record, Verdict},
+    service_id::ServiceId,
+    status::FileStatus,
+};
+use landfall_aws::{
+    bucket::{Bucket, Condition},
+    config,
+    desired::StateBucket,
+    ecr::Ecr,
+};
+use landfall_local::{
+    binaries,
+    cloud::ecs::SimulatedBehaviour,
+    local::{Definition, Local, REGION, Settings},
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep},
+};
+
+/// The bucket of service files.
+pub const CONFIG_BUCKET: &str = "landfall-config";
+/// The bucket of desired states.
+pub const STATE_BUCKET: &str = "landfall-state";
+
+const DEFINITION: Definition<'static> = Definition {
+    template: include_str!("../template.yaml"),
+    state_machine: include_str!("../statemachine/release.asl.json"),
+};
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(90);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A Landfall with nothing in it yet, and clients of it. Everything here panics when it fails: it is for tests.
+pub struct Stage {
+    /// The Landfall, with its embedded cloud.
+    pub local: Local,
+    /// Service files and their statuses.
+    pub files: Bucket,
+    /// Desired states and records.
+    pub state: StateBucket,
+    /// Repositories and images.
+    pub ecr: Ecr,
+}
+
+/// The functions' binaries, built once for all tests of this process.
+async fn functions() -> PathBuf {
+    static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = async || {
+        let names = DEFINITION
+            .functions()
+            .expect("template.yaml can be installed");
+        binaries::folder(&names, |_| {})
+            .await
+            .expect("the functions can be built")
+    };
+    FOLDER.get_or_init(build).await.clone()
+}
+
+/// Asks again and again until there is an answer; panics after a minute and a half, naming `what` was waited for.
+pub async fn until<T, Asked>(what: &str, mut ask: impl FnMut() -> Asked) -> T
+where
+    Asked: Future<Output = Option<T>>,
+{
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        sleep(PAUSE).await;
+    }
+}
+
+/// The service `web/<name>`.
+pub fn web(name: &str) -> ServiceId {
+    ServiceId::new("web", name).expect("the name of a service")
+}
+
+/// An image without anything to run, which ECS only simulates. Another tag or repository is another image.
+pub fn manifest(repository: &str, tag: &str) -> String {
+    json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "annotations": {"org.opencontainers.image.ref.name": format!("{repository}:{tag}")},
+    })
+    .to_string()
+}
+
+/// The digest of an image, by its manifest.
+pub fn digest(manifest: &str) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(manifest)))
+}
+
+impl Stage {
+    /// An empty one.
+    pub async fn open() -> Self {
+        Self::start(None).await
+    }
+
+    /// One that goes on where the last one with this folder stopped.
+    pub async fn open_in(data_dir: &Path) -> Self {
+        Self::start(Some(data_dir.to_path_buf())).await
+    }
+
+    async fn start(data_dir: Option<PathBuf>) -> Self {
+        let settings = Settings {
+            port: 0,
+            data_dir,
+            functions: functions().await,
+        };
+        let local = Local::start(settings, DEFINITION)
+            .await
+            .expect("Landfall starts");
+        let config = config::local(local.endpoint(), REGION).await;
+        Self {
+            files: Bucket::new(&config, CONFIG_BUCKET.into()),
+            state: StateBucket::named(&config, STATE_BUCKET),
+            ecr: Ecr::new(&config),
+            local,
+        }
+    }
+
+    /// Ends every task and process, and saves what there is to save.
+    pub async fn close(self) {
+        self.local.stop().await.expect("everything is saved");
+    }
+
+    /// Uploads a service file.
+    pub async fn put_file(&self, key: &str, text: &str) {
+        self.files
+            .put(key, text.as_bytes().to_vec(), Condition::None)
+            .await
+            .expect("the service file is uploaded");
+    }
+
+    /// Uploads a service file and waits until it is accepted; answers the status's message.
+    pub async fn follow(&self, key: &str, text: &str) -> String {
+        self.put_file(key, text).await;
+        let version = self
+            .files
+            .get(key)
+            .await
+            .expect("S3 answers")
+            .expect("the service file is there")
+            .version_id;
+        until(&format!("the status of {key}"), || async {
+            match self.status(key).await? {
+                FileStatus::Accepted {
+                    version_id,
+                    message,
+                    ..
+                } if version_id == version => Some(message),
+                FileStatus::Rejected {
+                    version_id,
+                    message,
+                    ..
+                } if version_id == version => panic!("{message}"),
+                _ => None,
+            }
+        })
+        .await
+    }
+
+    /// What became of the service file at `key`.
+    pub async fn status(&self, key: &str) -> Option<FileStatus> {
+        let found = self.files.get_json(&keys::status(key)).await;
+        found.expect("S3 answers").map(|(status, _)| status)
+    }
+
+    /// Waits until a service file is rejected, and answers its status.
+    pub async fn rejection(&self, key: &str) -> FileStatus {
+        until(&format!("the rejection of {key}"), || async {
+            let status = self.status(key).await?;
+            matches!(status, FileStatus::Rejected { .. }).then_some(status)
+        })
+        .await
+    }
+
+    /// Pushes an image that is well.
+    pub async fn push(&self, repository: &str, tag: &str) -> String {
+        self.push_behaving(repository, tag, SimulatedBehaviour::default())
+            .await
+    }
+
+    /// Pushes an image whose containers behave like this; answers its digest. A missing repository is created.
+    pub async fn push_behaving(
+        &self,
+        repository: &str,
+        tag: &str,
+        behaviour: SimulatedBehaviour,
+    ) -> String {
+        let manifest = manifest(repository, tag);
+        let digest = digest(&manifest);
+        self.local.cloud.ecs.simulate(&digest, behaviour);
+        self.ecr
+            .ensure_repository(repository)
+            .await
+            .expect("the repository is there");
+        self.ecr
+            .put_manifest(repository, tag, &manifest)
+            .await
+            .expect("the image is pushed")
+    }
+
+    /// The desired state.
+    pub async fn desired(&self, service: &ServiceId) -> DesiredState {
+        self.state.read(service).await.expect("S3 answers").desired
+    }
+
+    /// Waits for the record of a release.
+    pub async fn record(&self, service: &ServiceId, number: u64) -> Record {
+        until(
+            &format!("the verdict of release {number} of {service}"),
+            || async {
+                self.state
+                    .record(service, number)
+                    .await
+                    .expect("S3 answers")
+            },
+        )
+        .await
+    }
+
+    /// Waits until a release has its verdict and nothing is under way, and answers the release's record. Panics if the
+    /// verdict is another than `wanted`.
+    pub async fn verdict(&self, service: &ServiceId, number: u64, wanted: Verdict) -> Record {
+        let record = self.record(service, number).await;
+        assert_eq!(
+            record.verdict, wanted,
+            "release {number} of {service}: {} {:#?}",
+            record.reason, record.diagnosis
+        );
+        self.settled(service).await;
+        record
+    }
+
+    /// Waits until every release of a service has its verdict and no execution of it runs; answers the desired state.
+    pub async fn settled(&self, service: &ServiceId) -> DesiredState {
+        until(&format!("the end of all releases of {service}"), || async {
+            let desired = self.desired(service).await;
+            let idle = desired.open.is_empty() && desired.claim.is_none();
+            (idle && self.executions(service, Some("RUNNING")).await.is_empty()).then_some(desired)
+        })
+        .await
+    }
+
+    /// The ARNs of a service's executions, all or those of one status, newest first.
+    pub async fn executions(&self, service: &ServiceId, status: Option<&str>) -> Vec<String> {
+        let mut input = json!({ "stateMachineArn": self.local.state_machine });
+        if let Some(status) = status {
+            input["statusFilter"] = status.into();
+        }
+        let answer = self.states("ListExecutions", input).await;
+        let mut own = Vec::new();
+        for item in answer["executions"].as_array().into_iter().flatten() {
+            let arn = text(&item["executionArn"]);
+            let described = self
+                .states("DescribeExecution", json!({ "executionArn": arn }))
+                .await;
+            let input: Value = serde_json::from_str(&text(&described["input"])).unwrap_or_default();
+            if input["service"] == service.to_string() {
+                own.push(arn);
+            }
+        }
+        own
+    }
+
+    /// One call to Step Functions.
+    pub async fn states(&self, operation: &str, input: Value) -> Value {
+        let answer = self.local.cloud.executions.call(operation, input).await;
+        answer.unwrap_or_else(|fault| panic!("{operation}: {}: {}", fault.code, fault.message))
+    }
+
+    /// One call to ECS by somebody who is not Landfall.
+    pub async fn ecs(&self, operation: &str, input: Value) -> Value {
+        let answer = self.local.cloud.ecs.call(operation, input).await;
+        answer.unwrap_or_else(|fault| panic!("{operation}: {}: {}", fault.code, fault.message))
+    }
+
+    /// The service as ECS describes it; null if there is none.
+    pub async fn live(&self, service: &ServiceId) -> Value {
+        let input = json!({ "cluster": service.cluster(), "services": [service.service()] });
+        match self.local.cloud.ecs.call("DescribeServices", input).await {
+            Ok(answer) => answer["services"][0].clone(),
+            Err(fault) if fault.code == "ClusterNotFoundException" => Value::Null,
+            Err(fault) => panic!("{}: {}", fault.code, fault.message),
+        }
+    }
+
+    /// The containers of the revision that the service runs.
+    async fn live_containers(&self, service: &ServiceId) -> Vec<Value> {
+        let revision = self.live(service).await["taskDefinition"].clone();
+        let input = json!({ "taskDefinition": revision });
+        let answer = self.ecs("DescribeTaskDefinition", input).await;
+        let containers = answer["taskDefinition"]["containerDefinitions"].as_array();
+        containers.cloned().expect("a revision has containers")
+    }
+
+    /// The container `web` of the revision that the service runs.
+    pub async fn live_container(&self, service: &ServiceId) -> Value {
+        let containers = self.live_containers(service).await;
+        let found = containers
+            .into_iter()
+            .find(|container| container["name"] == "web");
+        found.expect("the container `web`")
+    }
+
+    /// The image references of the revision that the service runs, in the order of its containers.
+    pub async fn live_images(&self, service: &ServiceId) -> Vec<String> {
+        let containers = self.live_containers(service).await;
+        containers
+            .iter()
+            .map(|container| text(&container["image"]))
+            .collect()
+    }
+
+    /// The image reference that the container `web` of the service runs.
+    pub async fn live_image(&self, service: &ServiceId) -> String {
+        text(&self.live_container(service).await["image"])
+    }
+
+    /// The events that Landfall told the world, of one detail type, oldest first: their details.
+    pub fn told(&self, detail_type: &str) -> Vec<Value> {
+        let events = self.local.cloud.events.recent_events();
+        let told = events
+            .into_iter()
+            .filter(|event| event["source"] == "landfall" && event["detail-type"] == detail_type);
+        told.map(|event| event["detail"].clone()).collect()
+    }
+
+    /// Hands an event to a function and waits for its answer; the error's type and message if it fails.
+    pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, (String, String)> {
+        let answer = self.local.cloud.functions.invoke(function, event).await;
+        answer.map_err(|error| (error.error_type.unwrap_or_default(), error.message))
+    }
+
+    /// The envelope of a push, as ECR sends it here.
+    pub fn push_event(&self, repository: &str, tag: &str) -> Value {
+        let mut event = envelope(include_str!("../events/image-pushed.json"), &self.local);
+        event["detail"]["repository-name"] = repository.into();
+        event["detail"]["image-tag"] = tag.into();
+        event["detail"]["image-digest"] = digest(&manifest(repository, tag)).into();
+        event
+    }
+
+    /// The operations that changed ECS since the first `seen` requests of the log, oldest first.
+    pub fn changes_in_ecs(&self, seen: usize) -> Vec<String> {
+        let requests = self.local.cloud.requests.requests();
+        let changes = requests.into_iter().skip(seen).filter(|entry| {
+            let reads = ["Describe", "List"];
+            entry.service == "ecs" && !reads.iter().any(|read| entry.operation.starts_with(read))
+        });
+        changes.map(|entry| entry.operation).collect()
+    }
+
+    /// How many requests there have been.
+    pub fn requests(&self) -> usize {
+        self.local.cloud.requests.requests().len()
+    }
+}
+
+/// An example event, as if it came from the embedded cloud's account.
+fn envelope(example: &str, local: &Local) -> Value {
+    let mut event: Value = serde_json::from_str(example).expect("an example event is JSON");
+    event["account"] = local.cloud.world.account.as_str().into();
+    event["region"] = local.cloud.world.region.as_str().into();
+    event
+}
+
+/// The text of a JSON string; anything else is empty.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
