@@ -120,6 +120,7 @@ impl Protocol {
         };
         let image = self.image_in(release);
         let input = update_service::Input {
+            execution: arn(me),
             service: self.service.clone(),
             release: release.clone(),
             cluster: "web".into(),
