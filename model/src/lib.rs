@@ -6,8 +6,13 @@
 //! What is decided between two calls is decided by the crate `landfall`: the model has the order of the calls, and no
 //! second copy of a decision.
 //!
+//! To keep the number of states down, an execution dies only just after a call with an effect (what it reads after that
+//! nobody else can tell), a minute of sleep passes only where there is something to see, and a call that reads what
+//! nobody will change any more is made at once.
+//!
 //! Left out: calls that change nothing that another call looks at (status files, clusters, log lines, events to
-//! people), pushes whose event is lost, steps that fail for good, and ECS running out of time.
+//! people), pushes whose event is lost, steps that fail for good, ECS running out of time, other people's changes in
+//! ECS, answers of DescribeExecution that are behind the times, and functions that go on after their execution died.
 
 mod checks;
 mod conclude;
