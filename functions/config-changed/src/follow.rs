@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use landfall::{
     desired::{DesiredState, FollowedFile},
     follow::FollowRule,
@@ -67,7 +66,7 @@ impl ConfigChanged {
                 content: content.clone(),
                 follows: file.images.clone(),
             };
-            desired.follow_file(followed, found, Timestamp::now());
+            desired.follow_file(followed, found, self.clock.now());
             if desired != read.desired
                 && self.state.write(&read, &desired).await? == Written::Conflict
             {

@@ -4,7 +4,12 @@ use landfall::{
     record::TaskDefinition,
     step::register_task_definition::{Input, Output, Registration, render, reusable},
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs};
+use landfall_aws::{
+    Fault,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+};
 
 /// Registers the release's task definition, unless there is such a revision already.
 #[derive(Debug)]
@@ -19,15 +24,20 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl RegisterTaskDefinition {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            ecs: Ecs::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+        }
     }
 
     /// Answers a revision whose images are pinned by digest.
