@@ -55,7 +55,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let endpoint = local.endpoint();
     println!(
         "Landfall listens at {endpoint}. Any AWS client can use it, with any credentials:\n\n  \
-         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
+         export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION=eu-west-1\n  \
+         export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
          Put a service file, and push an image for it:\n\n  \
          aws --endpoint-url {endpoint} s3 cp hello.yaml s3://{CONFIG_BUCKET}/services/\n  \
          landfall local push hello:1.0.0 --dir . -- python3 hello.py\n\n\

@@ -26,8 +26,6 @@ pub const STATE_BUCKET: &str = "landfall-state";
 const TEMPLATE: &str = include_str!("../../template.yaml");
 const STATE_MACHINE: &str = include_str!("../../statemachine/release.asl.json");
 
-/// Where the state machine of a simulation tells a function which execution invoked it; functions do not know this member.
-const EXECUTION: &str = "simulationExecution";
 /// Where the post tells a trigger the id of its invocation, which stays the same when Lambda repeats it.
 pub const REQUEST_ID: &str = "simulationRequestId";
 
@@ -40,9 +38,6 @@ pub enum InstallationError {
     /// The embedded cloud.
     #[error(transparent)]
     Local(#[from] local::LocalError),
-    /// The state machine is no JSON.
-    #[error("statemachine/release.asl.json: {0}")]
-    StateMachine(#[from] serde_json::Error),
     /// A function.
     #[error("{0}")]
     Function(#[from] Fault),
@@ -65,23 +60,7 @@ pub async fn install(wire: &Wire) -> Result<String, InstallationError> {
         handlers.insert(function.name.clone(), handler(wire, function)?);
     }
     let program = |function: &InstalledFunction| Program::Inline(handlers[&function.name].clone());
-    Ok(local::install(cloud, &installation, &observed(STATE_MACHINE)?, program).await?)
-}
-
-/// The state machine, whose every task tells the function which execution invokes it.
-fn observed(definition: &str) -> Result<String, serde_json::Error> {
-    let mut definition: Value = serde_json::from_str(definition)?;
-    for (_, state) in definition["States"].as_object_mut().into_iter().flatten() {
-        if state["Type"] == "Task" {
-            let parameters = &mut state["Parameters"];
-            let payload = match parameters.get("Payload") {
-                Some(_) => &mut parameters["Payload"],
-                None => parameters,
-            };
-            payload[format!("{EXECUTION}.$")] = json!("$$.Execution.Id");
-        }
-    }
-    serde_json::to_string(&definition)
+    Ok(local::install(cloud, &installation, STATE_MACHINE, program).await?)
 }
 
 fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, InstallationError> {
@@ -147,12 +126,9 @@ where
 {
     let (journal, function) = (wire.journal.clone(), function.to_owned());
     Arc::new(move |mut payload: Value| {
-        let mut taken = |member| {
-            let value = payload.as_object_mut()?.shift_remove(member)?;
-            value.as_str().map(str::to_owned)
-        };
-        let execution = taken(EXECUTION);
-        let request_id = taken(REQUEST_ID).unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let execution = text(&payload["execution"]);
+        let request_id = text(&payload[REQUEST_ID].take()).unwrap_or_default();
         let invocation = Invocation {
             function: function.clone(),
             execution,

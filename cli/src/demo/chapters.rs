@@ -192,8 +192,10 @@ impl<'a> Stage<'a> {
             task.reason,
             exits.join(", ")
         ));
-        if let Some(event) = diagnosis.service_events.first() {
-            self.narrator.say(&format!("last service event: {event}"));
+        let telling = |event: &&String| event.contains("roll") || event.contains("fail");
+        let events = &diagnosis.service_events;
+        if let Some(event) = events.iter().find(telling).or(events.first()) {
+            self.narrator.say(&format!("a service event: {event}"));
         }
         self.narrator.say(&format!("so {}", diagnosis.undone));
         let answers = self.traffic()?.answers();

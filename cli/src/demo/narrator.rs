@@ -7,8 +7,12 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 use super::report::{Chapter, Report};
+
+/// Where lines start that have no time of their own.
+const MARGIN: &str = "         ";
 
 /// The story's voice. Lines go to stdout, or to stderr if stdout belongs to a JSON document.
 pub(crate) struct Narrator {
@@ -22,10 +26,8 @@ impl Narrator {
         let terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
         let live = terminal.then(|| {
             let style = ProgressStyle::with_template("         {spinner:.cyan} {wide_msg:.dim}");
-            let bar = ProgressBar::new_spinner()
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(Duration::from_millis(80));
-            bar
+            ProgressBar::new_spinner()
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
         Self {
             to_stderr,
@@ -37,6 +39,9 @@ impl Narrator {
     /// From now on, lines carry the time since here.
     pub(crate) fn begin(&self) {
         self.begun.set(Instant::now());
+        if let Some(live) = &self.live {
+            live.enable_steady_tick(Duration::from_millis(80));
+        }
     }
 
     pub(crate) fn chapter(&self, title: &str) {
@@ -45,11 +50,21 @@ impl Narrator {
 
     /// Something happened.
     pub(crate) fn say(&self, text: &str) {
-        let at = self.begun.get().elapsed().as_secs_f64();
+        let at = format!("  {:5.1}s ", self.begun.get().elapsed().as_secs_f64());
         for (index, line) in text.lines().enumerate() {
-            match index {
-                0 => self.line(&format!("  {at:5.1}s {line}")),
-                _ => self.line(&format!("         {line}")),
+            let start = if index == 0 { &*at } else { MARGIN };
+            match &self.live {
+                None => self.line(&format!("{start}{line}")),
+                Some(_) => {
+                    let options = Options::with_termwidth()
+                        .word_separator(WordSeparator::AsciiSpace)
+                        .word_splitter(WordSplitter::NoHyphenation)
+                        .initial_indent(start)
+                        .subsequent_indent(MARGIN);
+                    textwrap::wrap(line, options)
+                        .iter()
+                        .for_each(|line| self.line(line));
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Why a call, and so a step, failed: in the words that the state machine matches on.
 
-use aws_sdk_ecs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::error::Error;
+
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use lambda_runtime::Diagnostic;
 use landfall::refusal::Refusal;
@@ -50,10 +52,10 @@ impl Fault {
     /// The failure of `call`, e.g. `ecs:UpdateService`.
     pub(crate) fn of<E>(call: &str, error: SdkError<E, Response>) -> Self
     where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let Some(refused) = error.as_service_error() else {
-            let text = format!("{call} got no answer: {}", DisplayErrorContext(&error));
+            let text = format!("{call} got no answer: {}", causes(&error));
             return match error {
                 SdkError::ConstructionFailure(_) => Self::Unexpected(text),
                 _ => Self::Transient(text),
@@ -97,4 +99,17 @@ impl From<Fault> for Diagnostic {
             error_message: fault.to_string(),
         }
     }
+}
+
+/// An error's innermost causes say what happened; the outer ones only name the layers.
+fn causes(error: &dyn Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    texts.dedup();
+    texts.drain(..texts.len().saturating_sub(2));
+    texts.join(": ")
 }

@@ -3,25 +3,36 @@
 use std::future::Future;
 
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use landfall::service_id::ServiceId;
 use serde::{Serialize, de::DeserializeOwned};
-use tracing::Instrument;
+use tracing::{Instrument, level_filters::LevelFilter};
+use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::Fault;
 
 /// Writes logs as JSON lines. The level is that of `LOG_LEVEL`, or `INFO`.
+///
+/// The runtime's own line about a failed invocation is left out: [`serve`] writes a better one.
 pub fn log_as_json() {
     let level = std::env::var("LOG_LEVEL")
         .ok()
-        .and_then(|level| level.parse().ok())
-        .unwrap_or(tracing::Level::INFO);
-    tracing_subscriber::fmt()
+        .and_then(|level| level.parse().ok());
+    let levels = Targets::new()
+        .with_default(level.unwrap_or(LevelFilter::INFO))
+        .with_target("lambda_runtime::layers", LevelFilter::OFF);
+    let lines = tracing_subscriber::fmt::layer()
         .json()
-        .with_max_level(level)
         .flatten_event(true)
         .with_span_list(false)
         .with_target(false)
         .with_ansi(false)
-        .init();
+        .with_filter(levels);
+    tracing_subscriber::registry().with(lines).init();
+}
+
+/// What the log lines of a step are about.
+pub fn step_span(service: &ServiceId, release: u64, execution: &str) -> tracing::Span {
+    tracing::info_span!("step", %service, release, execution)
 }
 
 /// Serves the Lambda Runtime API with `handler` until Lambda ends the process. `span` names the service, release and

@@ -76,7 +76,7 @@ pub async fn folder(
     };
     let profile = inside.iter().next().unwrap_or_default();
     say(&format!(
-        "Building the {} functions (the first time takes a few minutes) …",
+        "Bringing the {} functions up to date (the first time takes a few minutes) …",
         names.len()
     ));
     build(names, profile == "release").await?;

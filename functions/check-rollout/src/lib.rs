@@ -7,6 +7,7 @@ use landfall_aws::{
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
+    lambda::step_span,
     sfn::StepFunctions,
 };
 
@@ -21,12 +22,7 @@ pub struct CheckRollout {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!(
-        "step",
-        service = %input.service,
-        release = input.release.number,
-        execution = input.execution
-    )
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl CheckRollout {

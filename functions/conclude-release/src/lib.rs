@@ -14,6 +14,7 @@ use landfall_aws::{
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     events::{Events, RELEASE_CONCLUDED},
+    lambda::step_span,
 };
 
 /// Gives a release its verdict.
@@ -26,12 +27,7 @@ pub struct ConcludeRelease {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!(
-        "step",
-        service = %input.service,
-        release = input.release.number,
-        execution = input.execution
-    )
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl ConcludeRelease {

@@ -6,6 +6,7 @@ use landfall_aws::{
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
+    lambda::step_span,
 };
 
 /// Creates the cluster if it is missing.
@@ -17,7 +18,7 @@ pub struct EnsureCluster {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!("step", service = %input.service, release = input.release.number)
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl EnsureCluster {

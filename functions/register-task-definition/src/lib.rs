@@ -9,6 +9,7 @@ use landfall_aws::{
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
+    lambda::step_span,
 };
 
 /// Registers the release's task definition, unless there is such a revision already.
@@ -20,7 +21,7 @@ pub struct RegisterTaskDefinition {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!("step", service = %input.service, release = input.release.number)
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl RegisterTaskDefinition {

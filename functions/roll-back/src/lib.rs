@@ -15,6 +15,7 @@ use landfall_aws::{
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
+    lambda::step_span,
 };
 
 /// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
@@ -31,12 +32,7 @@ pub struct RollBack {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!(
-        "step",
-        service = %input.service,
-        release = input.release.number,
-        execution = input.execution
-    )
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl RollBack {

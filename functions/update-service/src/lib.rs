@@ -9,6 +9,7 @@ use landfall_aws::{
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
+    lambda::step_span,
 };
 
 /// Gives the service the new revision.
@@ -21,7 +22,7 @@ pub struct UpdateService {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!("step", service = %input.service, release = input.release.number)
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl UpdateService {

@@ -17,6 +17,7 @@ use landfall_aws::{
     desired::StateBucket,
     ecs::Ecs,
     elb::Elb,
+    lambda::step_span,
 };
 
 use crate::probe::Prober;
@@ -33,12 +34,7 @@ pub struct VerifyHealth {
 
 /// What log lines are about.
 pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!(
-        "step",
-        service = %input.service,
-        release = input.release.number,
-        execution = input.execution
-    )
+    step_span(&input.service, input.release.number, &input.execution)
 }
 
 impl VerifyHealth {

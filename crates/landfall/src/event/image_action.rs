@@ -1,4 +1,5 @@
-//! "ECR Image Action": an image was pushed, or something else happened to one
+//! "ECR Image Action": an image was pushed, or something else happened to one; "ECR Replication Action": one came from
+//! another registry, which makes no push
 //! (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>).
 
 use serde::Deserialize;
@@ -33,7 +34,11 @@ struct Detail {
 /// # Errors
 /// Refused if it is not what it claims to be.
 pub fn read(event: &Value, account: &str, region: &str) -> Result<Heard<PushedTag>, Refusal> {
-    let envelope = open::<Detail>(event, "aws.ecr", &["ECR Image Action"])?;
+    let envelope = open::<Detail>(
+        event,
+        "aws.ecr",
+        &["ECR Image Action", "ECR Replication Action"],
+    )?;
     let Detail {
         action_type,
         result,
@@ -41,17 +46,14 @@ pub fn read(event: &Value, account: &str, region: &str) -> Result<Heard<PushedTa
         image_tag,
     } = envelope.detail;
     within("repository-name", &repository_name, 256)?;
-    if action_type != "PUSH" {
+    if !["PUSH", "REPLICATE"].contains(&&*action_type) {
         return Ok(Heard::Ignore(format!(
-            "the action is {}, not PUSH",
+            "the action is {}, not PUSH or REPLICATE",
             excerpt(&action_type)
         )));
     }
     if result != "SUCCESS" {
-        return Ok(Heard::Ignore(format!(
-            "the push ended with {}",
-            excerpt(&result)
-        )));
+        return Ok(Heard::Ignore(format!("it ended with {}", excerpt(&result))));
     }
     if (&*envelope.account, &*envelope.region) != (account, region) {
         let registry = registry_host(&excerpt(&envelope.account), &excerpt(&envelope.region));

@@ -111,6 +111,17 @@ fn a_true_event_says_where_to_look() {
         Ok(Heard::Look(pushed))
     );
 
+    let replicated = include_str!("../../../../events/image-replicated.json");
+    let replicated = serde_json::from_str(replicated).unwrap();
+    let Ok(Heard::Look(replicated)) = image_action::read(&replicated, "123456789012", "eu-west-1")
+    else {
+        panic!("a replicated image is as good as a pushed one");
+    };
+    assert_eq!(
+        (&*replicated.repository, &*replicated.tag),
+        ("hello", "1.1.0")
+    );
+
     let key = Ok(Heard::Look("services/hello.yaml".into()));
     assert_eq!(
         object_changed::read(&file_uploaded(), "landfall-config"),
@@ -153,7 +164,7 @@ fn an_event_that_concerns_nobody_here_is_ignored_with_a_reason() {
     for (event, expected) in [
         (
             with(image_pushed(), "/detail/action-type", json!("DELETE")),
-            "the action is DELETE, not PUSH",
+            "the action is DELETE, not PUSH or REPLICATE",
         ),
         (
             with(
@@ -161,11 +172,11 @@ fn an_event_that_concerns_nobody_here_is_ignored_with_a_reason() {
                 "/detail/action-type",
                 json!("UPDATE_STORAGE_CLASS"),
             ),
-            "the action is UPDATE_STORAGE_CLASS, not PUSH",
+            "the action is UPDATE_STORAGE_CLASS, not PUSH or REPLICATE",
         ),
         (
             with(image_pushed(), "/detail/result", json!("FAILURE")),
-            "the push ended with FAILURE",
+            "it ended with FAILURE",
         ),
         (
             with(image_pushed(), "/account", json!("210987654321")),
@@ -261,12 +272,8 @@ fn an_event_that_is_not_what_it_claims_is_refused_with_what_is_wrong() {
             "got `ECR Image Action` from `my.app`: check the rule",
         ),
         (
-            with(
-                image_pushed(),
-                "/detail-type",
-                json!("ECR Replication Action"),
-            ),
-            "got `ECR Replication Action`",
+            with(image_pushed(), "/detail-type", json!("ECR Image Scan")),
+            "got `ECR Image Scan`",
         ),
         (
             without(image_pushed(), "", "account"),

@@ -81,7 +81,7 @@ impl<'a> Mapping<'a> {
             .entries()
             .filter(|(key, _)| !known.contains(&&*key.name))
         {
-            let near = known.iter().find(|name| distance(name, &key.name) <= 2);
+            let near = nearest(&key.name, known.iter().copied());
             let hint = near.map_or_else(
                 || format!("the fields here are {}", known.join(", ")),
                 |name| format!("did you mean `{name}`?"),
@@ -208,6 +208,20 @@ impl<'a> Mapping<'a> {
         }
         seconds
     }
+}
+
+/// The name that `written` was probably meant to be. Only short names are compared, and only with the first fifty: a
+/// hint is not worth more time.
+pub(super) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const LONGEST: usize = 64;
+    let names = names
+        .take(50)
+        .filter(|name| name.len() <= LONGEST && written.len() <= LONGEST);
+    let near = names
+        .map(|name| (distance(name, written), name))
+        .filter(|(distance, _)| *distance <= 2);
+    near.min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
 }
 
 /// Levenshtein's distance, by characters.

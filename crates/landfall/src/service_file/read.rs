@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
     document::{Node, NodeValue},
-    mapping::{DAY, Mapping, Problems},
+    mapping::{DAY, Mapping, Problems, nearest},
     problem::{Position, Problem, Rejection},
     written_numbers,
 };
@@ -193,7 +193,10 @@ fn follow_rules(
                     "there is no container `{}` in taskDefinition.containerDefinitions",
                     key.name
                 );
-                problems.add(Problem::new(key.position, &path, message).hint(&*hint));
+                let near = nearest(&key.name, by_name.keys().copied());
+                let hint =
+                    near.map_or_else(|| hint.clone(), |near| format!("did you mean `{near}`?"));
+                problems.add(Problem::new(key.position, &path, message).hint(hint));
             }
             Some(Container {
                 image: Some(position),
@@ -266,14 +269,20 @@ fn is_repository(name: &str) -> bool {
     (2..=256).contains(&name.len()) && name.split(['/', '.', '_', '-']).all(word)
 }
 
-/// A container with a broken follow rule counts as followed: the rule's own problem is told.
+/// A container with a broken or misspelt follow rule counts as followed: the rule's own problem is told.
 fn every_container_has_an_image(
     containers: &[Container<'_>],
     images: Option<&Mapping<'_>>,
     problems: &mut Problems,
 ) {
     let entries = images.into_iter().flat_map(Mapping::entries);
-    let followed: BTreeSet<&str> = entries.map(|(key, _)| &*key.name).collect();
+    let mut followed: BTreeSet<&str> = entries.map(|(key, _)| &*key.name).collect();
+    let names: BTreeSet<&str> = containers.iter().map(|container| container.name).collect();
+    let misspelt = followed.difference(&names);
+    let meant: Vec<_> = misspelt
+        .filter_map(|key| nearest(key, names.iter().copied()))
+        .collect();
+    followed.extend(meant);
     for container in containers {
         if container.image.is_none() && !followed.contains(container.name) {
             let message = format!("the container `{}` has no image", container.name);

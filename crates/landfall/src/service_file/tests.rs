@@ -252,8 +252,7 @@ fn every_section_is_checked_and_every_problem_has_its_place() {
         (
             good_but("  web: { rep", "  wbe: { rep"),
             "5:3: images.wbe: there is no container `wbe` in taskDefinition.containerDefinitions\n\
-             \x20 hint: the containers are `web`, `log`\n11:13: taskDefinition.containerDefinitions[0]: the container `web` has no image\n\
-             \x20 hint: add `images.web` with a follow rule, or a fixed `image` here",
+             \x20 hint: did you mean `web`?",
         ),
         (
             good_but("- name: web\n", "- name: web\n      image: x:1\n"),

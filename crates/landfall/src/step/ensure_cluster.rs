@@ -9,6 +9,8 @@ use crate::{record::Release, service_id::ServiceId};
 pub struct Input {
     /// The service, whose cluster it is about.
     pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
     /// The release.
     pub release: Release,
 }

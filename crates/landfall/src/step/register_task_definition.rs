@@ -29,6 +29,8 @@ pub fn service_tag(service: &ServiceId) -> String {
 pub struct Input {
     /// The service.
     pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
     /// The release.
     pub release: Release,
     /// The last good release, whose revision is used again if nothing in it changed.

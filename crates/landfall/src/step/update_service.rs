@@ -16,6 +16,8 @@ use crate::{
 pub struct Input {
     /// The service.
     pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
     /// The release.
     pub release: Release,
     /// The ARN of its cluster.

@@ -5,6 +5,7 @@ use super::{super::sample::*, *};
 fn input() -> Input {
     Input {
         service: service(),
+        execution: "me".into(),
         release: release(2),
         cluster: "arn:cluster".into(),
         task_definition: revision(2),
