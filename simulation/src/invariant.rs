@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     invocation::short,
     run::{Pushed, Run, Story},
-    scenario::{Behaviour, Rule, Service},
+    scenario::{Rule, Service},
     serving::digest,
     witness::{desired, record},
 };
@@ -211,7 +211,7 @@ async fn converged(
                 concluded.content.file
             )),
             Some(concluded) => {
-                let good = push.behaviour == Behaviour::Good;
+                let good = service.is_good(push.behaviour);
                 let excused = run.faults.denials() > 0 || story.strangers || story.aborts > 2;
                 match concluded.verdict {
                     Verdict::Succeeded if !good => {

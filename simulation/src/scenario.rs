@@ -165,6 +165,16 @@ pub enum Move {
 }
 
 impl Service {
+    /// Whether an image with such containers proves good in this service: only a health check finds out what never
+    /// becomes healthy.
+    pub fn is_good(&self, behaviour: Behaviour) -> bool {
+        match behaviour {
+            Behaviour::Good => true,
+            Behaviour::Crashes => false,
+            Behaviour::NeverHealthy => !self.health_check,
+        }
+    }
+
     /// The service file of an edition.
     pub fn file(&self, edition: Edition) -> Value {
         let mut container = json!({ "name": "web", "essential": true });

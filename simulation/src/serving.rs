@@ -9,7 +9,7 @@ use crate::{
     invariant::Violation,
     journal::Journal,
     run::{Pushed, Story},
-    scenario::{Behaviour, Scenario, Service},
+    scenario::{Scenario, Service},
     witness::desired,
 };
 
@@ -71,7 +71,7 @@ impl Guard {
             let good = match self.image(revision).await {
                 Some(digest) => pushes
                     .iter()
-                    .any(|push| push.digest == digest && push.behaviour == Behaviour::Good),
+                    .any(|push| push.digest == digest && service.is_good(push.behaviour)),
                 None => false,
             };
             if good && deployment["runningCount"].as_u64() > Some(0) {
