@@ -66,21 +66,25 @@ pub enum Plan {
 #[derive(Debug)]
 pub struct Faults {
     plan: Plan,
+    slow: f64,
     rng: Mutex<StdRng>,
     ended: AtomicBool,
     calls: AtomicUsize,
     denials: AtomicUsize,
+    hits: AtomicUsize,
 }
 
 impl Faults {
-    /// Faults by `plan`; chance comes from `seed`.
-    pub fn new(plan: Plan, seed: u64) -> Self {
+    /// Faults by `plan`, and calls of which `slow` (from 0 to 1) take seconds; chance comes from `seed`.
+    pub fn new(plan: Plan, slow: f64, seed: u64) -> Self {
         Self {
             plan,
+            slow,
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
             ended: AtomicBool::new(false),
             calls: AtomicUsize::new(0),
             denials: AtomicUsize::new(0),
+            hits: AtomicUsize::new(0),
         }
     }
 
@@ -98,6 +102,9 @@ impl Faults {
                 (hit && (denials || fault != Fault::Denied)).then_some(fault)
             }
         };
+        if fault.is_some() {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+        }
         if fault == Some(Fault::Denied) {
             self.denials.fetch_add(1, Ordering::Relaxed);
         }
@@ -107,8 +114,9 @@ impl Faults {
     /// How long a call takes on its way there and back, in milliseconds.
     pub fn latency(&self) -> u64 {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        if rng.random_bool(0.02) {
-            rng.random_range(500..5_000)
+        let slow = !self.ended.load(Ordering::Relaxed) && rng.random_bool(self.slow);
+        if slow {
+            rng.random_range(500..8_000)
         } else {
             rng.random_range(2..60)
         }
@@ -122,6 +130,11 @@ impl Faults {
     /// How many calls there were.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// How many calls were hit.
+    pub fn hits(&self) -> usize {
+        self.hits.load(Ordering::Relaxed)
     }
 
     /// How many calls a policy forbade.

@@ -1,6 +1,7 @@
 //! `simulate`: plays seeds, many or one, and says which invariant broke.
 
 use std::{
+    collections::BTreeMap,
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
@@ -47,7 +48,7 @@ fn main() -> Result<ExitCode, RunError> {
     let next = AtomicU64::new(arguments.first);
     let end = arguments.first + arguments.seeds;
     let bad = Mutex::new(Vec::new());
-    let (calls, releases) = (AtomicU64::new(0), AtomicU64::new(0));
+    let sum = Mutex::new(BTreeMap::<String, usize>::new());
     let began = Instant::now();
     let work = || -> Result<(), RunError> {
         loop {
@@ -56,8 +57,7 @@ fn main() -> Result<ExitCode, RunError> {
                 return Ok(());
             }
             let report = play(Scenario::of(seed))?;
-            calls.fetch_add(report.calls as u64, Ordering::Relaxed);
-            releases.fetch_add(report.releases as u64, Ordering::Relaxed);
+            add(&sum, &report);
             if !report.violations.is_empty() {
                 tell(&report);
                 bad.lock()
@@ -78,14 +78,30 @@ fn main() -> Result<ExitCode, RunError> {
     let bad = bad.into_inner().unwrap_or_else(PoisonError::into_inner);
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     println!(
-        "{} seeds, {} bad; {} releases, {} calls to AWS; {:.0} seeds a minute on {threads} threads",
+        "{} seeds, {} bad; {:.0} seeds a minute on {threads} threads",
         arguments.seeds,
         bad.len(),
-        releases.into_inner(),
-        calls.into_inner(),
         arguments.seeds as f64 / minutes
     );
+    for (what, count) in &*sum.lock().unwrap_or_else(PoisonError::into_inner) {
+        println!("{count:>10} {what}");
+    }
     Ok(exit(bad.is_empty()))
+}
+
+fn add(sum: &Mutex<BTreeMap<String, usize>>, report: &Report) {
+    let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut add = |what: String, count: usize| *sum.entry(what).or_default() += count;
+    add("calls to AWS".into(), report.calls);
+    add("calls hit by a fault".into(), report.faults);
+    add("executions aborted".into(), report.aborts);
+    add(
+        "changes to ECS from executions that had ended".into(),
+        report.late_changes,
+    );
+    for (verdict, count) in &report.verdicts {
+        add(format!("releases {verdict}"), *count);
+    }
 }
 
 fn tell(report: &Report) {

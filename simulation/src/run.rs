@@ -89,8 +89,14 @@ pub struct Report {
     pub timeline: String,
     /// How many calls functions made.
     pub calls: usize,
-    /// How many releases got a verdict.
-    pub releases: usize,
+    /// How many of them were hit by a fault.
+    pub faults: usize,
+    /// How many executions were aborted.
+    pub aborts: usize,
+    /// How many changes to ECS came from an execution that had ended already.
+    pub late_changes: usize,
+    /// How many releases got which verdict.
+    pub verdicts: BTreeMap<String, usize>,
 }
 
 /// Why a run could not be played at all.
@@ -121,13 +127,23 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
         stage.play().await;
         let (run, journal) = stage.end().await;
         let violations = invariant::broken(&run).await;
-        let releases = run.witness.told().len();
+        let mut told = run.witness.told();
+        told.sort_by(|one, other| (&one.service, one.number).cmp(&(&other.service, other.number)));
+        told.dedup();
+        let mut verdicts = BTreeMap::new();
+        for told in told {
+            *verdicts.entry(told.verdict.to_string()).or_default() += 1;
+        }
+        let changes = run.witness.changes();
         let report = Report {
             seed: run.scenario.seed,
             violations,
             timeline: journal.timeline(),
             calls: run.faults.calls(),
-            releases,
+            faults: run.faults.hits(),
+            aborts: run.stories.iter().map(|story| story.aborts).sum(),
+            late_changes: changes.iter().filter(|change| !change.alive).count(),
+            verdicts,
         };
         // The functions hold the cloud that holds them.
         run.cloud.functions.stop();
@@ -175,7 +191,11 @@ impl Stage {
         let journal = Arc::new(Journal::new(world));
         let wire = Wire {
             cloud: cloud.clone(),
-            faults: Arc::new(Faults::new(scenario.faults, scenario.seed ^ 1)),
+            faults: Arc::new(Faults::new(
+                scenario.faults,
+                scenario.slow,
+                scenario.seed ^ 1,
+            )),
             journal: journal.clone(),
             witness: Arc::default(),
         };

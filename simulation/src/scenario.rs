@@ -20,6 +20,8 @@ pub struct Scenario {
     pub moves: Vec<(Duration, Move)>,
     /// What goes wrong with calls.
     pub faults: Plan,
+    /// How many calls, from 0 to 1, take seconds: so steps overlap that never meet otherwise.
+    pub slow: f64,
     /// How events travel.
     pub delivery: Delivery,
 }
@@ -264,8 +266,10 @@ impl Author {
             late: *self.pick(&[0.0, 0.1, 0.4]),
             latest: *self.pick(&[5, 60, 600]),
         };
+        let slow = *self.pick(&[0.0, 0.02, 0.3]);
         Scenario {
             seed: self.seed,
+            slow,
             services,
             moves,
             faults,
@@ -305,9 +309,8 @@ impl Author {
                 service,
                 count: self.rng.random_range(1..4),
             },
-            73..84 => self.push(described, true),
-            84..90 => Move::StopTask { service },
-            _ if aborts => Move::Abort { service },
+            84..88 if strangers => Move::StopTask { service },
+            80..100 if aborts => Move::Abort { service },
             _ => self.push(described, true),
         }
     }
