@@ -2,6 +2,7 @@
 //! with faults in every call and events that come late, twice and in any order. All chance comes from one seed, so a run
 //! that goes wrong can be played again.
 
+pub mod executions;
 pub mod fault;
 pub mod installation;
 pub mod invariant;

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    executions::Executions,
     fault::{Fault, Faults, Plan},
     installation::{self, CONFIG_BUCKET, InstallationError},
     invariant::{self, Violation},
@@ -36,8 +37,6 @@ pub struct Run {
     pub scenario: Scenario,
     /// The embedded cloud as it was left.
     pub cloud: Arc<Cloud>,
-    /// The ARN of the state machine.
-    pub state_machine: String,
     /// Who changed what.
     pub witness: Arc<Witness>,
     /// What went wrong.
@@ -174,7 +173,7 @@ struct Stage {
     scenario: Scenario,
     wire: Wire,
     post: Arc<Post>,
-    state_machine: String,
+    executions: Executions,
     pushes: Vec<Pushed>,
     stories: Vec<Story>,
     guard: Guard,
@@ -212,9 +211,9 @@ impl Stage {
             stories: vec![Story::default(); scenario.services.len()],
             pushes: Vec::new(),
             scenario,
+            executions: Executions::new(&wire, state_machine),
             wire,
             post,
-            state_machine,
         })
     }
 
@@ -256,7 +255,7 @@ impl Stage {
         let mut dead_letters = 0;
         while quiet_looks < 24 && Instant::now() < deadline {
             self.watch(Duration::from_millis(3500)).await;
-            if self.post.under_way() > 0 || !self.running().await.is_empty() {
+            if self.post.under_way() > 0 || !self.executions.running().await.is_empty() {
                 quiet_looks = 0;
                 continue;
             }
@@ -273,10 +272,12 @@ impl Stage {
             dead_letters += dead.len();
             quiet_looks += 1;
         }
+        for (service, story) in self.scenario.services.iter().zip(&mut self.stories) {
+            story.aborts = self.executions.aborted(&service.id);
+        }
         let run = Run {
             scenario: self.scenario,
             cloud: self.wire.cloud,
-            state_machine: self.state_machine,
             witness: self.wire.witness,
             faults: self.wire.faults,
             pushes: self.pushes,
@@ -328,7 +329,10 @@ impl Stage {
                 }
             }
             Move::StopTask { service } => self.stop_task(service).await,
-            Move::Abort { service } => self.abort(service).await,
+            Move::Abort { service, after } => {
+                let wanted = self.scenario.services[service].id.clone();
+                tokio::spawn(self.executions.clone().abort_next(wanted, after));
+            }
         }
     }
 
@@ -403,49 +407,5 @@ impl Stage {
                 .call("StopTask", json!({ "cluster": cluster, "task": task }))
                 .await;
         }
-    }
-
-    async fn abort(&mut self, service: usize) {
-        let wanted = self.scenario.services[service].id.to_string();
-        for (execution, input) in self.running().await {
-            if input["service"] == *wanted {
-                self.wire.journal.note(
-                    "—",
-                    format!("aborts {}", crate::invocation::short(&execution)),
-                );
-                self.stories[service].aborts += 1;
-                let input = json!({ "executionArn": execution });
-                // It may have ended by itself meanwhile.
-                let _ = self
-                    .wire
-                    .cloud
-                    .executions
-                    .call("StopExecution", input)
-                    .await;
-                return;
-            }
-        }
-    }
-
-    /// The executions that run, and their inputs.
-    async fn running(&self) -> BTreeMap<String, Value> {
-        let executions = &self.wire.cloud.executions;
-        let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": "RUNNING" });
-        let listed = executions.call("ListExecutions", input).await;
-        let listed = listed.unwrap_or_default();
-        let mut running = BTreeMap::new();
-        for execution in listed["executions"].as_array().into_iter().flatten() {
-            let arn = execution["executionArn"].as_str().unwrap_or_default();
-            let described = executions
-                .call("DescribeExecution", json!({ "executionArn": arn }))
-                .await
-                .unwrap_or_default();
-            let input = described["input"].as_str().unwrap_or_default();
-            running.insert(
-                arn.to_owned(),
-                serde_json::from_str(input).unwrap_or_default(),
-            );
-        }
-        running
     }
 }

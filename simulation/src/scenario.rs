@@ -159,10 +159,12 @@ pub enum Move {
         /// Of this service.
         service: usize,
     },
-    /// Somebody stops an execution that works on a service.
+    /// Somebody stops the next execution that works on a service.
     Abort {
         /// This service.
         service: usize,
+        /// So long after it was first seen.
+        after: Duration,
     },
 }
 
@@ -310,7 +312,12 @@ impl Author {
                 count: self.rng.random_range(1..4),
             },
             84..88 if strangers => Move::StopTask { service },
-            80..100 if aborts => Move::Abort { service },
+            80..100 if aborts => Move::Abort {
+                service,
+                after: Duration::from_millis(
+                    *self.pick(&[0, 100, 300, 600, 1000, 2000, 6000, 20000]),
+                ),
+            },
             _ => self.push(described, true),
         }
     }
