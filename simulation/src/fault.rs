@@ -69,7 +69,7 @@ pub struct Faults {
     slow: f64,
     rng: Mutex<StdRng>,
     ended: AtomicBool,
-    calls: AtomicUsize,
+    calls: Mutex<Vec<String>>,
     denials: AtomicUsize,
     hits: AtomicUsize,
 }
@@ -82,15 +82,19 @@ impl Faults {
             slow,
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
             ended: AtomicBool::new(false),
-            calls: AtomicUsize::new(0),
+            calls: Mutex::default(),
             denials: AtomicUsize::new(0),
             hits: AtomicUsize::new(0),
         }
     }
 
-    /// What happens to the next call, if anything.
-    pub fn next(&self) -> Option<Fault> {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+    /// What happens to the next call, if anything. `name` is that of the function and the call.
+    pub fn next(&self, name: String) -> Option<Fault> {
+        let call = {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            calls.push(name);
+            calls.len() - 1
+        };
         let fault = match self.plan {
             _ if self.ended.load(Ordering::Relaxed) => None,
             Plan::Never => None,
@@ -127,9 +131,12 @@ impl Faults {
         self.ended.store(true, Ordering::Relaxed);
     }
 
-    /// How many calls there were.
-    pub fn calls(&self) -> usize {
-        self.calls.load(Ordering::Relaxed)
+    /// The calls so far, in their order.
+    pub fn calls(&self) -> Vec<String> {
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// How many calls were hit.

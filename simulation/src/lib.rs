@@ -12,5 +12,6 @@ pub mod post;
 pub mod run;
 pub mod scenario;
 pub mod serving;
+pub mod sweep;
 pub mod wire;
 pub mod witness;

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Instant,
@@ -13,8 +13,10 @@ use std::{
 
 use clap::Parser;
 use landfall_simulation::{
+    fault::Fault,
     run::{Report, RunError, play},
     scenario::Scenario,
+    sweep::journeys,
 };
 
 /// Plays Landfall under seeded faults and asks about its invariants.
@@ -29,6 +31,9 @@ struct Arguments {
     /// Play this seed alone and print its timeline.
     #[arg(long)]
     seed: Option<u64>,
+    /// Play every journey with every fault at every call instead, and print the table.
+    #[arg(long)]
+    sweep: bool,
     /// How many threads; by default one for each core.
     #[arg(long)]
     threads: Option<usize>,
@@ -45,6 +50,9 @@ fn main() -> Result<ExitCode, RunError> {
     let threads = arguments
         .threads
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    if arguments.sweep {
+        return sweep(threads).map(exit);
+    }
     let next = AtomicU64::new(arguments.first);
     let end = arguments.first + arguments.seeds;
     let bad = Mutex::new(Vec::new());
@@ -66,15 +74,7 @@ fn main() -> Result<ExitCode, RunError> {
             }
         }
     };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .try_for_each(|worker| match worker.join() {
-                Ok(ended) => ended,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-    })?;
+    on_threads(threads, work)?;
     let bad = bad.into_inner().unwrap_or_else(PoisonError::into_inner);
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     println!(
@@ -89,10 +89,84 @@ fn main() -> Result<ExitCode, RunError> {
     Ok(exit(bad.is_empty()))
 }
 
+/// Prints the table of calls and faults; whether every cell of it is good.
+fn sweep(threads: usize) -> Result<bool, RunError> {
+    let mut cells = Vec::new();
+    let journeys = journeys();
+    for journey in &journeys {
+        let calls = journey.calls()?;
+        for (number, call) in calls.into_iter().enumerate() {
+            cells.extend(Fault::ALL.map(|fault| (journey, number, call.clone(), fault)));
+        }
+    }
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let work = || -> Result<(), RunError> {
+        while let Some((journey, number, call, fault)) =
+            cells.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            let cell = journey.hit(*number, call, *fault)?;
+            for violation in &cell.violations {
+                println!(
+                    "{}, {fault:?} at call {number} ({call}): {violation}",
+                    journey.name
+                );
+            }
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((journey.name, cell));
+        }
+        Ok(())
+    };
+    on_threads(threads, work)?;
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut rows = BTreeMap::<_, BTreeMap<Fault, (usize, usize)>>::new();
+    for (_, cell) in &done {
+        let (good, all) = rows
+            .entry(&cell.call)
+            .or_default()
+            .entry(cell.fault)
+            .or_default();
+        *good += usize::from(cell.violations.is_empty());
+        *all += 1;
+    }
+    println!(
+        "| call | throttled | 500 | lost before | lost after | denied | killed before | killed after |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for (call, row) in rows {
+        let cells: Vec<_> = row
+            .values()
+            .map(|(good, all)| format!("{good}/{all}"))
+            .collect();
+        println!("| {call} | {} |", cells.join(" | "));
+    }
+    let bad = done.iter().filter(|(_, cell)| !cell.violations.is_empty());
+    let bad = bad.count();
+    println!("{} cells, {bad} bad", done.len());
+    Ok(bad == 0)
+}
+
+/// Does the same work on every thread until each finds none left.
+fn on_threads(
+    threads: usize,
+    work: impl Fn() -> Result<(), RunError> + Sync,
+) -> Result<(), RunError> {
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| match worker.join() {
+                Ok(ended) => ended,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+    })
+}
+
 fn add(sum: &Mutex<BTreeMap<String, usize>>, report: &Report) {
     let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
     let mut add = |what: String, count: usize| *sum.entry(what).or_default() += count;
-    add("calls to AWS".into(), report.calls);
+    add("calls to AWS".into(), report.calls.len());
     add("calls hit by a fault".into(), report.faults);
     add("executions aborted".into(), report.aborts);
     add(

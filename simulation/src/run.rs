@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     executions::Executions,
-    fault::{Fault, Faults, Plan},
+    fault::Faults,
     installation::{self, CONFIG_BUCKET, InstallationError},
     invariant::{self, Violation},
     journal::Journal,
@@ -86,8 +86,8 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// What happened when.
     pub timeline: String,
-    /// How many calls functions made.
-    pub calls: usize,
+    /// The calls that functions made, in their order, e.g. `update-service UpdateService`.
+    pub calls: Vec<String>,
     /// How many of them were hit by a fault.
     pub faults: usize,
     /// How many executions were aborted.
@@ -149,24 +149,6 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
         run.cloud.ecs.shutdown().await;
         Ok(report)
     })
-}
-
-/// How many calls a scenario makes without any fault, for a sweep over all of them.
-///
-/// # Errors
-/// As [`play`].
-pub fn calls_of(scenario: &Scenario) -> Result<usize, RunError> {
-    let mut calm = scenario.clone();
-    calm.faults = Plan::Never;
-    Ok(play(calm)?.calls)
-}
-
-/// The scenario with one fault at one call.
-pub fn with_fault(scenario: &Scenario, call: usize, fault: Fault) -> Scenario {
-    Scenario {
-        faults: Plan::Once { call, fault },
-        ..scenario.clone()
-    }
 }
 
 struct Stage {

@@ -117,7 +117,9 @@ impl Wire {
             return Ok(self.cloud.handle(request).await);
         };
         let call = Call::of(&request);
-        let fault = self.faults.next();
+        let fault = self
+            .faults
+            .next(format!("{} {}", caller.function, call.kind()));
         if let Some(fault) = fault {
             self.journal
                 .note(&caller.name(), format!("{} ⚡ {fault:?}", call.name));
@@ -203,6 +205,27 @@ impl Call {
                 object_storage: true,
             },
         }
+    }
+
+    /// The operation, and for S3 the kind of object, without names that differ from run to run.
+    fn kind(&self) -> String {
+        const OBJECTS: [(&str, &str); 9] = [
+            ("/desired.json", "desired state"),
+            ("/token.json", "task token"),
+            ("/adopted.json", "adopted revision"),
+            ("/releases/", "record"),
+            ("/files/", "accepted file"),
+            ("/sources/", "source"),
+            ("/follows/", "follower"),
+            ("/landfall-config/status/", "status"),
+            ("/landfall-config/services/", "service file"),
+        ];
+        if !self.object_storage {
+            return self.name.clone();
+        }
+        let method = self.name.split(' ').next().unwrap_or_default();
+        let object = OBJECTS.iter().find(|(part, _)| self.name.contains(part));
+        format!("{method} {}", object.map_or("list", |(_, kind)| kind))
     }
 
     fn changes(&self) -> bool {
