@@ -94,6 +94,8 @@ pub struct Report {
     pub aborts: usize,
     /// How many changes to ECS came from an execution that had ended already.
     pub late_changes: usize,
+    /// How many task definition revisions there are in the end.
+    pub revisions: usize,
     /// How many releases got which verdict.
     pub verdicts: BTreeMap<String, usize>,
 }
@@ -142,6 +144,7 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
             faults: run.faults.hits(),
             aborts: run.stories.iter().map(|story| story.aborts).sum(),
             late_changes: changes.iter().filter(|change| !change.alive).count(),
+            revisions: revisions(&run.cloud).await,
             verdicts,
         };
         // The functions hold the cloud that holds them.
@@ -149,6 +152,14 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
         run.cloud.ecs.shutdown().await;
         Ok(report)
     })
+}
+
+async fn revisions(cloud: &Cloud) -> usize {
+    let listed = cloud.ecs.call("ListTaskDefinitions", json!({})).await;
+    listed
+        .ok()
+        .and_then(|listed| Some(listed["taskDefinitionArns"].as_array()?.len()))
+        .unwrap_or(0)
 }
 
 struct Stage {

@@ -29,6 +29,8 @@ pub struct Cell {
     pub fault: Fault,
     /// What did not hold.
     pub violations: Vec<String>,
+    /// How many task definition revisions there are in the end.
+    pub revisions: usize,
 }
 
 /// The journeys: first release, redeploy, rollback, supersede, config change.
@@ -124,6 +126,7 @@ impl Journey {
             call: name.into(),
             fault,
             violations: report.violations.iter().map(ToString::to_string).collect(),
+            revisions: report.revisions,
         })
     }
 }

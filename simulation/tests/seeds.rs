@@ -67,3 +67,14 @@ fn one_fault_at_one_call_of_a_journey_breaks_no_invariant() {
         }
     }
 }
+
+#[test]
+fn a_lost_answer_to_a_registration_leaves_one_revision() {
+    let journey = &journeys()[0];
+    let calls = journey.calls().unwrap();
+    let register = "register-task-definition RegisterTaskDefinition";
+    let number = calls.iter().position(|call| call == register).unwrap();
+    let cell = journey.hit(number, register, Fault::LostAfter).unwrap();
+    assert_eq!(cell.revisions, 1);
+    assert!(cell.violations.is_empty(), "{:?}", cell.violations);
+}

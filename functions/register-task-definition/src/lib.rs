@@ -64,15 +64,26 @@ impl RegisterTaskDefinition {
         registration: Registration,
     ) -> Result<TaskDefinition, Fault> {
         let Registration { body, content } = registration;
+        let family = body
+            .get("family")
+            .and_then(|family| family.as_str())
+            .unwrap_or_default();
         // An execution that died may have registered it; a first attempt saves the call.
-        if let Some(family) = body.get("family").and_then(|family| family.as_str())
-            && input.attempt > 1
+        if input.attempt > 1
             && let Some(revision) = self.ecs.registered(family, &content).await?
         {
             return Ok(revision);
         }
-        let arn = self.ecs.register_task_definition(&body).await?;
-        tracing::info!(arn, "registered the task definition");
-        Ok(TaskDefinition { arn, content })
+        match self.ecs.register_task_definition(&body).await {
+            Ok(arn) => {
+                tracing::info!(arn, "registered the task definition");
+                Ok(TaskDefinition { arn, content })
+            }
+            // It may have been registered, and only the answer was lost.
+            Err(fault @ Fault::Transient(_)) => {
+                self.ecs.registered(family, &content).await?.ok_or(fault)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 }
