@@ -101,7 +101,7 @@ impl HttpConnector for Wire {
             let body = body
                 .collect()
                 .await
-                .map_err(|error| ConnectorError::user(error))?
+                .map_err(ConnectorError::user)?
                 .to_bytes();
             let response = wire.carry(Request::from_parts(parts, body)).await?;
             HttpResponse::try_from(response.map(SdkBody::from))
