@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Fault,
     bucket::{Bucket, Condition, Written},
-    config::variable,
 };
 
 /// The state bucket.
@@ -45,14 +44,6 @@ struct Source {
 }
 
 impl StateBucket {
-    /// The bucket that the environment variable `STATE_BUCKET` names.
-    ///
-    /// # Errors
-    /// Unexpected if the variable is not set.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self(Bucket::new(config, variable("STATE_BUCKET")?)))
-    }
-
     /// A bucket of this name.
     pub fn named(config: &SdkConfig, name: &str) -> Self {
         Self(Bucket::new(config, name.into()))

@@ -8,6 +8,7 @@ mod describe;
 use aws_config::SdkConfig;
 use aws_sdk_ecs::{
     Client,
+    config::{Config, retry::RetryConfig},
     error::ProvideErrorMetadata,
     types::{DesiredStatus, TaskDefinitionField},
 };
@@ -89,6 +90,10 @@ impl Ecs {
     }
 
     /// Registers a task definition from `body` and answers its ARN.
+    ///
+    /// The SDK does not repeat it: registrations take no token, so after a lost answer each repetition would leave one more
+    /// revision (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>). After a
+    /// transient failure, [`Self::registered`] says whether it happened.
     pub async fn register_task_definition(
         &self,
         body: &Map<String, Value>,
@@ -98,6 +103,7 @@ impl Ecs {
             .0
             .register_task_definition()
             .customize()
+            .config_override(Config::builder().retry_config(RetryConfig::disabled()))
             .mutate_request(send_as(body));
         let answer = request
             .send()

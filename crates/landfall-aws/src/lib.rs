@@ -2,6 +2,7 @@
 //! Nothing here decides.
 
 pub mod bucket;
+pub mod clock;
 pub mod config;
 pub mod desired;
 pub mod ecr;

@@ -13,7 +13,7 @@ use crate::{
     },
     courier::Courier,
     engine::LoadError,
-    install::{self, InstallError, Installation},
+    install::{self, InstallError, Installation, InstalledFunction},
     lambda::{Function, Program},
     serve::{self, ServeError},
     world::World,
@@ -125,7 +125,16 @@ impl Local {
             .map(DataDir::open)
             .transpose()?;
         let cloud = Cloud::open(world, CloudSettings::new(&endpoint, data_dir)).await?;
-        let state_machine = install(&cloud, &installation, &settings.functions, definition).await?;
+        let state_machine = install(
+            &cloud,
+            &installation,
+            definition.state_machine,
+            |function| Program::Process {
+                path: settings.functions.join(&function.name),
+                environment: function.environment.clone(),
+            },
+        )
+        .await?;
         let courier = Courier::new(cloud.functions.clone());
         let carrier = courier.clone();
         let delivering = cloud
@@ -185,21 +194,21 @@ impl Local {
     }
 }
 
-/// Makes what the template describes. What is there from an earlier start is replaced or kept. Answers the ARN of the
-/// state machine.
-async fn install(
+/// Makes what the template describes: `state_machine` is the text of the state machine that it names, `program` what runs
+/// as a function. What is there from an earlier start is replaced or kept. Answers the ARN of the state machine.
+///
+/// # Errors
+/// When the template names no state machine, or the engine or EventBridge refuses a definition.
+pub async fn install(
     cloud: &Cloud,
     installation: &Installation,
-    binaries: &std::path::Path,
-    definition: Definition<'_>,
+    state_machine: &str,
+    program: impl Fn(&InstalledFunction) -> Program,
 ) -> Result<String, LocalError> {
     for function in &installation.functions {
         cloud.functions.register(Function {
             name: function.name.clone(),
-            program: Program::Process {
-                path: binaries.join(&function.name),
-                environment: function.environment.clone(),
-            },
+            program: program(function),
             timeout: function.timeout,
             memory_size: function.memory_size,
         });
@@ -224,7 +233,7 @@ async fn install(
     }
     let mut arn = None;
     for machine in &installation.state_machines {
-        let text = machine.definition(definition.state_machine)?;
+        let text = machine.definition(state_machine)?;
         arn = Some(
             cloud
                 .executions

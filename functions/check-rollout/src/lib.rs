@@ -1,9 +1,14 @@
 //! Step `CheckRollout`, apart from its process.
 
-use jiff::Timestamp;
 use landfall::step::check_rollout::{Input, Outcome, Output, Sleeper, look};
 use landfall_aws::{
-    Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span, sfn::StepFunctions,
+    Fault,
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+    lambda::step_span,
+    sfn::StepFunctions,
 };
 
 /// Looks at a rollout.
@@ -12,6 +17,7 @@ pub struct CheckRollout {
     state: StateBucket,
     ecs: Ecs,
     executions: StepFunctions,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -20,16 +26,22 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl CheckRollout {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            ecs: Ecs::new(config),
-            executions: StepFunctions::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+            executions: StepFunctions::new(&surroundings.sdk),
+            clock: surroundings.clock(),
+        }
     }
 
     /// Answers how the rollout stands. Given a task token, the execution goes to sleep: the token is stored first, and
@@ -56,7 +68,7 @@ impl CheckRollout {
             &read.desired,
             live.as_ref(),
             newest.as_ref(),
-            Timestamp::now(),
+            self.clock.now(),
         );
         tracing::info!(purpose = ?input.purpose, outcome = ?output.outcome, reason = output.reason, "looked at the rollout");
         if let Some(task_token) = &input.task_token

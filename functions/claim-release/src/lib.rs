@@ -6,7 +6,11 @@ use landfall::{
     step::claim_release::{Action, Decision, Holder, Input, Output, decide},
 };
 use landfall_aws::{
-    Fault, bucket::Written, config::SdkConfig, desired::StateBucket, sfn::StepFunctions,
+    Fault,
+    bucket::Written,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    sfn::StepFunctions,
 };
 
 /// Takes the claim, if it can be had.
@@ -22,15 +26,20 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl ClaimRelease {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            executions: StepFunctions::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            executions: StepFunctions::new(&surroundings.sdk),
+        }
     }
 
     /// Claims the newest release that has no verdict, or wakes the execution that holds the claim.

@@ -9,6 +9,6 @@ use lambda_runtime::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
-    let step = ClaimRelease::from_environment(&landfall_aws::config::load().await)?;
+    let step = ClaimRelease::from_environment(landfall_aws::config::load().await)?;
     landfall_aws::lambda::serve(claim_release::span, |event| step.handle(event.payload)).await
 }

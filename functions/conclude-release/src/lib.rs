@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use landfall::{
     desired::DesiredState,
     record::Record,
@@ -11,7 +10,8 @@ use landfall::{
 use landfall_aws::{
     Fault,
     bucket::Written,
-    config::SdkConfig,
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
     desired::StateBucket,
     events::{Events, RELEASE_CONCLUDED},
     lambda::step_span,
@@ -22,6 +22,7 @@ use landfall_aws::{
 pub struct ConcludeRelease {
     state: StateBucket,
     events: Events,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -30,15 +31,21 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl ConcludeRelease {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            events: Events::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            events: Events::new(&surroundings.sdk),
+            clock: surroundings.clock(),
+        }
     }
 
     /// Writes the records and tells the world, then writes the verdict and gives up the claim in one compare-and-swap.
@@ -86,7 +93,7 @@ impl ConcludeRelease {
         told: &mut BTreeSet<u64>,
     ) -> Result<Record, Fault> {
         let mut own = None;
-        for record in records(input, desired, Timestamp::now()) {
+        for record in records(input, desired, self.clock.now()) {
             let record = match self.state.put_record(&record).await? {
                 Written::Yes => record,
                 Written::Conflict => {

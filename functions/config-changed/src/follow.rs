@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use landfall::{
     desired::{DesiredState, FollowedFile},
     follow::FollowRule,
@@ -71,7 +70,7 @@ impl ConfigChanged {
                 content: content.clone(),
                 follows: file.images.clone(),
             };
-            desired.follow_file(followed, found, Timestamp::now());
+            desired.follow_file(followed, found, self.clock.now());
             if desired != read.desired
                 && self.state.write(&read, &desired).await? == Written::Conflict
             {
@@ -99,7 +98,7 @@ impl ConfigChanged {
             let found = self.look_through(rules).await?;
             let mut desired = read.desired.clone();
             for image in found.into_values().flatten() {
-                desired.join_image(&image, Timestamp::now());
+                desired.join_image(&image, self.clock.now());
             }
             if desired == read.desired || self.state.write(&read, &desired).await? == Written::Yes {
                 return Ok(desired);

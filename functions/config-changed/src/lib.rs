@@ -13,7 +13,8 @@ use landfall::{
 use landfall_aws::{
     Fault,
     bucket::{Bucket, Condition, Object, Written},
-    config::{SdkConfig, variable},
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecr::Ecr,
     events::{Events, SERVICE_FILE_REJECTED},
@@ -32,6 +33,7 @@ pub struct ConfigChanged {
     events: Events,
     executions: StepFunctions,
     state_machine: String,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -44,18 +46,27 @@ pub fn span(event: &Value) -> tracing::Span {
 }
 
 impl ConfigChanged {
-    /// The trigger on the buckets and the state machine that the environment names.
+    /// The trigger in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Self::new(&Surroundings::from_environment(config)?)
+    }
+
+    /// The trigger in these surroundings.
+    ///
+    /// # Errors
+    /// Unexpected if they name no state machine.
+    pub fn new(surroundings: &Surroundings) -> Result<Self, Fault> {
         Ok(Self {
-            files: Bucket::new(config, variable("CONFIG_BUCKET")?),
-            state: StateBucket::from_environment(config)?,
-            ecr: Ecr::new(config),
-            events: Events::new(config),
-            executions: StepFunctions::new(config),
-            state_machine: variable("STATE_MACHINE_ARN")?,
+            files: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecr: Ecr::new(&surroundings.sdk),
+            events: Events::new(&surroundings.sdk),
+            executions: StepFunctions::new(&surroundings.sdk),
+            state_machine: surroundings.state_machine()?.into(),
+            clock: surroundings.clock(),
         })
     }
 

@@ -1,7 +1,13 @@
 //! Step `EnsureCluster`, apart from its process.
 
 use landfall::step::ensure_cluster::{Input, Output, Plan, plan};
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
+use landfall_aws::{
+    Fault,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+    lambda::step_span,
+};
 
 /// Creates the cluster if it is missing.
 #[derive(Debug)]
@@ -16,15 +22,20 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl EnsureCluster {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            ecs: Ecs::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+        }
     }
 
     /// Answers the cluster, created from the service file's `cluster` section if need be.

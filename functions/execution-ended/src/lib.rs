@@ -7,7 +7,7 @@ use landfall::event::{
 };
 use landfall_aws::{
     Fault,
-    config::{SdkConfig, variable},
+    config::{SdkConfig, Surroundings},
     desired::StateBucket,
     sfn::StepFunctions,
 };
@@ -30,15 +30,23 @@ pub fn span(event: &Value) -> tracing::Span {
 }
 
 impl ExecutionEnded {
-    /// The trigger on the bucket and the state machine that the environment names.
+    /// The trigger in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Self::new(&Surroundings::from_environment(config)?)
+    }
+
+    /// The trigger in these surroundings.
+    ///
+    /// # Errors
+    /// Unexpected if they name no state machine.
+    pub fn new(surroundings: &Surroundings) -> Result<Self, Fault> {
         Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            executions: StepFunctions::new(config),
-            state_machine: variable("STATE_MACHINE_ARN")?,
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            executions: StepFunctions::new(&surroundings.sdk),
+            state_machine: surroundings.state_machine()?.into(),
         })
     }
 

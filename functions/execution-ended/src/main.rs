@@ -10,6 +10,6 @@ use lambda_runtime::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
-    let trigger = ExecutionEnded::from_environment(&landfall_aws::config::load().await)?;
+    let trigger = ExecutionEnded::from_environment(landfall_aws::config::load().await)?;
     landfall_aws::lambda::serve(execution_ended::span, |event| trigger.handle(event)).await
 }

@@ -1,6 +1,5 @@
 //! Trigger `image-pushed`, apart from its process.
 
-use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use landfall::{
     event::{
@@ -14,7 +13,8 @@ use landfall::{
 use landfall_aws::{
     Fault,
     bucket::{Bucket, Condition, Written},
-    config::{SdkConfig, variable},
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
     desired::{Read, StateBucket},
     ecr::Ecr,
     lambda::Home,
@@ -30,6 +30,7 @@ pub struct ImagePushed {
     ecr: Ecr,
     executions: StepFunctions,
     state_machine: String,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -38,17 +39,26 @@ pub fn span(event: &Value) -> tracing::Span {
 }
 
 impl ImagePushed {
-    /// The trigger on the buckets and the state machine that the environment names.
+    /// The trigger in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Self::new(&Surroundings::from_environment(config)?)
+    }
+
+    /// The trigger in these surroundings.
+    ///
+    /// # Errors
+    /// Unexpected if they name no state machine.
+    pub fn new(surroundings: &Surroundings) -> Result<Self, Fault> {
         Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            config_bucket: Bucket::new(config, variable("CONFIG_BUCKET")?),
-            ecr: Ecr::new(config),
-            executions: StepFunctions::new(config),
-            state_machine: variable("STATE_MACHINE_ARN")?,
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            config_bucket: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
+            ecr: Ecr::new(&surroundings.sdk),
+            executions: StepFunctions::new(&surroundings.sdk),
+            state_machine: surroundings.state_machine()?.into(),
+            clock: surroundings.clock(),
         })
     }
 
@@ -102,7 +112,7 @@ impl ImagePushed {
                 return Ok(());
             };
             let mut desired = read.desired.clone();
-            desired.join_image(&image, Timestamp::now());
+            desired.join_image(&image, self.clock.now());
             if desired != read.desired
                 && self.state.write(&read, &desired).await? == Written::Conflict
             {

@@ -4,7 +4,13 @@ use landfall::{
     record::TaskDefinition,
     step::register_task_definition::{Input, Output, Registration, render, reusable},
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
+use landfall_aws::{
+    Fault,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+    lambda::step_span,
+};
 
 /// Registers the release's task definition, unless there is such a revision already.
 #[derive(Debug)]
@@ -19,15 +25,20 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl RegisterTaskDefinition {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            ecs: Ecs::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+        }
     }
 
     /// Answers a revision whose images are pinned by digest.
@@ -53,15 +64,26 @@ impl RegisterTaskDefinition {
         registration: Registration,
     ) -> Result<TaskDefinition, Fault> {
         let Registration { body, content } = registration;
+        let family = body
+            .get("family")
+            .and_then(|family| family.as_str())
+            .unwrap_or_default();
         // An execution that died may have registered it; a first attempt saves the call.
-        if let Some(family) = body.get("family").and_then(|family| family.as_str())
-            && input.attempt > 1
+        if input.attempt > 1
             && let Some(revision) = self.ecs.registered(family, &content).await?
         {
             return Ok(revision);
         }
-        let arn = self.ecs.register_task_definition(&body).await?;
-        tracing::info!(arn, "registered the task definition");
-        Ok(TaskDefinition { arn, content })
+        match self.ecs.register_task_definition(&body).await {
+            Ok(arn) => {
+                tracing::info!(arn, "registered the task definition");
+                Ok(TaskDefinition { arn, content })
+            }
+            // It may have been registered, and only the answer was lost.
+            Err(fault @ Fault::Transient(_)) => {
+                self.ecs.registered(family, &content).await?.ok_or(fault)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 }

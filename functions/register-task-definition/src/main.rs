@@ -9,7 +9,7 @@ use register_task_definition::RegisterTaskDefinition;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
-    let step = RegisterTaskDefinition::from_environment(&landfall_aws::config::load().await)?;
+    let step = RegisterTaskDefinition::from_environment(landfall_aws::config::load().await)?;
     landfall_aws::lambda::serve(register_task_definition::span, |event| {
         step.handle(event.payload)
     })

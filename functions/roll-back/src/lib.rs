@@ -1,6 +1,5 @@
 //! Step `RollBack`, apart from its process.
 
-use jiff::Timestamp;
 use landfall::{
     desired::DesiredState,
     record::Diagnosis,
@@ -10,7 +9,14 @@ use landfall::{
         update_service::LiveService,
     },
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
+use landfall_aws::{
+    Fault,
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+    lambda::step_span,
+};
 
 /// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
 const STOPPED_TASKS: usize = 5;
@@ -21,6 +27,7 @@ const SERVICE_EVENTS: usize = 10;
 pub struct RollBack {
     state: StateBucket,
     ecs: Ecs,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -29,15 +36,21 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl RollBack {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            ecs: Ecs::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+            clock: surroundings.clock(),
+        }
     }
 
     /// Gathers what can be known of the release, then gives the service what was good before it.
@@ -72,7 +85,7 @@ impl RollBack {
         Ok(Output {
             action: plan.action(),
             verdict: plan.verdict(&desired, input.failure.stage),
-            rollout: plan.rollout(Timestamp::now()),
+            rollout: plan.rollout(self.clock.now()),
             diagnosis,
         })
     }

@@ -9,6 +9,6 @@ use roll_back::RollBack;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
-    let step = RollBack::from_environment(&landfall_aws::config::load().await)?;
+    let step = RollBack::from_environment(landfall_aws::config::load().await)?;
     landfall_aws::lambda::serve(roll_back::span, |event| step.handle(event.payload)).await
 }

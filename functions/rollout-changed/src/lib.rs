@@ -2,7 +2,12 @@
 
 use lambda_runtime::LambdaEvent;
 use landfall::event::{Heard, rollout_changed};
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, sfn::StepFunctions};
+use landfall_aws::{
+    Fault,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    sfn::StepFunctions,
+};
 use serde_json::Value;
 
 /// Wakes the execution that waits for a rollout.
@@ -18,15 +23,20 @@ pub fn span(event: &Value) -> tracing::Span {
 }
 
 impl RolloutChanged {
-    /// The trigger on the bucket that the environment names.
+    /// The trigger in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            executions: StepFunctions::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The trigger in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            executions: StepFunctions::new(&surroundings.sdk),
+        }
     }
 
     /// Wakes whoever sleeps for the service that the event names. Services that Landfall does not know have no sleeper.

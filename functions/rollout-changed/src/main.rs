@@ -10,6 +10,6 @@ use rollout_changed::RolloutChanged;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
-    let trigger = RolloutChanged::from_environment(&landfall_aws::config::load().await)?;
+    let trigger = RolloutChanged::from_environment(landfall_aws::config::load().await)?;
     landfall_aws::lambda::serve(rollout_changed::span, |event| trigger.handle(event)).await
 }

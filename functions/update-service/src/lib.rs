@@ -1,16 +1,23 @@
 //! Step `UpdateService`, apart from its process.
 
-use jiff::Timestamp;
 use landfall::step::update_service::{
     Input, LiveService, Plan, Rollout, create_body, plan, update_body,
 };
-use landfall_aws::{Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, lambda::step_span};
+use landfall_aws::{
+    Fault,
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+    lambda::step_span,
+};
 
 /// Gives the service the new revision.
 #[derive(Debug)]
 pub struct UpdateService {
     state: StateBucket,
     ecs: Ecs,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -19,15 +26,21 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl UpdateService {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            ecs: Ecs::new(config),
-        })
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+            clock: surroundings.clock(),
+        }
     }
 
     /// Creates or updates the service and answers what to wait for.
@@ -39,7 +52,7 @@ impl UpdateService {
         let live = self.ecs.service(&input.service).await?;
         let plan = plan(&input, live.as_ref())?;
         self.remember_stranger(&input, live.as_ref()).await?;
-        let started_at = Timestamp::now();
+        let started_at = self.clock.now();
         match plan {
             Plan::AskAgain => {
                 return Err(Fault::Transient(format!(

@@ -9,6 +9,6 @@ use update_service::UpdateService;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
-    let step = UpdateService::from_environment(&landfall_aws::config::load().await)?;
+    let step = UpdateService::from_environment(landfall_aws::config::load().await)?;
     landfall_aws::lambda::serve(update_service::span, |event| step.handle(event.payload)).await
 }

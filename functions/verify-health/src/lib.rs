@@ -2,7 +2,6 @@
 
 mod probe;
 
-use jiff::Timestamp;
 use landfall::{
     desired::DesiredState,
     service_file::{HttpProbe, ProbeTarget},
@@ -12,7 +11,13 @@ use landfall::{
     },
 };
 use landfall_aws::{
-    Fault, config::SdkConfig, desired::StateBucket, ecs::Ecs, elb::Elb, lambda::step_span,
+    Fault,
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+    elb::Elb,
+    lambda::step_span,
 };
 
 use crate::probe::Prober;
@@ -24,6 +29,7 @@ pub struct VerifyHealth {
     ecs: Ecs,
     elb: Elb,
     prober: Prober,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -32,17 +38,23 @@ pub fn span(input: &Input) -> tracing::Span {
 }
 
 impl VerifyHealth {
-    /// The step on the bucket that the environment names.
+    /// The step in the surroundings that the environment names.
     ///
     /// # Errors
     /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: &SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::from_environment(config)?,
-            ecs: Ecs::new(config),
-            elb: Elb::new(config),
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+            elb: Elb::new(&surroundings.sdk),
             prober: Prober::new(),
-        })
+            clock: surroundings.clock(),
+        }
     }
 
     /// One look.
@@ -55,7 +67,7 @@ impl VerifyHealth {
         let sight = self
             .sight(&input, &desired, file.verify.http.as_ref())
             .await?;
-        let output = decide(&input, &file.verify, &desired, sight, Timestamp::now());
+        let output = decide(&input, &file.verify, &desired, sight, self.clock.now());
         tracing::info!(outcome = ?output.outcome, reason = output.reason, "looked at the health");
         Ok(output)
     }

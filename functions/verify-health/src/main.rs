@@ -9,6 +9,6 @@ use verify_health::VerifyHealth;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
-    let step = VerifyHealth::from_environment(&landfall_aws::config::load().await)?;
+    let step = VerifyHealth::from_environment(landfall_aws::config::load().await)?;
     landfall_aws::lambda::serve(verify_health::span, |event| step.handle(event.payload)).await
 }

@@ -165,6 +165,7 @@ pub(super) async fn run(
         }
     };
     let code = tokio::select! {
+        biased;
         code = body.exited() => code,
         () = async { let _ = stop.wait_for(|stop| *stop).await; } => {
             body.terminate();

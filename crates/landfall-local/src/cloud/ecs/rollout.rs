@@ -23,6 +23,7 @@ pub(super) async fn schedule(inner: Weak<Inner>, mut targets: watch::Receiver<u6
             Duration::from_secs_f64(seconds.clamp(0.001, 3600.0))
         });
         tokio::select! {
+            biased;
             () = look.notified() => {}
             changed = targets.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(delay) => {}

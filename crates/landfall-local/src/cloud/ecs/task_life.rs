@@ -147,6 +147,7 @@ async fn run_until_stopped(
     start(inner, arn, prepared, containers);
     loop {
         tokio::select! {
+            biased;
             _ = stop.wait_for(|stop| *stop) => return,
             report = containers.reports.recv() => {
                 let Some(report) = report else { return };

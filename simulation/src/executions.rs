@@ -1,0 +1,100 @@
+//! The executions of a run, and somebody who stops them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use landfall::service_id::ServiceId;
+use landfall_local::cloud::Cloud;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{invocation::short, journal::Journal, wire::Wire};
+
+/// How often it is looked whether an execution has started.
+const LOOK: Duration = Duration::from_millis(50);
+/// How many looks there are before nobody is stopped.
+const LOOKS: usize = 2400;
+
+/// The executions of the release state machine.
+#[derive(Clone)]
+pub struct Executions {
+    cloud: Arc<Cloud>,
+    journal: Arc<Journal>,
+    state_machine: String,
+    aborted: Arc<Mutex<Vec<ServiceId>>>,
+}
+
+impl Executions {
+    /// Those of `state_machine`.
+    pub fn new(wire: &Wire, state_machine: String) -> Self {
+        Self {
+            cloud: wire.cloud.clone(),
+            journal: wire.journal.clone(),
+            state_machine,
+            aborted: Arc::default(),
+        }
+    }
+
+    /// Stops the next execution that works on `service`, some time after it was first seen; nothing if none comes within
+    /// two minutes.
+    pub async fn abort_next(self, service: ServiceId, after: Duration) {
+        let wanted = service.to_string();
+        for _ in 0..LOOKS {
+            let running = self.running().await;
+            let mut ours = running
+                .iter()
+                .filter(|(_, input)| input["service"] == *wanted);
+            if let Some((execution, _)) = ours.next() {
+                sleep(after).await;
+                let input = json!({ "executionArn": execution });
+                // It may have ended by itself meanwhile.
+                let before = self.running().await.contains_key(execution);
+                let stopped = self.cloud.executions.call("StopExecution", input).await;
+                if before && stopped.is_ok() {
+                    self.journal
+                        .note("—", format!("aborts {}", short(execution)));
+                    self.aborts().push(service);
+                }
+                return;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// How many executions of a service were stopped.
+    pub fn aborted(&self, service: &ServiceId) -> usize {
+        self.aborts()
+            .iter()
+            .filter(|aborted| *aborted == service)
+            .count()
+    }
+
+    /// The executions that run, and their inputs.
+    pub async fn running(&self) -> BTreeMap<String, Value> {
+        let executions = &self.cloud.executions;
+        let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": "RUNNING" });
+        let listed = executions.call("ListExecutions", input).await;
+        let listed = listed.unwrap_or_default();
+        let mut running = BTreeMap::new();
+        for execution in listed["executions"].as_array().into_iter().flatten() {
+            let arn = execution["executionArn"].as_str().unwrap_or_default();
+            let described = executions
+                .call("DescribeExecution", json!({ "executionArn": arn }))
+                .await
+                .unwrap_or_default();
+            let input = described["input"].as_str().unwrap_or_default();
+            running.insert(
+                arn.to_owned(),
+                serde_json::from_str(input).unwrap_or_default(),
+            );
+        }
+        running
+    }
+
+    fn aborts(&self) -> std::sync::MutexGuard<'_, Vec<ServiceId>> {
+        self.aborted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,151 @@
+//! What can go wrong with a call, and which calls it happens to.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde::Serialize;
+
+/// What can go wrong with one call of a function to AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// AWS asks to slow down.
+    Throttled,
+    /// AWS answers 500.
+    ServerError,
+    /// The connection breaks before AWS does anything.
+    LostBefore,
+    /// AWS does it, and the connection breaks before the answer comes.
+    LostAfter,
+    /// A policy forbids it.
+    Denied,
+    /// The function's process ends before the call.
+    KilledBefore,
+    /// The function's process ends after AWS did it.
+    KilledAfter,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Throttled,
+        Self::ServerError,
+        Self::LostBefore,
+        Self::LostAfter,
+        Self::Denied,
+        Self::KilledBefore,
+        Self::KilledAfter,
+    ];
+}
+
+/// Which calls are hit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Plan {
+    /// None.
+    Never,
+    /// Each call with this probability.
+    Sometimes {
+        /// From 0 to 1.
+        rate: f64,
+        /// Whether policies may forbid calls, which ends releases.
+        denials: bool,
+    },
+    /// One call, counted from 0 over all calls of all functions.
+    Once {
+        /// Which call.
+        call: usize,
+        /// What happens to it.
+        fault: Fault,
+    },
+}
+
+/// Hands out faults by a plan, until they end.
+#[derive(Debug)]
+pub struct Faults {
+    plan: Plan,
+    slow: f64,
+    rng: Mutex<StdRng>,
+    ended: AtomicBool,
+    calls: Mutex<Vec<String>>,
+    denials: AtomicUsize,
+    hits: AtomicUsize,
+}
+
+impl Faults {
+    /// Faults by `plan`, and calls of which `slow` (from 0 to 1) take seconds; chance comes from `seed`.
+    pub fn new(plan: Plan, slow: f64, seed: u64) -> Self {
+        Self {
+            plan,
+            slow,
+            rng: Mutex::new(StdRng::seed_from_u64(seed)),
+            ended: AtomicBool::new(false),
+            calls: Mutex::default(),
+            denials: AtomicUsize::new(0),
+            hits: AtomicUsize::new(0),
+        }
+    }
+
+    /// What happens to the next call, if anything. `name` is that of the function and the call.
+    pub fn next(&self, name: String) -> Option<Fault> {
+        let call = {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            calls.push(name);
+            calls.len() - 1
+        };
+        let fault = match self.plan {
+            _ if self.ended.load(Ordering::Relaxed) => None,
+            Plan::Never => None,
+            Plan::Once { call: hit, fault } => (hit == call).then_some(fault),
+            Plan::Sometimes { rate, denials } => {
+                let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+                let fault = Fault::ALL[rng.random_range(0..Fault::ALL.len())];
+                let hit = rng.random_bool(rate);
+                (hit && (denials || fault != Fault::Denied)).then_some(fault)
+            }
+        };
+        if fault.is_some() {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+        }
+        if fault == Some(Fault::Denied) {
+            self.denials.fetch_add(1, Ordering::Relaxed);
+        }
+        fault
+    }
+
+    /// How long a call takes on its way there and back, in milliseconds.
+    pub fn latency(&self) -> u64 {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        let slow = !self.ended.load(Ordering::Relaxed) && rng.random_bool(self.slow);
+        if slow {
+            rng.random_range(500..8_000)
+        } else {
+            rng.random_range(2..60)
+        }
+    }
+
+    /// From now on every call comes through.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// The calls so far, in their order.
+    pub fn calls(&self) -> Vec<String> {
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// How many calls were hit.
+    pub fn hits(&self) -> usize {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// How many calls a policy forbade.
+    pub fn denials(&self) -> usize {
+        self.denials.load(Ordering::Relaxed)
+    }
+}

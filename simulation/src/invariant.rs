@@ -1,0 +1,295 @@
+//! The invariants of `docs/design.md`, asked of a run that has come to rest.
+
+use std::fmt;
+
+use landfall::{
+    desired::DesiredState,
+    record::{Content, Verdict},
+    service_file::ServiceFile,
+};
+use semver::Version;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    invocation::short,
+    run::{Pushed, Run, Story},
+    scenario::{Rule, Service},
+    serving::digest,
+    witness::{desired, record},
+};
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Its number in `docs/design.md`.
+    pub invariant: u8,
+    /// What it is about, and what is wrong.
+    pub text: String,
+}
+
+impl Violation {
+    /// What is wrong with `subject`.
+    pub fn new(invariant: u8, subject: impl fmt::Display, text: impl fmt::Display) -> Self {
+        Self {
+            invariant,
+            text: format!("{subject} {text}"),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "invariant {}: {}", self.invariant, self.text)
+    }
+}
+
+/// Everything that did not hold.
+pub async fn broken(run: &Run) -> Vec<Violation> {
+    let mut broken = run.gaps.clone();
+    broken.extend(one_writer(run));
+    if !run.quiet {
+        broken.push(Violation::new(
+            4,
+            "an execution",
+            "still runs, or an event is still under way, long after everything stopped",
+        ));
+    }
+    if run.dead_letters > 0 {
+        broken.push(Violation::new(
+            2,
+            run.dead_letters,
+            "events could not be handled even without faults",
+        ));
+    }
+    for (service, story) in run.scenario.services.iter().zip(&run.stories) {
+        broken.extend(never_older(run, service).await);
+        let Some(desired) = desired(&run.cloud, &service.id).await else {
+            if story.file.is_some() {
+                broken.push(Violation::new(
+                    2,
+                    &service.id,
+                    "has a service file and no desired state",
+                ));
+            }
+            continue;
+        };
+        broken.extend(one_verdict_each(run, &desired).await);
+        broken.extend(converged(run, service, story, &desired).await);
+    }
+    broken
+}
+
+/// 1. Whoever changes a service in ECS holds the claim, unless its execution has ended already.
+fn one_writer(run: &Run) -> Vec<Violation> {
+    let changes = run.witness.changes();
+    let intruders = changes
+        .iter()
+        .filter(|change| change.alive && change.claim != change.execution);
+    intruders
+        .map(|change| {
+            let name = |arn: &Option<String>| arn.as_deref().map_or("nobody", short).to_owned();
+            Violation::new(
+                1,
+                &change.service,
+                format!(
+                    "was changed by {} of {} while {} held the claim",
+                    change.function,
+                    name(&change.execution),
+                    name(&change.claim)
+                ),
+            )
+        })
+        .collect()
+}
+
+/// 3. On the way forward, no image gives way to one that is older in its follow rule's order.
+async fn never_older(run: &Run, service: &Service) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    let mut newest: Option<(usize, String)> = None;
+    let changes = run.witness.changes().into_iter().filter(|change| {
+        change.service == service.id && change.function == "update-service" && change.status < 300
+    });
+    let order = ordered(service, &run.pushes);
+    for change in changes {
+        let Some(revision) = change.task_definition else {
+            continue;
+        };
+        let Some(digest) = digest(&run.cloud, &revision).await else {
+            continue;
+        };
+        let Some(rank) = order.iter().position(|push| push.digest == digest) else {
+            broken.push(Violation::new(
+                3,
+                &service.id,
+                format!("was given {digest}, which it does not follow"),
+            ));
+            continue;
+        };
+        if let Some((_, newer)) = newest.as_ref().filter(|(newest, _)| rank < *newest) {
+            broken.push(Violation::new(
+                3,
+                &service.id,
+                format!("was given {} after {newer}", order[rank].tag),
+            ));
+        } else {
+            newest = Some((rank, order[rank].tag.clone()));
+        }
+    }
+    broken
+}
+
+/// 4. Every release has one record and one verdict, which was told at least once and always the same.
+async fn one_verdict_each(run: &Run, desired: &DesiredState) -> Vec<Violation> {
+    let service = &desired.service;
+    let mut broken = Vec::new();
+    if let Some(claim) = &desired.claim {
+        broken.push(Violation::new(
+            4,
+            service,
+            format!("is still claimed by {}", short(&claim.execution)),
+        ));
+    }
+    for release in &desired.open {
+        broken.push(Violation::new(
+            4,
+            service,
+            format!("has no verdict for release {}", release.number),
+        ));
+    }
+    let told = run.witness.told();
+    for number in 1..=desired.last_number {
+        let Some(record) = record(&run.cloud, service, number).await else {
+            broken.push(Violation::new(
+                4,
+                service,
+                format!("has no record of release {number}"),
+            ));
+            continue;
+        };
+        let mut verdicts: Vec<_> = told
+            .iter()
+            .filter(|told| told.service == *service && told.number == number)
+            .map(|told| told.verdict)
+            .collect();
+        verdicts.dedup();
+        if verdicts != [record.verdict] {
+            broken.push(Violation::new(
+                4,
+                service,
+                format!(
+                    "release {number} is recorded as {}, and told as {verdicts:?}",
+                    record.verdict
+                ),
+            ));
+        }
+    }
+    broken
+}
+
+/// 2. What should run got its verdict, and ECS runs it, or the last good release.
+async fn converged(
+    run: &Run,
+    service: &Service,
+    story: &Story,
+    desired: &DesiredState,
+) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    let mut wrong = |text: String| broken.push(Violation::new(2, &service.id, text));
+    if let Some(expected) = story
+        .file
+        .as_ref()
+        .and_then(|file| wanted(file, service, &run.pushes))
+    {
+        let (file, push) = expected;
+        match &desired.concluded {
+            None => wrong(format!("never got a release of {}", push.tag)),
+            Some(concluded) if !runs(&concluded.content, &file, push) => wrong(format!(
+                "should run {} with the newest service file, but the newest release is {:?} of {}",
+                push.tag,
+                concluded.content.images.get("web").map(|image| &image.tag),
+                concluded.content.file
+            )),
+            Some(concluded) => {
+                let good = service.is_good(push.behaviour);
+                let excused = run.faults.denials() > 0 || story.strangers || story.aborts > 2;
+                match concluded.verdict {
+                    Verdict::Succeeded if !good => {
+                        wrong(format!("runs {}, which is bad", push.tag));
+                    }
+                    Verdict::Superseded => wrong("was superseded by nothing".into()),
+                    Verdict::Failed | Verdict::RolledBack | Verdict::Rejected
+                        if good && !excused =>
+                    {
+                        wrong(format!(
+                            "release {} of {} is good and was {}",
+                            concluded.number, push.tag, concluded.verdict
+                        ));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    if let (Some(good), false) = (&desired.last_good, story.strangers) {
+        let live = live(run, service).await;
+        let primary = live["deployments"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|deployment| deployment["status"] == "PRIMARY")
+            .cloned()
+            .unwrap_or_default();
+        if primary["taskDefinition"] != *good.task_definition.arn {
+            wrong(format!(
+                "runs {}, the last good release is {} ({})",
+                primary["taskDefinition"], good.number, good.task_definition.arn
+            ));
+        } else if live["runningCount"] != live["desiredCount"] || live["desiredCount"] == 0 {
+            wrong(format!(
+                "runs {} of {} tasks",
+                live["runningCount"], live["desiredCount"]
+            ));
+        }
+    }
+    broken
+}
+
+async fn live(run: &Run, service: &Service) -> Value {
+    let input = json!({ "cluster": service.id.cluster(), "services": [service.id.service()] });
+    let answer = run.cloud.ecs.call("DescribeServices", input).await;
+    answer.unwrap_or_default()["services"][0].take()
+}
+
+/// The hash of the service file, and the image that it should run; none while it waits for one.
+fn wanted<'a>(
+    file: &Value,
+    service: &Service,
+    pushes: &'a [Pushed],
+) -> Option<(String, &'a Pushed)> {
+    let parsed = ServiceFile::parse(file.to_string().as_bytes()).ok()?;
+    let (hash, _) = parsed.stored().ok()?;
+    let push = *ordered(service, pushes).last()?;
+    Some((hash.to_string(), push))
+}
+
+fn runs(content: &Content, file: &str, push: &Pushed) -> bool {
+    content.file.to_string() == file
+        && content
+            .images
+            .get("web")
+            .is_some_and(|image| image.digest == push.digest)
+}
+
+/// The images that a service follows, oldest first in its rule's order. Said again here, so that a mistake in the follow
+/// rules is seen.
+fn ordered<'a>(service: &Service, pushes: &'a [Pushed]) -> Vec<&'a Pushed> {
+    let mut followed: Vec<_> = pushes
+        .iter()
+        .filter(|push| push.repository == service.repository && service.rule.admits(&push.tag))
+        .collect();
+    if service.rule == Rule::Semver {
+        followed.sort_by_key(|push| Version::parse(&push.tag).ok());
+    }
+    followed
+}

@@ -1,0 +1,17 @@
+//! All of Landfall in one process on a paused clock: the functions, the state machine and the embedded cloud as they are,
+//! with faults in every call and events that come late, twice and in any order. All chance comes from one seed, so a run
+//! that goes wrong can be played again.
+
+pub mod executions;
+pub mod fault;
+pub mod installation;
+pub mod invariant;
+pub mod invocation;
+pub mod journal;
+pub mod post;
+pub mod run;
+pub mod scenario;
+pub mod serving;
+pub mod sweep;
+pub mod wire;
+pub mod witness;

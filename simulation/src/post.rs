@@ -1,0 +1,156 @@
+//! The way of events to functions, as EventBridge and Lambda promise it: at least once, in no order.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use landfall_local::{cloud::Cloud, cloud::events::dispatcher::Deliver};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{installation::REQUEST_ID, journal::Journal};
+
+/// The pauses before the retries of an asynchronous invocation
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
+const RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+
+/// How unreliable the post is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Delivery {
+    /// The probability that an event comes twice.
+    pub twice: f64,
+    /// The probability that an event comes late.
+    pub late: f64,
+    /// How late, in seconds, at most.
+    pub latest: u64,
+}
+
+/// Carries events.
+pub struct Post {
+    cloud: Arc<Cloud>,
+    journal: Arc<Journal>,
+    delivery: Delivery,
+    rng: Mutex<StdRng>,
+    punctual: AtomicBool,
+    under_way: AtomicUsize,
+    dead: Mutex<Vec<(String, Value)>>,
+}
+
+impl Post {
+    /// A post with no letters.
+    pub fn new(cloud: Arc<Cloud>, journal: Arc<Journal>, delivery: Delivery, seed: u64) -> Self {
+        Self {
+            cloud,
+            journal,
+            delivery,
+            rng: Mutex::new(StdRng::seed_from_u64(seed)),
+            punctual: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
+            dead: Mutex::default(),
+        }
+    }
+
+    /// What the embedded EventBridge gives its events to.
+    pub fn deliver(self: &Arc<Self>) -> Deliver {
+        let post = self.clone();
+        Arc::new(move |function, event| post.carry(function, event))
+    }
+
+    /// Carries an event to a function, once or twice, sooner or later.
+    pub fn carry(self: &Arc<Self>, function: &str, event: Value) {
+        let delays = self.delays();
+        for delay in delays {
+            self.under_way.fetch_add(1, Ordering::Relaxed);
+            let (post, function, event) = (self.clone(), function.to_owned(), event.clone());
+            tokio::spawn(async move {
+                sleep(delay).await;
+                post.invoke(&function, event).await;
+                post.under_way.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+    }
+
+    /// From now on every event comes once and soon.
+    pub fn become_punctual(&self) {
+        self.punctual.store(true, Ordering::Relaxed);
+    }
+
+    /// How many letters are under way.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Hands over the events that no attempt could deliver.
+    pub fn dead_letters(&self) -> Vec<(String, Value)> {
+        std::mem::take(&mut *self.dead.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn invoke(&self, function: &str, event: Value) {
+        let mut payload = event.clone();
+        payload[REQUEST_ID] = json!(self.cloud.world.uuid());
+        let mut retries = RETRIES.iter();
+        loop {
+            self.journal.note(function, format!("← {}", told(&event)));
+            let answer = self.cloud.functions.invoke(function, payload.clone()).await;
+            match (answer, retries.next()) {
+                (Ok(_), _) => return,
+                (Err(_), Some(pause)) => sleep(*pause).await,
+                (Err(_), None) => {
+                    self.journal.note(function, "dead letter");
+                    self.dead
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((function.to_owned(), event));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn delays(&self) -> Vec<Duration> {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        let soon = Duration::from_millis(rng.random_range(5..400));
+        if self.punctual.load(Ordering::Relaxed) {
+            return vec![soon];
+        }
+        let copies = if rng.random_bool(self.delivery.twice) {
+            2
+        } else {
+            1
+        };
+        (0..copies)
+            .map(|_| match rng.random_bool(self.delivery.late) {
+                true => Duration::from_millis(rng.random_range(400..self.delivery.latest * 1000)),
+                false => soon + Duration::from_millis(rng.random_range(0..200)),
+            })
+            .collect()
+    }
+}
+
+/// What of an event a timeline needs.
+fn told(event: &Value) -> String {
+    let detail = &event["detail"];
+    let members = [
+        &detail["repository-name"],
+        &detail["image-tag"],
+        &detail["object"]["key"],
+        &detail["eventName"],
+        &detail["status"],
+        &event["resources"][0],
+    ];
+    let told: Vec<_> = members
+        .into_iter()
+        .filter_map(Value::as_str)
+        .map(|text| text.rsplit(':').next().unwrap_or(text))
+        .collect();
+    format!(
+        "{} {}",
+        event["detail-type"].as_str().unwrap_or_default(),
+        told.join(" ")
+    )
+}

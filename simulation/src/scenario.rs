@@ -1,0 +1,371 @@
+//! What one seed makes happen: services, pushes, service files, strangers, and how unkind AWS is.
+
+use std::time::Duration;
+
+use landfall::service_id::ServiceId;
+use landfall_local::cloud::ecs::{Healthy, SimulatedBehaviour};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+
+use crate::{fault::Plan, post::Delivery};
+
+/// One run, wholly determined by its seed.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The seed of all chance in the run.
+    pub seed: u64,
+    /// The services; each has one service file.
+    pub services: Vec<Service>,
+    /// What happens, each after a pause.
+    pub moves: Vec<(Duration, Move)>,
+    /// What goes wrong with calls.
+    pub faults: Plan,
+    /// How many calls, from 0 to 1, take seconds: so steps overlap that never meet otherwise.
+    pub slow: f64,
+    /// How events travel.
+    pub delivery: Delivery,
+}
+
+/// A service and the fixed part of its service file.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its identity.
+    pub id: ServiceId,
+    /// The key of its service file.
+    pub key: String,
+    /// The repository that it follows.
+    pub repository: String,
+    /// Which tags it follows.
+    pub rule: Rule,
+    /// Whether its container has a health check.
+    pub health_check: bool,
+    /// Whether ECS rolls back by itself.
+    pub circuit_breaker: bool,
+}
+
+/// Which tags a service follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The highest version.
+    Semver,
+    /// The newest push of a branch.
+    Glob,
+    /// One tag that moves.
+    Exact,
+}
+
+impl Rule {
+    /// As a service file says it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Semver => "semver:^1",
+            Self::Glob => "glob:main-*",
+            Self::Exact => "latest",
+        }
+    }
+
+    /// Whether the rule follows `tag`. Said again here, so that a mistake in the follow rules is seen.
+    pub fn admits(self, tag: &str) -> bool {
+        match self {
+            Self::Semver => tag.starts_with("1."),
+            Self::Glob => tag.starts_with("main-"),
+            Self::Exact => tag == "latest",
+        }
+    }
+}
+
+/// How the containers of an image behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// They come up and stay.
+    Good,
+    /// They exit at once.
+    Crashes,
+    /// Their health checks never pass.
+    NeverHealthy,
+}
+
+impl Behaviour {
+    /// As the embedded ECS is told.
+    pub fn simulated(self) -> SimulatedBehaviour {
+        match self {
+            Self::Good => SimulatedBehaviour::default(),
+            Self::Crashes => SimulatedBehaviour {
+                exits: Some((Duration::from_millis(200), 1)),
+                ..SimulatedBehaviour::default()
+            },
+            Self::NeverHealthy => SimulatedBehaviour {
+                healthy: Healthy::Never,
+                ..SimulatedBehaviour::default()
+            },
+        }
+    }
+}
+
+/// The part of a service file that changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// How many tasks.
+    pub desired_count: u32,
+    /// Their memory, in MiB: another one is another revision.
+    pub memory: u32,
+    /// Seconds to watch a healthy service.
+    pub bake: u32,
+}
+
+/// One thing that somebody does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// An image is pushed.
+    Push {
+        /// To this repository.
+        repository: String,
+        /// With this tag.
+        tag: String,
+        /// Its containers.
+        behaviour: Behaviour,
+    },
+    /// A service file is uploaded.
+    PutFile {
+        /// Of this service.
+        service: usize,
+        /// With this content.
+        edition: Edition,
+    },
+    /// A service file is uploaded that cannot be read.
+    BreakFile {
+        /// Of this service.
+        service: usize,
+    },
+    /// A service file is deleted.
+    DeleteFile {
+        /// Of this service.
+        service: usize,
+    },
+    /// Somebody changes the number of tasks in ECS.
+    StrangerCounts {
+        /// Of this service.
+        service: usize,
+        /// To this many.
+        count: u32,
+    },
+    /// Somebody gives a service another revision in ECS.
+    StrangerDeploys {
+        /// To this service.
+        service: usize,
+    },
+    /// One of a service's tasks is stopped.
+    StopTask {
+        /// Of this service.
+        service: usize,
+    },
+    /// Somebody stops the next execution that works on a service.
+    Abort {
+        /// This service.
+        service: usize,
+        /// So long after it was first seen.
+        after: Duration,
+    },
+}
+
+impl Service {
+    /// Whether an image with such containers proves good in this service: only a health check finds out what never
+    /// becomes healthy.
+    pub fn is_good(&self, behaviour: Behaviour) -> bool {
+        match behaviour {
+            Behaviour::Good => true,
+            Behaviour::Crashes => false,
+            Behaviour::NeverHealthy => !self.health_check,
+        }
+    }
+
+    /// The service file of an edition.
+    pub fn file(&self, edition: Edition) -> Value {
+        let mut container = json!({ "name": "web", "essential": true });
+        if self.health_check {
+            let command = json!(["CMD-SHELL", "true"]);
+            container["healthCheck"] =
+                json!({ "command": command, "interval": 10, "retries": 2, "timeout": 2 });
+        }
+        json!({
+            "cluster": { "clusterName": self.id.cluster() },
+            "images": { "web": { "repository": self.repository, "tag": self.rule.text() } },
+            "taskDefinition": {
+                "family": format!("{}-{}", self.id.cluster(), self.id.service()),
+                "cpu": "256",
+                "memory": edition.memory.to_string(),
+                "containerDefinitions": [container],
+            },
+            "service": {
+                "serviceName": self.id.service(),
+                "desiredCount": edition.desired_count,
+                "deploymentConfiguration": {
+                    "deploymentCircuitBreaker": { "enable": self.circuit_breaker, "rollback": self.circuit_breaker },
+                },
+            },
+            "verify": { "bake": format!("{}s", edition.bake), "timeout": "3m" },
+        })
+    }
+}
+
+impl Scenario {
+    /// The scenario of a seed.
+    pub fn of(seed: u64) -> Self {
+        Author::new(seed).write()
+    }
+}
+
+/// Writes a scenario.
+struct Author {
+    seed: u64,
+    rng: StdRng,
+    versions: u32,
+    builds: u32,
+}
+
+impl Author {
+    fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            rng: StdRng::seed_from_u64(seed),
+            versions: 0,
+            builds: 0,
+        }
+    }
+
+    fn write(mut self) -> Scenario {
+        let services = self.services();
+        let strangers = self.rng.random_bool(0.2);
+        let aborts = self.rng.random_bool(0.3);
+        let mut moves = Vec::new();
+        for (service, described) in services.iter().enumerate() {
+            let edition = self.edition();
+            let mut first = vec![
+                Move::PutFile { service, edition },
+                self.push(described, false),
+            ];
+            if self.rng.random_bool(0.3) {
+                first.swap(0, 1);
+            }
+            moves.extend(first);
+        }
+        for _ in 0..self.rng.random_range(2..12) {
+            let service = self.rng.random_range(0..services.len());
+            let next = self.next(service, &services[service], strangers, aborts);
+            moves.push(next);
+        }
+        let moves = moves.into_iter().map(|next| (self.pause(), next)).collect();
+        let rate = *self.pick(&[0.0, 0.01, 0.03, 0.08]);
+        let faults = match rate {
+            0.0 => Plan::Never,
+            rate => Plan::Sometimes {
+                rate,
+                denials: self.rng.random_bool(0.2),
+            },
+        };
+        let delivery = Delivery {
+            twice: *self.pick(&[0.0, 0.2, 0.5]),
+            late: *self.pick(&[0.0, 0.1, 0.4]),
+            latest: *self.pick(&[5, 60, 600]),
+        };
+        let slow = *self.pick(&[0.0, 0.02, 0.3]);
+        Scenario {
+            seed: self.seed,
+            slow,
+            services,
+            moves,
+            faults,
+            delivery,
+        }
+    }
+
+    fn services(&mut self) -> Vec<Service> {
+        const NAMES: [(&str, &str); 3] = [("web", "hello"), ("web", "shop"), ("staging", "hello")];
+        let count = self.rng.random_range(1..=NAMES.len());
+        NAMES[..count]
+            .iter()
+            .filter_map(|(cluster, service)| {
+                Some(Service {
+                    id: ServiceId::new(cluster, service).ok()?,
+                    key: format!("services/{cluster}-{service}.yaml"),
+                    repository: (*self.pick(&["apps/hello", "shop"])).into(),
+                    rule: *self.pick(&[Rule::Semver, Rule::Semver, Rule::Glob, Rule::Exact]),
+                    health_check: self.rng.random_bool(0.5),
+                    circuit_breaker: self.rng.random_bool(0.5),
+                })
+            })
+            .collect()
+    }
+
+    fn next(&mut self, service: usize, described: &Service, strangers: bool, aborts: bool) -> Move {
+        match self.rng.random_range(0..100) {
+            0..50 => self.push(described, true),
+            50..65 => {
+                let edition = self.edition();
+                Move::PutFile { service, edition }
+            }
+            65..69 => Move::BreakFile { service },
+            69..73 => Move::DeleteFile { service },
+            73..79 if strangers => Move::StrangerDeploys { service },
+            79..84 if strangers => Move::StrangerCounts {
+                service,
+                count: self.rng.random_range(1..4),
+            },
+            84..88 if strangers => Move::StopTask { service },
+            80..100 if aborts => Move::Abort {
+                service,
+                after: Duration::from_millis(
+                    *self.pick(&[0, 100, 300, 600, 1000, 2000, 6000, 20000]),
+                ),
+            },
+            _ => self.push(described, true),
+        }
+    }
+
+    fn push(&mut self, service: &Service, may_be_bad: bool) -> Move {
+        let tag = match service.rule {
+            Rule::Semver => {
+                // Versions rise, but not always: patches of older lines come late.
+                self.versions += 1;
+                let minor = self.rng.random_range(0..=self.versions / 2);
+                format!("1.{minor}.{}", self.versions)
+            }
+            Rule::Glob => {
+                self.builds += 1;
+                format!("main-{}", self.builds)
+            }
+            Rule::Exact => "latest".into(),
+        };
+        let behaviour = match self.rng.random_range(0..10) {
+            0 | 1 if may_be_bad => Behaviour::Crashes,
+            2 if may_be_bad && service.health_check => Behaviour::NeverHealthy,
+            _ => Behaviour::Good,
+        };
+        Move::Push {
+            repository: service.repository.clone(),
+            tag,
+            behaviour,
+        }
+    }
+
+    fn edition(&mut self) -> Edition {
+        Edition {
+            desired_count: self.rng.random_range(1..4),
+            memory: *self.pick(&[512, 1024]),
+            bake: *self.pick(&[0, 0, 5, 20]),
+        }
+    }
+
+    fn pause(&mut self) -> Duration {
+        let milliseconds = match self.rng.random_range(0..10) {
+            0..4 => self.rng.random_range(1..300),
+            4..7 => self.rng.random_range(300..5_000),
+            _ => self.rng.random_range(5_000..120_000),
+        };
+        Duration::from_millis(milliseconds)
+    }
+
+    fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.rng.random_range(0..choices.len())]
+    }
+}

@@ -1,0 +1,255 @@
+//! The SDK's connection to the embedded cloud: no socket, but every fault that a network and AWS can have.
+
+use std::{
+    fmt, future,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    },
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use landfall_local::{cloud::Cloud, world::World};
+use tokio::time::sleep;
+
+use crate::{
+    fault::{Fault, Faults},
+    invocation::{CURRENT, Invocation},
+    journal::Journal,
+    witness::Witness,
+};
+
+/// How the functions of one run reach the embedded cloud.
+#[derive(Clone)]
+pub struct Wire {
+    /// The embedded cloud.
+    pub cloud: Arc<Cloud>,
+    /// What goes wrong.
+    pub faults: Arc<Faults>,
+    /// The diary.
+    pub journal: Arc<Journal>,
+    /// Who remembers every change.
+    pub witness: Arc<Witness>,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Wire")
+    }
+}
+
+#[derive(Debug)]
+struct WorldTime(Arc<World>);
+
+impl TimeSource for WorldTime {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
+
+/// An SDK configuration whose requests go to the embedded cloud in this process, on tokio's clock. Timeouts are those of
+/// the functions in AWS; backoff has no jitter, which would come from a random number that no seed repeats.
+pub fn sdk(wire: Wire) -> SdkConfig {
+    let world = wire.cloud.world.clone();
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(15))
+        .build();
+    let credentials = Credentials::new("simulation", "simulation", None, None, "simulation");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(world.region.clone()))
+        .endpoint_url("http://127.0.0.1:4599")
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::standard().with_use_static_exponential_base(true))
+        .timeout_config(timeouts)
+        .sleep_impl(TokioSleep::new())
+        .time_source(WorldTime(world))
+        .http_client(wire)
+        .build()
+}
+
+impl HttpClient for Wire {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let wire = self.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request
+                .try_into_http1x()
+                .map_err(|error| ConnectorError::user(error.into()))?;
+            let (parts, body) = request.into_parts();
+            let body = body
+                .collect()
+                .await
+                .map_err(ConnectorError::user)?
+                .to_bytes();
+            let response = wire.carry(Request::from_parts(parts, body)).await?;
+            HttpResponse::try_from(response.map(SdkBody::from))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+impl Wire {
+    async fn carry(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectorError> {
+        let Ok(caller) = CURRENT.try_with(Clone::clone) else {
+            // Whoever looks on from outside meets no faults.
+            return Ok(self.cloud.handle(request).await);
+        };
+        let call = Call::of(&request);
+        let fault = self
+            .faults
+            .next(format!("{} {}", caller.function, call.kind()));
+        if let Some(fault) = fault {
+            self.journal
+                .note(&caller.name(), format!("{} ⚡ {fault:?}", call.name));
+        }
+        sleep(Duration::from_millis(self.faults.latency())).await;
+        match fault {
+            Some(Fault::Throttled) => return Ok(call.refusal(&THROTTLED)),
+            Some(Fault::ServerError) => return Ok(call.refusal(&SERVER_ERROR)),
+            Some(Fault::Denied) => return Ok(call.refusal(&DENIED)),
+            Some(Fault::LostBefore) => return Err(lost()),
+            Some(Fault::KilledBefore) => return killed(&caller).await,
+            Some(Fault::LostAfter | Fault::KilledAfter) | None => {}
+        }
+        let seen = self
+            .witness
+            .before(&self.cloud, &caller, &call.name, request.body())
+            .await;
+        let response = self.cloud.handle(request).await;
+        self.witness.after(seen, response.status().as_u16());
+        if call.changes() {
+            self.journal.note(
+                &caller.name(),
+                format!("{} {}", call.name, response.status().as_u16()),
+            );
+        }
+        sleep(Duration::from_millis(self.faults.latency())).await;
+        match fault {
+            Some(Fault::LostAfter) => Err(lost()),
+            Some(Fault::KilledAfter) => killed(&caller).await,
+            _ => Ok(response),
+        }
+    }
+}
+
+fn lost() -> ConnectorError {
+    ConnectorError::io("the connection was reset".into())
+}
+
+/// Never answers: the invocation is dropped.
+async fn killed(caller: &Invocation) -> Result<Response<Bytes>, ConnectorError> {
+    caller.kill.notify_one();
+    future::pending().await
+}
+
+/// A request, as far as the wire must understand it.
+struct Call {
+    name: String,
+    object_storage: bool,
+}
+
+/// One refusal in the words of the JSON services and of S3.
+struct Refused {
+    json: (u16, &'static str),
+    s3: (u16, &'static str),
+}
+
+const THROTTLED: Refused = Refused {
+    json: (400, "ThrottlingException"),
+    s3: (503, "SlowDown"),
+};
+const SERVER_ERROR: Refused = Refused {
+    json: (500, "InternalServerError"),
+    s3: (500, "InternalError"),
+};
+const DENIED: Refused = Refused {
+    json: (400, "AccessDeniedException"),
+    s3: (403, "AccessDenied"),
+};
+
+impl Call {
+    fn of(request: &Request<Bytes>) -> Self {
+        let target = request
+            .headers()
+            .get("x-amz-target")
+            .and_then(|target| target.to_str().ok());
+        match target.and_then(|target| target.rsplit('.').next()) {
+            Some(operation) => Self {
+                name: operation.into(),
+                object_storage: false,
+            },
+            None => Self {
+                name: format!("{} {}", request.method(), request.uri().path()),
+                object_storage: true,
+            },
+        }
+    }
+
+    /// The operation, and for S3 the kind of object, without names that differ from run to run.
+    fn kind(&self) -> String {
+        const OBJECTS: [(&str, &str); 9] = [
+            ("/desired.json", "desired state"),
+            ("/token.json", "task token"),
+            ("/adopted.json", "adopted revision"),
+            ("/releases/", "record"),
+            ("/files/", "accepted file"),
+            ("/sources/", "source"),
+            ("/follows/", "follower"),
+            ("/landfall-config/status/", "status"),
+            ("/landfall-config/services/", "service file"),
+        ];
+        if !self.object_storage {
+            return self.name.clone();
+        }
+        let method = self.name.split(' ').next().unwrap_or_default();
+        let object = OBJECTS.iter().find(|(part, _)| self.name.contains(part));
+        format!("{method} {}", object.map_or("list", |(_, kind)| kind))
+    }
+
+    fn changes(&self) -> bool {
+        const READS: [&str; 5] = ["GET", "HEAD", "Describe", "List", "Batch"];
+        !READS.iter().any(|verb| self.name.starts_with(verb))
+    }
+
+    fn refusal(&self, refused: &Refused) -> Response<Bytes> {
+        let (status, body) = if self.object_storage {
+            let (status, code) = refused.s3;
+            let body = format!(
+                "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>by the plan of faults</Message></Error>"
+            );
+            (status, body)
+        } else {
+            let (status, code) = refused.json;
+            (
+                status,
+                format!("{{\"__type\":\"{code}\",\"message\":\"by the plan of faults\"}}"),
+            )
+        };
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() =
+            http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        response
+    }
+}

@@ -1,0 +1,183 @@
+//! Who changed what in ECS, while who held the claim; and which verdicts were told.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::Request;
+use landfall::{
+    desired::DesiredState,
+    keys,
+    record::{Record, Verdict},
+    service_id::ServiceId,
+};
+use landfall_local::cloud::Cloud;
+use serde_json::{Value, json};
+
+use crate::{installation::STATE_BUCKET, invocation::Invocation};
+
+/// A change to a service in ECS.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The service.
+    pub service: ServiceId,
+    /// The function that made it.
+    pub function: String,
+    /// The execution that the function worked for.
+    pub execution: Option<String>,
+    /// Whether that execution was running.
+    pub alive: bool,
+    /// Who held the claim.
+    pub claim: Option<String>,
+    /// The revision that it gave the service.
+    pub task_definition: Option<String>,
+    /// The HTTP status of ECS's answer.
+    pub status: u16,
+}
+
+/// A verdict that was put on the event bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The service.
+    pub service: ServiceId,
+    /// The release.
+    pub number: u64,
+    /// Its verdict.
+    pub verdict: Verdict,
+}
+
+/// What a call will have been, once it is answered.
+#[derive(Debug)]
+pub enum Seen {
+    /// Nothing that matters.
+    Nothing,
+    /// A change to a service.
+    Change(Change),
+    /// Verdicts.
+    Told(Vec<Told>),
+}
+
+/// Remembers what the invariants are asked about.
+#[derive(Debug, Default)]
+pub struct Witness {
+    changes: Mutex<Vec<Change>>,
+    told: Mutex<Vec<Told>>,
+}
+
+impl Witness {
+    /// Looks at a call just before it takes effect.
+    pub async fn before(
+        &self,
+        cloud: &Arc<Cloud>,
+        caller: &Invocation,
+        operation: &str,
+        body: &Bytes,
+    ) -> Seen {
+        match operation {
+            "CreateService" | "UpdateService" => match change(cloud, caller, body).await {
+                Some(change) => Seen::Change(change),
+                None => Seen::Nothing,
+            },
+            "PutEvents" => Seen::Told(verdicts(body)),
+            _ => Seen::Nothing,
+        }
+    }
+
+    /// Remembers the call with its answer.
+    pub fn after(&self, seen: Seen, status: u16) {
+        match seen {
+            Seen::Nothing => {}
+            Seen::Change(change) => self
+                .changes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Change { status, ..change }),
+            Seen::Told(told) if status < 300 => self
+                .told
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(told),
+            Seen::Told(_) => {}
+        }
+    }
+
+    /// The changes so far, oldest first, also those that ECS refused.
+    pub fn changes(&self) -> Vec<Change> {
+        self.changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The verdicts so far, oldest first.
+    pub fn told(&self) -> Vec<Told> {
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Change> {
+    let input: Value = serde_json::from_slice(body).ok()?;
+    let name = input["service"]
+        .as_str()
+        .or(input["serviceName"].as_str())?;
+    let cluster = input["cluster"].as_str()?.rsplit('/').next()?;
+    let service = ServiceId::new(cluster, name).ok()?;
+    let alive = match &caller.execution {
+        Some(execution) => is_running(cloud, execution).await,
+        None => false,
+    };
+    Some(Change {
+        claim: desired(cloud, &service)
+            .await
+            .and_then(|desired| desired.claim)
+            .map(|claim| claim.execution),
+        service,
+        function: caller.function.clone(),
+        execution: caller.execution.clone(),
+        alive,
+        task_definition: input["taskDefinition"].as_str().map(str::to_owned),
+        status: 0,
+    })
+}
+
+async fn is_running(cloud: &Cloud, execution: &str) -> bool {
+    let input = json!({ "executionArn": execution });
+    let answer = cloud.executions.call("DescribeExecution", input).await;
+    answer.is_ok_and(|answer| answer["status"] == "RUNNING")
+}
+
+/// The desired state of a service, past all faults.
+pub async fn desired(cloud: &Cloud, service: &ServiceId) -> Option<DesiredState> {
+    let body = object(cloud, STATE_BUCKET, &keys::desired(service)).await?;
+    serde_json::from_slice(&body).ok()
+}
+
+/// The record of a release, past all faults.
+pub async fn record(cloud: &Cloud, service: &ServiceId, number: u64) -> Option<Record> {
+    let body = object(cloud, STATE_BUCKET, &keys::record(service, number)).await?;
+    serde_json::from_slice(&body).ok()
+}
+
+async fn object(cloud: &Cloud, bucket: &str, key: &str) -> Option<Bytes> {
+    let request = Request::get(format!("http://127.0.0.1:4599/{bucket}/{key}"))
+        .header("host", "127.0.0.1:4599")
+        .body(Bytes::new())
+        .ok()?;
+    let response = cloud.handle(request).await;
+    response.status().is_success().then(|| response.into_body())
+}
+
+fn verdicts(body: &Bytes) -> Vec<Told> {
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let entries = input["Entries"].as_array().into_iter().flatten();
+    entries
+        .filter_map(|entry| serde_json::from_str::<Record>(entry["Detail"].as_str()?).ok())
+        .map(|record| Told {
+            service: record.service,
+            number: record.release.number,
+            verdict: record.verdict,
+        })
+        .collect()
+}
