@@ -81,7 +81,7 @@ fn call(call: &Call) -> &'static str {
         }
         Call::HeadFile { .. } => "asks for the file's current version",
         Call::WriteDesired { .. } => "writes the desired state, if it is as it was read",
-        Call::StartExecution => "starts an execution",
+        Call::StartExecution { .. } => "starts an execution",
         Call::ReadSleeper => "reads the task token",
         Call::Wake(_) => "sends task success",
     }

@@ -79,6 +79,8 @@ pub enum Guard {
     LookAgainAfterATagMoved,
     /// After a follow rule came into force, its repository is looked through once more.
     LookThroughOnceMore,
+    /// A repeated invocation that finds a newer release starts another execution.
+    NameExecutionsByRelease,
     /// The task token is stored before ECS and the desired state are looked at.
     StoreTheTokenBeforeTheLook,
 }

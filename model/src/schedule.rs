@@ -204,11 +204,14 @@ impl Model for Protocol {
                 state.faults.lost_answers -= 1;
                 let invocation = state.invocations.remove(index);
                 let event = invocation.event;
-                let had_started = invocation.has_started || invocation.next.starts();
+                let started = match invocation.next {
+                    Call::StartExecution { release } => Some(release),
+                    _ => invocation.started,
+                };
                 self.call_of_trigger(&mut state, invocation);
                 state.deliver(event);
                 if let Some(again) = state.invocations.last_mut() {
-                    again.has_started = had_started;
+                    again.started = started;
                 }
             }
             Action::Execution(index) => {

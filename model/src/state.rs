@@ -48,8 +48,8 @@ pub struct State {
 pub(crate) struct Invocation {
     pub(crate) event: Event,
     pub(crate) next: Call,
-    /// Whether an execution of its name exists: a repeated invocation has the same request id.
-    pub(crate) has_started: bool,
+    /// The release for which an execution of its name exists: a repeated invocation has the same request id.
+    pub(crate) started: Option<u64>,
 }
 
 /// What a trigger was told.
@@ -95,7 +95,9 @@ pub(crate) enum Call {
         write: Kept<DesiredState>,
         again: Again,
     },
-    StartExecution,
+    StartExecution {
+        release: u64,
+    },
     ReadSleeper,
     Wake(Option<usize>),
 }
@@ -295,7 +297,7 @@ impl State {
         self.invocations.push(Invocation {
             event,
             next,
-            has_started: false,
+            started: None,
         });
     }
 }

@@ -14,13 +14,8 @@ impl Call {
     pub(crate) fn has_effect(&self) -> bool {
         matches!(
             self,
-            Self::PutFollower { .. } | Self::WriteDesired { .. } | Self::StartExecution
+            Self::PutFollower { .. } | Self::WriteDesired { .. } | Self::StartExecution { .. }
         )
-    }
-
-    /// Whether the call is `StartExecution`.
-    pub(crate) fn starts(&self) -> bool {
-        matches!(self, Self::StartExecution)
     }
 }
 
@@ -98,8 +93,12 @@ impl Protocol {
                     }
                 }
             }
-            Call::StartExecution => {
-                if !invocation.has_started {
+            Call::StartExecution { release } => {
+                let is_taken = match invocation.started {
+                    Some(_) if self.lacks(Guard::NameExecutionsByRelease) => true,
+                    started => started == Some(release),
+                };
+                if !is_taken {
                     state.start();
                 }
                 return None;
@@ -130,7 +129,7 @@ impl Protocol {
                 let followers = read.followers_of(&image.repository, &image.tag);
                 (!followers.is_empty()).then_some(Call::ReadImage { read })
             }
-            _ => read.newest_open().map(|_| Call::StartExecution),
+            _ => starts(&read),
         }
     }
 
@@ -154,7 +153,7 @@ impl Protocol {
             let write = self.desired.keep(desired);
             return Some(Call::WriteDesired { read, write, again });
         }
-        read.newest_open().map(|_| Call::StartExecution)
+        starts(&read)
     }
 
     /// Whether an invocation that takes up the version looks through the repository once more.
@@ -180,6 +179,11 @@ impl Protocol {
     fn write_desired(&self, state: &mut State, write: Kept<DesiredState>) -> Option<Call> {
         self.check_order(state, &write);
         state.desired = write;
-        state.desired.newest_open().map(|_| Call::StartExecution)
+        starts(&state.desired)
     }
+}
+
+fn starts(desired: &DesiredState) -> Option<Call> {
+    let release = desired.newest_open()?.number;
+    Some(Call::StartExecution { release })
 }

@@ -382,3 +382,22 @@ fn a_moving_tag_and_a_lost_answer() {
         a_moving_tag(faults),
     );
 }
+
+#[test]
+#[ignore = "takes half a minute"]
+fn an_execution_named_by_the_request_alone_is_not_started_for_a_newer_release() {
+    let faults = Faults {
+        lost_answers: 1,
+        ..NO_FAULTS
+    };
+    fails(
+        "executions named by the request alone",
+        Guard::NameExecutionsByRelease,
+        a_moving_tag(faults),
+        &[
+            "in the end what is desired runs, or what was last good",
+            "in the end nothing is held, open or without a record",
+            "in the end nothing good was rejected",
+        ],
+    );
+}

@@ -19,20 +19,21 @@ impl StepFunctions {
         Self(Client::new(config))
     }
 
-    /// Starts an execution of `state_machine` for a service.
+    /// Starts an execution of `state_machine` for a service in which `release` is the newest without a verdict.
     ///
     /// `request_id` is the invocation's: when Lambda repeats an invocation it keeps the id, so the repetition does not
-    /// start a second execution.
+    /// start a second execution for the same release. It may find a newer one, though, after the first execution ended.
     pub async fn start(
         &self,
         state_machine: &str,
         input: &ExecutionInput,
+        release: u64,
         request_id: &str,
     ) -> Result<(), Fault> {
         const CALL: &str = "states:StartExecution";
         let text =
             serde_json::to_string(input).map_err(|error| Fault::Unexpected(error.to_string()))?;
-        let name = execution_name(&input.service, request_id);
+        let name = execution_name(&input.service, release, request_id);
         let started = self
             .0
             .start_execution()
@@ -99,15 +100,17 @@ impl StepFunctions {
 /// Names have at most 80 characters
 /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>); a request id has 36. The
 /// hash tells services of one name in two clusters apart, which one push may concern.
-fn execution_name(service: &ServiceId, request_id: &str) -> String {
+fn execution_name(service: &ServiceId, release: u64, request_id: &str) -> String {
     let hash = ContentHash::of(&Value::String(service.to_string())).to_string();
-    let service: String = service.service().chars().take(34).collect();
     let id: String = request_id
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .take(36)
         .collect();
-    format!("{service}-{}-{id}", &hash[..8])
+    let unique = format!("-{}-{release}-{id}", &hash[..8]);
+    let name = service.service().chars();
+    let start: String = name.take(80 - unique.len()).collect();
+    start + &unique
 }
 
 #[cfg(test)]
@@ -119,9 +122,18 @@ mod tests {
     #[test]
     fn one_push_starts_an_execution_for_each_cluster_that_has_a_service_of_the_name() {
         let request_id = "8f507cfc-xmpl-4697-b07a-ac58fc914c95";
-        let name = |service: &str| execution_name(&service.parse().unwrap(), request_id);
+        let name = |service: &str| execution_name(&service.parse().unwrap(), 2, request_id);
         assert_ne!(name("web/hello"), name("staging/hello"));
         assert_eq!(name("web/hello"), name("web/hello"));
         assert!(name(&format!("web/{}", "h".repeat(255))).len() <= 80);
+    }
+
+    #[test]
+    fn a_repeated_invocation_that_finds_a_newer_release_starts_an_execution_of_its_own() {
+        let request_id = "8f507cfc-xmpl-4697-b07a-ac58fc914c95";
+        let service = "web/hello".parse().unwrap();
+        let name = |release| execution_name(&service, release, request_id);
+        assert_ne!(name(2), name(3));
+        assert!(name(u64::MAX).len() <= 80);
     }
 }

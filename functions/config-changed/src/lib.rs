@@ -99,16 +99,21 @@ impl ConfigChanged {
                             .put_json(&keys::status(&key), &status, Condition::None)
                             .await?;
                     }
-                    if desired.newest_open().is_none() {
+                    let Some(newest) = desired.newest_open() else {
                         return Ok(());
-                    }
+                    };
                     let input = ExecutionInput {
                         service: desired.service.clone(),
                         restarts: 0,
                     };
                     return self
                         .executions
-                        .start(&self.state_machine, &input, &event.context.request_id)
+                        .start(
+                            &self.state_machine,
+                            &input,
+                            newest.number,
+                            &event.context.request_id,
+                        )
                         .await;
                 }
                 Followed::DescribedElsewhere(rejection) => {

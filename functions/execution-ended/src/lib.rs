@@ -81,7 +81,12 @@ impl ExecutionEnded {
             restarts: restarts + 1,
         };
         self.executions
-            .start(&self.state_machine, &input, &event.context.request_id)
+            .start(
+                &self.state_machine,
+                &input,
+                release.number,
+                &event.context.request_id,
+            )
             .await
     }
 }

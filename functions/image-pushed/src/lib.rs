@@ -133,7 +133,7 @@ impl ImagePushed {
             };
             return self
                 .executions
-                .start(&self.state_machine, &input, request_id)
+                .start(&self.state_machine, &input, newest.number, request_id)
                 .await;
         }
     }
