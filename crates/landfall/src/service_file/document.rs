@@ -85,6 +85,17 @@ impl Node {
         }
     }
 
+    /// The value of the field `name`; none if this is no mapping or has no such field.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match &self.value {
+            NodeValue::Mapping(entries) => entries
+                .iter()
+                .find(|(key, _)| key.name == name)
+                .map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
     /// What kind of value this is, in the words of a message.
     pub fn kind(&self) -> &'static str {
         match &self.value {
