@@ -118,6 +118,7 @@ fn data() -> Value {
     let registered = register_task_definition::Output {
         task_definition,
         timeout_seconds: 900,
+        ingress: register_task_definition::IngressWork::Nothing,
     };
     let looked = check_rollout::Output {
         outcome: check_rollout::Outcome::InProgress,

@@ -2,7 +2,7 @@
 
 use landfall::{
     record::TaskDefinition,
-    step::register_task_definition::{Input, Output, Registration, render, reusable},
+    step::register_task_definition::{IngressWork, Input, Output, Registration, render, reusable},
 };
 use landfall_aws::{
     Fault,
@@ -55,6 +55,7 @@ impl RegisterTaskDefinition {
         Ok(Output {
             task_definition,
             timeout_seconds: file.verify.timeout_seconds,
+            ingress: IngressWork::Nothing,
         })
     }
 
