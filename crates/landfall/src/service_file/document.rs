@@ -16,6 +16,8 @@ use super::problem::{Position, Problem};
 pub struct Node {
     /// Where the value starts; for the value of an alias, where the alias stands.
     pub position: Position,
+    /// Where it is written; for the value of an alias, where its anchor stands.
+    pub written: Position,
     /// What stands there.
     pub value: NodeValue,
 }
@@ -167,6 +169,7 @@ impl<'de> Deserialize<'de> for Node {
         let spanned = Spanned::<NodeValue>::deserialize(deserializer)?;
         Ok(Self {
             position: spanned.referenced.into(),
+            written: spanned.defined.into(),
             value: spanned.value,
         })
     }

@@ -25,8 +25,7 @@ impl<'a> Spelling<'a> {
         }
     }
 
-    /// Whether the number at `position` is written as it would be sent. An alias stands for a number that is written
-    /// elsewhere, so its spelling counts as lost.
+    /// Whether the number that is written at `position` is written as it would be sent.
     pub(super) fn is_kept(&self, position: Position, number: &Number) -> bool {
         let lines = self.lines.get_or_init(|| {
             self.text

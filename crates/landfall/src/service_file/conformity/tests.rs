@@ -196,3 +196,14 @@ fn sections_whose_names_begin_with_x_are_a_place_for_anchors() {
         "{told}"
     );
 }
+
+#[test]
+fn a_number_behind_an_alias_keeps_the_spelling_of_its_anchor() {
+    for (written, kept) in [("2", true), ("1.10", false)] {
+        let told = told(
+            &format!("dockerLabels: {{ a: &number {written}, b: *number }}"),
+            "",
+        );
+        assert_eq!(told.is_empty(), kept, "{told:?}");
+    }
+}

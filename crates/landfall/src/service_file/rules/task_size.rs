@@ -108,7 +108,7 @@ fn scaled(count: &str) -> Option<u64> {
     let scaled = whole
         .checked_mul(1024)?
         .checked_add(fraction * 1024 / parts)?;
-    (fraction * 1024 % parts == 0).then_some(scaled)
+    (fraction * 1024).is_multiple_of(parts).then_some(scaled)
 }
 
 #[cfg(test)]
