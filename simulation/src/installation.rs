@@ -107,6 +107,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
                 surroundings
             ))
         }
+        "run-task" => step!(run_task::RunTask::new(surroundings)),
         "update-service" => step!(update_service::UpdateService::new(surroundings)),
         "check-rollout" => step!(check_rollout::CheckRollout::new(surroundings)),
         "verify-health" => step!(verify_health::VerifyHealth::new(surroundings)),
