@@ -121,6 +121,7 @@ fn data() -> Value {
         timeout_seconds: 900,
         before: true,
         after: true,
+        ingress: register_task_definition::IngressWork::Nothing,
     };
     let looked = check_rollout::Output {
         outcome: check_rollout::Outcome::InProgress,

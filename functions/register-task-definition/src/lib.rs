@@ -2,7 +2,7 @@
 
 use landfall::{
     record::TaskDefinition,
-    step::register_task_definition::{Input, Output, Registration, render, reusable},
+    step::register_task_definition::{IngressWork, Input, Output, Registration, render, reusable},
 };
 use landfall_aws::{
     Fault,
@@ -57,6 +57,7 @@ impl RegisterTaskDefinition {
             timeout_seconds: file.verify.timeout_seconds,
             before: !file.before.is_empty(),
             after: !file.after.is_empty(),
+            ingress: IngressWork::Nothing,
         })
     }
 

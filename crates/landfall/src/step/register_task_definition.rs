@@ -37,6 +37,9 @@ pub struct Input {
     pub last_good: Option<GoodRelease>,
     /// How many executions have taken up this release, this one included.
     pub attempt: u32,
+    /// Whether ECS may have another `service` section than the release's: only then is there work besides the revision.
+    #[serde(default)]
+    pub apply_service: bool,
 }
 
 /// What the step answers.
@@ -54,6 +57,22 @@ pub struct Output {
     /// Whether it has tasks that run after it.
     #[serde(default)]
     pub after: bool,
+    /// What has to be done about the listener rule and target group that Landfall keeps.
+    #[serde(default)]
+    pub ingress: IngressWork,
+}
+
+/// What has to be done about a service's listener rule and target group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IngressWork {
+    /// Nothing: they are as the last good release left them, or nobody asks for any.
+    #[default]
+    Nothing,
+    /// The file has an `ingress` section: create them or keep them, before the service is changed.
+    Ensure,
+    /// The file has none any more: remove them, once the service does well without.
+    Remove,
 }
 
 /// What `RegisterTaskDefinition` is to be sent, and its hash.
