@@ -80,8 +80,7 @@ impl RunTask {
                 Next::Start(task) => {
                     let key = input.key(task);
                     let run = input.run(task, self.clock.now());
-                    notes.runs.release = input.release.number;
-                    notes.runs.tasks.insert(key.clone(), run);
+                    notes.runs.note(input.release.number, key.clone(), run);
                     self.keep(&input, &notes).await?;
                     noted_now = Some(key);
                 }
@@ -133,7 +132,7 @@ impl RunTask {
         run: Run,
         mut notes: Notes,
     ) -> Result<(), Fault> {
-        notes.runs.tasks.insert(input.key(task), run);
+        notes.runs.note(input.release.number, input.key(task), run);
         self.keep(input, &notes).await
     }
 

@@ -227,6 +227,14 @@ impl Runs {
             tasks: BTreeMap::new(),
         }
     }
+
+    /// Notes a task of `release`; what is known of another release's is forgotten.
+    pub fn note(&mut self, release: u64, key: String, run: Run) {
+        if self.release != release {
+            *self = Self::none(release);
+        }
+        self.tasks.insert(key, run);
+    }
 }
 
 /// Decides what comes next from what was noted.

@@ -226,6 +226,17 @@ fn tasks_run_once_and_one_after_the_other_and_never_beside_a_newer_releases() {
 }
 
 #[test]
+fn what_ran_for_an_earlier_release_does_not_count_for_the_next() {
+    let (file, input) = (with_tasks(), input(Phase::Before));
+    let mut runs = noted(Phase::Before, 1, &[Some(0), Some(0)]);
+    let done = noted(Phase::Before, 2, &[Some(0)]);
+    let first = input.key(&file.before[0]);
+    runs.note(2, first.clone(), done.tasks[&first].clone());
+    assert_eq!(runs, done);
+    assert_eq!(then(Phase::Before, &[2], &runs), "start seed");
+}
+
+#[test]
 fn a_task_that_may_have_been_asked_for_is_found_before_it_is_asked_for_again() {
     let mut runs = noted(Phase::Before, 2, &[None]);
     for run in runs.tasks.values_mut() {
