@@ -6,6 +6,7 @@ use landfall::{
     desired::DesiredState,
     record::{Content, Verdict},
     service_file::ServiceFile,
+    step::run_task::Phase,
 };
 use semver::Version;
 use serde::Serialize;
@@ -140,12 +141,13 @@ async fn untouched_by_failed_tasks(run: &Run, desired: &DesiredState) -> Vec<Vio
             continue;
         };
         let failed = record.diagnosis.and_then(|diagnosis| diagnosis.task);
-        let changes = run.witness.changes().into_iter().filter(|change| {
+        let failed = failed.filter(|task| task.phase == Phase::Before);
+        let mut changes = run.witness.changes().into_iter().filter(|change| {
             change.service == *service
                 && change.function == "update-service"
                 && change.release == Some(number)
         });
-        if let (Some(task), Some(change)) = (failed, changes.last()) {
+        if let (Some(task), Some(change)) = (failed, changes.next()) {
             broken.push(Violation::new(
                 6,
                 service,
