@@ -124,18 +124,9 @@ def described(documentation):
     return sentence.group().rstrip(":") if sentence else text[:160].rstrip()
 
 
-# What sections may refer to as `#/$defs/…`, beside the shapes of ECS.
-OWN_DEFINITIONS = {
-    "parameter": {"type": "string", "pattern": r"\$\{"},
-    "duration": {
-        "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^(\d+\s*[a-z]+\s*)+$|\$\{"}],
-        "description": "A length of time in whole seconds: `90`, `90s`, `2m`, `1h30m`.",
-    },
-}
-
-
 def json_schema(services):
     shapes = reachable(services["ecs"], OPERATIONS["ecs"])
+    own_definitions = json.loads((HERE / "definitions.json").read_text())
     definitions, wanted = {}, []
 
     def use(name):
@@ -208,7 +199,7 @@ def json_schema(services):
         "required": order["required"],
         "additionalProperties": False,
         "patternProperties": {"^x-": {"description": "Not read: a place for anchors."}},
-        "$defs": {**OWN_DEFINITIONS, **dict(sorted(definitions.items()))},
+        "$defs": {**own_definitions, **dict(sorted(definitions.items()))},
     }
 
 

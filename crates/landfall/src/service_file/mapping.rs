@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use serde_json::Value;
 
+pub(super) use super::spelling::nearest;
 use super::{
     document::{Node, NodeValue},
     problem::{Position, Problem},
-    spelling::nearest,
 };
 
 /// A mapping of the file, the path to it, and where it starts.
