@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use landfall::{
     record::{Diagnosis, Ending, TaskDefinition, Verdict},
     step::{
-        check_rollout, claim_release, conclude_release, ensure_cluster, register_task_definition,
-        roll_back, update_service, verify_health,
+        check_rollout, claim_release, conclude_release, ensure_cluster, ensure_ingress,
+        register_task_definition, roll_back, update_service, verify_health,
     },
 };
 use landfall_aws::Fault;
@@ -72,6 +72,7 @@ fn step(function: &str) -> Step {
     match function {
         "ClaimRelease" => step!(claim_release, "claim-release"),
         "EnsureCluster" => step!(ensure_cluster, "ensure-cluster"),
+        "EnsureIngress" => step!(ensure_ingress, "ensure-ingress"),
         "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
         "UpdateService" => step!(update_service, "update-service"),
         "CheckRollout" => step!(check_rollout, "check-rollout"),
@@ -118,7 +119,8 @@ fn data() -> Value {
     let registered = register_task_definition::Output {
         task_definition,
         timeout_seconds: 900,
-        ingress: register_task_definition::IngressWork::Nothing,
+        ingress: register_task_definition::IngressWork::Ensure,
+        balancer: serde_json::from_value(of("UpdateService")["balancer"].clone()).unwrap(),
     };
     let looked = check_rollout::Output {
         outcome: check_rollout::Outcome::InProgress,
@@ -158,6 +160,7 @@ fn is_answer(name: &str, value: &Value) -> Result<(), String> {
     match name {
         "claim" => is_whole::<claim_release::Output>(value),
         "cluster" => is_whole::<ensure_cluster::Output>(value),
+        "taskDefinition.balancer" => is_whole::<Option<ensure_ingress::Balancer>>(value),
         "taskDefinition" => is_whole::<register_task_definition::Output>(value),
         "update" => is_whole::<update_service::Rollout>(value),
         "rollout" => is_whole::<check_rollout::Output>(value),
@@ -257,7 +260,8 @@ fn the_example_answers_are_whole_and_stand_where_the_state_machine_puts_them() {
     for (name, state) in states_of_type("Task") {
         if let Some(path) = state["ResultPath"].as_str() {
             let answer = path.trim_start_matches("$.");
-            assert_eq!(is_answer(answer, &data[answer]), Ok(()), "{name}");
+            let found = data.pointer(&pointer(path)).unwrap();
+            assert_eq!(is_answer(answer, found), Ok(()), "{name}");
         }
     }
 }
@@ -308,7 +312,12 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
 #[test]
 fn every_choice_compares_with_what_a_step_can_answer() {
     for (name, state) in states_of_type("Choice") {
-        for rule in state["Choices"].as_array().unwrap() {
+        let rules = state["Choices"].as_array().unwrap().iter();
+        let rules = rules.flat_map(|rule| match rule["And"].as_array() {
+            Some(all) => all.clone(),
+            None => vec![rule.clone()],
+        });
+        for rule in rules {
             let variable = rule["Variable"].as_str().unwrap();
             let compared = ["StringEquals", "BooleanEquals"]
                 .iter()

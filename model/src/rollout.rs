@@ -316,7 +316,7 @@ impl Protocol {
             } => Some(&self.files[self.file_of(&good.content.file)].1),
             _ => None,
         };
-        if let Some(body) = plan.body(&self.service, file) {
+        if let Some(body) = plan.body(&self.service, file, None, described.as_ref()) {
             if !acts {
                 return Step::RollBackUpdate { stage, read, live };
             }
