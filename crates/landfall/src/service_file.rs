@@ -6,6 +6,7 @@
 pub mod document;
 mod ingress;
 mod mapping;
+pub mod one_off_task;
 pub mod problem;
 mod read;
 mod written_numbers;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
+pub use one_off_task::{OnFailure, OneOffTask};
 pub use problem::{Position, Problem, Rejection};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
@@ -42,6 +44,12 @@ pub struct ServiceFile {
     /// When a rollout counts as good.
     #[serde(default)]
     pub verify: Verify,
+    /// Tasks that run before the service is touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<OneOffTask>,
+    /// Tasks that run after the release proved good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<OneOffTask>,
 }
 
 /// When a rollout counts as good, beyond ECS's own word.

@@ -7,6 +7,7 @@ pub mod ensure_cluster;
 pub mod ensure_ingress;
 pub mod register_task_definition;
 pub mod roll_back;
+pub mod run_task;
 pub mod update_service;
 pub mod verify_health;
 

@@ -9,6 +9,7 @@ use super::{
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems, nearest},
+    one_off_task,
     problem::{Position, Problem, Rejection},
     written_numbers,
 };
@@ -17,13 +18,15 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 6] = [
+const SECTIONS: [&str; 8] = [
     "cluster",
     "images",
     "taskDefinition",
+    "before",
     "service",
     "ingress",
     "verify",
+    "after",
 ];
 
 /// Values of `deploymentController.type` whose services ECS does not let anyone roll out through `UpdateService`
@@ -106,6 +109,14 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .mapping("verify", problems)
         .map(|section| verify(&section, is_balanced, problems))
         .unwrap_or_default();
+    let names: Vec<_> = containers.iter().map(|container| container.name).collect();
+    let names = (!names.is_empty()).then_some(&*names);
+    let mut tasks = |section: &str| {
+        let node = root.get(section);
+        node.map(|node| one_off_task::read(section, node, names, problems))
+            .unwrap_or_default()
+    };
+    let (before, after) = (tasks("before"), tasks("after"));
     let mut service = as_object(service?.node);
     service.remove("cluster");
     Some(ServiceFile {
@@ -115,6 +126,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         service,
         ingress,
         verify,
+        before,
+        after,
     })
 }
 
