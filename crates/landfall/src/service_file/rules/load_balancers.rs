@@ -2,7 +2,7 @@
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html>).
 
 use super::{File, ports};
-use crate::service_file::mapping::Problems;
+use crate::service_file::{mapping::Problems, place::Place};
 
 pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     let Some(service) = &file.service else { return };
@@ -12,26 +12,18 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
         let Some((place, name)) = target.text("containerName") else {
             continue;
         };
-        if !file.container_is_there(&place, &name, problems) {
-            continue;
+        if file.container_is_there(&place, &name, problems) {
+            port_is_mapped(file, target, &name, "containerPort", problems);
         }
-        // "The container web did not have a container port 80 defined."
-        if let (Some(container), Some((place, port))) =
-            (file.container(&name), target.whole("containerPort"))
-            && ports::maps(container, port) == Some(false)
-        {
-            let ports: Vec<_> = container
-                .place
-                .items("portMappings")
-                .iter()
-                .filter_map(|mapping| mapping.whole("containerPort"))
-                .map(|(_, port)| port.to_string())
-                .collect();
-            let problem = place.wrong(format!("the container `{name}` has no port {port}"));
-            problems.add(problem.hint(match ports.is_empty() {
-                true => format!("add it to the portMappings of `{name}`"),
-                false => format!("its portMappings have {}", ports.join(", ")),
-            }));
+    }
+    // Landfall makes it the service's load balancer.
+    if let Some(node) = file.document.get("ingress") {
+        let ingress = Place {
+            node,
+            path: "ingress".into(),
+        };
+        if let Some((_, name)) = ingress.text("container") {
+            port_is_mapped(file, &ingress, &name, "port", problems);
         }
     }
     let checked = !targets.is_empty()
@@ -49,5 +41,31 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
         problems.add(place.odd(
             "there is neither a load balancer nor a container health check that this would delay",
         ));
+    }
+}
+
+/// "The container web did not have a container port 80 defined."
+fn port_is_mapped(
+    file: &File<'_>,
+    target: &Place<'_>,
+    name: &str,
+    field: &str,
+    problems: &mut Problems,
+) {
+    if let (Some(container), Some((place, port))) = (file.container(name), target.whole(field))
+        && ports::maps(container, port) == Some(false)
+    {
+        let ports: Vec<_> = container
+            .place
+            .items("portMappings")
+            .iter()
+            .filter_map(|mapping| mapping.whole("containerPort"))
+            .map(|(_, port)| port.to_string())
+            .collect();
+        let problem = place.wrong(format!("the container `{name}` has no port {port}"));
+        problems.add(problem.hint(match ports.is_empty() {
+            true => format!("add it to the portMappings of `{name}`"),
+            false => format!("its portMappings have {}", ports.join(", ")),
+        }));
     }
 }
