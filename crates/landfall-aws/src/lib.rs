@@ -12,5 +12,6 @@ pub mod events;
 mod fault;
 pub mod lambda;
 pub mod sfn;
+pub mod sweep_memory;
 
 pub use fault::Fault;
