@@ -64,6 +64,19 @@ pub async fn install(wire: &Wire) -> Result<(String, Vec<InstalledSchedule>), In
     Ok((state_machine, installation.schedules))
 }
 
+/// What runs as the function of this name, for whoever put something else in its place.
+///
+/// # Errors
+/// As [`install`]; also when there is no function of this name.
+pub fn inline(wire: &Wire, name: &str) -> Result<Program, InstallationError> {
+    let installation = install::read(TEMPLATE, &wire.cloud.world)?;
+    let mut functions = installation.functions.iter();
+    let function = functions
+        .find(|function| function.name == name)
+        .ok_or_else(|| InstallationError::Unknown(name.into()))?;
+    Ok(Program::Inline(handler(wire, function)?))
+}
+
 fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, InstallationError> {
     let variable = |name: &str| function.environment.get(name).cloned();
     let surroundings = &Surroundings {
