@@ -138,7 +138,7 @@ impl Wire {
             .before(&self.cloud, &caller, &call.name, request.body())
             .await;
         let response = self.cloud.handle(request).await;
-        self.witness.after(seen, response.status().as_u16());
+        self.witness.after(seen, &response);
         if call.changes() {
             self.journal.note(
                 &caller.name(),
@@ -212,6 +212,7 @@ impl Call {
         const OBJECTS: [(&str, &str); 10] = [
             ("/desired.json", "desired state"),
             ("/token.json", "task token"),
+            ("/tasks.json", "task runs"),
             ("/adopted.json", "adopted revision"),
             ("/releases/", "record"),
             ("/files/", "accepted file"),
