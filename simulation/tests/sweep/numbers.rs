@@ -168,7 +168,8 @@ fn sum(minutes: &[BTreeMap<&str, usize>], operation: &str) -> usize {
 }
 
 fn table(quiet: &[BTreeMap<&str, usize>], changed: &[BTreeMap<&str, usize>]) -> String {
-    let operations: BTreeSet<_> = quiet.iter().chain(changed).flat_map(|minute| minute.keys());
+    let minutes = quiet.iter().chain(changed);
+    let operations: BTreeSet<_> = minutes.flat_map(BTreeMap::keys).collect();
     let mut table = String::from(
         "| call | quiet: in 15 minutes | in the busiest minute | changed: in 15 minutes | in the busiest minute |\n|---|---|---|---|---|\n",
     );

@@ -190,6 +190,7 @@ impl Stage {
             desired_count: 1,
             memory,
             bake: 0,
+            before: None,
         });
         self.object(Method::PUT, &service.key, &file.to_string())
             .await;
