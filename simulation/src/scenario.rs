@@ -24,6 +24,8 @@ pub struct Scenario {
     pub slow: f64,
     /// How events travel.
     pub delivery: Delivery,
+    /// Whether every hold has ended when everything comes to rest.
+    pub resumed: bool,
 }
 
 /// A service and the fixed part of its service file.
@@ -154,6 +156,16 @@ pub enum Move {
         /// To this service.
         service: usize,
     },
+    /// An operator holds a service.
+    Hold {
+        /// This one.
+        service: usize,
+    },
+    /// An operator resumes a service.
+    Resume {
+        /// This one.
+        service: usize,
+    },
     /// One of a service's tasks is stopped.
     StopTask {
         /// Of this service.
@@ -254,6 +266,13 @@ impl Author {
             let next = self.next(service, &services[service], strangers, aborts);
             moves.push(next);
         }
+        if self.rng.random_bool(0.25) {
+            let service = self.rng.random_range(0..services.len());
+            for operator in [Move::Hold { service }, Move::Resume { service }] {
+                let place = self.rng.random_range(0..=moves.len());
+                moves.insert(place, operator);
+            }
+        }
         let moves = moves.into_iter().map(|next| (self.pause(), next)).collect();
         let rate = *self.pick(&[0.0, 0.01, 0.03, 0.08]);
         let faults = match rate {
@@ -268,10 +287,12 @@ impl Author {
             late: *self.pick(&[0.0, 0.1, 0.4]),
             latest: *self.pick(&[5, 60, 600]),
         };
+        let resumed = self.rng.random_bool(0.5);
         let slow = *self.pick(&[0.0, 0.02, 0.3]);
         Scenario {
             seed: self.seed,
             slow,
+            resumed,
             services,
             moves,
             faults,
