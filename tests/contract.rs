@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use landfall::{
-    record::{Diagnosis, Ending, TaskDefinition, Verdict},
+    record::{Diagnosis, Ending, TaskDefinition, TaskReport, Verdict},
     step::{
         check_rollout, claim_release, conclude_release, ensure_cluster, register_task_definition,
-        roll_back, update_service, verify_health,
+        roll_back, run_task, update_service, verify_health,
     },
 };
 use landfall_aws::Fault;
@@ -73,6 +73,7 @@ fn step(function: &str) -> Step {
         "ClaimRelease" => step!(claim_release, "claim-release"),
         "EnsureCluster" => step!(ensure_cluster, "ensure-cluster"),
         "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
+        "RunTask" => step!(run_task, "run-task"),
         "UpdateService" => step!(update_service, "update-service"),
         "CheckRollout" => step!(check_rollout, "check-rollout"),
         "VerifyHealth" => step!(verify_health, "verify-health"),
@@ -118,6 +119,8 @@ fn data() -> Value {
     let registered = register_task_definition::Output {
         task_definition,
         timeout_seconds: 900,
+        before: true,
+        after: true,
         ingress: register_task_definition::IngressWork::Nothing,
     };
     let looked = check_rollout::Output {
@@ -134,6 +137,19 @@ fn data() -> Value {
             .as_ref()
             .and_then(|diagnosis| diagnosis.probe.clone()),
     };
+    let tasks = run_task::Output {
+        outcome: run_task::Outcome::Failed,
+        reason: "the task `migrate` before the rollout failed: container web exited with 3".into(),
+        wait_seconds: 2,
+        task: Some(TaskReport {
+            name: "migrate".into(),
+            phase: run_task::Phase::Before,
+            task: Some("arn:aws:ecs:eu-west-1:123456789012:task/web/1".into()),
+            reason: "container web exited with 3".into(),
+            exit_code: Some(3),
+            log: None,
+        }),
+    };
     let roll_back = roll_back::Output {
         action: roll_back::Action::Reverted,
         verdict: Verdict::RolledBack,
@@ -147,7 +163,8 @@ fn data() -> Value {
     };
     json!({
         "service": "web/hello", "claim": claim, "cluster": cluster, "taskDefinition": registered, "update": rollout,
-        "rollout": looked, "health": health, "rollBack": roll_back, "verdict": verdict, "ending": ending,
+        "rollout": looked, "health": health, "before": tasks, "after": tasks, "rollBack": roll_back,
+        "verdict": verdict, "ending": ending,
         "failure": of("RollBack")["failure"],
         "error": {"Error": "Refused", "Cause": "{\"errorType\":\"Refused\",\"errorMessage\":\"no such role\"}"}
     })
@@ -162,6 +179,7 @@ fn is_answer(name: &str, value: &Value) -> Result<(), String> {
         "update" => is_whole::<update_service::Rollout>(value),
         "rollout" => is_whole::<check_rollout::Output>(value),
         "health" => is_whole::<verify_health::Output>(value),
+        "before" | "after" => is_whole::<run_task::Output>(value),
         "rollBack" => is_whole::<roll_back::Output>(value),
         "verdict" => is_whole::<conclude_release::Output>(value),
         other => Err(format!("no step answers under {other}")),
@@ -308,7 +326,12 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
 #[test]
 fn every_choice_compares_with_what_a_step_can_answer() {
     for (name, state) in states_of_type("Choice") {
-        for rule in state["Choices"].as_array().unwrap() {
+        let choices = state["Choices"].as_array().unwrap();
+        let comparisons = choices.iter().flat_map(|rule| match &rule["And"] {
+            Value::Array(all) => all.iter().collect(),
+            _ => vec![rule],
+        });
+        for rule in comparisons {
             let variable = rule["Variable"].as_str().unwrap();
             let compared = ["StringEquals", "BooleanEquals"]
                 .iter()

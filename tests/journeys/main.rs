@@ -8,6 +8,7 @@ mod good_releases;
 mod hold;
 mod interruptions;
 mod lost_events;
+mod one_off_tasks;
 mod order;
 mod service_files;
 mod tag_policies;

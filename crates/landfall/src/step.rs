@@ -6,6 +6,7 @@ pub mod conclude_release;
 pub mod ensure_cluster;
 pub mod register_task_definition;
 pub mod roll_back;
+pub mod run_task;
 pub mod update_service;
 pub mod verify_health;
 

@@ -55,6 +55,8 @@ impl RegisterTaskDefinition {
         Ok(Output {
             task_definition,
             timeout_seconds: file.verify.timeout_seconds,
+            before: !file.before.is_empty(),
+            after: !file.after.is_empty(),
             ingress: IngressWork::Nothing,
         })
     }

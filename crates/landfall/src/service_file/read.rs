@@ -8,6 +8,7 @@ use super::{
     HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
     document::{Node, NodeValue},
     mapping::{HOUR, Mapping, Problems, nearest},
+    one_off_task,
     problem::{Position, Problem, Rejection},
     written_numbers,
 };
@@ -16,7 +17,15 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 5] = ["cluster", "images", "taskDefinition", "service", "verify"];
+const SECTIONS: [&str; 7] = [
+    "cluster",
+    "images",
+    "taskDefinition",
+    "before",
+    "service",
+    "verify",
+    "after",
+];
 
 /// Values of `deploymentController.type` whose services ECS does not let anyone roll out through `UpdateService`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
@@ -89,6 +98,14 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .mapping("verify", problems)
         .map(|section| verify(&section, service_has_load_balancer, problems))
         .unwrap_or_default();
+    let names: Vec<_> = containers.iter().map(|container| container.name).collect();
+    let names = (!names.is_empty()).then_some(&*names);
+    let mut tasks = |section: &str| {
+        let node = root.get(section);
+        node.map(|node| one_off_task::read(section, node, names, problems))
+            .unwrap_or_default()
+    };
+    let (before, after) = (tasks("before"), tasks("after"));
     let mut service = as_object(service?.node);
     service.remove("cluster");
     Some(ServiceFile {
@@ -97,6 +114,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         task_definition: as_object(task_definition?.node),
         service,
         verify,
+        before,
+        after,
     })
 }
 
