@@ -4,6 +4,7 @@ mod check;
 mod clients;
 mod demo;
 mod hello_server;
+mod hold;
 mod local;
 mod status;
 
@@ -30,6 +31,10 @@ enum Verb {
     Local(local::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
+    /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
+    Hold(hold::HoldArguments),
+    /// Let a service that is on hold change again, and deploy the newest release.
+    Resume(hold::ResumeArguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.
     #[command(hide = true)]
     HelloServer(hello_server::Arguments),
@@ -50,6 +55,8 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Demo(arguments) => demo::run(arguments).await,
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await
             .map(|()| ExitCode::SUCCESS),

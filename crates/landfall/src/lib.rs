@@ -6,6 +6,7 @@ pub mod content;
 pub mod desired;
 pub mod event;
 pub mod follow;
+pub mod hold;
 pub mod image;
 pub mod keys;
 pub mod record;
