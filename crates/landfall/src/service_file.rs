@@ -1,8 +1,11 @@
 //! The service file: what one ECS service should be, and which images it follows.
 //!
 //! `cluster`, `taskDefinition` and `service` hold exactly what ECS's `CreateCluster`, `RegisterTaskDefinition` and
-//! `CreateService` take and are passed through; `images` and `verify` are Landfall's own.
+//! `CreateService` take and are passed through; `images`, `autoscaling`,
+//! `discovery` and `verify` are Landfall's own.
 
+pub mod autoscaling;
+pub mod discovery;
 pub mod document;
 mod mapping;
 pub mod problem;
@@ -14,6 +17,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use autoscaling::Autoscaling;
+pub use discovery::Discovery;
 pub use problem::{Position, Problem, Rejection};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
@@ -34,6 +39,12 @@ pub struct ServiceFile {
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
+    /// How many tasks it may have, and what decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+    /// Under which name in Cloud Map its tasks are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<Discovery>,
     /// When a rollout counts as good.
     #[serde(default)]
     pub verify: Verify,

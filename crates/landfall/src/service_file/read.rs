@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
+    HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, autoscaling, discovery,
     document::{Node, NodeValue},
     mapping::{HOUR, Mapping, Problems, nearest},
     problem::{Position, Problem, Rejection},
@@ -16,7 +16,15 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 5] = ["cluster", "images", "taskDefinition", "service", "verify"];
+const SECTIONS: [&str; 7] = [
+    "cluster",
+    "images",
+    "taskDefinition",
+    "service",
+    "autoscaling",
+    "discovery",
+    "verify",
+];
 
 /// Values of `deploymentController.type` whose services ECS does not let anyone roll out through `UpdateService`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
@@ -89,6 +97,25 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .mapping("verify", problems)
         .map(|section| verify(&section, service_has_load_balancer, problems))
         .unwrap_or_default();
+    let is_daemon = service
+        .as_ref()
+        .and_then(|section| scalar(section, "schedulingStrategy"))
+        == Some("DAEMON");
+    let autoscaling = root
+        .mapping("autoscaling", problems)
+        .and_then(|section| autoscaling::read(&section, is_daemon, problems));
+    let discovery = root.mapping("discovery", problems).and_then(|section| {
+        let surroundings = discovery::Surroundings {
+            containers: containers.iter().map(|container| container.name).collect(),
+            network_mode: task_definition
+                .as_ref()
+                .and_then(|section| scalar(section, "networkMode")),
+            has_registries: service
+                .as_ref()
+                .is_some_and(|section| section.get("serviceRegistries").is_some()),
+        };
+        discovery::read(&section, &surroundings, problems)
+    });
     let mut service = as_object(service?.node);
     service.remove("cluster");
     Some(ServiceFile {
@@ -96,8 +123,18 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         images,
         task_definition: as_object(task_definition?.node),
         service,
+        autoscaling,
+        discovery,
         verify,
     })
+}
+
+/// A member that is text, without a word about one that is not: ECS says it.
+fn scalar<'a>(section: &Mapping<'a>, name: &str) -> Option<&'a str> {
+    match &section.get(name)?.value {
+        NodeValue::Scalar(Value::String(text)) => Some(text),
+        _ => None,
+    }
 }
 
 fn as_object(node: &Node) -> Map<String, Value> {

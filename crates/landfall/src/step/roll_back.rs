@@ -246,9 +246,7 @@ impl Plan {
     ) -> Option<Map<String, Value>> {
         let mut body = match self {
             Self::Revert { good, .. } => {
-                let mut body = file
-                    .map(|file| updatable(&file.service))
-                    .unwrap_or_default();
+                let mut body = file.map(updatable).unwrap_or_default();
                 body.insert("taskDefinition".into(), json!(good.task_definition.arn));
                 body
             }

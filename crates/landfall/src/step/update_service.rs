@@ -1,10 +1,17 @@
 //! Step `UpdateService`: the service runs the new revision, or is created with it.
 
+mod leftovers;
+pub mod unchangeable;
+
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::register_task_definition::{SERVICE_TAG, service_tag};
+pub use leftovers::{TagChanges, cleared, tag_changes};
+
+use super::register_task_definition::{RELEASE_TAG, SERVICE_TAG, service_tag};
 use crate::{
     content::ContentHash, desired::GoodRelease, record::Release, refusal::Refusal,
     service_file::ServiceFile, service_id::ServiceId,
@@ -65,6 +72,23 @@ pub struct LiveService {
     pub target_groups: Vec<String>,
     /// Its events with their times, newest first.
     pub events: Vec<(Timestamp, String)>,
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// What it was created with and keeps.
+    pub created: CreatedWith,
+}
+
+/// What a service was created with and `UpdateService` does not change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreatedWith {
+    /// `EC2`, `FARGATE` or `EXTERNAL`; none if it has capacity providers.
+    pub launch_type: Option<String>,
+    /// The capacity providers of its strategy.
+    pub capacity_providers: Vec<String>,
+    /// The ARN of the role by which ECS registers its tasks in load balancers.
+    pub role: Option<String>,
 }
 
 /// One deployment of a service
@@ -133,8 +157,8 @@ pub fn plan(input: &Input, live: Option<&LiveService>) -> Result<Plan, Refusal> 
     };
     if live.controller != "ECS" {
         return Err(Refusal::new(format!(
-            "{} has the deployment controller {}, which rolls it out itself; recreate the service with the controller \
-             ECS, or delete its service file",
+            "{} has the deployment controller {}, which rolls it out itself; change the controller to ECS \
+             (UpdateService can), recreate the service, or delete its service file",
             input.service, live.controller
         )));
     }
@@ -151,15 +175,19 @@ pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     let mut body = file.service.clone();
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("taskDefinition".into(), json!(input.task_definition));
-    one_task_at_least(&mut body);
+    one_task_at_least(&mut body, file);
     let attempt = json!([input.service, input.release.number, input.task_definition]);
     let token = ContentHash::of(&attempt).to_string();
     body.entry("clientToken")
         .or_insert_with(|| json!(token[..32]));
     let tags = body.entry("tags").or_insert_with(|| json!([]));
     if let Some(tags) = tags.as_array_mut() {
-        tags.retain(|tag| tag.get("key").and_then(Value::as_str) != Some(SERVICE_TAG));
+        tags.retain(|tag| {
+            let key = tag.get("key").and_then(Value::as_str);
+            ![Some(SERVICE_TAG), Some(RELEASE_TAG)].contains(&key)
+        });
         tags.push(json!({ "key": SERVICE_TAG, "value": service_tag(&input.service) }));
+        tags.push(json!({ "key": RELEASE_TAG, "value": input.release.number.to_string() }));
     }
     body
 }
@@ -173,16 +201,14 @@ pub fn update_body(
     file: Option<&ServiceFile>,
     live: Option<&LiveService>,
 ) -> Map<String, Value> {
-    let mut body = file
-        .map(|file| updatable(&file.service))
-        .unwrap_or_default();
+    let mut body = file.map(updatable).unwrap_or_default();
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("service".into(), json!(input.service.service()));
     body.insert("taskDefinition".into(), json!(input.task_definition));
     let is_empty =
         live.is_some_and(|live| live.scheduling_strategy == "REPLICA" && live.desired_count == 0);
-    if file.is_some() && input.last_good.is_none() && is_empty {
-        one_task_at_least(&mut body);
+    if let Some(file) = file.filter(|_| input.last_good.is_none() && is_empty) {
+        one_task_at_least(&mut body, file);
     }
     body
 }
@@ -198,17 +224,25 @@ pub const CREATE_ONLY: [&str; 6] = [
     "tags",
 ];
 
-/// The part of a `service` section that can be changed in place.
-pub(super) fn updatable(section: &Map<String, Value>) -> Map<String, Value> {
-    let mut body = section.clone();
+/// The part of a file's `service` section that can be changed in place. Where the file scales the service, the desired
+/// count is not the file's to say.
+pub(super) fn updatable(file: &ServiceFile) -> Map<String, Value> {
+    let mut body = file.service.clone();
     body.retain(|member, _| !CREATE_ONLY.contains(&&**member));
+    if file.autoscaling.is_some() {
+        body.remove("desiredCount");
+    }
     body
 }
 
-/// ECS creates a replica service without `desiredCount` with no task at all.
-fn one_task_at_least(body: &mut Map<String, Value>) {
+/// ECS creates a replica service without `desiredCount` with no task at all. A release of no task proves nothing.
+fn one_task_at_least(body: &mut Map<String, Value>, file: &ServiceFile) {
     if body.get("schedulingStrategy").and_then(Value::as_str) != Some("DAEMON") {
-        body.entry("desiredCount").or_insert(json!(1));
+        let least = file
+            .autoscaling
+            .as_ref()
+            .map_or(1, |scaled| scaled.min.max(1));
+        body.entry("desiredCount").or_insert(json!(least));
     }
 }
 
