@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use landfall::{
     record::{Diagnosis, Ending, TaskDefinition, Verdict},
     step::{
-        check_rollout, claim_release, conclude_release, ensure_cluster, register_task_definition,
-        roll_back, update_service, verify_health,
+        check_rollout, claim_release, conclude_release, ensure_cluster, ensure_discovery,
+        ensure_scaling, register_task_definition, roll_back, update_service, verify_health,
     },
 };
 use landfall_aws::Fault;
@@ -72,6 +72,8 @@ fn step(function: &str) -> Step {
     match function {
         "ClaimRelease" => step!(claim_release, "claim-release"),
         "EnsureCluster" => step!(ensure_cluster, "ensure-cluster"),
+        "EnsureDiscovery" => step!(ensure_discovery, "ensure-discovery"),
+        "EnsureScaling" => step!(ensure_scaling, "ensure-scaling"),
         "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
         "UpdateService" => step!(update_service, "update-service"),
         "CheckRollout" => step!(check_rollout, "check-rollout"),
@@ -119,6 +121,15 @@ fn data() -> Value {
         task_definition,
         timeout_seconds: 900,
         ingress: register_task_definition::IngressWork::Nothing,
+        discovery: true,
+        scaling: true,
+    };
+    let discovery = ensure_discovery::Output {
+        arn: "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-1".into(),
+        created: true,
+    };
+    let scaling = ensure_scaling::Output {
+        changes: vec!["RegisterScalableTarget".into()],
     };
     let looked = check_rollout::Output {
         outcome: check_rollout::Outcome::InProgress,
@@ -147,7 +158,7 @@ fn data() -> Value {
     };
     json!({
         "service": "web/hello", "claim": claim, "cluster": cluster, "taskDefinition": registered, "update": rollout,
-        "rollout": looked, "health": health, "rollBack": roll_back, "verdict": verdict, "ending": ending,
+        "discovery": discovery, "scaling": scaling, "rollout": looked, "health": health, "rollBack": roll_back, "verdict": verdict, "ending": ending,
         "failure": of("RollBack")["failure"],
         "error": {"Error": "Refused", "Cause": "{\"errorType\":\"Refused\",\"errorMessage\":\"no such role\"}"}
     })
@@ -159,6 +170,8 @@ fn is_answer(name: &str, value: &Value) -> Result<(), String> {
         "claim" => is_whole::<claim_release::Output>(value),
         "cluster" => is_whole::<ensure_cluster::Output>(value),
         "taskDefinition" => is_whole::<register_task_definition::Output>(value),
+        "discovery" => is_whole::<ensure_discovery::Output>(value),
+        "scaling" => is_whole::<ensure_scaling::Output>(value),
         "update" => is_whole::<update_service::Rollout>(value),
         "rollout" => is_whole::<check_rollout::Output>(value),
         "health" => is_whole::<verify_health::Output>(value),
@@ -308,7 +321,12 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
 #[test]
 fn every_choice_compares_with_what_a_step_can_answer() {
     for (name, state) in states_of_type("Choice") {
-        for rule in state["Choices"].as_array().unwrap() {
+        let choices = state["Choices"].as_array().unwrap();
+        let comparisons = choices.iter().flat_map(|rule| match &rule["And"] {
+            Value::Array(all) => all.iter().collect(),
+            _ => vec![rule],
+        });
+        for rule in comparisons {
             let variable = rule["Variable"].as_str().unwrap();
             let compared = ["StringEquals", "BooleanEquals"]
                 .iter()

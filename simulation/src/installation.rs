@@ -102,6 +102,8 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         "execution-ended" => trigger!(execution_ended::ExecutionEnded::new(surroundings)?),
         "claim-release" => step!(claim_release::ClaimRelease::new(surroundings)),
         "ensure-cluster" => step!(ensure_cluster::EnsureCluster::new(surroundings)),
+        "ensure-discovery" => step!(ensure_discovery::EnsureDiscovery::new(surroundings)),
+        "ensure-scaling" => step!(ensure_scaling::EnsureScaling::new(surroundings)),
         "register-task-definition" => {
             step!(register_task_definition::RegisterTaskDefinition::new(
                 surroundings

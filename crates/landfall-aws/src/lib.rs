@@ -3,6 +3,7 @@
 
 pub mod bucket;
 pub mod clock;
+pub mod cloud_map;
 pub mod config;
 pub mod desired;
 pub mod ecr;
@@ -12,6 +13,7 @@ pub mod events;
 mod fault;
 pub mod lambda;
 pub mod raw;
+pub mod scaling;
 pub mod sfn;
 
 pub use fault::Fault;

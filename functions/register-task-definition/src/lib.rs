@@ -1,8 +1,15 @@
 //! Step `RegisterTaskDefinition`, apart from its process.
 
 use landfall::{
+    desired::GoodRelease,
     record::TaskDefinition,
-    step::register_task_definition::{IngressWork, Input, Output, Registration, render, reusable},
+    service_file::ServiceFile,
+    step::{
+        register_task_definition::{
+            IngressWork, Input, Output, Registration, render, reusable, scaling,
+        },
+        update_service::unchangeable,
+    },
 };
 use landfall_aws::{
     Fault,
@@ -44,9 +51,14 @@ impl RegisterTaskDefinition {
     /// Answers a revision whose images are pinned by digest.
     ///
     /// # Errors
-    /// Refused as ECS refuses.
+    /// Refused as ECS refuses, or if the file wants what ECS cannot change in place.
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let file = self.state.file(&input.release.content.file).await?;
+        if input.apply_service {
+            let live = self.ecs.service(&input.service).await?;
+            unchangeable::refuse(&input.service, &file, live.as_ref())?;
+        }
+        let previous = self.previous(&input).await?;
         let registration = render(&file, &input.release, &input.service)?;
         let task_definition = match reusable(input.last_good.as_ref(), &registration.content) {
             Some(revision) => revision,
@@ -56,7 +68,20 @@ impl RegisterTaskDefinition {
             task_definition,
             timeout_seconds: file.verify.timeout_seconds,
             ingress: IngressWork::Nothing,
+            discovery: input.apply_service && file.discovery.is_some(),
+            scaling: scaling(input.apply_service, &file, previous.as_ref()),
         })
+    }
+
+    /// The last good release's file, where ECS may have another one than the release's.
+    async fn previous(&self, input: &Input) -> Result<Option<ServiceFile>, Fault> {
+        let other = |good: &&GoodRelease| {
+            input.apply_service && good.content.file != input.release.content.file
+        };
+        match input.last_good.as_ref().filter(other) {
+            Some(good) => Ok(Some(self.state.file(&good.content.file).await?)),
+            None => Ok(None),
+        }
     }
 
     async fn register(

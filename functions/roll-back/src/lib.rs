@@ -1,17 +1,19 @@
 //! Step `RollBack`, apart from its process.
 
 use landfall::{
-    desired::DesiredState,
-    record::Diagnosis,
+    desired::{DesiredState, GoodRelease},
+    record::{Diagnosis, Release},
+    service_file::ServiceFile,
     service_id::ServiceId,
     step::{
         roll_back::{Input, Output, Plan, Unproven, plan},
-        update_service::LiveService,
+        update_service::{LiveService, cleared, tag_changes},
     },
 };
 use landfall_aws::{
     Fault,
     clock::Clock,
+    cloud_map::CloudMap,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
@@ -27,6 +29,7 @@ const SERVICE_EVENTS: usize = 10;
 pub struct RollBack {
     state: StateBucket,
     ecs: Ecs,
+    cloud_map: CloudMap,
     clock: Clock,
 }
 
@@ -49,6 +52,7 @@ impl RollBack {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
+            cloud_map: CloudMap::new(&surroundings.sdk),
             clock: surroundings.clock(),
         }
     }
@@ -71,7 +75,7 @@ impl RollBack {
             Plan::Revert {
                 good,
                 apply_service: true,
-            } => Some(self.state.file(&good.content.file).await?),
+            } => Some(self.good_file(&input, good, live.as_ref()).await?),
             _ => None,
         };
         if let Some(body) = plan.body(&input.service, file.as_ref()) {
@@ -88,6 +92,31 @@ impl RollBack {
             rollout: plan.rollout(self.clock.now()),
             diagnosis,
         })
+    }
+
+    /// The last good release's file, with what clears the bad release's. The service's tags are put back too.
+    async fn good_file(
+        &self,
+        input: &Input,
+        good: &GoodRelease,
+        live: Option<&LiveService>,
+    ) -> Result<ServiceFile, Fault> {
+        let file = self.state.file(&good.content.file).await?;
+        let registry = self.cloud_map.arn_of(file.discovery.as_ref()).await?;
+        let file = file.registered_in(registry.as_deref());
+        if good.content.file == input.release.content.file {
+            return Ok(file);
+        }
+        let bad = self.state.file(&input.release.content.file).await?;
+        if let Some(live) = live {
+            let release = Release {
+                number: good.number,
+                ..input.release.clone()
+            };
+            let tags = tag_changes(&file, Some(&bad), &release, live);
+            self.ecs.change_tags(&live.arn, &tags).await?;
+        }
+        Ok(cleared(file, Some(&bad)))
     }
 
     async fn unproven(

@@ -84,7 +84,7 @@ fn a_service_is_created_with_the_whole_section_and_at_least_one_task() {
         Value::Object(body),
         json!({
             "serviceName": "hello", "launchType": "FARGATE", "role": "ecs", "schedulingStrategy": "REPLICA",
-            "tags": [{"key": "team", "value": "greetings"}, {"key": "landfall:service", "value": "web/hello"}],
+            "tags": [{"key": "team", "value": "greetings"}, {"key": "landfall:service", "value": "web/hello"}, {"key": "landfall:release", "value": "2"}],
             "healthCheckGracePeriodSeconds": 5, "cluster": "arn:cluster", "taskDefinition": revision(2),
             "desiredCount": 1
         })
@@ -123,6 +123,9 @@ fn the_desired_count_is_sent_only_where_the_file_names_it_or_nothing_good_ever_r
     };
     let mut counted = file();
     counted.service.insert("desiredCount".into(), json!(4));
+    let mut scaled = counted.clone();
+    scaled.autoscaling = serde_json::from_value(json!({"min": 3, "max": 9})).unwrap();
+    assert_eq!(create_body(&first(), &scaled)["desiredCount"], json!(4));
     for (story, input, file, live, expected) in [
         ("autoscaling chose a count", input(), file(), live(1), None),
         (
@@ -138,6 +141,20 @@ fn the_desired_count_is_sent_only_where_the_file_names_it_or_nothing_good_ever_r
             file(),
             empty.clone(),
             Some(1),
+        ),
+        (
+            "the file scales the service",
+            input(),
+            scaled.clone(),
+            live(1),
+            None,
+        ),
+        (
+            "a failed first release of a scaled service left 0",
+            first(),
+            scaled,
+            empty.clone(),
+            Some(3),
         ),
         (
             "somebody else's service runs",
