@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 
 use landfall::{
-    record::{Diagnosis, Ending, TaskDefinition, Verdict},
+    record::{Diagnosis, Ending, TaskDefinition, TaskReport, Verdict},
     step::{
         check_rollout, claim_release, conclude_release, ensure_cluster, ensure_discovery,
-        ensure_scaling, register_task_definition, roll_back, update_service, verify_health,
+        ensure_scaling, register_task_definition, roll_back, run_task, update_service,
+        verify_health,
     },
 };
 use landfall_aws::Fault;
@@ -75,6 +76,7 @@ fn step(function: &str) -> Step {
         "EnsureDiscovery" => step!(ensure_discovery, "ensure-discovery"),
         "EnsureScaling" => step!(ensure_scaling, "ensure-scaling"),
         "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
+        "RunTask" => step!(run_task, "run-task"),
         "UpdateService" => step!(update_service, "update-service"),
         "CheckRollout" => step!(check_rollout, "check-rollout"),
         "VerifyHealth" => step!(verify_health, "verify-health"),
@@ -120,6 +122,8 @@ fn data() -> Value {
     let registered = register_task_definition::Output {
         task_definition,
         timeout_seconds: 900,
+        before: true,
+        after: true,
         ingress: register_task_definition::IngressWork::Nothing,
         discovery: true,
         scaling: true,
@@ -145,6 +149,19 @@ fn data() -> Value {
             .as_ref()
             .and_then(|diagnosis| diagnosis.probe.clone()),
     };
+    let tasks = run_task::Output {
+        outcome: run_task::Outcome::Failed,
+        reason: "the task `migrate` before the rollout failed: container web exited with 3".into(),
+        wait_seconds: 2,
+        task: Some(TaskReport {
+            name: "migrate".into(),
+            phase: run_task::Phase::Before,
+            task: Some("arn:aws:ecs:eu-west-1:123456789012:task/web/1".into()),
+            reason: "container web exited with 3".into(),
+            exit_code: Some(3),
+            log: None,
+        }),
+    };
     let roll_back = roll_back::Output {
         action: roll_back::Action::Reverted,
         verdict: Verdict::RolledBack,
@@ -158,7 +175,8 @@ fn data() -> Value {
     };
     json!({
         "service": "web/hello", "claim": claim, "cluster": cluster, "taskDefinition": registered, "update": rollout,
-        "discovery": discovery, "scaling": scaling, "rollout": looked, "health": health, "rollBack": roll_back, "verdict": verdict, "ending": ending,
+        "discovery": discovery, "rollout": looked, "health": health, "before": tasks, "after": tasks, "scaling": scaling,
+        "rollBack": roll_back, "verdict": verdict, "ending": ending,
         "failure": of("RollBack")["failure"],
         "error": {"Error": "Refused", "Cause": "{\"errorType\":\"Refused\",\"errorMessage\":\"no such role\"}"}
     })
@@ -175,6 +193,7 @@ fn is_answer(name: &str, value: &Value) -> Result<(), String> {
         "update" => is_whole::<update_service::Rollout>(value),
         "rollout" => is_whole::<check_rollout::Output>(value),
         "health" => is_whole::<verify_health::Output>(value),
+        "before" | "after" => is_whole::<run_task::Output>(value),
         "rollBack" => is_whole::<roll_back::Output>(value),
         "verdict" => is_whole::<conclude_release::Output>(value),
         other => Err(format!("no step answers under {other}")),

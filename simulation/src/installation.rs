@@ -109,6 +109,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
                 surroundings
             ))
         }
+        "run-task" => step!(run_task::RunTask::new(surroundings)),
         "update-service" => step!(update_service::UpdateService::new(surroundings)),
         "check-rollout" => step!(check_rollout::CheckRollout::new(surroundings)),
         "verify-health" => step!(verify_health::VerifyHealth::new(surroundings)),
@@ -130,10 +131,12 @@ where
     Arc::new(move |mut payload: Value| {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let execution = text(&payload["execution"]);
+        let release = payload["release"]["number"].as_u64();
         let request_id = text(&payload[REQUEST_ID].take()).unwrap_or_default();
         let invocation = Invocation {
             function: function.clone(),
             execution,
+            release,
             kill: Arc::new(Notify::new()),
         };
         let journal = journal.clone();

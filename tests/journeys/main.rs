@@ -7,6 +7,7 @@ mod bad_releases;
 mod good_releases;
 mod interruptions;
 mod lost_events;
+mod one_off_tasks;
 mod order;
 mod service_files;
 mod tag_policies;

@@ -8,6 +8,7 @@ pub mod autoscaling;
 pub mod discovery;
 pub mod document;
 mod mapping;
+pub mod one_off_task;
 pub mod problem;
 mod read;
 mod written_numbers;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 
 pub use autoscaling::Autoscaling;
 pub use discovery::Discovery;
+pub use one_off_task::{OnFailure, OneOffTask};
 pub use problem::{Position, Problem, Rejection};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
@@ -48,6 +50,12 @@ pub struct ServiceFile {
     /// When a rollout counts as good.
     #[serde(default)]
     pub verify: Verify,
+    /// Tasks that run before the service is touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<OneOffTask>,
+    /// Tasks that run after the release proved good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<OneOffTask>,
 }
 
 /// When a rollout counts as good, beyond ECS's own word.

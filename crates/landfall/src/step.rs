@@ -8,6 +8,7 @@ pub mod ensure_discovery;
 pub mod ensure_scaling;
 pub mod register_task_definition;
 pub mod roll_back;
+pub mod run_task;
 pub mod update_service;
 pub mod verify_health;
 

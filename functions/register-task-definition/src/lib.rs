@@ -67,6 +67,8 @@ impl RegisterTaskDefinition {
         Ok(Output {
             task_definition,
             timeout_seconds: file.verify.timeout_seconds,
+            before: !file.before.is_empty(),
+            after: !file.after.is_empty(),
             ingress: IngressWork::Nothing,
             discovery: input.apply_service && file.discovery.is_some(),
             scaling: scaling(input.apply_service, &file, previous.as_ref()),

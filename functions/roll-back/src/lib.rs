@@ -165,6 +165,7 @@ impl RollBack {
                 .map(|(_, message)| message.clone())
                 .collect(),
             probe: input.failure.probe.clone(),
+            task: input.failure.task.clone(),
             undone: plan.told(plan.verdict(desired, input.failure.stage)),
         })
     }

@@ -8,6 +8,7 @@ use super::{
     HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, autoscaling, discovery,
     document::{Node, NodeValue},
     mapping::{HOUR, Mapping, Problems, nearest},
+    one_off_task,
     problem::{Position, Problem, Rejection},
     written_numbers,
 };
@@ -16,14 +17,16 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 9] = [
     "cluster",
     "images",
     "taskDefinition",
+    "before",
     "service",
     "autoscaling",
     "discovery",
     "verify",
+    "after",
 ];
 
 /// Values of `deploymentController.type` whose services ECS does not let anyone roll out through `UpdateService`
@@ -116,6 +119,14 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         };
         discovery::read(&section, &surroundings, problems)
     });
+    let names: Vec<_> = containers.iter().map(|container| container.name).collect();
+    let names = (!names.is_empty()).then_some(&*names);
+    let mut tasks = |section: &str| {
+        let node = root.get(section);
+        node.map(|node| one_off_task::read(section, node, names, problems))
+            .unwrap_or_default()
+    };
+    let (before, after) = (tasks("before"), tasks("after"));
     let mut service = as_object(service?.node);
     service.remove("cluster");
     Some(ServiceFile {
@@ -126,6 +137,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         autoscaling,
         discovery,
         verify,
+        before,
+        after,
     })
 }
 

@@ -53,6 +53,12 @@ pub struct Output {
     pub task_definition: TaskDefinition,
     /// How long, in seconds, ECS may take to roll it out, from the service file.
     pub timeout_seconds: u64,
+    /// Whether the service file has tasks that run before the rollout.
+    #[serde(default)]
+    pub before: bool,
+    /// Whether it has tasks that run after it.
+    #[serde(default)]
+    pub after: bool,
     /// What has to be done about the listener rule and target group that Landfall keeps.
     #[serde(default)]
     pub ingress: IngressWork,

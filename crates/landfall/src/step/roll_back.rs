@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::update_service::{LiveService, Rollout, updatable};
 use crate::{
     desired::{DesiredState, GoodRelease},
-    record::{Diagnosis, ProbeAnswer, Release, Verdict},
+    record::{Diagnosis, ProbeAnswer, Release, TaskReport, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
 };
@@ -39,6 +39,9 @@ pub struct Failure {
     pub reason: String,
     /// What the HTTP probe got, if it came so far.
     pub probe: Option<ProbeAnswer>,
+    /// The task before or after the rollout that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskReport>,
 }
 
 /// How far a release came.
@@ -47,6 +50,8 @@ pub struct Failure {
 pub enum Stage {
     /// AWS or Landfall refused it.
     Refused,
+    /// A task before the rollout failed: the release has not touched the service.
+    Task,
     /// A step failed for good.
     Step,
     /// ECS did not complete the rollout.
@@ -136,7 +141,11 @@ pub fn plan(
     let Some(good) = &desired.last_good else {
         return without_good(live, primary, stage, unproven);
     };
-    let service_is_good = desired.applied_file.as_ref() == Some(&good.content.file);
+    // A release that has not touched the service leaves the section that ECS had when it was claimed.
+    let untouched = desired.claim.as_ref().filter(|_| stage == Stage::Task);
+    let applied = untouched.and_then(|claim| claim.applied_file.as_ref());
+    let applied = applied.or(desired.applied_file.as_ref());
+    let service_is_good = applied == Some(&good.content.file);
     let revision = &good.task_definition.arn;
     match primary {
         Some(primary) if primary == revision && service_is_good && live.is_steady() => {
@@ -175,7 +184,12 @@ fn without_good(
             task_definition: adopted.clone(),
         },
         Some(_) => Plan::Nothing,
-        None if stage == Stage::Refused || !unproven.runs_ours || nothing_runs => Plan::Nothing,
+        None if matches!(stage, Stage::Refused | Stage::Task)
+            || !unproven.runs_ours
+            || nothing_runs =>
+        {
+            Plan::Nothing
+        }
         None if live.scheduling_strategy == "DAEMON" => Plan::Nothing,
         None => Plan::Stop,
     }
