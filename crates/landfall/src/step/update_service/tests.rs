@@ -238,3 +238,43 @@ fn a_service_is_steady_when_one_completed_deployment_runs_all_its_tasks() {
         assert!(!service.is_steady(), "{story}");
     }
 }
+
+/// Every member of `UpdateServiceRequest` in botocore 1.43 but `service`, `cluster` and `taskDefinition`, which Landfall
+/// fills in, and `forceNewDeployment`, which `CreateService` has not.
+#[test]
+fn everything_that_can_be_changed_in_place_is_sent_as_it_stands() {
+    let section = json!({
+        "availabilityZoneRebalancing": "ENABLED",
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+        "deploymentConfiguration": {"strategy": "ROLLING", "maximumPercent": 150},
+        "deploymentController": {"type": "ECS"},
+        "desiredCount": 2,
+        "enableECSManagedTags": true,
+        "enableExecuteCommand": true,
+        "healthCheckGracePeriodSeconds": 5,
+        "loadBalancers": [{"targetGroupArn": "arn:group", "containerName": "web", "containerPort": 80}],
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+        "placementConstraints": [{"type": "distinctInstance"}],
+        "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}],
+        "platformVersion": "1.4.0",
+        "propagateTags": "SERVICE",
+        "serviceConnectConfiguration": {
+            "enabled": true, "namespace": "internal",
+            "services": [{"portName": "http", "clientAliases": [{"port": 80, "dnsName": "hello"}]}]
+        },
+        "serviceRegistries": [{"registryArn": "arn:map"}],
+        "volumeConfigurations": [{"name": "data", "managedEBSVolume": {"roleArn": "arn:role", "sizeInGiB": 10}}],
+        "vpcLatticeConfigurations": [{"roleArn": "arn:role", "targetGroupArn": "arn:lattice", "portName": "http"}],
+        "somethingOfNextYear": {"a": [1]},
+    });
+    let mut file = file();
+    file.service = section.as_object().cloned().unwrap();
+    for member in CREATE_ONLY {
+        file.service.insert(member.into(), json!("x"));
+    }
+    let mut body = Value::Object(update_body(&input(), Some(&file), Some(&live(1))));
+    for filled_in in ["cluster", "service", "taskDefinition"] {
+        assert!(body.as_object_mut().unwrap().remove(filled_in).is_some());
+    }
+    assert_eq!(body, section);
+}
