@@ -102,7 +102,14 @@ impl RollBack {
         live: Option<&LiveService>,
     ) -> Result<ServiceFile, Fault> {
         let file = self.state.file(&good.content.file).await?;
-        let registry = self.cloud_map.arn_of(file.discovery.as_ref()).await?;
+        // A way back without its registration is better than none.
+        let registry = match self.cloud_map.arn_of(file.discovery.as_ref()).await {
+            Err(Fault::Refused(reason)) => {
+                tracing::error!(reason, "the service's registration is left as it is");
+                None
+            }
+            other => other?,
+        };
         let file = file.registered_in(registry.as_deref());
         if good.content.file == input.release.content.file {
             return Ok(file);
