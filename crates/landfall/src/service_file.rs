@@ -1,12 +1,13 @@
 //! The service file: what one ECS service should be, and which images it follows.
 //!
 //! `cluster`, `taskDefinition` and `service` hold exactly what ECS's `CreateCluster`, `RegisterTaskDefinition` and
-//! `CreateService` take and are passed through; `images`, `autoscaling`,
-//! `discovery` and `verify` are Landfall's own.
+//! `CreateService` take and are passed through; `images`, `ingress`, `autoscaling`, `discovery` and `verify` are Landfall's
+//! own.
 
 pub mod autoscaling;
 pub mod discovery;
 pub mod document;
+mod ingress;
 mod mapping;
 pub mod one_off_task;
 pub mod problem;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 
 pub use autoscaling::Autoscaling;
 pub use discovery::Discovery;
+pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
 pub use problem::{Position, Problem, Rejection};
 
@@ -41,6 +43,9 @@ pub struct ServiceFile {
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
+    /// How requests come from a listener to the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
     /// How many tasks it may have, and what decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,

@@ -5,6 +5,7 @@ pub mod claim_release;
 pub mod conclude_release;
 pub mod ensure_cluster;
 pub mod ensure_discovery;
+pub mod ensure_ingress;
 pub mod ensure_scaling;
 pub mod register_task_definition;
 pub mod roll_back;

@@ -106,7 +106,7 @@ impl EnsureScaling {
                  autoscaling.targets[].resourceLabel"
             ))
         })?;
-        let balancer = self.elb.load_balancer(&group).await?;
+        let balancer = self.elb.load_balancer_of(&group).await?;
         let label = balancer.and_then(|balancer| resource_label(&balancer, &group));
         label.ok_or_else(|| {
             Fault::Refused(format!(

@@ -6,7 +6,7 @@ use landfall::{
     service_file::ServiceFile,
     step::{
         register_task_definition::{
-            IngressWork, Input, Output, Registration, render, reusable, scaling,
+            Input, Output, Registration, ingress_work, render, reusable, scaling,
         },
         update_service::unchangeable,
     },
@@ -69,7 +69,8 @@ impl RegisterTaskDefinition {
             timeout_seconds: file.verify.timeout_seconds,
             before: !file.before.is_empty(),
             after: !file.after.is_empty(),
-            ingress: IngressWork::Nothing,
+            ingress: ingress_work(input.apply_service, &file, previous.as_ref()),
+            balancer: None,
             discovery: input.apply_service && file.discovery.is_some(),
             scaling: scaling(input.apply_service, &file, previous.as_ref()),
         })

@@ -1,5 +1,6 @@
 //! Step `RollBack`, apart from its process.
 
+use ensure_ingress::EnsureIngress;
 use landfall::{
     desired::{DesiredState, GoodRelease},
     record::{Diagnosis, Release},
@@ -30,6 +31,7 @@ pub struct RollBack {
     state: StateBucket,
     ecs: Ecs,
     cloud_map: CloudMap,
+    ingress: EnsureIngress,
     clock: Clock,
 }
 
@@ -53,6 +55,7 @@ impl RollBack {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
             cloud_map: CloudMap::new(&surroundings.sdk),
+            ingress: EnsureIngress::new(surroundings),
             clock: surroundings.clock(),
         }
     }
@@ -78,7 +81,18 @@ impl RollBack {
             } => Some(self.good_file(&input, good, live.as_ref()).await?),
             _ => None,
         };
-        if let Some(body) = plan.body(&input.service, file.as_ref()) {
+        // The rule may be the bad release's: requests have to come as before first.
+        let balancer = match &file {
+            Some(file) => self.ingress.keep(file, &input.service).await?,
+            None => None,
+        };
+        let body = plan.body(
+            &input.service,
+            file.as_ref(),
+            balancer.as_ref(),
+            live.as_ref(),
+        );
+        if let Some(body) = body {
             self.ecs.update_service(&body).await?;
         }
         tracing::warn!(

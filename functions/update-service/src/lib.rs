@@ -60,6 +60,12 @@ impl UpdateService {
         let plan = plan(&input, live.as_ref())?;
         self.remember_stranger(&input, live.as_ref()).await?;
         let started_at = self.clock.now();
+        let whole = |file: &ServiceFile| match (&file.ingress, &input.balancer) {
+            (Some(_), None) => Err(Fault::Unexpected(
+                "the file has an `ingress` section, but EnsureIngress left no target group".into(),
+            )),
+            _ => Ok(()),
+        };
         match plan {
             Plan::AskAgain => {
                 return Err(Fault::Transient(format!(
@@ -69,11 +75,13 @@ impl UpdateService {
             }
             Plan::Create => {
                 let file = self.file(&input).await?;
+                whole(&file)?;
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }
             Plan::UpdateAll => {
                 let previous = self.previous(&input).await?;
                 let file = cleared(self.file(&input).await?, previous.as_ref());
+                whole(&file)?;
                 // Tags first: ECS gives them to the tasks that it starts.
                 if let Some(live) = &live {
                     let tags = tag_changes(&file, previous.as_ref(), &input.release, live);

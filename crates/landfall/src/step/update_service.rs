@@ -11,7 +11,10 @@ use serde_json::{Map, Value, json};
 
 pub use leftovers::{TagChanges, cleared, tag_changes};
 
-use super::register_task_definition::{RELEASE_TAG, SERVICE_TAG, service_tag};
+use super::{
+    ensure_ingress::{Balancer, load_balancers_to_send},
+    register_task_definition::{RELEASE_TAG, SERVICE_TAG, service_tag},
+};
 use crate::{
     content::ContentHash, desired::GoodRelease, record::Release, refusal::Refusal,
     service_file::ServiceFile, service_id::ServiceId,
@@ -37,6 +40,9 @@ pub struct Input {
     pub last_good: Option<GoodRelease>,
     /// How long, in seconds, ECS may take.
     pub timeout_seconds: u64,
+    /// The target group that Landfall keeps, if the file has an `ingress` section and the whole section has to be sent.
+    #[serde(default)]
+    pub balancer: Option<Balancer>,
 }
 
 /// A change that ECS has accepted and now carries out.
@@ -175,6 +181,8 @@ pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     let mut body = file.service.clone();
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("taskDefinition".into(), json!(input.task_definition));
+    let balancers = load_balancers_to_send(file, &input.service, input.balancer.as_ref(), &[]);
+    body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
     one_task_at_least(&mut body, file);
     let attempt = json!([input.service, input.release.number, input.task_definition]);
     let token = ContentHash::of(&attempt).to_string();
@@ -201,7 +209,10 @@ pub fn update_body(
     file: Option<&ServiceFile>,
     live: Option<&LiveService>,
 ) -> Map<String, Value> {
-    let mut body = file.map(updatable).unwrap_or_default();
+    let mut body = match file {
+        Some(file) => section(file, &input.service, input.balancer.as_ref(), live),
+        None => Map::new(),
+    };
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("service".into(), json!(input.service.service()));
     body.insert("taskDefinition".into(), json!(input.task_definition));
@@ -224,9 +235,23 @@ pub const CREATE_ONLY: [&str; 6] = [
     "tags",
 ];
 
+/// The `service` section of a file as `UpdateService` takes it, with what Landfall fills in.
+pub(super) fn section(
+    file: &ServiceFile,
+    service: &ServiceId,
+    balancer: Option<&Balancer>,
+    live: Option<&LiveService>,
+) -> Map<String, Value> {
+    let mut body = updatable(file);
+    let live_groups = live.map_or(&[][..], |live| &live.target_groups);
+    let balancers = load_balancers_to_send(file, service, balancer, live_groups);
+    body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
+    body
+}
+
 /// The part of a file's `service` section that can be changed in place. Where the file scales the service, the desired
 /// count is not the file's to say.
-pub(super) fn updatable(file: &ServiceFile) -> Map<String, Value> {
+fn updatable(file: &ServiceFile) -> Map<String, Value> {
     let mut body = file.service.clone();
     body.retain(|member, _| !CREATE_ONLY.contains(&&**member));
     if file.autoscaling.is_some() {

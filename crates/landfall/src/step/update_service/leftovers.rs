@@ -25,7 +25,11 @@ fn clearing() -> [(&'static str, Value); 7] {
 }
 
 fn has(file: &ServiceFile, member: &str) -> bool {
-    let by_section = member == "serviceRegistries" && file.discovery.is_some();
+    let by_section = match member {
+        "loadBalancers" => file.ingress.is_some(),
+        "serviceRegistries" => file.discovery.is_some(),
+        _ => false,
+    };
     by_section
         || file
             .service
