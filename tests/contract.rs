@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use landfall::{
     record::{Diagnosis, Ending, TaskDefinition, TaskReport, Verdict},
     step::{
-        check_rollout, claim_release, conclude_release, ensure_cluster, ensure_ingress,
-        register_task_definition, roll_back, run_task, update_service, verify_health,
+        check_rollout, claim_release, conclude_release, ensure_cluster, ensure_discovery,
+        ensure_ingress, ensure_scaling, register_task_definition, roll_back, run_task,
+        update_service, verify_health,
     },
 };
 use landfall_aws::Fault;
@@ -72,6 +73,8 @@ fn step(function: &str) -> Step {
     match function {
         "ClaimRelease" => step!(claim_release, "claim-release"),
         "EnsureCluster" => step!(ensure_cluster, "ensure-cluster"),
+        "EnsureDiscovery" => step!(ensure_discovery, "ensure-discovery"),
+        "EnsureScaling" => step!(ensure_scaling, "ensure-scaling"),
         "EnsureIngress" => step!(ensure_ingress, "ensure-ingress"),
         "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
         "RunTask" => step!(run_task, "run-task"),
@@ -124,6 +127,15 @@ fn data() -> Value {
         after: true,
         ingress: register_task_definition::IngressWork::Ensure,
         balancer: serde_json::from_value(of("UpdateService")["balancer"].clone()).unwrap(),
+        discovery: true,
+        scaling: true,
+    };
+    let discovery = ensure_discovery::Output {
+        arn: "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-1".into(),
+        created: true,
+    };
+    let scaling = ensure_scaling::Output {
+        changes: vec!["RegisterScalableTarget".into()],
     };
     let looked = check_rollout::Output {
         outcome: check_rollout::Outcome::InProgress,
@@ -165,8 +177,8 @@ fn data() -> Value {
     };
     json!({
         "service": "web/hello", "claim": claim, "cluster": cluster, "taskDefinition": registered, "update": rollout,
-        "rollout": looked, "health": health, "before": tasks, "after": tasks, "rollBack": roll_back,
-        "verdict": verdict, "ending": ending,
+        "discovery": discovery, "rollout": looked, "health": health, "before": tasks, "after": tasks, "scaling": scaling,
+        "rollBack": roll_back, "verdict": verdict, "ending": ending,
         "failure": of("RollBack")["failure"],
         "error": {"Error": "Refused", "Cause": "{\"errorType\":\"Refused\",\"errorMessage\":\"no such role\"}"}
     })
@@ -179,6 +191,8 @@ fn is_answer(name: &str, value: &Value) -> Result<(), String> {
         "cluster" => is_whole::<ensure_cluster::Output>(value),
         "taskDefinition.balancer" => is_whole::<Option<ensure_ingress::Balancer>>(value),
         "taskDefinition" => is_whole::<register_task_definition::Output>(value),
+        "discovery" => is_whole::<ensure_discovery::Output>(value),
+        "scaling" => is_whole::<ensure_scaling::Output>(value),
         "update" => is_whole::<update_service::Rollout>(value),
         "rollout" => is_whole::<check_rollout::Output>(value),
         "health" => is_whole::<verify_health::Output>(value),

@@ -1,10 +1,12 @@
 //! The service in ECS, as far as the protocol can tell: which revision is primary, how its newest deployment stands, and
 //! which `service` section it was given.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use landfall::step::{
     check_rollout::LiveServiceDeployment,
-    update_service::{LiveDeployment, LiveService},
+    update_service::{CreatedWith, LiveDeployment, LiveService},
 };
 use serde_json::{Map, Value};
 
@@ -129,6 +131,9 @@ impl Service {
             deployments: vec![primary],
             target_groups: Vec::new(),
             events: Vec::new(),
+            arn: String::new(),
+            tags: BTreeMap::new(),
+            created: CreatedWith::default(),
         }
     }
 

@@ -117,6 +117,8 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         "sweep-due" => trigger!(sweep_due::SweepDue::new(surroundings)?),
         "claim-release" => step!(claim_release::ClaimRelease::new(surroundings)),
         "ensure-cluster" => step!(ensure_cluster::EnsureCluster::new(surroundings)),
+        "ensure-discovery" => step!(ensure_discovery::EnsureDiscovery::new(surroundings)),
+        "ensure-scaling" => step!(ensure_scaling::EnsureScaling::new(surroundings)),
         "ensure-ingress" => step!(ensure_ingress::EnsureIngress::new(surroundings)),
         "register-task-definition" => {
             step!(register_task_definition::RegisterTaskDefinition::new(

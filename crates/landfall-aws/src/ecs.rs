@@ -11,7 +11,7 @@ use aws_sdk_ecs::{
     Client,
     config::{Config, retry::RetryConfig},
     error::ProvideErrorMetadata,
-    types::{DesiredStatus, TaskDefinitionField},
+    types::{DesiredStatus, ServiceField, Tag, TaskDefinitionField},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use landfall::{
         check_rollout::LiveServiceDeployment,
         ensure_cluster::LiveCluster,
         register_task_definition::{CONTENT_TAG, SERVICE_TAG, service_tag},
-        update_service::LiveService,
+        update_service::{LiveService, TagChanges},
         verify_health::TaskHealth,
     },
 };
@@ -172,7 +172,8 @@ impl Ecs {
             .0
             .describe_services()
             .cluster(service.cluster())
-            .services(service.service());
+            .services(service.service())
+            .include(ServiceField::Tags);
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("ClusterNotFoundException") => return Ok(None),
@@ -213,6 +214,26 @@ impl Ecs {
             .await
             .map_err(|error| Fault::of(CALL, error))?;
         describe::accepted(CALL, answer.service(), body)
+    }
+
+    /// Changes the tags of a service; nothing is called if nothing changes.
+    pub async fn change_tags(&self, service: &str, changes: &TagChanges) -> Result<(), Fault> {
+        if !changes.set.is_empty() {
+            let tags = changes
+                .set
+                .iter()
+                .map(|(key, value)| Tag::builder().key(key).value(value).build());
+            let request = self.0.tag_resource().resource_arn(service);
+            let tagged = request.set_tags(Some(tags.collect())).send().await;
+            tagged.map_err(|error| Fault::of("ecs:TagResource", error))?;
+        }
+        if !changes.unset.is_empty() {
+            let keys = changes.unset.iter().cloned().collect();
+            let request = self.0.untag_resource().resource_arn(service);
+            let untagged = request.set_tag_keys(Some(keys)).send().await;
+            untagged.map_err(|error| Fault::of("ecs:UntagResource", error))?;
+        }
+        Ok(())
     }
 
     /// The newest service deployment; none where ECS (or what plays it) keeps none for this service.

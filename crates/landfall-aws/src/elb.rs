@@ -138,6 +138,21 @@ impl Elb {
         Ok(group.to_owned())
     }
 
+    /// The ARN of the load balancer that serves a target group; none if no listener forwards to it.
+    pub async fn load_balancer_of(&self, target_group: &str) -> Result<Option<String>, Fault> {
+        let groups = self
+            .0
+            .describe_target_groups()
+            .target_group_arns(target_group)
+            .send()
+            .await;
+        let groups = groups
+            .map_err(|error| Fault::of("elasticloadbalancing:DescribeTargetGroups", error))?;
+        let group = groups.target_groups().first();
+        let balancer = group.and_then(|group| group.load_balancer_arns().first());
+        Ok(balancer.cloned())
+    }
+
     /// Where an `ingress` is asked: its listener's load balancer, by the host name that its rule wants.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub enum Fault {
 }
 
 /// Error codes that mean "slower" or "later", over all services in use. The SDK retries them a few times by itself.
-const THROTTLES: [&str; 7] = [
+const THROTTLES: [&str; 8] = [
     "ThrottlingException",
     "Throttling",
     "TooManyRequestsException",
@@ -30,6 +30,8 @@ const THROTTLES: [&str; 7] = [
     "SlowDown",
     "LimitExceededException",
     "RequestTimeout",
+    // Application Auto Scaling: the resource has an update on its way.
+    "ConcurrentUpdateException",
 ];
 
 /// ECS's answer to two registrations of one family at once is a plain `ClientException`

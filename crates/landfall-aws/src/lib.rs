@@ -3,6 +3,7 @@
 
 pub mod bucket;
 pub mod clock;
+pub mod cloud_map;
 pub mod config;
 pub mod desired;
 pub mod ecr;
@@ -13,6 +14,7 @@ mod fault;
 pub mod lambda;
 pub mod operator;
 pub mod raw;
+pub mod scaling;
 pub mod sfn;
 pub mod sweep_memory;
 

@@ -1,6 +1,7 @@
 //! The embedded cloud: one HTTP endpoint that answers as AWS does.
 
 pub mod bus;
+pub mod cloud_map;
 mod dispatch;
 pub mod ecr;
 pub mod ecs;
@@ -10,6 +11,7 @@ pub mod fault;
 pub mod logs;
 pub mod request_log;
 pub mod s3;
+pub mod scaling;
 pub mod store;
 pub mod sts;
 pub mod wire;
@@ -25,6 +27,7 @@ use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 
 use self::{
     bus::Bus,
+    cloud_map::CloudMap,
     ecr::{Ecr, Lookup},
     ecs::{Ecs, EcsSettings, ImageLookup},
     elb::{Elb, ElbSettings},
@@ -32,6 +35,7 @@ use self::{
     logs::Logs,
     request_log::RequestLog,
     s3::S3,
+    scaling::Scaling,
     store::{DataDir, Saver, StoreError},
     sts::Sts,
 };
@@ -56,6 +60,10 @@ pub struct Cloud {
     pub ecs: Ecs,
     /// Load balancers.
     pub elb: Elb,
+    /// How services are scaled.
+    pub scaling: Scaling,
+    /// Where tasks are found.
+    pub cloud_map: CloudMap,
     /// Functions.
     pub functions: Functions,
     /// State machines and their executions.
@@ -132,6 +140,8 @@ impl Cloud {
                 settings.ecs,
             )
         };
+        let scaling = Scaling::new(world.clone(), ecs.clone());
+        let cloud_map = CloudMap::new(world.clone(), ecs.clone());
         let functions = {
             let (lines, mut written) = tokio::sync::mpsc::unbounded_channel::<lambda::LogLine>();
             let logs = logs.clone();
@@ -159,6 +169,12 @@ impl Cloud {
                     restored.map_err(|reason| data_dir.damaged("elasticloadbalancing", reason))?;
                 }
                 restore(&data_dir, "ecs", |snapshot| ecs.restore(snapshot))?;
+                restore(&data_dir, "application-autoscaling", |snapshot| {
+                    scaling.restore(snapshot)
+                })?;
+                restore(&data_dir, "servicediscovery", |snapshot| {
+                    cloud_map.restore(snapshot)
+                })?;
                 restore(&data_dir, "lambda", |snapshot| functions.restore(snapshot))?;
                 restore(&data_dir, "states", |snapshot| executions.restore(snapshot))?;
                 let mut saver = Saver::new(data_dir);
@@ -186,6 +202,14 @@ impl Cloud {
                     let ecs = ecs.clone();
                     move || ecs.snapshot()
                 });
+                saver.keep("application-autoscaling", false, {
+                    let scaling = scaling.clone();
+                    move || scaling.snapshot()
+                });
+                saver.keep("servicediscovery", false, {
+                    let cloud_map = cloud_map.clone();
+                    move || cloud_map.snapshot()
+                });
                 saver.keep("lambda", true, {
                     let functions = functions.clone();
                     move || functions.snapshot()
@@ -207,6 +231,8 @@ impl Cloud {
             logs,
             ecs,
             elb,
+            scaling,
+            cloud_map,
             functions,
             executions,
             bus,

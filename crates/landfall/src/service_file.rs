@@ -1,9 +1,12 @@
 //! The service file: what one ECS service should be, and which images it follows.
 //!
 //! `cluster`, `taskDefinition` and `service` hold exactly what ECS's `CreateCluster`, `RegisterTaskDefinition` and
-//! `CreateService` take and are passed through; `images`, `ingress` and `verify` are Landfall's own.
+//! `CreateService` take and are passed through; `images`, `ingress`, `autoscaling`, `discovery` and `verify` are Landfall's
+//! own.
 
+pub mod autoscaling;
 mod conformity;
+pub mod discovery;
 pub mod document;
 mod ingress;
 mod mapping;
@@ -19,6 +22,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use autoscaling::Autoscaling;
+pub use discovery::Discovery;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
 pub use problem::{Position, Problem, Rejection, Severity};
@@ -44,6 +49,12 @@ pub struct ServiceFile {
     /// How requests come from a listener to the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,
+    /// How many tasks it may have, and what decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+    /// Under which name in Cloud Map its tasks are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<Discovery>,
     /// When a rollout counts as good.
     #[serde(default)]
     pub verify: Verify,

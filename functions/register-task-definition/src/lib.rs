@@ -1,10 +1,14 @@
 //! Step `RegisterTaskDefinition`, apart from its process.
 
 use landfall::{
+    desired::GoodRelease,
     record::TaskDefinition,
     service_file::ServiceFile,
-    step::register_task_definition::{
-        IngressWork, Input, Output, Registration, ingress_work, render, reusable,
+    step::{
+        register_task_definition::{
+            Input, Output, Registration, ingress_work, render, reusable, scaling,
+        },
+        update_service::unchangeable,
     },
 };
 use landfall_aws::{
@@ -47,9 +51,14 @@ impl RegisterTaskDefinition {
     /// Answers a revision whose images are pinned by digest.
     ///
     /// # Errors
-    /// Refused as ECS refuses.
+    /// Refused as ECS refuses, or if the file wants what ECS cannot change in place.
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let file = self.state.file(&input.release.content.file).await?;
+        if input.apply_service {
+            let live = self.ecs.service(&input.service).await?;
+            unchangeable::refuse(&input.service, &file, live.as_ref())?;
+        }
+        let previous = self.previous(&input).await?;
         let registration = render(&file, &input.release, &input.service)?;
         let task_definition = match reusable(input.last_good.as_ref(), &registration.content) {
             Some(revision) => revision,
@@ -60,23 +69,22 @@ impl RegisterTaskDefinition {
             timeout_seconds: file.verify.timeout_seconds,
             before: !file.before.is_empty(),
             after: !file.after.is_empty(),
-            ingress: self.ingress(&input, &file).await?,
+            ingress: ingress_work(input.apply_service, &file, previous.as_ref()),
             balancer: None,
+            discovery: input.apply_service && file.discovery.is_some(),
+            scaling: scaling(input.apply_service, &file, previous.as_ref()),
         })
     }
 
-    /// Only a changed file costs a look at the one before.
-    async fn ingress(&self, input: &Input, file: &ServiceFile) -> Result<IngressWork, Fault> {
-        let before = input
-            .last_good
-            .as_ref()
-            .map(|good| &good.content.file)
-            .filter(|before| input.apply_service && **before != input.release.content.file);
-        let before = match before {
-            Some(before) => Some(self.state.file(before).await?),
-            None => None,
+    /// The last good release's file, where ECS may have another one than the release's.
+    async fn previous(&self, input: &Input) -> Result<Option<ServiceFile>, Fault> {
+        let other = |good: &&GoodRelease| {
+            input.apply_service && good.content.file != input.release.content.file
         };
-        Ok(ingress_work(input.apply_service, file, before.as_ref()))
+        match input.last_good.as_ref().filter(other) {
+            Some(good) => Ok(Some(self.state.file(&good.content.file).await?)),
+            None => Ok(None),
+        }
     }
 
     async fn register(

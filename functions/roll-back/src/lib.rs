@@ -2,17 +2,19 @@
 
 use ensure_ingress::EnsureIngress;
 use landfall::{
-    desired::DesiredState,
-    record::Diagnosis,
+    desired::{DesiredState, GoodRelease},
+    record::{Diagnosis, Release},
+    service_file::ServiceFile,
     service_id::ServiceId,
     step::{
         roll_back::{Input, Output, Plan, Unproven, plan},
-        update_service::LiveService,
+        update_service::{LiveService, cleared, tag_changes},
     },
 };
 use landfall_aws::{
     Fault,
     clock::Clock,
+    cloud_map::CloudMap,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
@@ -28,6 +30,7 @@ const SERVICE_EVENTS: usize = 10;
 pub struct RollBack {
     state: StateBucket,
     ecs: Ecs,
+    cloud_map: CloudMap,
     ingress: EnsureIngress,
     clock: Clock,
 }
@@ -51,6 +54,7 @@ impl RollBack {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
+            cloud_map: CloudMap::new(&surroundings.sdk),
             ingress: EnsureIngress::new(surroundings),
             clock: surroundings.clock(),
         }
@@ -74,7 +78,7 @@ impl RollBack {
             Plan::Revert {
                 good,
                 apply_service: true,
-            } => Some(self.state.file(&good.content.file).await?),
+            } => Some(self.good_file(&input, good, live.as_ref()).await?),
             _ => None,
         };
         // The rule may be the bad release's: requests have to come as before first.
@@ -102,6 +106,38 @@ impl RollBack {
             rollout: plan.rollout(self.clock.now()),
             diagnosis,
         })
+    }
+
+    /// The last good release's file, with what clears the bad release's. The service's tags are put back too.
+    async fn good_file(
+        &self,
+        input: &Input,
+        good: &GoodRelease,
+        live: Option<&LiveService>,
+    ) -> Result<ServiceFile, Fault> {
+        let file = self.state.file(&good.content.file).await?;
+        // A way back without its registration is better than none.
+        let registry = match self.cloud_map.arn_of(file.discovery.as_ref()).await {
+            Err(Fault::Refused(reason)) => {
+                tracing::error!(reason, "the service's registration is left as it is");
+                None
+            }
+            other => other?,
+        };
+        let file = file.registered_in(registry.as_deref());
+        if good.content.file == input.release.content.file {
+            return Ok(file);
+        }
+        let bad = self.state.file(&input.release.content.file).await?;
+        if let Some(live) = live {
+            let release = Release {
+                number: good.number,
+                ..input.release.clone()
+            };
+            let tags = tag_changes(&file, Some(&bad), &release, live);
+            self.ecs.change_tags(&live.arn, &tags).await?;
+        }
+        Ok(cleared(file, Some(&bad)))
     }
 
     async fn unproven(

@@ -1,12 +1,16 @@
 //! Step `UpdateService`, apart from its process.
 
 use landfall::{
+    desired::GoodRelease,
     service_file::ServiceFile,
-    step::update_service::{Input, LiveService, Plan, Rollout, create_body, plan, update_body},
+    step::update_service::{
+        Input, LiveService, Plan, Rollout, cleared, create_body, plan, tag_changes, update_body,
+    },
 };
 use landfall_aws::{
     Fault,
     clock::Clock,
+    cloud_map::CloudMap,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
@@ -18,6 +22,7 @@ use landfall_aws::{
 pub struct UpdateService {
     state: StateBucket,
     ecs: Ecs,
+    cloud_map: CloudMap,
     clock: Clock,
 }
 
@@ -40,6 +45,7 @@ impl UpdateService {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
+            cloud_map: CloudMap::new(&surroundings.sdk),
             clock: surroundings.clock(),
         }
     }
@@ -68,13 +74,19 @@ impl UpdateService {
                 )));
             }
             Plan::Create => {
-                let file = self.state.file(&input.release.content.file).await?;
+                let file = self.file(&input).await?;
                 whole(&file)?;
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }
             Plan::UpdateAll => {
-                let file = self.state.file(&input.release.content.file).await?;
+                let previous = self.previous(&input).await?;
+                let file = cleared(self.file(&input).await?, previous.as_ref());
                 whole(&file)?;
+                // Tags first: ECS gives them to the tasks that it starts.
+                if let Some(live) = &live {
+                    let tags = tag_changes(&file, previous.as_ref(), &input.release, live);
+                    self.ecs.change_tags(&live.arn, &tags).await?;
+                }
                 self.ecs
                     .update_service(&update_body(&input, Some(&file), live.as_ref()))
                     .await?;
@@ -95,6 +107,22 @@ impl UpdateService {
             started_at,
             timeout_seconds: input.timeout_seconds,
         })
+    }
+
+    /// The release's file, its tasks registered where it says.
+    async fn file(&self, input: &Input) -> Result<ServiceFile, Fault> {
+        let file = self.state.file(&input.release.content.file).await?;
+        let registry = self.cloud_map.arn_of(file.discovery.as_ref()).await?;
+        Ok(file.registered_in(registry.as_deref()))
+    }
+
+    /// The last good release's file, if it is another one.
+    async fn previous(&self, input: &Input) -> Result<Option<ServiceFile>, Fault> {
+        let other = |good: &&GoodRelease| good.content.file != input.release.content.file;
+        match input.last_good.as_ref().filter(other) {
+            Some(good) => Ok(Some(self.state.file(&good.content.file).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Before Landfall changes a service that somebody else made, it notes what the service runs: that is the way back

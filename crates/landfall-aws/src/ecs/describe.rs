@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use landfall::{
     record::{StoppedContainer, StoppedTask},
     step::{
-        update_service::{LiveDeployment, LiveService},
+        update_service::{CreatedWith, LiveDeployment, LiveService},
         verify_health::TaskHealth,
     },
 };
@@ -52,6 +52,31 @@ pub(super) fn service(call: &str, service: &Service) -> Result<LiveService, Faul
             .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
             .collect(),
         events: events.collect::<Result<_, Fault>>()?,
+        arn: service
+            .service_arn()
+            .ok_or_else(|| Fault::incomplete(call, "serviceArn"))?
+            .into(),
+        tags: service
+            .tags()
+            .iter()
+            .filter_map(|tag| {
+                Some((
+                    tag.key()?.to_owned(),
+                    tag.value().unwrap_or_default().to_owned(),
+                ))
+            })
+            .collect(),
+        created: CreatedWith {
+            launch_type: service
+                .launch_type()
+                .map(|launch_type| launch_type.as_str().to_owned()),
+            capacity_providers: service
+                .capacity_provider_strategy()
+                .iter()
+                .map(|item| item.capacity_provider().to_owned())
+                .collect(),
+            role: service.role_arn().map(str::to_owned),
+        },
     })
 }
 

@@ -74,6 +74,14 @@ impl Cloud {
             ("AmazonEC2ContainerServiceV20141113", Ok(input)) => {
                 ("ecs", self.ecs.call(&operation, input).await)
             }
+            ("AnyScaleFrontendService", Ok(input)) => (
+                "application-autoscaling",
+                self.scaling.call(&operation, input).await,
+            ),
+            ("Route53AutoNaming_v20170314", Ok(input)) => (
+                "servicediscovery",
+                self.cloud_map.call(&operation, input).await,
+            ),
             ("AWSStepFunctions", Ok(input)) => {
                 ("states", self.executions.call(&operation, input).await)
             }

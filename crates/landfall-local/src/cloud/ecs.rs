@@ -10,6 +10,7 @@ mod container;
 mod deployments;
 mod image;
 mod launch;
+mod neighbours;
 mod observation;
 mod process;
 mod rollout;

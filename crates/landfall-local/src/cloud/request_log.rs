@@ -82,7 +82,7 @@ pub fn app_id(user_agent: &str) -> Option<String> {
 
 /// What a JSON or Query request is about: the first naming members that it has.
 pub fn subject(input: &Value) -> String {
-    const NAMES: [&str; 23] = [
+    const NAMES: [&str; 26] = [
         "cluster",
         "service",
         "serviceName",
@@ -106,6 +106,9 @@ pub fn subject(input: &Value) -> String {
         "ListenerArn",
         "RuleArn",
         "RuleArns",
+        "ResourceId",
+        "PolicyName",
+        "ScheduledActionName",
     ];
     let words: Vec<String> = NAMES
         .iter()

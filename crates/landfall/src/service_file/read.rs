@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, conformity,
+    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, autoscaling, conformity,
+    discovery,
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems},
@@ -20,13 +21,15 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 10] = [
     "cluster",
     "images",
     "taskDefinition",
     "before",
     "service",
     "ingress",
+    "autoscaling",
+    "discovery",
     "verify",
     "after",
 ];
@@ -130,6 +133,25 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .mapping("verify", problems)
         .map(|section| verify(&section, is_balanced, problems))
         .unwrap_or_default();
+    let is_daemon = service
+        .as_ref()
+        .and_then(|section| scalar(section, "schedulingStrategy"))
+        == Some("DAEMON");
+    let autoscaling = root
+        .mapping("autoscaling", problems)
+        .and_then(|section| autoscaling::read(&section, is_daemon, problems));
+    let discovery = root.mapping("discovery", problems).and_then(|section| {
+        let surroundings = discovery::Surroundings {
+            containers: containers.iter().map(|container| container.name).collect(),
+            network_mode: task_definition
+                .as_ref()
+                .and_then(|section| scalar(section, "networkMode")),
+            has_registries: service
+                .as_ref()
+                .is_some_and(|section| section.get("serviceRegistries").is_some()),
+        };
+        discovery::read(&section, &surroundings, problems)
+    });
     let names: Vec<_> = containers.iter().map(|container| container.name).collect();
     let names = (!names.is_empty()).then_some(&*names);
     let mut tasks = |section: &str| {
@@ -146,6 +168,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         task_definition: as_sent(&task_definition?),
         service,
         ingress,
+        autoscaling,
+        discovery,
         verify,
         before,
         after,
@@ -170,6 +194,14 @@ fn as_sent(section: &Mapping<'_>) -> Map<String, Value> {
     match request.map(|request: Type| conformity::as_sent(section.node, request)) {
         Some(Value::Object(map)) => map,
         _ => Map::new(),
+    }
+}
+
+/// A member that is text, without a word about one that is not: ECS says it.
+fn scalar<'a>(section: &Mapping<'a>, name: &str) -> Option<&'a str> {
+    match &section.get(name)?.value {
+        NodeValue::Scalar(Value::String(text)) => Some(text),
+        _ => None,
     }
 }
 

@@ -15,6 +15,8 @@ use crate::{
 
 /// The tag that says which service a resource belongs to.
 pub const SERVICE_TAG: &str = "landfall:service";
+/// The tag that says which release made a resource, or last changed its settings.
+pub const RELEASE_TAG: &str = "landfall:release";
 /// The tag that holds the hash of what was registered, so that a repeated registration finds its own revision.
 pub const CONTENT_TAG: &str = "landfall:content";
 
@@ -64,6 +66,12 @@ pub struct Output {
     /// What the service is reached by: none here, filled in by `EnsureIngress`.
     #[serde(default)]
     pub balancer: Option<Balancer>,
+    /// Whether the Cloud Map service of the section `discovery` has to be there before the service is changed.
+    #[serde(default)]
+    pub discovery: bool,
+    /// Whether Application Auto Scaling has to be brought in step once the release is verified.
+    #[serde(default)]
+    pub scaling: bool,
 }
 
 /// What has to be done about a service's listener rule and target group.
@@ -79,6 +87,13 @@ pub enum IngressWork {
     Move,
     /// The file has none any more: remove them, once the service does well without.
     Remove,
+}
+
+/// Whether Application Auto Scaling may have something else than the file says: only where the file's sections are applied
+/// at all, and only if this file or the last good one scales the service.
+pub fn scaling(apply_service: bool, file: &ServiceFile, last_good: Option<&ServiceFile>) -> bool {
+    apply_service
+        && (file.autoscaling.is_some() || last_good.is_some_and(|good| good.autoscaling.is_some()))
 }
 
 /// What `RegisterTaskDefinition` is to be sent, and its hash.
@@ -104,7 +119,7 @@ pub fn render(
     if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
         tags.retain(|tag| {
             let key = tag.get("key").and_then(Value::as_str);
-            ![Some(SERVICE_TAG), Some(CONTENT_TAG)].contains(&key)
+            ![Some(SERVICE_TAG), Some(RELEASE_TAG), Some(CONTENT_TAG)].contains(&key)
         });
     }
     for field in ["cpu", "memory"] {
@@ -149,6 +164,7 @@ pub fn render(
     let tags = body.entry("tags").or_insert_with(|| json!([]));
     if let Some(tags) = tags.as_array_mut() {
         tags.push(json!({ "key": SERVICE_TAG, "value": service_tag(service) }));
+        tags.push(json!({ "key": RELEASE_TAG, "value": release.number.to_string() }));
         tags.push(json!({ "key": CONTENT_TAG, "value": content }));
     }
     Ok(Registration { body, content })

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::update_service::{LiveDeployment, LiveService};
+use super::update_service::{CreatedWith, LiveDeployment, LiveService};
 use crate::{
     content::ContentHash,
     desired::{DesiredState, GoodRelease},
@@ -109,6 +111,9 @@ pub(crate) fn live(number: u64) -> LiveService {
         deployments: vec![deployment(number, "PRIMARY", "COMPLETED", 3)],
         target_groups: Vec::new(),
         events: Vec::new(),
+        arn: "arn:service".into(),
+        tags: BTreeMap::new(),
+        created: CreatedWith::default(),
     }
 }
 

@@ -1,12 +1,19 @@
 //! Step `UpdateService`: the service runs the new revision, or is created with it.
 
+mod leftovers;
+pub mod unchangeable;
+
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub use leftovers::{TagChanges, cleared, tag_changes};
+
 use super::{
     ensure_ingress::{Balancer, load_balancers_to_send},
-    register_task_definition::{SERVICE_TAG, service_tag},
+    register_task_definition::{RELEASE_TAG, SERVICE_TAG, service_tag},
 };
 use crate::{
     content::ContentHash, desired::GoodRelease, record::Release, refusal::Refusal,
@@ -71,6 +78,23 @@ pub struct LiveService {
     pub target_groups: Vec<String>,
     /// Its events with their times, newest first.
     pub events: Vec<(Timestamp, String)>,
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// What it was created with and keeps.
+    pub created: CreatedWith,
+}
+
+/// What a service was created with and `UpdateService` does not change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreatedWith {
+    /// `EC2`, `FARGATE` or `EXTERNAL`; none if it has capacity providers.
+    pub launch_type: Option<String>,
+    /// The capacity providers of its strategy.
+    pub capacity_providers: Vec<String>,
+    /// The ARN of the role by which ECS registers its tasks in load balancers.
+    pub role: Option<String>,
 }
 
 /// One deployment of a service
@@ -139,8 +163,8 @@ pub fn plan(input: &Input, live: Option<&LiveService>) -> Result<Plan, Refusal> 
     };
     if live.controller != "ECS" {
         return Err(Refusal::new(format!(
-            "{} has the deployment controller {}, which rolls it out itself; recreate the service with the controller \
-             ECS, or delete its service file",
+            "{} has the deployment controller {}, which rolls it out itself; change the controller to ECS \
+             (UpdateService can), recreate the service, or delete its service file",
             input.service, live.controller
         )));
     }
@@ -159,15 +183,19 @@ pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     body.insert("taskDefinition".into(), json!(input.task_definition));
     let balancers = load_balancers_to_send(file, &input.service, input.balancer.as_ref(), &[]);
     body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
-    one_task_at_least(&mut body);
+    one_task_at_least(&mut body, file);
     let attempt = json!([input.service, input.release.number, input.task_definition]);
     let token = ContentHash::of(&attempt).to_string();
     body.entry("clientToken")
         .or_insert_with(|| json!(token[..32]));
     let tags = body.entry("tags").or_insert_with(|| json!([]));
     if let Some(tags) = tags.as_array_mut() {
-        tags.retain(|tag| tag.get("key").and_then(Value::as_str) != Some(SERVICE_TAG));
+        tags.retain(|tag| {
+            let key = tag.get("key").and_then(Value::as_str);
+            ![Some(SERVICE_TAG), Some(RELEASE_TAG)].contains(&key)
+        });
         tags.push(json!({ "key": SERVICE_TAG, "value": service_tag(&input.service) }));
+        tags.push(json!({ "key": RELEASE_TAG, "value": input.release.number.to_string() }));
     }
     body
 }
@@ -190,8 +218,8 @@ pub fn update_body(
     body.insert("taskDefinition".into(), json!(input.task_definition));
     let is_empty =
         live.is_some_and(|live| live.scheduling_strategy == "REPLICA" && live.desired_count == 0);
-    if file.is_some() && input.last_good.is_none() && is_empty {
-        one_task_at_least(&mut body);
+    if let Some(file) = file.filter(|_| input.last_good.is_none() && is_empty) {
+        one_task_at_least(&mut body, file);
     }
     body
 }
@@ -214,24 +242,32 @@ pub(super) fn section(
     balancer: Option<&Balancer>,
     live: Option<&LiveService>,
 ) -> Map<String, Value> {
-    let mut body = updatable(&file.service);
+    let mut body = updatable(file);
     let live_groups = live.map_or(&[][..], |live| &live.target_groups);
     let balancers = load_balancers_to_send(file, service, balancer, live_groups);
     body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
     body
 }
 
-/// The part of a `service` section that can be changed in place.
-fn updatable(section: &Map<String, Value>) -> Map<String, Value> {
-    let mut body = section.clone();
+/// The part of a file's `service` section that can be changed in place. Where the file scales the service, the desired
+/// count is not the file's to say.
+fn updatable(file: &ServiceFile) -> Map<String, Value> {
+    let mut body = file.service.clone();
     body.retain(|member, _| !CREATE_ONLY.contains(&&**member));
+    if file.autoscaling.is_some() {
+        body.remove("desiredCount");
+    }
     body
 }
 
-/// ECS creates a replica service without `desiredCount` with no task at all.
-fn one_task_at_least(body: &mut Map<String, Value>) {
+/// ECS creates a replica service without `desiredCount` with no task at all. A release of no task proves nothing.
+fn one_task_at_least(body: &mut Map<String, Value>, file: &ServiceFile) {
     if body.get("schedulingStrategy").and_then(Value::as_str) != Some("DAEMON") {
-        body.entry("desiredCount").or_insert(json!(1));
+        let least = file
+            .autoscaling
+            .as_ref()
+            .map_or(1, |scaled| scaled.min.max(1));
+        body.entry("desiredCount").or_insert(json!(least));
     }
 }
 

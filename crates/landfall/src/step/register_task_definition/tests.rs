@@ -13,6 +13,7 @@ fn images_are_pinned_by_digest_and_numbers_become_the_text_that_ecs_takes() {
             "tags": [
                 {"key": "team", "value": "greetings"},
                 {"key": "landfall:service", "value": "web/hello"},
+                {"key": "landfall:release", "value": "2"},
                 {"key": "landfall:content", "value": registration.content}
             ],
             "containerDefinitions": [
@@ -37,7 +38,7 @@ fn tags_that_landfall_put_on_an_earlier_revision_are_replaced() {
         "tags".into(),
         json!([
             {"key": "landfall:content", "value": "old"}, {"key": "team", "value": "greetings"},
-            {"key": "landfall:service", "value": "web/other"}
+            {"key": "landfall:service", "value": "web/other"}, {"key": "landfall:release", "value": "1"}
         ]),
     );
     let from_export = render(&exported, &release(2), &service()).unwrap();
@@ -48,16 +49,12 @@ fn tags_that_landfall_put_on_an_earlier_revision_are_replaced() {
 }
 
 #[test]
-fn the_same_content_is_the_same_registration_whatever_the_release_number() {
+fn the_same_content_has_the_same_hash_whatever_the_release_number() {
     let mut later = release(2);
     later.number = 9;
-    let (first, second) = (
-        render(&file(), &release(2), &service()),
-        render(&file(), &later, &service()),
-    );
-    assert_eq!(first, second);
-    let other_image = render(&file(), &release(3), &service()).unwrap();
-    assert_ne!(other_image.content, first.unwrap().content);
+    let hash = |release: &Release| render(&file(), release, &service()).unwrap().content;
+    assert_eq!(hash(&release(2)), hash(&later));
+    assert_ne!(hash(&release(3)), hash(&later));
 }
 
 #[test]
@@ -81,6 +78,22 @@ fn a_revision_is_used_again_only_for_the_content_it_was_made_from() {
         None
     );
     assert_eq!(reusable(None, &revision.content), None);
+}
+
+#[test]
+fn scaling_is_only_looked_at_where_it_may_differ() {
+    let plain = file();
+    let mut scaled = file();
+    scaled.autoscaling = serde_json::from_value(json!({"min": 1, "max": 2})).unwrap();
+    for (apply, file, last_good, expected) in [
+        (true, &scaled, None, true),
+        (true, &plain, Some(&scaled), true),
+        (true, &plain, Some(&plain), false),
+        (true, &plain, None, false),
+        (false, &scaled, Some(&scaled), false),
+    ] {
+        assert_eq!(scaling(apply, file, last_good), expected);
+    }
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn a_service_is_created_with_the_whole_section_and_at_least_one_task() {
         Value::Object(body),
         json!({
             "serviceName": "hello", "launchType": "EC2", "role": "ecs", "schedulingStrategy": "REPLICA",
-            "tags": [{"key": "team", "value": "greetings"}, {"key": "landfall:service", "value": "web/hello"}],
+            "tags": [{"key": "team", "value": "greetings"}, {"key": "landfall:service", "value": "web/hello"}, {"key": "landfall:release", "value": "2"}],
             "healthCheckGracePeriodSeconds": 5, "cluster": "arn:cluster", "taskDefinition": revision(2),
             "desiredCount": 1
         })
@@ -124,6 +124,9 @@ fn the_desired_count_is_sent_only_where_the_file_names_it_or_nothing_good_ever_r
     };
     let mut counted = file();
     counted.service.insert("desiredCount".into(), json!(4));
+    let mut scaled = counted.clone();
+    scaled.autoscaling = serde_json::from_value(json!({"min": 3, "max": 9})).unwrap();
+    assert_eq!(create_body(&first(), &scaled)["desiredCount"], json!(4));
     for (story, input, file, live, expected) in [
         ("autoscaling chose a count", input(), file(), live(1), None),
         (
@@ -139,6 +142,20 @@ fn the_desired_count_is_sent_only_where_the_file_names_it_or_nothing_good_ever_r
             file(),
             empty.clone(),
             Some(1),
+        ),
+        (
+            "the file scales the service",
+            input(),
+            scaled.clone(),
+            live(1),
+            None,
+        ),
+        (
+            "a failed first release of a scaled service left 0",
+            first(),
+            scaled,
+            empty.clone(),
+            Some(3),
         ),
         (
             "somebody else's service runs",
@@ -221,4 +238,44 @@ fn a_service_is_steady_when_one_completed_deployment_runs_all_its_tasks() {
     ] {
         assert!(!service.is_steady(), "{story}");
     }
+}
+
+/// Every member of `UpdateServiceRequest` in botocore 1.43 but `service`, `cluster` and `taskDefinition`, which Landfall
+/// fills in, and `forceNewDeployment`, which `CreateService` has not.
+#[test]
+fn everything_that_can_be_changed_in_place_is_sent_as_it_stands() {
+    let section = json!({
+        "availabilityZoneRebalancing": "ENABLED",
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+        "deploymentConfiguration": {"strategy": "ROLLING", "maximumPercent": 150},
+        "deploymentController": {"type": "ECS"},
+        "desiredCount": 2,
+        "enableECSManagedTags": true,
+        "enableExecuteCommand": true,
+        "healthCheckGracePeriodSeconds": 5,
+        "loadBalancers": [{"targetGroupArn": "arn:group", "containerName": "web", "containerPort": 80}],
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+        "placementConstraints": [{"type": "distinctInstance"}],
+        "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}],
+        "platformVersion": "1.4.0",
+        "propagateTags": "SERVICE",
+        "serviceConnectConfiguration": {
+            "enabled": true, "namespace": "internal",
+            "services": [{"portName": "http", "clientAliases": [{"port": 80, "dnsName": "hello"}]}]
+        },
+        "serviceRegistries": [{"registryArn": "arn:map"}],
+        "volumeConfigurations": [{"name": "data", "managedEBSVolume": {"roleArn": "arn:role", "sizeInGiB": 10}}],
+        "vpcLatticeConfigurations": [{"roleArn": "arn:role", "targetGroupArn": "arn:lattice", "portName": "http"}],
+        "somethingOfNextYear": {"a": [1]},
+    });
+    let mut file = file();
+    file.service = section.as_object().cloned().unwrap();
+    for member in CREATE_ONLY {
+        file.service.insert(member.into(), json!("x"));
+    }
+    let mut body = Value::Object(update_body(&input(), Some(&file), Some(&live(1))));
+    for filled_in in ["cluster", "service", "taskDefinition"] {
+        assert!(body.as_object_mut().unwrap().remove(filled_in).is_some());
+    }
+    assert_eq!(body, section);
 }

@@ -1,0 +1,132 @@
+//! Cloud Map: where the tasks of a service are found
+//! (<https://docs.aws.amazon.com/cloud-map/latest/api/Welcome.html>).
+
+use aws_config::SdkConfig;
+use landfall::{
+    service_file::Discovery,
+    step::ensure_discovery::{LiveNamespace, LiveRegistry},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    Fault,
+    raw::{CLOUD_MAP, JsonClient},
+};
+
+/// Cloud Map.
+#[derive(Clone, Debug)]
+pub struct CloudMap(JsonClient);
+
+impl CloudMap {
+    /// A client.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(JsonClient::new(config, CLOUD_MAP))
+    }
+
+    /// The namespace of this name; none if there is none.
+    ///
+    /// # Errors
+    /// Refused if there are several, as different VPCs may have.
+    pub async fn namespace(&self, name: &str) -> Result<Option<LiveNamespace>, Fault> {
+        let filters = json!([{"Name": "NAME", "Values": [name], "Condition": "EQ"}]);
+        let found = self.all("ListNamespaces", filters, "Namespaces").await?;
+        let found: Vec<_> = found.iter().filter(|each| each["Name"] == name).collect();
+        if found.len() > 1 {
+            return Err(Fault::Refused(format!(
+                "{} Cloud Map namespaces are named {name}: rename all but one, or use service.serviceRegistries with the ARN \
+                 of a Cloud Map service instead of discovery",
+                found.len()
+            )));
+        }
+        let Some(namespace) = found.first() else {
+            return Ok(None);
+        };
+        let text = |member: &str| text("servicediscovery:ListNamespaces", namespace, member);
+        Ok(Some(LiveNamespace {
+            id: text("Id")?,
+            kind: text("Type")?,
+        }))
+    }
+
+    /// The Cloud Map service of this name in a namespace; none if there is none.
+    pub async fn registry(
+        &self,
+        namespace: &LiveNamespace,
+        name: &str,
+    ) -> Result<Option<LiveRegistry>, Fault> {
+        let filters =
+            json!([{"Name": "NAMESPACE_ID", "Values": [namespace.id], "Condition": "EQ"}]);
+        let found = self.all("ListServices", filters, "Services").await?;
+        let Some(service) = found.iter().find(|each| each["Name"] == name) else {
+            return Ok(None);
+        };
+        let records = service["DnsConfig"]["DnsRecords"].as_array();
+        let types = records.into_iter().flatten();
+        Ok(Some(LiveRegistry {
+            arn: text("servicediscovery:ListServices", service, "Arn")?,
+            records: types
+                .filter_map(|record| record["Type"].as_str().map(str::to_owned))
+                .collect(),
+        }))
+    }
+
+    /// The ARN of the Cloud Map service that a file's section names.
+    ///
+    /// # Errors
+    /// Refused if it is gone.
+    pub async fn arn_of(&self, wanted: Option<&Discovery>) -> Result<Option<String>, Fault> {
+        let Some(wanted) = wanted else {
+            return Ok(None);
+        };
+        let found = match self.namespace(&wanted.namespace).await? {
+            Some(namespace) => self.registry(&namespace, &wanted.name).await?,
+            None => None,
+        };
+        match found {
+            Some(registry) => Ok(Some(registry.arn)),
+            None => Err(Fault::Refused(format!(
+                "the Cloud Map service {} in {} is gone: upload the service file again, and it is made again",
+                wanted.name, wanted.namespace
+            ))),
+        }
+    }
+
+    /// Creates a Cloud Map service from `body` and answers its ARN.
+    ///
+    /// # Errors
+    /// As Cloud Map refuses; transient if somebody else has created it just now.
+    pub async fn create(&self, body: &Value) -> Result<String, Fault> {
+        match self.0.call("CreateService", body).await {
+            Ok(answer) => text("servicediscovery:CreateService", &answer["Service"], "Arn"),
+            Err(Fault::Refused(text)) if text.contains("ServiceAlreadyExists") => {
+                Err(Fault::Transient(text))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn all(
+        &self,
+        operation: &'static str,
+        filters: Value,
+        member: &str,
+    ) -> Result<Vec<Value>, Fault> {
+        let mut input = json!({ "Filters": filters });
+        let mut all = Vec::new();
+        loop {
+            let mut page = self.0.call(operation, &input).await?;
+            if let Some(items) = page[member].as_array_mut() {
+                all.append(items);
+            }
+            match page["NextToken"].as_str() {
+                Some(token) => input["NextToken"] = json!(token),
+                None => return Ok(all),
+            }
+        }
+    }
+}
+
+fn text(call: &str, document: &Value, member: &str) -> Result<String, Fault> {
+    let text = document[member].as_str().map(str::to_owned);
+    text.ok_or_else(|| Fault::incomplete(call, member))
+}

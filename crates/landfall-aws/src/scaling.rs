@@ -1,0 +1,116 @@
+//! Application Auto Scaling: how a service is scaled
+//! (<https://docs.aws.amazon.com/autoscaling/application/APIReference/Welcome.html>).
+
+use aws_config::SdkConfig;
+use landfall::{
+    service_id::ServiceId,
+    step::{
+        ensure_scaling::{Change, DIMENSION, LiveScaling, LiveTarget, NAMESPACE, resource_id},
+        register_task_definition::{SERVICE_TAG, service_tag},
+    },
+};
+use serde_json::{Value, json};
+
+use crate::{
+    Fault,
+    raw::{APPLICATION_AUTO_SCALING, JsonClient},
+};
+
+/// Application Auto Scaling.
+#[derive(Clone, Debug)]
+pub struct Scaling(JsonClient);
+
+impl Scaling {
+    /// A client.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(JsonClient::new(config, APPLICATION_AUTO_SCALING))
+    }
+
+    /// How a service is scaled. Whose scalable target it is costs a call, and is only asked if it is to go (`may_go`).
+    pub async fn of(&self, service: &ServiceId, may_go: bool) -> Result<LiveScaling, Fault> {
+        const TARGETS: &str = "DescribeScalableTargets";
+        let by_ids = json!({
+            "ServiceNamespace": NAMESPACE,
+            "ResourceIds": [resource_id(service)],
+            "ScalableDimension": DIMENSION,
+        });
+        let targets = self.all(TARGETS, by_ids, "ScalableTargets").await?;
+        let Some(target) = targets.first() else {
+            // Policies and actions are deleted with their target.
+            return Ok(LiveScaling::default());
+        };
+        let bound = |member: &str| {
+            let tasks = target[member]
+                .as_u64()
+                .and_then(|tasks| u32::try_from(tasks).ok());
+            tasks.ok_or_else(|| {
+                Fault::incomplete("application-autoscaling:DescribeScalableTargets", member)
+            })
+        };
+        let (min, max) = (bound("MinCapacity")?, bound("MaxCapacity")?);
+        let is_ours = may_go && self.is_ours(service, &target["ScalableTargetARN"]).await?;
+        let by_id = || {
+            json!({
+                "ServiceNamespace": NAMESPACE,
+                "ResourceId": resource_id(service),
+                "ScalableDimension": DIMENSION,
+            })
+        };
+        Ok(LiveScaling {
+            target: Some(LiveTarget { min, max, is_ours }),
+            policies: self
+                .all("DescribeScalingPolicies", by_id(), "ScalingPolicies")
+                .await?,
+            actions: self
+                .all("DescribeScheduledActions", by_id(), "ScheduledActions")
+                .await?,
+        })
+    }
+
+    /// Makes a change. What is to go may be gone already.
+    ///
+    /// # Errors
+    /// As AWS refuses; transient while a new scalable target is not known everywhere yet.
+    pub async fn make(&self, change: &Change) -> Result<(), Fault> {
+        const NOT_FOUND: &str = "ObjectNotFoundException";
+        match self.0.call(change.operation, &change.body).await {
+            Err(Fault::Refused(text)) if text.contains(NOT_FOUND) => {
+                if change.operation.starts_with("De") {
+                    Ok(())
+                } else {
+                    Err(Fault::Transient(text))
+                }
+            }
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// Scalable targets that were registered before AWS gave them ARNs have no tags.
+    async fn is_ours(&self, service: &ServiceId, arn: &Value) -> Result<bool, Fault> {
+        if !arn.is_string() {
+            return Ok(false);
+        }
+        let input = json!({ "ResourceARN": arn });
+        let answer = self.0.call("ListTagsForResource", &input).await?;
+        Ok(answer["Tags"][SERVICE_TAG] == *service_tag(service))
+    }
+
+    async fn all(
+        &self,
+        operation: &'static str,
+        mut input: Value,
+        member: &str,
+    ) -> Result<Vec<Value>, Fault> {
+        let mut all = Vec::new();
+        loop {
+            let mut page = self.0.call(operation, &input).await?;
+            if let Some(items) = page[member].as_array_mut() {
+                all.append(items);
+            }
+            match page["NextToken"].as_str() {
+                Some(token) => input["NextToken"] = json!(token),
+                None => return Ok(all),
+            }
+        }
+    }
+}

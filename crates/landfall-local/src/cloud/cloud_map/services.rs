@@ -1,0 +1,141 @@
+//! Services, and the tasks that are registered in them.
+
+use serde_json::{Value, json};
+
+use super::{
+    CloudMap, Resource, State, invalid,
+    namespaces::{last, no_namespace},
+    page, passes, tags,
+};
+use crate::cloud::fault::Fault;
+
+impl CloudMap {
+    pub(super) fn create_service(&self, input: &Value) -> Result<Value, Fault> {
+        let name = input["Name"].as_str().unwrap_or_default();
+        if name.is_empty() || name.len() > 127 {
+            return Err(invalid("Name must have 1 to 127 characters"));
+        }
+        let namespace = input["NamespaceId"]
+            .as_str()
+            .or(input["DnsConfig"]["NamespaceId"].as_str())
+            .map(last)
+            .unwrap_or_default();
+        let mut state = self.state();
+        let has_dns = match state.namespaces.get(namespace) {
+            Some(known) => known.fields["Type"] != "HTTP",
+            None => return Err(no_namespace(namespace)),
+        };
+        let records = &input["DnsConfig"]["DnsRecords"];
+        if !has_dns && records.is_array() {
+            return Err(invalid(
+                "DnsConfig can't be specified for a service in an HTTP namespace",
+            ));
+        }
+        let same = |service: &Resource| {
+            service.fields["NamespaceId"] == namespace && service.fields["Name"] == name
+        };
+        if state.services.values().any(same) {
+            return Err(Fault::client(
+                "ServiceAlreadyExists",
+                format!("Service already exists: {name}"),
+            ));
+        }
+        let id = self.id("srv");
+        let mut fields = json!({
+            "Id": id,
+            "Arn": self.world.arn("servicediscovery", &format!("service/{id}")),
+            "Name": name,
+            "NamespaceId": namespace,
+            "Type": if records.is_array() { "DNS_HTTP" } else { "HTTP" },
+            "CreateDate": self.world.epoch_seconds(),
+        });
+        for member in [
+            "Description",
+            "CreatorRequestId",
+            "HealthCheckConfig",
+            "HealthCheckCustomConfig",
+        ] {
+            if !input[member].is_null() {
+                fields[member] = input[member].clone();
+            }
+        }
+        if records.is_array() {
+            let policy = input["DnsConfig"]["RoutingPolicy"].as_str();
+            fields["DnsConfig"] = json!({
+                "NamespaceId": namespace,
+                "RoutingPolicy": policy.unwrap_or("MULTIVALUE"),
+                "DnsRecords": records,
+            });
+        }
+        let answer = json!({ "Service": fields });
+        let resource = Resource {
+            fields,
+            tags: tags(input),
+        };
+        state.services.insert(id, resource);
+        Ok(answer)
+    }
+
+    pub(super) fn get_service(&self, input: &Value) -> Result<Value, Fault> {
+        let state = self.state();
+        let service = found(&state, &input["Id"])?;
+        Ok(json!({ "Service": self.described(service) }))
+    }
+
+    pub(super) fn list_services(&self, input: &Value) -> Result<Value, Fault> {
+        let state = self.state();
+        let mut services = Vec::new();
+        for service in state.services.values() {
+            if passes(&service.fields, input, &[("NAMESPACE_ID", "NamespaceId")])? {
+                let mut described = self.described(service);
+                // Only GetService tells these.
+                if let Some(members) = described.as_object_mut() {
+                    members.remove("NamespaceId");
+                    members.remove("CreatorRequestId");
+                }
+                services.push(described);
+            }
+        }
+        page("Services", services, input)
+    }
+
+    pub(super) fn delete_service(&self, input: &Value) -> Result<Value, Fault> {
+        let mut state = self.state();
+        let service = found(&state, &input["Id"])?;
+        if !self.instances(service).is_empty() {
+            return Err(Fault::client(
+                "ResourceInUse",
+                "Service contains registered instances; delete the instances before deleting the service",
+            ));
+        }
+        let id = service.fields["Id"].as_str().unwrap_or_default().to_owned();
+        state.services.remove(&id);
+        Ok(json!({}))
+    }
+
+    pub(super) fn list_instances(&self, input: &Value) -> Result<Value, Fault> {
+        let state = self.state();
+        let instances = self.instances(found(&state, &input["ServiceId"])?);
+        page("Instances", instances, input)
+    }
+
+    fn described(&self, service: &Resource) -> Value {
+        let mut described = service.fields.clone();
+        described["InstanceCount"] = json!(self.instances(service).len());
+        described
+    }
+
+    fn instances(&self, service: &Resource) -> Vec<Value> {
+        let arn = service.fields["Arn"].as_str().unwrap_or_default();
+        let registered = self.ecs.registered_in(arn).into_iter();
+        registered
+            .map(|(id, attributes)| json!({ "Id": id, "Attributes": attributes }))
+            .collect()
+    }
+}
+
+fn found<'a>(state: &'a State, id: &Value) -> Result<&'a Resource, Fault> {
+    let id = last(id.as_str().unwrap_or_default());
+    let service = state.services.get(id);
+    service.ok_or_else(|| Fault::client("ServiceNotFound", format!("Service not found: {id}")))
+}

@@ -1,0 +1,102 @@
+//! Scaling policies.
+
+use serde_json::{Value, json};
+
+use super::{Scaling, about, invalid, namespace, no_target, page, resource_id};
+use crate::cloud::fault::Fault;
+
+impl Scaling {
+    pub(super) fn put_policy(&self, input: &Value) -> Result<Value, Fault> {
+        let id = resource_id(input)?;
+        let name = input["PolicyName"].as_str().unwrap_or_default();
+        if !(1..=256).contains(&name.chars().count()) {
+            return Err(invalid("PolicyName must have 1 to 256 characters"));
+        }
+        let mut targets = self.targets();
+        let target = targets.get_mut(id).ok_or_else(|| no_target(id))?;
+        let kind = input["PolicyType"].as_str().unwrap_or("StepScaling");
+        let member = match kind {
+            "TargetTrackingScaling" => "TargetTrackingScalingPolicyConfiguration",
+            "StepScaling" => "StepScalingPolicyConfiguration",
+            other => {
+                return Err(invalid(format!(
+                    "The embedded cloud plays no policy of type {other}."
+                )));
+            }
+        };
+        let mut configuration = input[member].clone();
+        if !configuration.is_object() {
+            return Err(invalid(format!(
+                "{member} is required for a policy of type {kind}"
+            )));
+        }
+        if kind == "TargetTrackingScaling" {
+            let value = configuration["TargetValue"].as_f64();
+            configuration["TargetValue"] =
+                json!(value.ok_or_else(|| invalid("TargetValue is required"))?);
+            let metric = &configuration["PredefinedMetricSpecification"];
+            let counts_requests = metric["PredefinedMetricType"] == "ALBRequestCountPerTarget";
+            if counts_requests != metric["ResourceLabel"].is_string() {
+                return Err(invalid(
+                    "ResourceLabel is required for ALBRequestCountPerTarget, and for no other predefined metric",
+                ));
+            }
+        }
+        let known = target.policies.get(name);
+        let (arn, created) = match known {
+            Some(known) => (known["PolicyARN"].clone(), known["CreationTime"].clone()),
+            None => {
+                let resource = format!(
+                    "scalingPolicy:{}:resource/ecs/{id}:policyName/{name}",
+                    self.world.uuid()
+                );
+                (
+                    json!(self.world.arn("autoscaling", &resource)),
+                    json!(self.world.epoch_seconds()),
+                )
+            }
+        };
+        // Alarms are made for target tracking only; there is no CloudWatch here to keep them.
+        let policy = json!({
+            "PolicyARN": arn,
+            "PolicyName": name,
+            "PolicyType": kind,
+            "CreationTime": created,
+            "Alarms": [],
+            member: configuration,
+        });
+        target.policies.insert(name.into(), about(id, policy));
+        Ok(json!({ "PolicyARN": arn, "Alarms": [] }))
+    }
+
+    pub(super) fn describe_policies(&self, input: &Value) -> Result<Value, Fault> {
+        namespace(input)?;
+        let targets = self.targets();
+        let of_resource = targets.iter().filter(|(id, _)| {
+            input["ResourceId"]
+                .as_str()
+                .is_none_or(|wanted| wanted == *id)
+        });
+        let wanted = input["PolicyNames"].as_array();
+        let policies = of_resource
+            .flat_map(|(_, target)| target.policies.values())
+            .filter(|policy| wanted.is_none_or(|wanted| wanted.contains(&policy["PolicyName"])));
+        page("ScalingPolicies", policies.cloned().collect(), input)
+    }
+
+    pub(super) fn delete_policy(&self, input: &Value) -> Result<Value, Fault> {
+        let id = resource_id(input)?;
+        let name = input["PolicyName"].as_str().unwrap_or_default();
+        let mut targets = self.targets();
+        let target = targets.get_mut(id).ok_or_else(|| no_target(id))?;
+        match target.policies.remove(name) {
+            Some(_) => Ok(json!({})),
+            None => Err(Fault::client(
+                "ObjectNotFoundException",
+                format!(
+                    "No scaling policy found for service namespace: ecs, resource ID: {id}, policy name: {name}"
+                ),
+            )),
+        }
+    }
+}

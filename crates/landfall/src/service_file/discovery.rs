@@ -1,0 +1,204 @@
+//! The section `discovery`: under which name in Cloud Map the service's tasks are found.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    ServiceFile,
+    mapping::{HOUR, Mapping, Problems},
+    problem::Problem,
+};
+
+/// The longest time that a record may be remembered, in seconds. Cloud Map takes more; a record that outlives its task
+/// by a day helps nobody.
+const LONGEST_TTL: u64 = 24 * HOUR;
+/// What ECS's own console gives a record.
+const TTL: u64 = 60;
+
+/// A Cloud Map service in a namespace that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Discovery {
+    /// The namespace's name.
+    pub namespace: String,
+    /// The Cloud Map service's name: in a DNS namespace tasks are found at `<name>.<namespace>`.
+    pub name: String,
+    /// Which record, in a DNS namespace.
+    #[serde(rename = "type")]
+    pub record: RecordType,
+    /// How long, in seconds, a record may be remembered.
+    pub ttl_seconds: u64,
+    /// The container whose port an SRV record names.
+    pub container: Option<String>,
+    /// The port of that container.
+    pub port: Option<u16>,
+}
+
+/// A kind of DNS record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecordType {
+    /// The address of each task.
+    A,
+    /// Address and port of each task.
+    #[serde(rename = "SRV")]
+    Srv,
+}
+
+impl RecordType {
+    /// As DNS and Cloud Map call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Srv => "SRV",
+        }
+    }
+}
+
+impl Discovery {
+    /// The member of `serviceRegistries` that makes tasks register in the Cloud Map service with this ARN
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRegistry.html>).
+    pub fn registry(&self, arn: &str) -> Value {
+        let mut registry = json!({ "registryArn": arn });
+        if let (Some(container), Some(port)) = (&self.container, self.port) {
+            registry["containerName"] = json!(container);
+            registry["containerPort"] = json!(port);
+        }
+        registry
+    }
+}
+
+impl ServiceFile {
+    /// The file with its tasks registered in the Cloud Map service with this ARN; unchanged if it asks for none.
+    pub fn registered_in(mut self, arn: Option<&str>) -> Self {
+        if let (Some(discovery), Some(arn)) = (&self.discovery, arn) {
+            let registries = json!([discovery.registry(arn)]);
+            self.service.insert("serviceRegistries".into(), registries);
+        }
+        self
+    }
+}
+
+/// What the section has to fit to.
+pub(super) struct Surroundings<'a> {
+    /// The names of the containers; none if they are not known.
+    pub(super) containers: Vec<&'a str>,
+    /// The task definition's network mode.
+    pub(super) network_mode: Option<&'a str>,
+    /// Whether the `service` section registers its tasks by itself.
+    pub(super) has_registries: bool,
+}
+
+/// Reads the section.
+pub(super) fn read(
+    section: &Mapping<'_>,
+    surroundings: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<Discovery> {
+    section.only(
+        &["namespace", "name", "type", "ttl", "container", "port"],
+        problems,
+    );
+    if surroundings.has_registries {
+        let message = "the service has serviceRegistries too, and ECS takes one registry";
+        let problem = Problem::new(section.position(), &section.path, message);
+        problems.add(problem.hint("keep one: `discovery`, or service.serviceRegistries"));
+    }
+    let namespace = section.needed_text(
+        "namespace",
+        "name a Cloud Map namespace that is there, e.g. `namespace: internal.example`",
+        problems,
+    );
+    let name = section.needed_text(
+        "name",
+        "name the Cloud Map service, e.g. `name: hello`",
+        problems,
+    );
+    if let Some((name, position)) = name
+        && !is_name(name)
+    {
+        let message = format!("`{name}` is no name of a Cloud Map service");
+        let problem = Problem::new(position, &section.path_of("name"), message);
+        problems.add(problem.hint(
+            "Cloud Map takes 127 characters: letters, digits, `_` and `-`, in words between dots",
+        ));
+    }
+    let record = match section.text("type", problems) {
+        None | Some(("A", _)) => RecordType::A,
+        Some(("SRV", _)) => RecordType::Srv,
+        Some((other, position)) => {
+            let message = format!("`{other}` is no record that ECS registers");
+            let problem = Problem::new(position, &section.path_of("type"), message);
+            problems.add(problem.hint("write A or SRV"));
+            RecordType::A
+        }
+    };
+    // ECS gives a task an address of its own only in this mode
+    // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-discovery.html).
+    if record == RecordType::A && surroundings.network_mode != Some("awsvpc") {
+        let problem = Problem::new(
+            section.position(),
+            &section.path_of("type"),
+            "an A record needs tasks with addresses of their own",
+        );
+        problems.add(problem.hint(
+            "set taskDefinition.networkMode to awsvpc, or use `type: SRV` with `container` and `port`",
+        ));
+    }
+    let container = section.text("container", problems);
+    if let Some((container, position)) = container
+        && !surroundings.containers.is_empty()
+        && !surroundings.containers.contains(&container)
+    {
+        let message =
+            format!("there is no container `{container}` in taskDefinition.containerDefinitions");
+        problems.add(Problem::new(
+            position,
+            &section.path_of("container"),
+            message,
+        ));
+    }
+    let port = section.number("port", 1, 65_535, problems);
+    let given = (
+        section.get("container").is_some(),
+        section.get("port").is_some(),
+    );
+    let fitting = match record {
+        RecordType::A => given == (false, false),
+        RecordType::Srv => given == (true, true),
+    };
+    if !fitting {
+        let message = match record {
+            RecordType::A => "an A record names no container and no port",
+            RecordType::Srv => "an SRV record names a container and its port",
+        };
+        let problem = Problem::new(section.position(), &section.path, message);
+        problems.add(problem.hint("use `type: SRV` with both `container` and `port`, or neither"));
+    }
+    Some(Discovery {
+        namespace: namespace?.0.into(),
+        name: name?.0.into(),
+        record,
+        ttl_seconds: section
+            .seconds("ttl", (0, LONGEST_TTL), problems)
+            .unwrap_or(TTL),
+        container: container.map(|(container, _)| container.into()),
+        port: port.and_then(|port| u16::try_from(port).ok()),
+    })
+}
+
+/// Words of letters, digits, `_` and `-` that begin and end without `-`, between dots
+/// (<https://docs.aws.amazon.com/cloud-map/latest/api/API_CreateService.html>).
+fn is_name(name: &str) -> bool {
+    let word = |word: &str| {
+        (1..=63).contains(&word.len())
+            && !word.starts_with('-')
+            && !word.ends_with('-')
+            && word
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    };
+    name.len() <= 127 && name.split('.').all(word)
+}
+
+#[cfg(test)]
+mod tests;

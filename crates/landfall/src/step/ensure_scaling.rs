@@ -1,0 +1,169 @@
+//! Step `EnsureScaling`: Application Auto Scaling does what the service file says, once the release is verified.
+
+mod call;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use call::{DIMENSION, NAMESPACE, resource_id};
+
+use crate::{
+    desired::GoodRelease,
+    record::Release,
+    service_file::autoscaling::{Autoscaling, REQUESTS},
+    service_id::ServiceId,
+};
+
+/// How the names of Landfall's policies and scheduled actions begin; those of others are left alone.
+pub const PREFIX: &str = "landfall-";
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
+    /// The release, which is verified.
+    pub release: Release,
+    /// The last good release before it, whose scaling is put back if AWS refuses this one's.
+    pub last_good: Option<GoodRelease>,
+}
+
+/// What the step answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// The calls that changed something, in order, e.g. `PutScalingPolicy landfall-ECSServiceAverageCPUUtilization`.
+    pub changes: Vec<String>,
+}
+
+/// What Application Auto Scaling knows of a service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LiveScaling {
+    /// The bounds; none if the service is not scaled.
+    pub target: Option<LiveTarget>,
+    /// The scaling policies, as they are described.
+    pub policies: Vec<Value>,
+    /// The scheduled actions, as they are described.
+    pub actions: Vec<Value>,
+}
+
+/// A scalable target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveTarget {
+    /// The fewest tasks.
+    pub min: u32,
+    /// The most tasks.
+    pub max: u32,
+    /// Whether it has Landfall's tag: Landfall registered it.
+    pub is_ours: bool,
+}
+
+/// A call that brings Application Auto Scaling closer to the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The operation.
+    pub operation: &'static str,
+    /// What it is about, within the service; empty for the scalable target.
+    pub name: String,
+    /// The request.
+    pub body: Value,
+}
+
+/// Whether the file has a metric whose load balancer has to be looked up.
+pub fn needs_label(wanted: Option<&Autoscaling>) -> bool {
+    wanted
+        .into_iter()
+        .flat_map(|each| &each.targets)
+        .any(|target| target.metric == REQUESTS && target.resource_label.is_none())
+}
+
+/// The label by which Application Auto Scaling knows a target group behind a load balancer, from their ARNs
+/// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PredefinedMetricSpecification.html>).
+pub fn resource_label(load_balancer: &str, target_group: &str) -> Option<String> {
+    let (_, balancer) = load_balancer.split_once(":loadbalancer/")?;
+    let (_, group) = target_group.split_once(":targetgroup/")?;
+    Some(format!("{balancer}/targetgroup/{group}"))
+}
+
+/// What has to be called, in order; nothing if all is as the file says. `label` is the service's own load balancer's.
+///
+/// Without a section Landfall's policies and actions go, and the scalable target too if Landfall registered it and nobody
+/// else has put anything on it.
+pub fn plan(
+    service: &ServiceId,
+    wanted: Option<&Autoscaling>,
+    live: &LiveScaling,
+    label: Option<&str>,
+    now: Timestamp,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let (mut policies, mut actions) = (BTreeSet::new(), BTreeSet::new());
+    if let Some(wanted) = wanted {
+        let stands = live
+            .target
+            .as_ref()
+            .is_some_and(|target| (target.min, target.max) == (wanted.min, wanted.max));
+        if !stands {
+            changes.push(call::register(service, wanted, live.target.is_none()));
+        }
+        for target in &wanted.targets {
+            let put = call::put_policy(service, target, label);
+            let known = live
+                .policies
+                .iter()
+                .find(|known| known["PolicyName"] == *put.name);
+            if !known.is_some_and(|known| call::is_same_policy(known, &put.body)) {
+                changes.push(put.clone());
+            }
+            policies.insert(put.name);
+        }
+        for scheduled in &wanted.scheduled {
+            let put = call::put_action(service, scheduled);
+            let known = live
+                .actions
+                .iter()
+                .find(|known| known["ScheduledActionName"] == *put.name);
+            let stands = known.is_some_and(|known| call::is_same_action(known, &put.body));
+            if !stands && !call::is_over(scheduled, now) {
+                changes.push(put.clone());
+            }
+            actions.insert(put.name);
+        }
+    }
+    let mut others = false;
+    for (list, member, operation, kept) in [
+        (
+            &live.policies,
+            "PolicyName",
+            "DeleteScalingPolicy",
+            &policies,
+        ),
+        (
+            &live.actions,
+            "ScheduledActionName",
+            "DeleteScheduledAction",
+            &actions,
+        ),
+    ] {
+        for name in list.iter().filter_map(|each| each[member].as_str()) {
+            if !name.starts_with(PREFIX) {
+                others = true;
+            } else if !kept.contains(name) {
+                changes.push(call::delete(service, operation, member, name));
+            }
+        }
+    }
+    let target_goes = wanted.is_none() && !others;
+    if target_goes && live.target.as_ref().is_some_and(|target| target.is_ours) {
+        changes.push(call::deregister(service));
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests;
