@@ -24,6 +24,9 @@ pub struct Scenario {
     pub slow: f64,
     /// How events travel.
     pub delivery: Delivery,
+    /// Whether the conditions of conditional writes get lost, so that newer objects are overwritten unseen: the
+    /// invariants have to notice.
+    pub unconditional: bool,
 }
 
 /// A service and the fixed part of its service file.
@@ -276,6 +279,7 @@ impl Author {
             moves,
             faults,
             delivery,
+            unconditional: false,
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod document;
 mod mapping;
+mod mistaken;
 pub mod problem;
 mod read;
 mod written_numbers;
@@ -97,7 +98,7 @@ impl ServiceFile {
     /// # Errors
     /// Every problem that was found, each with its place and what to do.
     pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
-        read::read(text)
+        read::read(text).map_err(|rejection| mistaken::explained(text, rejection))
     }
 
     /// Which service the file describes.
