@@ -1,0 +1,204 @@
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    },
+    orchestrator::{HttpRequest, HttpResponse},
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::body::SdkBody;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::*;
+
+/// Answers what it was told to, one after the other, and remembers what it was asked.
+#[derive(Clone, Debug)]
+struct Aws {
+    answers: Arc<Mutex<Vec<(u16, &'static str)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Asked {
+    uri: String,
+    target: Option<String>,
+    authorization: String,
+    body: String,
+}
+
+impl Aws {
+    fn answering(answers: &[(u16, &'static str)]) -> Self {
+        Self {
+            answers: Arc::new(Mutex::new(answers.to_vec())),
+            asked: Arc::default(),
+        }
+    }
+
+    fn config(&self, region: &'static str) -> aws_types::sdk_config::Builder {
+        let credentials = Credentials::new("key", "secret", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(region))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .sleep_impl(TokioSleep::new())
+            .http_client(self.clone())
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl HttpClient for Aws {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Aws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let header = |name| request.headers().get(name).map(str::to_owned);
+        self.asked.lock().unwrap().push(Asked {
+            uri: request.uri().to_owned(),
+            target: header("x-amz-target"),
+            authorization: header("authorization").unwrap_or_default(),
+            body: String::from_utf8(request.body().bytes().unwrap().to_vec()).unwrap(),
+        });
+        let (status, body) = self.answers.lock().unwrap().remove(0);
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(
+            status.try_into().unwrap(),
+            SdkBody::from(body),
+        )))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_json_call_is_signed_for_its_service_and_repeated_when_throttled() {
+    let aws = Aws::answering(&[
+        (
+            400,
+            r#"{"__type":"com.amazonaws.ssm#ThrottlingException","message":"Rate exceeded"}"#,
+        ),
+        (200, r#"{"Parameters":[],"InvalidParameters":["/a"]}"#),
+    ]);
+    let ssm = JsonClient::new(&aws.config("eu-west-1").build(), SYSTEMS_MANAGER);
+    let answer = ssm.call("GetParameters", &json!({ "Names": ["/a"] })).await;
+    assert_eq!(answer.unwrap()["InvalidParameters"], json!(["/a"]));
+    let asked = aws.asked();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[1].uri, "https://ssm.eu-west-1.amazonaws.com/");
+    assert_eq!(asked[1].target.as_deref(), Some("AmazonSSM.GetParameters"));
+    assert_eq!(asked[1].body, r#"{"Names":["/a"]}"#);
+    let authorization = &asked[1].authorization;
+    assert!(
+        authorization.contains("/eu-west-1/ssm/aws4_request"),
+        "{authorization}"
+    );
+}
+
+#[derive(Debug, Deserialize)]
+struct DescribeSubnetsResponse {
+    #[serde(rename = "subnetSet")]
+    subnets: Subnets,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subnets {
+    #[serde(default, rename = "item")]
+    items: Vec<Subnet>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subnet {
+    #[serde(rename = "subnetId")]
+    id: String,
+}
+
+#[tokio::test]
+async fn a_query_call_answers_the_elements_that_it_is_asked_for() {
+    let aws = Aws::answering(&[(
+        200,
+        "<?xml version=\"1.0\"?><DescribeSubnetsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId>\
+         <subnetSet><item><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId></item><item><subnetId>subnet-2</subnetId></item>\
+         </subnetSet></DescribeSubnetsResponse>",
+    )]);
+    let ec2 = QueryClient::new(&aws.config("cn-north-1").build(), EC2);
+    let parameters = [("SubnetId.1".into(), "subnet-1".into())];
+    let answer: DescribeSubnetsResponse = ec2.call("DescribeSubnets", &parameters).await.unwrap();
+    let ids: Vec<_> = answer
+        .subnets
+        .items
+        .iter()
+        .map(|subnet| &*subnet.id)
+        .collect();
+    assert_eq!(ids, ["subnet-1", "subnet-2"]);
+    let asked = &aws.asked()[0];
+    assert_eq!(asked.uri, "https://ec2.cn-north-1.amazonaws.com.cn/");
+    assert_eq!(
+        asked.body,
+        "Action=DescribeSubnets&Version=2016-11-15&SubnetId.1=subnet-1"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_tells_code_and_message_in_every_protocol() {
+    let json = r#"{"__type":"AccessDeniedException","Message":"not you"}"#;
+    let query = "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>no role</Message></Error></ErrorResponse>";
+    let ec2 = "<Response><Errors><Error><Code>InvalidSubnetID.NotFound</Code><Message>no subnet</Message></Error></Errors></Response>";
+    let aws = Aws::answering(&[(400, json), (404, query), (400, ec2)]);
+    let config = aws.config("eu-west-1").build();
+    let told = |fault: Fault| format!("{}: {fault}", fault.name());
+    let refused = JsonClient::new(&config, SECRETS_MANAGER)
+        .call("DescribeSecret", &json!({}))
+        .await;
+    assert_eq!(
+        told(refused.unwrap_err()),
+        "Refused: secretsmanager:DescribeSecret was refused: AccessDeniedException: not you"
+    );
+    let refused = QueryClient::new(&config, IAM)
+        .call::<Value>("GetRole", &[])
+        .await;
+    assert_eq!(
+        told(refused.unwrap_err()),
+        "Refused: iam:GetRole was refused: NoSuchEntity: no role"
+    );
+    let refused = QueryClient::new(&config, EC2)
+        .call::<Value>("DescribeSubnets", &[])
+        .await;
+    assert_eq!(
+        told(refused.unwrap_err()),
+        "Refused: ec2:DescribeSubnets was refused: InvalidSubnetID.NotFound: no subnet"
+    );
+    let asked = aws.asked();
+    assert_eq!(asked[1].uri, "https://iam.amazonaws.com/");
+    assert!(
+        asked[1]
+            .authorization
+            .contains("/us-east-1/iam/aws4_request")
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_set_takes_the_place_of_aws() {
+    let aws = Aws::answering(&[(200, "")]);
+    let config = aws
+        .config("eu-west-1")
+        .endpoint_url("http://127.0.0.1:4599")
+        .build();
+    let answer = JsonClient::new(&config, LOGS)
+        .call("CreateLogGroup", &json!({}))
+        .await;
+    assert_eq!(answer.unwrap(), Value::Null);
+    assert_eq!(aws.asked()[0].uri, "http://127.0.0.1:4599/");
+}
