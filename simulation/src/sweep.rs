@@ -8,7 +8,7 @@ use crate::{
     fault::{Fault, Made, Plan},
     post::Delivery,
     run::{RunError, play},
-    scenario::{Behaviour, Edition, Move, Rule, Scenario, Service},
+    scenario::{Before, Behaviour, Edition, Move, Rule, Scenario, Service},
 };
 
 /// A story whose every call is hit by every fault in turn.
@@ -61,16 +61,21 @@ pub fn journeys() -> Vec<Journey> {
         tag: tag.into(),
         behaviour,
     };
-    let file = |memory, bake| Move::PutFile {
+    let file_with = |memory, bake, before: Option<u8>| Move::PutFile {
         service: 0,
         edition: Edition {
             desired_count: 2,
             memory,
             bake,
+            before: before.map(|exit_code| Before {
+                takes: 20,
+                exit_code,
+            }),
         },
     };
+    let file = file_with(512, 0, None);
     let (soon, later) = (Duration::from_millis(500), Duration::from_secs(60));
-    let first = |behaviour| vec![(soon, push("1.0.0", behaviour)), (soon, file(512, 0))];
+    let first = |behaviour| vec![(soon, push("1.0.0", behaviour)), (soon, file.clone())];
     let stories = [
         ("first release", vec![]),
         ("redeploy", vec![(later, push("1.1.0", Behaviour::Good))]),
@@ -85,7 +90,15 @@ pub fn journeys() -> Vec<Journey> {
                 (soon, push("1.2.0", Behaviour::Good)),
             ],
         ),
-        ("config change, watched", vec![(later, file(1024, 5))]),
+        (
+            "config change, watched",
+            vec![(later, file_with(1024, 5, None))],
+        ),
+        ("migration", vec![(later, file_with(1024, 0, Some(0)))]),
+        (
+            "failed migration",
+            vec![(later, file_with(1024, 0, Some(3)))],
+        ),
         ("bad first release", vec![]),
     ];
     let journey = |(number, (name, then)): (usize, (&'static str, Vec<_>))| {

@@ -5,8 +5,10 @@
 
 mod bad_releases;
 mod good_releases;
+mod ingress;
 mod interruptions;
 mod lost_events;
+mod one_off_tasks;
 mod order;
 mod service_files;
 mod tag_policies;

@@ -1,11 +1,13 @@
 //! The service file: what one ECS service should be, and which images it follows.
 //!
 //! `cluster`, `taskDefinition` and `service` hold exactly what ECS's `CreateCluster`, `RegisterTaskDefinition` and
-//! `CreateService` take and are passed through; `images` and `verify` are Landfall's own.
+//! `CreateService` take and are passed through; `images`, `ingress` and `verify` are Landfall's own.
 
 pub mod document;
+mod ingress;
 mod mapping;
 mod mistaken;
+pub mod one_off_task;
 pub mod problem;
 mod read;
 mod written_numbers;
@@ -15,6 +17,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
+pub use one_off_task::{OnFailure, OneOffTask};
 pub use problem::{Position, Problem, Rejection};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
@@ -35,9 +39,18 @@ pub struct ServiceFile {
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
+    /// How requests come from a listener to the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
     /// When a rollout counts as good.
     #[serde(default)]
     pub verify: Verify,
+    /// Tasks that run before the service is touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<OneOffTask>,
+    /// Tasks that run after the release proved good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<OneOffTask>,
 }
 
 /// When a rollout counts as good, beyond ECS's own word.

@@ -5,7 +5,7 @@
 use std::{
     fs,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -53,11 +53,13 @@ fn read_all(text: &[u8]) {
         assert!(!rejection.problems.is_empty());
         assert!(rejection.to_string().len() < 64 << 10);
     }
-    let _ = serde_json::from_slice::<DesiredState>(text);
-    let _ = serde_json::from_slice::<Record>(text);
+    if text.len() <= LARGEST_EVENT {
+        let _ = serde_json::from_slice::<DesiredState>(text);
+        let _ = serde_json::from_slice::<Record>(text);
+    }
     if let Ok(text) = std::str::from_utf8(text) {
         let policy = TagPolicy::parse(text);
-        policy.is_ok_and(|policy| policy.admits("1.0.0"));
+        let _admitted = policy.is_ok_and(|policy| policy.admits("1.0.0"));
     }
     if text.len() <= LARGEST_EVENT
         && let Ok(event) = serde_json::from_slice::<Value>(text)
@@ -118,6 +120,8 @@ fn the_seeds_are_what_they_seem() {
     serde_json::from_value::<DesiredState>(desired()).unwrap();
     assert!(seeds().len() > 90);
 }
+
+static SEEDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
 
 #[derive(Clone, Debug)]
 struct Damage {
@@ -237,8 +241,8 @@ proptest! {
     #[test]
     fn a_real_file_damaged(seed in any::<Index>(), damages in damages()) {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let seeds = seeds();
-        let mut text = seed.get(&seeds).clone();
+        let seeds = SEEDS.get_or_init(seeds);
+        let mut text = seed.get(seeds).clone();
         for Damage { at, length, with } in damages {
             let start = at.index(text.len() + 1);
             let end = (start + length).min(text.len());

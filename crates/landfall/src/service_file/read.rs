@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use super::{
     HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
     document::{Node, NodeValue},
+    ingress,
     mapping::{HOUR, Mapping, Problems, nearest},
+    one_off_task,
     problem::{Position, Problem, Rejection},
     written_numbers,
 };
@@ -16,11 +18,23 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 5] = ["cluster", "images", "taskDefinition", "service", "verify"];
+const SECTIONS: [&str; 8] = [
+    "cluster",
+    "images",
+    "taskDefinition",
+    "before",
+    "service",
+    "ingress",
+    "verify",
+    "after",
+];
 
 /// Values of `deploymentController.type` whose services ECS does not let anyone roll out through `UpdateService`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
 const FOREIGN_CONTROLLERS: [&str; 2] = ["CODE_DEPLOY", "EXTERNAL"];
+
+/// How many follow rules a file may have. Each pattern is compiled when the file and the desired state are read.
+const MOST_RULES: usize = 20;
 
 /// The longest `timeout` and `bake`, in seconds. The rollout may take the one, the checks both, and the way back its own
 /// time, before the state machine's `TimeoutSeconds` of 24 hours.
@@ -85,10 +99,27 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let service_has_load_balancer = service.as_ref().is_some_and(|section| {
         matches!(section.get("loadBalancers").map(|node| &node.value), Some(NodeValue::Sequence(items)) if !items.is_empty())
     });
+    let strategy = service.as_ref().and_then(deployment_strategy);
+    let ingress = root.mapping("ingress", problems).and_then(|section| {
+        let surroundings = ingress::Surroundings {
+            containers: containers.iter().map(|container| container.name).collect(),
+            strategy,
+        };
+        ingress::read(&section, &surroundings, problems)
+    });
+    let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
-        .map(|section| verify(&section, service_has_load_balancer, problems))
+        .map(|section| verify(&section, is_balanced, problems))
         .unwrap_or_default();
+    let names: Vec<_> = containers.iter().map(|container| container.name).collect();
+    let names = (!names.is_empty()).then_some(&*names);
+    let mut tasks = |section: &str| {
+        let node = root.get(section);
+        node.map(|node| one_off_task::read(section, node, names, problems))
+            .unwrap_or_default()
+    };
+    let (before, after) = (tasks("before"), tasks("after"));
     let mut service = as_object(service?.node);
     service.remove("cluster");
     Some(ServiceFile {
@@ -96,8 +127,22 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         images,
         task_definition: as_object(task_definition?.node),
         service,
+        ingress,
         verify,
+        before,
+        after,
     })
+}
+
+fn deployment_strategy<'a>(service: &Mapping<'a>) -> Option<&'a str> {
+    let NodeValue::Mapping(members) = &service.get("deploymentConfiguration")?.value else {
+        return None;
+    };
+    let (_, strategy) = members.iter().find(|(key, _)| key.name == "strategy")?;
+    match &strategy.value {
+        NodeValue::Scalar(Value::String(strategy)) => Some(strategy),
+        _ => None,
+    }
 }
 
 fn as_object(node: &Node) -> Map<String, Value> {
@@ -172,6 +217,12 @@ fn follow_rules(
     problems: &mut Problems,
 ) -> BTreeMap<String, FollowRule> {
     const NAMED: usize = 10;
+    if let Some((key, _)) = section.entries().nth(MOST_RULES) {
+        let message = format!("more than {MOST_RULES} follow rules");
+        let problem = Problem::new(key.position, &section.path_of(&key.name), message);
+        problems.add(problem.hint("ECS runs at most 10 containers in a task"));
+        return BTreeMap::new();
+    }
     let mut by_name = BTreeMap::new();
     for container in containers {
         by_name.entry(container.name).or_insert(container);
@@ -440,10 +491,9 @@ fn http_probe(
             (None, None) => Some(ProbeTarget::Path("/".into())),
         };
     if matches!(target, Some(ProbeTarget::Path(_))) && !service_has_load_balancer {
-        let message =
-            "a path is asked of the service's load balancer, but service.loadBalancers names none";
+        let message = "a path is asked of the service's load balancer, but there is neither `ingress` nor service.loadBalancers";
         let problem = Problem::new(section.position(), &section.path, message);
-        problems.add(problem.hint("give `verify.http.url` instead, or service.loadBalancers"));
+        problems.add(problem.hint("give `verify.http.url` instead, or one of the two"));
     }
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Some(HttpProbe {
