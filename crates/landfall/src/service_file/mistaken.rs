@@ -1,12 +1,16 @@
 //! Rejections of texts that are something else than a service file: what they are helps more than what they lack.
 
 use super::{
+    MAX_BYTES,
     document::{Node, NodeValue},
     problem::{Position, Problem, Rejection},
 };
 
 /// The rejection of `text`, told better where it is known what the text is.
 pub(super) fn explained(text: &[u8], mut rejection: Rejection) -> Rejection {
+    if text.len() > MAX_BYTES {
+        return rejection;
+    }
     if let Some(problem) = bytes(text).or_else(|| lines(text)) {
         return Rejection::of(vec![problem]);
     }
