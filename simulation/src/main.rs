@@ -36,6 +36,9 @@ struct Arguments {
     /// Play every journey with every fault at every call and an abort at every state instead, and print the tables.
     #[arg(long)]
     sweep: bool,
+    /// Of the sweep, play only one in so many.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    one_in: usize,
     /// Write the tables of the sweep between the markers of this file instead.
     #[arg(long, requires = "sweep", value_name = "FILE")]
     write: Option<PathBuf>,
@@ -74,7 +77,7 @@ fn main() -> Result<ExitCode, SimulateError> {
         .threads
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     if arguments.sweep {
-        return sweep(threads, arguments.write.as_deref()).map(exit);
+        return sweep(threads, arguments.one_in, arguments.write.as_deref()).map(exit);
     }
     let next = AtomicU64::new(arguments.first);
     let end = arguments.first + arguments.seeds;
@@ -116,12 +119,13 @@ fn main() -> Result<ExitCode, SimulateError> {
 }
 
 /// Hits every journey everywhere; prints the tables, or writes them into `file`. Whether every run was good.
-fn sweep(threads: usize, file: Option<&Path>) -> Result<bool, SimulateError> {
+fn sweep(threads: usize, one_in: usize, file: Option<&Path>) -> Result<bool, SimulateError> {
     let mut hits = Vec::new();
     let journeys = journeys();
     for journey in &journeys {
         hits.extend(journey.hits()?.into_iter().map(|hit| (journey, hit)));
     }
+    let hits: Vec<_> = hits.into_iter().step_by(one_in.max(1)).collect();
     let next = AtomicUsize::new(0);
     let matrix = Mutex::new(Matrix::new(journeys.iter().map(|journey| journey.name)));
     let work = || -> Result<(), RunError> {

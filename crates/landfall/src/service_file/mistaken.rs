@@ -1,27 +1,32 @@
 //! Rejections of texts that are something else than a service file: what they are helps more than what they lack.
 
 use super::{
-    MAX_BYTES,
+    Checked, MAX_BYTES,
     document::{Node, NodeValue},
-    problem::{Position, Problem, Rejection},
+    problem::{Position, Problem},
 };
 
-/// The rejection of `text`, told better where it is known what the text is.
-pub(super) fn explained(text: &[u8], mut rejection: Rejection) -> Rejection {
-    if text.len() > MAX_BYTES {
-        return rejection;
+/// What was found in `text`; if it is refused, told better where it is known what the text is.
+pub(super) fn explained(text: &[u8], mut checked: Checked) -> Checked {
+    let refused = checked.problems.iter().any(Problem::is_error);
+    if !refused || text.len() > MAX_BYTES {
+        return checked;
     }
     if let Some(problem) = bytes(text).or_else(|| lines(text)) {
-        return Rejection::of(vec![problem]);
+        return Checked::refused(vec![problem]);
     }
     if let Some(problem) = Node::parse(text).ok().and_then(|root| format(&root)) {
-        return Rejection::of(vec![problem]);
+        return Checked::refused(vec![problem]);
     }
     let lines: Vec<_> = String::from_utf8_lossy(text)
         .lines()
         .map(has_placeholder)
         .collect();
-    for problem in &mut rejection.problems {
+    for problem in checked
+        .problems
+        .iter_mut()
+        .filter(|problem| problem.is_error())
+    {
         let line = usize::try_from(problem.position.line).unwrap_or(usize::MAX);
         if lines.get(line.saturating_sub(1)) == Some(&true) {
             problem.hint = Some(
@@ -32,7 +37,7 @@ pub(super) fn explained(text: &[u8], mut rejection: Rejection) -> Rejection {
             problem.hint = Some("JSON has no comments: remove it".into());
         }
     }
-    rejection
+    checked
 }
 
 /// Helm's, Jinja's, ecspresso's and GitHub's.
