@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use landfall::service_id::ServiceId;
 use landfall_local::cloud::Cloud;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::{invocation::short, journal::Journal, wire::Wire};
+use crate::{fault::Faults, invocation::short, journal::Journal, wire::Wire};
 
 /// How often it is looked whether an execution has started.
 const LOOK: Duration = Duration::from_millis(50);
@@ -62,6 +63,23 @@ impl Executions {
             }
             sleep(LOOK).await;
         }
+    }
+
+    /// Stops the execution that enters the state which `faults` plans for, before the state does anything.
+    pub fn watch(&self, faults: Arc<Faults>) {
+        let (cloud, journal) = (Arc::downgrade(&self.cloud), self.journal.clone());
+        self.cloud
+            .executions
+            .watch_states(Arc::new(move |execution, state| {
+                if !faults.stops(state) {
+                    return;
+                }
+                let Some(cloud) = cloud.upgrade() else { return };
+                journal.note("—", format!("aborts {} at {state}", short(execution)));
+                let input = json!({ "executionArn": execution });
+                // The engine answers at once; the execution runs, or it would enter no state.
+                let _ = cloud.executions.call("StopExecution", input).now_or_never();
+            }));
     }
 
     /// How many executions of a service were stopped.

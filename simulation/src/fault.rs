@@ -26,10 +26,14 @@ pub enum Fault {
     KilledBefore,
     /// The function's process ends after AWS did it.
     KilledAfter,
+    /// Somebody stops the execution that the function works for, and the function goes on.
+    Aborted,
+    /// ECS has too many registrations of one family at once, which it says with a `ClientException`.
+    TooManyRegistrations,
 }
 
 impl Fault {
-    /// All of them.
+    /// What can go wrong with any call.
     pub const ALL: [Self; 7] = [
         Self::Throttled,
         Self::ServerError,
@@ -39,6 +43,33 @@ impl Fault {
         Self::KilledBefore,
         Self::KilledAfter,
     ];
+
+    /// What can go wrong with this call.
+    pub fn of(call: &Made) -> Vec<Self> {
+        let mut faults = Self::ALL.to_vec();
+        if call.in_execution {
+            faults.push(Self::Aborted);
+        }
+        if call.registers() {
+            faults.push(Self::TooManyRegistrations);
+        }
+        faults
+    }
+}
+
+/// A call that a function made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The function and the call, e.g. `update-service UpdateService`.
+    pub name: String,
+    /// Whether the function worked for an execution.
+    pub in_execution: bool,
+}
+
+impl Made {
+    fn registers(&self) -> bool {
+        self.name.ends_with(" RegisterTaskDefinition")
+    }
 }
 
 /// Which calls are hit.
@@ -60,6 +91,12 @@ pub enum Plan {
         /// What happens to it.
         fault: Fault,
     },
+    /// The execution that enters a state, counted from 0 over all executions, is stopped there, before the state does
+    /// anything.
+    AbortAt {
+        /// Which entry.
+        entry: usize,
+    },
 }
 
 /// Hands out faults by a plan, until they end.
@@ -69,7 +106,8 @@ pub struct Faults {
     slow: f64,
     rng: Mutex<StdRng>,
     ended: AtomicBool,
-    calls: Mutex<Vec<String>>,
+    calls: Mutex<Vec<Made>>,
+    entries: Mutex<Vec<String>>,
     denials: AtomicUsize,
     hits: AtomicUsize,
 }
@@ -83,26 +121,34 @@ impl Faults {
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
             ended: AtomicBool::new(false),
             calls: Mutex::default(),
+            entries: Mutex::default(),
             denials: AtomicUsize::new(0),
             hits: AtomicUsize::new(0),
         }
     }
 
-    /// What happens to the next call, if anything. `name` is that of the function and the call.
-    pub fn next(&self, name: String) -> Option<Fault> {
+    /// What happens to the next call, if anything.
+    pub fn next(&self, made: Made) -> Option<Fault> {
+        let registers = made.registers();
         let call = {
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            calls.push(name);
+            calls.push(made);
             calls.len() - 1
         };
         let fault = match self.plan {
-            _ if self.ended.load(Ordering::Relaxed) => None,
-            Plan::Never => None,
+            Plan::Never | Plan::AbortAt { .. } => None,
             Plan::Once { call: hit, fault } => (hit == call).then_some(fault),
+            Plan::Sometimes { .. } if self.ended.load(Ordering::Relaxed) => None,
             Plan::Sometimes { rate, denials } => {
                 let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
                 let fault = Fault::ALL[rng.random_range(0..Fault::ALL.len())];
                 let hit = rng.random_bool(rate);
+                let fault = match fault {
+                    Fault::Throttled if registers && rng.random_bool(0.5) => {
+                        Fault::TooManyRegistrations
+                    }
+                    fault => fault,
+                };
                 (hit && (denials || fault != Fault::Denied)).then_some(fault)
             }
         };
@@ -113,6 +159,28 @@ impl Faults {
             self.denials.fetch_add(1, Ordering::Relaxed);
         }
         fault
+    }
+
+    /// Remembers that an execution enters a state; whether it is to be stopped there.
+    pub fn stops(&self, state: &str) -> bool {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.push(state.to_owned());
+        let stops = self.plan
+            == Plan::AbortAt {
+                entry: entries.len() - 1,
+            };
+        if stops {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+        }
+        stops
+    }
+
+    /// The states that executions entered so far, in their order.
+    pub fn entries(&self) -> Vec<String> {
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// How long a call takes on its way there and back, in milliseconds.
@@ -126,20 +194,20 @@ impl Faults {
         }
     }
 
-    /// From now on every call comes through.
+    /// From now on every call comes through, except one that is planned for.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
     }
 
     /// The calls so far, in their order.
-    pub fn calls(&self) -> Vec<String> {
+    pub fn calls(&self) -> Vec<Made> {
         self.calls
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    /// How many calls were hit.
+    /// How many calls and entries were hit.
     pub fn hits(&self) -> usize {
         self.hits.load(Ordering::Relaxed)
     }

@@ -8,6 +8,7 @@ pub mod installation;
 pub mod invariant;
 pub mod invocation;
 pub mod journal;
+pub mod matrix;
 pub mod post;
 pub mod run;
 pub mod scenario;

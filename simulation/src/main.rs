@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
@@ -13,7 +15,7 @@ use std::{
 
 use clap::Parser;
 use landfall_simulation::{
-    fault::Fault,
+    matrix::Matrix,
     run::{Report, RunError, play},
     scenario::Scenario,
     sweep::journeys,
@@ -31,27 +33,51 @@ struct Arguments {
     /// Play this seed alone and print its timeline.
     #[arg(long)]
     seed: Option<u64>,
-    /// Play every journey with every fault at every call instead, and print the table.
+    /// Play every journey with every fault at every call and an abort at every state instead, and print the tables.
     #[arg(long)]
     sweep: bool,
+    /// Of the sweep, play only one in so many.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    one_in: usize,
+    /// Write the tables of the sweep between the markers of this file instead.
+    #[arg(long, requires = "sweep", value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Leave the conditions of conditional writes out, to see that it is noticed.
+    #[arg(long)]
+    unconditional: bool,
     /// How many threads; by default one for each core.
     #[arg(long)]
     threads: Option<usize>,
 }
 
-fn main() -> Result<ExitCode, RunError> {
+/// Why nothing could be told.
+#[derive(Debug, thiserror::Error)]
+enum SimulateError {
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    #[error("the file has no lines `<!-- sweep: begin …` and `<!-- sweep: end -->`")]
+    NoMarkers,
+}
+
+fn main() -> Result<ExitCode, SimulateError> {
     let arguments = Arguments::parse();
+    let scenario = |seed| Scenario {
+        unconditional: arguments.unconditional,
+        ..Scenario::of(seed)
+    };
     if let Some(seed) = arguments.seed {
-        let report = play(Scenario::of(seed))?;
+        let report = play(scenario(seed))?;
         println!("{}", report.timeline);
-        tell(&report);
+        print!("{}", report.findings());
         return Ok(exit(report.violations.is_empty()));
     }
     let threads = arguments
         .threads
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     if arguments.sweep {
-        return sweep(threads).map(exit);
+        return sweep(threads, arguments.one_in, arguments.write.as_deref()).map(exit);
     }
     let next = AtomicU64::new(arguments.first);
     let end = arguments.first + arguments.seeds;
@@ -64,13 +90,16 @@ fn main() -> Result<ExitCode, RunError> {
             if seed >= end {
                 return Ok(());
             }
-            let report = play(Scenario::of(seed))?;
+            let report = play(scenario(seed))?;
             add(&sum, &report);
             if !report.violations.is_empty() {
-                tell(&report);
-                bad.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(seed);
+                let mut bad = bad.lock().unwrap_or_else(PoisonError::into_inner);
+                // One timeline is enough to begin with.
+                if bad.is_empty() {
+                    println!("{}", report.timeline);
+                }
+                print!("{}", report.findings());
+                bad.push(seed);
             }
         }
     };
@@ -89,61 +118,39 @@ fn main() -> Result<ExitCode, RunError> {
     Ok(exit(bad.is_empty()))
 }
 
-/// Prints the table of calls and faults; whether every cell of it is good.
-fn sweep(threads: usize) -> Result<bool, RunError> {
-    let mut cells = Vec::new();
+/// Hits every journey everywhere; prints the tables, or writes them into `file`. Whether every run was good.
+fn sweep(threads: usize, one_in: usize, file: Option<&Path>) -> Result<bool, SimulateError> {
+    let mut hits = Vec::new();
     let journeys = journeys();
     for journey in &journeys {
-        let calls = journey.calls()?;
-        for (number, call) in calls.into_iter().enumerate() {
-            cells.extend(Fault::ALL.map(|fault| (journey, number, call.clone(), fault)));
-        }
+        hits.extend(journey.hits()?.into_iter().map(|hit| (journey, hit)));
     }
+    let hits: Vec<_> = hits.into_iter().step_by(one_in.max(1)).collect();
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
+    let matrix = Mutex::new(Matrix::new(journeys.iter().map(|journey| journey.name)));
     let work = || -> Result<(), RunError> {
-        while let Some((journey, number, call, fault)) =
-            cells.get(next.fetch_add(1, Ordering::Relaxed))
-        {
-            let cell = journey.hit(*number, call, *fault)?;
-            for violation in &cell.violations {
-                println!(
-                    "{}, {fault:?} at call {number} ({call}): {violation}",
-                    journey.name
-                );
+        while let Some((journey, hit)) = hits.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let wrong = journey.play(hit)?;
+            for wrong in &wrong {
+                println!("{}, {hit}: {wrong}", journey.name);
             }
-            done.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((journey.name, cell));
+            let mut matrix = matrix.lock().unwrap_or_else(PoisonError::into_inner);
+            matrix.add(journey.name, hit, wrong.is_empty());
         }
         Ok(())
     };
     on_threads(threads, work)?;
-    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut rows = BTreeMap::<_, BTreeMap<Fault, (usize, usize)>>::new();
-    for (_, cell) in &done {
-        let (good, all) = rows
-            .entry(&cell.call)
-            .or_default()
-            .entry(cell.fault)
-            .or_default();
-        *good += usize::from(cell.violations.is_empty());
-        *all += 1;
+    let matrix = matrix.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match file {
+        None => print!("{matrix}"),
+        Some(file) => {
+            let text = fs::read_to_string(file)?;
+            let text = matrix.placed_in(&text).ok_or(SimulateError::NoMarkers)?;
+            fs::write(file, text)?;
+        }
     }
-    println!(
-        "| call | throttled | 500 | lost before | lost after | denied | killed before | killed after |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
-    for (call, row) in rows {
-        let cells: Vec<_> = row
-            .values()
-            .map(|(good, all)| format!("{good}/{all}"))
-            .collect();
-        println!("| {call} | {} |", cells.join(" | "));
-    }
-    let bad = done.iter().filter(|(_, cell)| !cell.violations.is_empty());
-    let bad = bad.count();
-    println!("{} cells, {bad} bad", done.len());
+    let (all, bad) = matrix.count();
+    println!("{all} runs, {bad} bad");
     Ok(bad == 0)
 }
 
@@ -173,20 +180,11 @@ fn add(sum: &Mutex<BTreeMap<String, usize>>, report: &Report) {
         "changes to ECS from executions that had ended".into(),
         report.late_changes,
     );
+    for state in &report.states {
+        add(format!("times in {state}"), 1);
+    }
     for (verdict, count) in &report.verdicts {
         add(format!("releases {verdict}"), *count);
-    }
-}
-
-fn tell(report: &Report) {
-    for violation in &report.violations {
-        println!("seed {}: {violation}", report.seed);
-    }
-    if !report.violations.is_empty() {
-        println!(
-            "replay: cargo run --profile simulation -p landfall-simulation -- --seed {}",
-            report.seed
-        );
     }
 }
 

@@ -1,10 +1,15 @@
 //! Plays a scenario to its quiet end.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Method, Request};
 use jiff::Timestamp;
+use landfall::step::register_task_definition::CONTENT_TAG;
 use landfall_aws::operator::Operator;
 use landfall_local::{
     cloud::{Cloud, Settings, store::StoreError},
@@ -18,7 +23,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     executions::Executions,
-    fault::Faults,
+    fault::{Faults, Made},
     installation::{self, CONFIG_BUCKET, InstallationError, STATE_BUCKET},
     invariant::{self, Violation},
     journal::Journal,
@@ -89,22 +94,48 @@ pub struct Story {
 pub struct Report {
     /// The seed.
     pub seed: u64,
+    /// Whether conditional writes were unconditional.
+    pub unconditional: bool,
     /// What did not hold; nothing in a good run.
     pub violations: Vec<Violation>,
     /// What happened when.
     pub timeline: String,
-    /// The calls that functions made, in their order, e.g. `update-service UpdateService`.
-    pub calls: Vec<String>,
-    /// How many of them were hit by a fault.
+    /// The calls that functions made, in their order.
+    pub calls: Vec<Made>,
+    /// The states that executions entered, in their order.
+    pub states: Vec<String>,
+    /// How many calls and states were hit by a fault.
     pub faults: usize,
     /// How many executions were aborted.
     pub aborts: usize,
     /// How many changes to ECS came from an execution that had ended already.
     pub late_changes: usize,
-    /// How many task definition revisions there are in the end.
-    pub revisions: usize,
+    /// The task definition revisions that have the same content as one before them.
+    pub doubles: Vec<String>,
     /// How many releases got which verdict.
     pub verdicts: BTreeMap<String, usize>,
+}
+
+impl Report {
+    /// What did not hold, and how to play the run again; nothing for a good run.
+    pub fn findings(&self) -> String {
+        let seed = self.seed;
+        let mut text = String::new();
+        for violation in &self.violations {
+            text.push_str(&format!("seed {seed}: {violation}\n"));
+        }
+        if !text.is_empty() {
+            let unconditional = if self.unconditional {
+                " --unconditional"
+            } else {
+                ""
+            };
+            text.push_str(&format!(
+                "replay: cargo run --profile simulation -p landfall-simulation -- --seed {seed}{unconditional}\n"
+            ));
+        }
+        text
+    }
 }
 
 /// Why a run could not be played at all.
@@ -145,13 +176,15 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
         let changes = run.witness.changes();
         let report = Report {
             seed: run.scenario.seed,
+            unconditional: run.scenario.unconditional,
             violations,
             timeline: journal.timeline(),
             calls: run.faults.calls(),
+            states: run.faults.entries(),
             faults: run.faults.hits(),
             aborts: run.stories.iter().map(|story| story.aborts).sum(),
             late_changes: changes.iter().filter(|change| !change.alive).count(),
-            revisions: revisions(&run.cloud).await,
+            doubles: doubles(&run.cloud).await,
             verdicts,
         };
         // The functions hold the cloud that holds them.
@@ -161,12 +194,34 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
     })
 }
 
-async fn revisions(cloud: &Cloud) -> usize {
+/// The revisions that Landfall registered although there was one of the same family and content.
+async fn doubles(cloud: &Cloud) -> Vec<String> {
     let listed = cloud.ecs.call("ListTaskDefinitions", json!({})).await;
-    listed
-        .ok()
-        .and_then(|listed| Some(listed["taskDefinitionArns"].as_array()?.len()))
-        .unwrap_or(0)
+    let listed = listed.unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    let mut doubles = Vec::new();
+    for arn in listed["taskDefinitionArns"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let input = json!({ "taskDefinition": arn, "include": ["TAGS"] });
+        let described = cloud.ecs.call("DescribeTaskDefinition", input).await;
+        let described = described.unwrap_or_default();
+        let tags = described["tags"].as_array().into_iter().flatten();
+        let content = tags
+            .filter(|tag| tag["key"] == CONTENT_TAG)
+            .find_map(|tag| tag["value"].as_str());
+        if let Some(content) = content
+            && !seen.insert(format!(
+                "{} {content}",
+                described["taskDefinition"]["family"]
+            ))
+        {
+            doubles.push(arn.as_str().unwrap_or_default().to_owned());
+        }
+    }
+    doubles
 }
 
 struct Stage {
@@ -199,6 +254,7 @@ impl Stage {
             )),
             journal: journal.clone(),
             witness: Arc::default(),
+            unconditional: scenario.unconditional,
         };
         let (state_machine, schedules) = installation::install(&wire).await?;
         let post = Arc::new(Post::new(
@@ -214,12 +270,14 @@ impl Stage {
                 schedule::keep(schedule, cloud.world.clone(), post.deliver());
             }
         }
+        let executions = Executions::new(&wire, state_machine.clone());
+        executions.watch(wire.faults.clone());
         Ok(Self {
             guard: Guard::new(cloud, &scenario),
             stories: vec![Story::default(); scenario.services.len()],
             pushes: Vec::new(),
             scenario,
-            executions: Executions::new(&wire, state_machine.clone()),
+            executions,
             operator: Operator::new(
                 &wire::sdk(wire.clone()),
                 STATE_BUCKET,

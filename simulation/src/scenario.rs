@@ -28,6 +28,9 @@ pub struct Scenario {
     pub sweep_minutes: Option<i64>,
     /// Whether every hold has ended when everything comes to rest.
     pub resumed: bool,
+    /// Whether the conditions of conditional writes get lost, so that newer objects are overwritten unseen: the
+    /// invariants have to notice.
+    pub unconditional: bool,
 }
 
 /// A service and the fixed part of its service file.
@@ -332,6 +335,7 @@ impl Author {
             faults,
             delivery,
             sweep_minutes,
+            unconditional: false,
         }
     }
 

@@ -22,10 +22,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use landfall_local::{cloud::Cloud, world::World};
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, Made},
     invocation::{CURRENT, Invocation},
     journal::Journal,
     witness::Witness,
@@ -42,6 +43,9 @@ pub struct Wire {
     pub journal: Arc<Journal>,
     /// Who remembers every change.
     pub witness: Arc<Witness>,
+    /// Whether S3 is asked to write whatever was written meanwhile: the guard that everything rests on is left out, to
+    /// see that it is missed.
+    pub unconditional: bool,
 }
 
 impl fmt::Debug for Wire {
@@ -111,15 +115,20 @@ impl HttpConnector for Wire {
 }
 
 impl Wire {
-    async fn carry(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectorError> {
+    async fn carry(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, ConnectorError> {
         let Ok(caller) = CURRENT.try_with(Clone::clone) else {
             // Whoever looks on from outside meets no faults.
             return Ok(self.cloud.handle(request).await);
         };
         let call = Call::of(&request);
-        let fault = self
-            .faults
-            .next(format!("{} {}", caller.function, call.kind()));
+        if self.unconditional {
+            request.headers_mut().remove("if-match");
+            request.headers_mut().remove("if-none-match");
+        }
+        let fault = self.faults.next(Made {
+            name: format!("{} {}", caller.function, call.kind()),
+            in_execution: caller.execution.is_some(),
+        });
         if let Some(fault) = fault {
             self.journal
                 .note(&caller.name(), format!("{} ⚡ {fault:?}", call.name));
@@ -129,6 +138,15 @@ impl Wire {
             Some(Fault::Throttled) => return Ok(call.refusal(&THROTTLED)),
             Some(Fault::ServerError) => return Ok(call.refusal(&SERVER_ERROR)),
             Some(Fault::Denied) => return Ok(call.refusal(&DENIED)),
+            Some(Fault::TooManyRegistrations) => {
+                return Ok(call.refusal(&TOO_MANY_REGISTRATIONS));
+            }
+            Some(Fault::Aborted) => {
+                let stopped = caller.execution.as_deref().unwrap_or_default();
+                let input = json!({ "executionArn": stopped });
+                // It may have ended by itself meanwhile.
+                let _ = self.cloud.executions.call("StopExecution", input).await;
+            }
             Some(Fault::LostBefore) => return Err(lost()),
             Some(Fault::KilledBefore) => return killed(&caller).await,
             Some(Fault::LostAfter | Fault::KilledAfter) | None => {}
@@ -174,19 +192,31 @@ struct Call {
 struct Refused {
     json: (u16, &'static str),
     s3: (u16, &'static str),
+    message: &'static str,
 }
+
+const BY_PLAN: &str = "by the plan of faults";
 
 const THROTTLED: Refused = Refused {
     json: (400, "ThrottlingException"),
     s3: (503, "SlowDown"),
+    message: BY_PLAN,
 };
 const SERVER_ERROR: Refused = Refused {
     json: (500, "InternalServerError"),
     s3: (500, "InternalError"),
+    message: BY_PLAN,
 };
 const DENIED: Refused = Refused {
     json: (400, "AccessDeniedException"),
     s3: (403, "AccessDenied"),
+    message: BY_PLAN,
+};
+/// <https://github.com/aws/containers-roadmap/issues/1010>
+const TOO_MANY_REGISTRATIONS: Refused = Refused {
+    json: (400, "ClientException"),
+    s3: (503, "SlowDown"),
+    message: "Too many concurrent attempts to create a new revision of the specified family.",
 };
 
 impl Call {
@@ -236,17 +266,18 @@ impl Call {
     }
 
     fn refusal(&self, refused: &Refused) -> Response<Bytes> {
+        let message = refused.message;
         let (status, body) = if self.object_storage {
             let (status, code) = refused.s3;
             let body = format!(
-                "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>by the plan of faults</Message></Error>"
+                "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
             );
             (status, body)
         } else {
             let (status, code) = refused.json;
             (
                 status,
-                format!("{{\"__type\":\"{code}\",\"message\":\"by the plan of faults\"}}"),
+                format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}"),
             )
         };
         let mut response = Response::new(Bytes::from(body));

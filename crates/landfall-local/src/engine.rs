@@ -26,7 +26,7 @@ mod token;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use serde_json::{Value, json};
@@ -52,6 +52,9 @@ use crate::{
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
 pub const PAYLOAD_LIMIT: usize = 262_144;
 
+/// Is told the ARN of an execution and the name of the state that it enters, before the state does anything.
+pub type StateWatch = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
 /// Step Functions on this machine. Clones share one state.
 #[derive(Clone)]
 pub struct StepFunctions {
@@ -65,6 +68,7 @@ struct Engine {
     tokens: Tokens,
     machines: Mutex<BTreeMap<String, Machine>>,
     executions: Mutex<Executions>,
+    watch: OnceLock<StateWatch>,
 }
 
 #[derive(Clone)]
@@ -94,8 +98,15 @@ impl StepFunctions {
                 tokens: Tokens::default(),
                 machines: Mutex::default(),
                 executions: Mutex::default(),
+                watch: OnceLock::new(),
             }),
         }
+    }
+
+    /// From now on `watch` is told of every state that an execution enters. A watch that stops the execution there keeps
+    /// the state from doing anything. There is one watch: a second one is not heard.
+    pub fn watch_states(&self, watch: StateWatch) {
+        let _ = self.engine.watch.set(watch);
     }
 
     /// Loads `definition` (JSON text) under `name` and answers the state machine's ARN. A state machine of that name is
@@ -216,6 +227,7 @@ impl StepFunctions {
             functions: engine.functions.clone(),
             tokens: engine.tokens.clone(),
             execution: execution.clone(),
+            watch: engine.watch.get().cloned(),
             context,
         };
         let task = tokio::spawn(async move {

@@ -43,10 +43,16 @@ fn open<Detail: DeserializeOwned>(
             "the event is no EventBridge envelope: expected an object",
         ));
     }
+    if event.get("version").is_none() {
+        let what = other(event).unwrap_or("it has no `version`");
+        return Err(Refusal::new(format!(
+            "the event is no EventBridge envelope: {what}"
+        )));
+    }
     if field("version") != "0" {
         return Err(Refusal::new(format!(
-            "the event has the envelope version `{}`; only version `0` is known",
-            excerpt(field("version"))
+            "the event has the envelope version {}; only version \"0\" is known",
+            excerpt(&event["version"].to_string())
         )));
     }
     if field("source") != source || !detail_types.contains(&field("detail-type")) {
@@ -64,6 +70,26 @@ fn open<Detail: DeserializeOwned>(
             excerpt(&error.to_string())
         ))
     })
+}
+
+/// What else than an envelope Lambda functions are often given.
+fn other(event: &Value) -> Option<&'static str> {
+    let record = &event["Records"][0];
+    let source = record.get("eventSource").or(record.get("EventSource"));
+    match source.and_then(Value::as_str) {
+        Some("aws:s3") => Some(
+            "it is an S3 event notification; let the bucket send its events to EventBridge instead",
+        ),
+        Some("aws:sns") => Some("it came through SNS; let an EventBridge rule call the function"),
+        Some("aws:sqs") => Some("it came through SQS; let an EventBridge rule call the function"),
+        _ if event["Event"] == "s3:TestEvent" => Some(
+            "it is the test of an S3 event notification; let the bucket send its events to EventBridge instead",
+        ),
+        _ if event.get("httpMethod").is_some() || event.get("requestContext").is_some() => {
+            Some("it is an HTTP request; Landfall has no web address")
+        }
+        _ => None,
+    }
 }
 
 /// Refuses a field that is empty or longer than AWS ever makes it.

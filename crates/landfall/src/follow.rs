@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, fmt};
 
 use globset::{GlobBuilder, GlobMatcher};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
@@ -34,12 +34,31 @@ enum Admits {
     Exact,
 }
 
+/// The longest tag policy, in bytes; a tag has 128 characters at most.
+const LONGEST: usize = 256;
+
+/// How large a compiled pattern may be, in bytes: a short one can stand for a very large automaton.
+const LARGEST_AUTOMATON: usize = 1 << 20;
+
+fn regex(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
+        .size_limit(LARGEST_AUTOMATON)
+        .dfa_size_limit(LARGEST_AUTOMATON)
+        .build()
+}
+
 impl TagPolicy {
     /// Reads a tag policy as it is written in a service file.
     ///
     /// # Errors
     /// Refused if it is empty, its range or pattern does not parse, or it is no tag that ECR takes.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
+        if text.len() > LONGEST {
+            let length = text.len();
+            return Err(Refusal::new(format!(
+                "the tag policy has {length} bytes, at most {LONGEST} are taken: a tag has no more than 128 characters"
+            )));
+        }
         let admits = match text.split_once(':') {
             Some(("semver", range)) => VersionReq::parse(range).map(Admits::Semver).map_err(|error| {
                 Refusal::new(format!("`{range}` is no version range ({error}); write one like `^1.2` or `>=1.4, <2`"))
@@ -52,8 +71,8 @@ impl TagPolicy {
                 .map(|glob| Admits::Glob(glob.compile_matcher()))
                 .map_err(|error| Refusal::new(format!("the pattern does not parse: {error}")))?,
             // By itself first: `a)|(?:b` only parses inside the anchoring group, which it would leave.
-            Some(("regex", pattern)) => Regex::new(pattern)
-                .and_then(|_| Regex::new(&format!("^(?:{pattern})$")))
+            Some(("regex", pattern)) => regex(pattern)
+                .and_then(|_| regex(&format!("^(?:{pattern})$")))
                 .map(Admits::Regex)
                 .map_err(|error| Refusal::new(format!("the pattern does not parse: {error}")))?,
             Some((kind, _)) => {

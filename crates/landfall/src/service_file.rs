@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod document;
 mod ingress;
 mod mapping;
+mod mistaken;
 pub mod one_off_task;
 mod place;
 pub mod problem;
@@ -161,7 +162,7 @@ impl ServiceFile {
 
     /// Reads a service file, YAML or JSON, and tells everything that is to be told about it.
     pub fn check(text: &[u8]) -> Checked {
-        read::check(text)
+        mistaken::explained(text, read::check(text))
     }
 
     /// Which service the file describes.

@@ -97,8 +97,8 @@ impl RegisterTaskDefinition {
             .get("family")
             .and_then(|family| family.as_str())
             .unwrap_or_default();
-        // An execution that died may have registered it; a first attempt saves the call.
-        if input.attempt > 1
+        // A first attempt saves the call.
+        if input.may_be_registered()
             && let Some(revision) = self.ecs.registered(family, &content).await?
         {
             return Ok(revision);

@@ -72,6 +72,14 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// Fails when the execution has ended.
+    pub(super) fn running(&self) -> Result<(), Failure> {
+        match self.status {
+            Status::Running => Ok(()),
+            _ => Err(Failure::runtime("The execution has ended.")),
+        }
+    }
+
     /// Appends an event and answers its id. Fails when the execution has ended or its history is full.
     pub(super) fn append(
         &mut self,
@@ -80,9 +88,7 @@ impl Record {
         kind: &str,
         details: Option<(&str, Value)>,
     ) -> Result<u64, Failure> {
-        if self.status != Status::Running {
-            return Err(Failure::runtime("The execution has ended."));
-        }
+        self.running()?;
         if self.history.len() + 1 >= HISTORY_LIMIT {
             return Err(Failure::runtime(format!(
                 "The execution reached the maximum number of history events ({HISTORY_LIMIT})."

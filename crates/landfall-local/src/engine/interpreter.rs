@@ -6,6 +6,7 @@ use futures_util::future::{BoxFuture, try_join_all};
 use serde_json::{Value, json};
 
 use super::{
+    StateWatch,
     asl::{
         Choice, Definition, Fail, Flow, Kind, Next, Parallel, Retrier, Shape, State, Task, Text,
         Wait,
@@ -24,6 +25,7 @@ pub(super) struct Interpreter {
     pub(super) functions: Functions,
     pub(super) tokens: Tokens,
     pub(super) execution: Arc<Execution>,
+    pub(super) watch: Option<StateWatch>,
     /// `Execution` and `StateMachine` of the context object; the rest is added state by state.
     pub(super) context: Value,
 }
@@ -96,6 +98,12 @@ impl Interpreter {
             &format!("{kind}StateEntered"),
             Some(("stateEnteredEventDetails", details)),
         )?;
+        if let Some(watch) = &self.watch {
+            let arn = self.execution.record().arn.clone();
+            watch(&arn, name);
+            // It may have ended there.
+            self.execution.record().running()?;
+        }
 
         let effective = filter(
             state.input_path.as_ref(),

@@ -258,14 +258,14 @@ fn an_event_that_is_not_what_it_claims_is_refused_with_what_is_wrong() {
     for (event, part) in [
         (json!([]), "expected an object"),
         (json!("{}"), "expected an object"),
-        (json!({}), "envelope version ``"),
+        (json!({}), "no EventBridge envelope: it has no `version`"),
         (
             with(image_pushed(), "/version", json!("1")),
-            "envelope version `1`; only version `0` is known",
+            "envelope version \"1\"; only version \"0\" is known",
         ),
         (
             with(image_pushed(), "/version", json!(0)),
-            "envelope version ``",
+            "envelope version 0; only version \"0\" is known",
         ),
         (
             with(image_pushed(), "/source", json!("my.app")),

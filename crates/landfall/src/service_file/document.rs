@@ -149,10 +149,66 @@ fn told(error: &serde_saphyr::Error) -> (String, Option<&'static str>) {
             let first = text.lines().next().unwrap_or_default();
             let end = first.find(" at line ").unwrap_or(first.len());
             let message = first[..end].trim_end_matches([':', ' ']).to_owned();
-            let hint = message.contains("tabs").then_some("indent with spaces");
+            let hint = advice(&message);
             (message, hint)
         }
     }
+}
+
+/// What to do about the parser's words, by a part of them.
+fn advice(message: &str) -> Option<&'static str> {
+    const ADVICE: [(&str, &str); 14] = [
+        ("tabs", "indent with spaces"),
+        (
+            "mapping values are not allowed",
+            "quote text that has a colon in it; else this line or the one before lacks its colon and a space, or is indented \
+             wrongly",
+        ),
+        (
+            "illegal placement of ':'",
+            "a bracket or brace before this may not be closed",
+        ),
+        (
+            "simple key expected",
+            "write `key: value`, with a colon and a space",
+        ),
+        (
+            "unexpected character",
+            "put text that begins with or contains this character in quotes",
+        ),
+        (
+            "expected ',' or",
+            "add the comma or the closing bracket that is missing before this, or put the text in quotes",
+        ),
+        (
+            "unclosed",
+            "close it; if it is closed in your copy, the upload was cut off",
+        ),
+        (
+            "unsupported tag",
+            "write the value itself: YAML tags and CloudFormation's short functions mean nothing here",
+        ),
+        (
+            "unknown anchor",
+            "quote text that begins with `*`, or give the anchor a place before this",
+        ),
+        (
+            "anchor or alias",
+            "put text that begins with `*` or `&` in quotes",
+        ),
+        (
+            "unknown escape",
+            "write a backslash in double quotes twice, or use single quotes",
+        ),
+        (
+            "expected <document start>",
+            "the file has to hold one document, of which the end is before this",
+        ),
+        ("recursion limit", "a service file nests at most 32 levels"),
+        ("non-finite", "write a finite number"),
+    ];
+    let known = ADVICE.iter().find(|(part, _)| message.contains(part));
+    known.map(|(_, advice)| *advice)
 }
 
 impl From<Location> for Position {

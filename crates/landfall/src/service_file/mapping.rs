@@ -129,7 +129,9 @@ impl<'a> Mapping<'a> {
         hint: &str,
         problems: &mut Problems,
     ) -> Option<Self> {
-        if self.get(name).is_none() {
+        // A misspelt one is told already.
+        let misspelt = |key: &str| nearest(key, [name].into_iter()).is_some();
+        if self.get(name).is_none() && !self.entries().any(|(key, _)| misspelt(&key.name)) {
             problems.add(
                 Problem::new(
                     self.position(),

@@ -38,6 +38,10 @@ const SECTIONS: [&str; 10] = [
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
 const FOREIGN_CONTROLLERS: [&str; 2] = ["CODE_DEPLOY", "EXTERNAL"];
 
+/// How many follow rules a file may have; a task has at most 10 containers
+/// (<https://docs.aws.amazon.com/batch/latest/APIReference/API_EcsProperties.html>). Each pattern is compiled when the file and the desired state are read.
+const MOST_RULES: usize = 20;
+
 /// The longest `timeout` and `bake`, in seconds. The rollout may take the one, the checks both, and the way back its own
 /// time, before the state machine's `TimeoutSeconds` of 24 hours.
 const LONGEST_WATCH: u64 = 6 * HOUR;
@@ -275,6 +279,12 @@ fn follow_rules(
     problems: &mut Problems,
 ) -> BTreeMap<String, FollowRule> {
     const NAMED: usize = 10;
+    if let Some((key, _)) = section.entries().nth(MOST_RULES) {
+        let message = format!("more than {MOST_RULES} follow rules");
+        let problem = Problem::new(key.position, &section.path_of(&key.name), message);
+        problems.add(problem.hint("a task of ECS has at most 10 containers"));
+        return BTreeMap::new();
+    }
     let mut by_name = BTreeMap::new();
     for container in containers {
         by_name.entry(container.name).or_insert(container);

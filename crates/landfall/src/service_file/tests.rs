@@ -119,11 +119,14 @@ fn text_that_is_no_document_is_told_with_its_place() {
     for (text, expected) in [
         (
             &b"cluster: [1, 2\nb: 3\n"[..],
-            "2:2: illegal placement of ':' indicator",
+            "2:2: illegal placement of ':' indicator\n\
+             \x20 hint: a bracket or brace before this may not be closed",
         ),
         (
             b"cluster: web: x\n",
-            "1:13: mapping values are not allowed in this context",
+            "1:13: mapping values are not allowed in this context\n\
+             \x20 hint: quote text that has a colon in it; else this line or the one before lacks its colon and a space, or \
+             is indented wrongly",
         ),
         (
             b"cluster:\n\tclusterName: web\n",
@@ -144,7 +147,11 @@ fn text_that_is_no_document_is_told_with_its_place() {
             b"cluster:\n  clusterName: caf\xe9\n",
             "2:19: the file is not UTF-8 text\n  hint: save it with the encoding UTF-8",
         ),
-        (b"cluster: *web\n", "1:10: alias references unknown anchor"),
+        (
+            b"cluster: *web\n",
+            "1:10: alias references unknown anchor\n\
+             \x20 hint: quote text that begins with `*`, or give the anchor a place before this",
+        ),
         (
             b"? [a]\n: b\n",
             "1:3: a key has to be text\n  hint: put it in quotes",
@@ -155,7 +162,8 @@ fn text_that_is_no_document_is_told_with_its_place() {
         ),
         (
             b"cluster: !!binary aGk=\nservice: !secret x\n",
-            "2:18: unsupported tag `!secret`",
+            "2:18: unsupported tag `!secret`\n\
+             \x20 hint: write the value itself: YAML tags and CloudFormation's short functions mean nothing here",
         ),
         (
             b"",

@@ -40,9 +40,19 @@ pub struct Input {
     pub last_good: Option<GoodRelease>,
     /// How many executions have taken up this release, this one included.
     pub attempt: u32,
+    /// How often the state machine has repeated the step in this execution.
+    #[serde(default)]
+    pub retries: u32,
     /// Whether ECS may have another `service` section than the release's: only then is there work besides the revision.
     #[serde(default)]
     pub apply_service: bool,
+}
+
+impl Input {
+    /// Whether the revision may be there already: an execution or a process that died may have registered it.
+    pub fn may_be_registered(&self) -> bool {
+        self.attempt > 1 || self.retries > 0
+    }
 }
 
 /// What the step answers.
