@@ -142,7 +142,6 @@ fn scenario(number: u64, moves: Vec<(Duration, Move)>) -> Option<Scenario> {
             lost: 0.0,
         },
         sweep_minutes: None,
-        resumed: false,
         unconditional: false,
     })
 }
