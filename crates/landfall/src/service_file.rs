@@ -6,6 +6,7 @@
 pub mod document;
 mod mapping;
 pub mod one_off_task;
+pub mod parameters;
 pub mod problem;
 mod read;
 mod written_numbers;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use one_off_task::{OnFailure, OneOffTask};
+pub use parameters::{Draft, Values};
 pub use problem::{Position, Problem, Rejection};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
@@ -100,12 +102,12 @@ pub enum ProbeTarget {
 }
 
 impl ServiceFile {
-    /// Reads a service file, YAML or JSON.
+    /// Reads a service file without placeholders, YAML or JSON. One that may have some is a [`Draft`] first.
     ///
     /// # Errors
     /// Every problem that was found, each with its place and what to do.
     pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
-        read::read(text)
+        Draft::read(text)?.resolve(&Values::new())
     }
 
     /// Which service the file describes.

@@ -39,16 +39,21 @@ const LONGEST_WATCH: u64 = 6 * HOUR;
 /// that sends it, whose `Timeout` in template.yaml is 60.
 const MAX_PROBE_SECONDS: u64 = 30;
 
-pub(super) fn read(text: &[u8]) -> Result<ServiceFile, Rejection> {
+/// The document that a text is.
+pub(super) fn document(text: &[u8]) -> Result<Node, Rejection> {
     if text.len() > MAX_BYTES {
         return Err(Rejection::too_large(text.len()));
     }
-    let document = Node::parse(text).map_err(|problem| Rejection {
+    Node::parse(text).map_err(|problem| Rejection {
         problems: vec![problem],
-    })?;
+    })
+}
+
+/// The service file that a document is; `text` is what it was read from.
+pub(super) fn file(document: &Node, text: &[u8]) -> Result<ServiceFile, Rejection> {
     let mut problems = Problems::default();
-    let file = sections(&document, &mut problems);
-    written_numbers::check(&document, text, &mut problems);
+    let file = sections(document, &mut problems);
+    written_numbers::check(document, text, &mut problems);
     match file {
         Some(file) if problems.0.is_empty() => Ok(file),
         _ => Err(Rejection::of(problems.0)),
