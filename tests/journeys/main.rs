@@ -5,6 +5,7 @@
 
 mod bad_releases;
 mod good_releases;
+mod ingress;
 mod interruptions;
 mod lost_events;
 mod one_off_tasks;

@@ -93,7 +93,7 @@ async fn a_parameter_that_is_missing_or_secret_is_told_with_its_line_and_nothing
     stage.put_file(KEY, &file).await;
     let message = told(stage.rejection(KEY).await);
     let place =
-        "services/hello.yaml:10:44: taskDefinition.containerDefinitions[0].environment[0].value: ";
+        "services/hello.yaml:10:46: taskDefinition.containerDefinitions[0].environment[0].value: ";
     assert_eq!(
         message,
         format!(
