@@ -36,7 +36,9 @@ impl ConfigChanged {
         version_id: &str,
         accepted: &Accepted,
     ) -> Result<Followed, Fault> {
-        let Accepted { file, changeable } = accepted;
+        let Accepted {
+            file, changeable, ..
+        } = accepted;
         let service = file.service_id()?;
         let previous = self.state.source(key).await?;
         let content = self.state.keep_file(file).await?;

@@ -6,7 +6,7 @@ use lambda_runtime::LambdaEvent;
 use landfall::{
     event::{Heard, execution_status::ExecutionInput, object_changed},
     keys,
-    service_file::{Draft, MAX_BYTES, Rejection, ServiceFile, parameters::Site},
+    service_file::{Draft, MAX_BYTES, Problem, Rejection, ServiceFile, parameters::Site},
     service_id::ServiceId,
     status::FileStatus,
 };
@@ -41,6 +41,7 @@ pub struct ConfigChanged {
 /// A service file that nothing is wrong with.
 struct Accepted {
     file: ServiceFile,
+    warnings: Vec<Problem>,
     /// The places whose values are asked for again with every push.
     changeable: Vec<Site>,
 }
@@ -105,6 +106,7 @@ impl ConfigChanged {
                 Followed::Desired(desired) => {
                     tracing::info!(service = %desired.service, release = desired.last_number, "follows the service file");
                     if let Some(status) = FileStatus::of(&desired) {
+                        let status = status.with_warnings(accepted.warnings.clone());
                         self.files
                             .put_json(&keys::status(&key), &status, Condition::None)
                             .await?;
@@ -145,8 +147,12 @@ impl ConfigChanged {
         };
         let values = self.parameters.values(&draft.placeholders()).await?;
         let changeable = draft.changeable(&values);
-        let file = draft.resolve(&values);
-        Ok(file.map(|file| Accepted { file, changeable }))
+        let accepted = draft.resolve(&values).accepted();
+        Ok(accepted.map(|(file, warnings)| Accepted {
+            file,
+            warnings,
+            changeable,
+        }))
     }
 
     async fn rejected(

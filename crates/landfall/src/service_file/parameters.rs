@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    ServiceFile,
+    Checked, ServiceFile,
     document::{Node, NodeValue},
-    mapping::nearest,
     problem::{Position, Problem, Rejection},
+    read::{ECS_SECTIONS, check_document, document},
+    spelling::nearest,
 };
+use crate::api::{Api, Shape, Type};
 
 /// How many different placeholders a file may have.
 const MOST: usize = 50;
@@ -85,8 +87,24 @@ pub struct Site {
     pub path: String,
     /// The same as a JSON pointer (RFC 6901).
     pub pointer: String,
+    /// What a value that is one placeholder alone becomes.
+    #[serde(default)]
+    pub kind: Kind,
     /// Its pieces.
     pub parts: Vec<Part>,
+}
+
+/// What AWS's API takes somewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Text, or anything that is no single value.
+    #[default]
+    Text,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
 }
 
 /// The value of a placeholder.
@@ -124,12 +142,8 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// What keeps the text from being a document, and placeholders that cannot be meant.
     pub fn read(text: &'a [u8]) -> Result<Self, Rejection> {
-        let document = super::read::document(text)?;
-        let mut finder = Finder::default();
-        finder.walk(&document, String::new(), String::new());
-        if finder.problems.is_empty() {
-            finder.problems.extend(too_many(&finder.sites));
-        }
+        let document = document(text)?;
+        let finder = Finder::through(&document);
         if finder.problems.is_empty() {
             Ok(Self {
                 text,
@@ -151,21 +165,18 @@ impl<'a> Draft<'a> {
         &self.sites
     }
 
-    /// Puts the values into their places and reads the file.
-    ///
-    /// # Errors
-    /// Every placeholder without a value; or else everything that is wrong with the file.
-    pub fn resolve(mut self, values: &Values) -> Result<ServiceFile, Rejection> {
+    /// Puts the values into their places and reads the file. If a value is missing, that alone is told.
+    pub fn resolve(mut self, values: &Values) -> Checked {
         let problems = missing(&self.sites, values);
         if !problems.is_empty() {
-            return Err(Rejection::of(problems));
+            return Checked::refused(problems);
         }
         for site in &self.sites {
             if let Some(node) = find(&mut self.document, &site.pointer) {
                 node.value = as_node(filled(site, values), node.position);
             }
         }
-        super::read::file(&self.document, self.text)
+        check_document(&self.document, self.text)
     }
 
     /// The places whose values are asked for again with every push: those with a value that somebody may change without
@@ -205,6 +216,16 @@ fn with_installation_value(part: &Part, values: &Values) -> Part {
         return Part::Text(text.clone());
     }
     part.clone()
+}
+
+/// Adds what is wrong with the placeholders of a document, and takes away what was said of values that are not known yet.
+pub(super) fn check(document: &Node, checked: &mut Checked) {
+    let Finder { sites, problems } = Finder::through(document);
+    let paths: BTreeSet<&str> = sites.iter().map(|site| &*site.path).collect();
+    checked
+        .problems
+        .retain(|problem| !paths.contains(&*problem.path));
+    checked.add(problems);
 }
 
 /// What these places ask for.
@@ -317,7 +338,7 @@ fn filled(site: &Site, values: &Values) -> Value {
     if let [Part::Placeholder(placeholder)] = &*site.parts {
         match value(placeholder) {
             Some(Resolved::List(items)) => return items.iter().cloned().map(Value::from).collect(),
-            Some(Resolved::Text(text)) => return typed(&site.pointer, text),
+            Some(Resolved::Text(text)) => return typed(site.kind, text),
             None => {}
         }
     }
@@ -332,98 +353,40 @@ fn filled(site: &Site, values: &Values) -> Value {
     Value::String(text.collect())
 }
 
-/// Members of the `cluster`, `taskDefinition` and `service` sections that take numbers, in ECS's API model of botocore
-/// 1.43: all members of these names do, but the task definition's own `cpu` and `memory`.
-const NUMBERS: [&str; 38] = [
-    "bakeTimeInMinutes",
-    "base",
-    "canaryBakeTimeInMinutes",
-    "canaryPercent",
-    "containerPort",
-    "cpu",
-    "desiredCount",
-    "hardLimit",
-    "healthCheckGracePeriodSeconds",
-    "hostPort",
-    "idleTimeoutSeconds",
-    "ingressPortOverride",
-    "interval",
-    "iops",
-    "maxSwap",
-    "maximumPercent",
-    "memory",
-    "memoryReservation",
-    "minimumHealthyPercent",
-    "perRequestTimeoutSeconds",
-    "port",
-    "restartAttemptPeriod",
-    "retries",
-    "sharedMemorySize",
-    "size",
-    "sizeInGiB",
-    "softLimit",
-    "startPeriod",
-    "startTimeout",
-    "stepBakeTimeInMinutes",
-    "stepPercent",
-    "stopTimeout",
-    "swappiness",
-    "throughput",
-    "timeout",
-    "timeoutInMinutes",
-    "transitEncryptionPort",
-    "weight",
-];
-/// The members of the same sections that take booleans.
-const BOOLEANS: [&str; 19] = [
-    "autoprovision",
-    "cloudWatchEncryptionEnabled",
-    "configuredAtLaunch",
-    "disableNetworking",
-    "enable",
-    "enableECSManagedTags",
-    "enableExecuteCommand",
-    "enableFaultInjection",
-    "enabled",
-    "encrypted",
-    "essential",
-    "initProcessEnabled",
-    "interactive",
-    "privileged",
-    "pseudoTerminal",
-    "readOnly",
-    "readonlyRootFilesystem",
-    "rollback",
-    "s3EncryptionEnabled",
-];
-/// Mappings whose keys are anybody's and whose values are text.
-const TEXTS: [&str; 4] = ["dockerLabels", "driverOpts", "labels", "options"];
-
-fn typed(pointer: &str, text: &str) -> Value {
-    let mut keys = pointer.rsplit('/');
-    let (name, parent) = (
-        keys.next().unwrap_or_default(),
-        keys.next().unwrap_or_default(),
-    );
-    let raw = ["/cluster/", "/taskDefinition/", "/service/"]
-        .iter()
-        .any(|section| pointer.starts_with(section));
-    let is_own_size = ["/taskDefinition/cpu", "/taskDefinition/memory"].contains(&pointer);
-    if raw && !is_own_size && !TEXTS.contains(&parent) {
-        if NUMBERS.contains(&name) {
-            let number = text
-                .parse::<i64>()
-                .map(Value::from)
-                .or_else(|_| text.parse::<f64>().map(Value::from));
-            return number.unwrap_or_else(|_| text.into());
-        }
-        if BOOLEANS.contains(&name)
-            && let Ok(boolean) = text.parse::<bool>()
-        {
-            return boolean.into();
-        }
+/// What AWS's API takes in the place that a JSON pointer names.
+fn kind(pointer: &str) -> Kind {
+    let mut keys = pointer.split('/').skip(1);
+    let section = keys.next().unwrap_or_default();
+    let operation = ECS_SECTIONS.iter().find(|(name, _)| *name == section);
+    let Some((_, operation)) = operation else {
+        return Kind::Text;
+    };
+    let request = Some(Api::ecs().request(operation));
+    let kind = keys.fold(request, |kind, key| match kind?.shape() {
+        Shape::Structure(structure) => structure.member(key),
+        Shape::List(item, _) => Some(item),
+        Shape::Map(value) => Some(value),
+        _ => None,
+    });
+    match kind.map(Type::shape) {
+        Some(Shape::Integer(_) | Shape::Number) => Kind::Number,
+        Some(Shape::Boolean) => Kind::Boolean,
+        _ => Kind::Text,
     }
-    text.into()
+}
+
+fn typed(kind: Kind, text: &str) -> Value {
+    let typed = match kind {
+        Kind::Text => None,
+        Kind::Number => text
+            .parse::<i64>()
+            .map(Value::from)
+            .or_else(|_| text.parse::<f64>().map(Value::from))
+            .ok(),
+        Kind::Boolean => text.parse::<bool>().ok().map(Value::from),
+    };
+    // What cannot be one is told by the check of the file.
+    typed.unwrap_or_else(|| text.into())
 }
 
 fn as_node(value: Value, position: Position) -> NodeValue {
@@ -433,6 +396,7 @@ fn as_node(value: Value, position: Position) -> NodeValue {
                 .into_iter()
                 .map(|item| Node {
                     position,
+                    written: position,
                     value: NodeValue::Scalar(item),
                 })
                 .collect(),
@@ -463,6 +427,15 @@ struct Finder {
 }
 
 impl Finder {
+    fn through(document: &Node) -> Self {
+        let mut finder = Self::default();
+        finder.walk(document, String::new(), String::new());
+        if finder.problems.is_empty() {
+            finder.problems.extend(too_many(&finder.sites));
+        }
+        finder
+    }
+
     fn walk(&mut self, node: &Node, path: String, pointer: String) {
         match &node.value {
             NodeValue::Mapping(entries) => {
@@ -490,6 +463,7 @@ impl Finder {
                 Ok(Some(parts)) => self.sites.push(Site {
                     position: node.position,
                     path,
+                    kind: kind(&pointer),
                     pointer,
                     parts,
                 }),

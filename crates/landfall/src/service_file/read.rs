@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
+    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, conformity,
     document::{Node, NodeValue},
     ingress,
-    mapping::{HOUR, Mapping, Problems, nearest},
-    one_off_task,
+    mapping::{HOUR, Mapping, Problems},
+    one_off_task, parameters,
     problem::{Position, Problem, Rejection},
-    written_numbers,
+    rules,
+    spelling::{Spelling, nearest},
 };
 use crate::{
+    api::{Api, Type},
     follow::{FollowRule, TagPolicy},
     service_id::ServiceId,
 };
@@ -41,6 +43,13 @@ const LONGEST_WATCH: u64 = 6 * HOUR;
 /// that sends it, whose `Timeout` in template.yaml is 60.
 const MAX_PROBE_SECONDS: u64 = 30;
 
+/// The sections that are passed through to ECS, and the operation that takes each.
+pub(super) const ECS_SECTIONS: [(&str, &str); 3] = [
+    ("cluster", "CreateCluster"),
+    ("taskDefinition", "RegisterTaskDefinition"),
+    ("service", "CreateService"),
+];
+
 /// The document that a text is.
 pub(super) fn document(text: &[u8]) -> Result<Node, Rejection> {
     if text.len() > MAX_BYTES {
@@ -51,15 +60,38 @@ pub(super) fn document(text: &[u8]) -> Result<Node, Rejection> {
     })
 }
 
-/// The service file that a document is; `text` is what it was read from.
-pub(super) fn file(document: &Node, text: &[u8]) -> Result<ServiceFile, Rejection> {
+/// What a text says, with its placeholders as they stand.
+pub(super) fn check(text: &[u8]) -> Checked {
+    match document(text) {
+        Ok(document) => {
+            let mut checked = check_document(&document, text);
+            parameters::check(&document, &mut checked);
+            checked
+        }
+        Err(rejection) => Checked::refused(rejection.problems),
+    }
+}
+
+/// What a document says; `text` is what it was read from.
+pub(super) fn check_document(document: &Node, text: &[u8]) -> Checked {
     let mut problems = Problems::default();
     let file = sections(document, &mut problems);
-    written_numbers::check(document, text, &mut problems);
-    match file {
-        Some(file) if problems.0.is_empty() => Ok(file),
-        _ => Err(Rejection::of(problems.0)),
+    let mut found = Problems::default();
+    let spelling = Spelling::of(text);
+    for (name, operation) in ECS_SECTIONS {
+        if let Some(section) = document.get(name) {
+            conformity::check(
+                section,
+                name,
+                Api::ecs().request(operation),
+                &spelling,
+                &mut found,
+            );
+        }
     }
+    rules::check(document, &mut found);
+    problems.add_untold(found);
+    Checked::of(file, problems.0)
 }
 
 fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
@@ -122,12 +154,12 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
             .unwrap_or_default()
     };
     let (before, after) = (tasks("before"), tasks("after"));
-    let mut service = as_object(service?.node);
+    let mut service = as_sent(&service?);
     service.remove("cluster");
     Some(ServiceFile {
-        cluster: as_object(cluster?.node),
+        cluster: as_sent(&cluster?),
         images,
-        task_definition: as_object(task_definition?.node),
+        task_definition: as_sent(&task_definition?),
         service,
         ingress,
         verify,
@@ -147,9 +179,12 @@ fn deployment_strategy<'a>(service: &Mapping<'a>) -> Option<&'a str> {
     }
 }
 
-fn as_object(node: &Node) -> Map<String, Value> {
-    match node.to_json() {
-        Value::Object(map) => map,
+/// A section that is passed through, as ECS takes it.
+fn as_sent(section: &Mapping<'_>) -> Map<String, Value> {
+    let operation = ECS_SECTIONS.iter().find(|(name, _)| *name == section.path);
+    let request = operation.map(|(_, operation)| Api::ecs().request(operation));
+    match request.map(|request: Type| conformity::as_sent(section.node, request)) {
+        Some(Value::Object(map)) => map,
         _ => Map::new(),
     }
 }

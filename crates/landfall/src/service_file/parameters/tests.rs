@@ -9,7 +9,8 @@ images: { web: { repository: hello, tag: "semver:^${param:major}" } }
 taskDefinition:
   family: hello
   cpu: ${ssm:/hello/cpu}
-  executionRoleArn: ${export:TaskRole}
+  taskRoleArn: ${export:TaskRole}
+  networkMode: awsvpc
   containerDefinitions:
     - name: web
       command: [sh, -c, "echo ${HOME} ${PORT:-80} $${ssm:/not} ${ssm:/hello/greeting}!"]
@@ -52,6 +53,14 @@ fn all() -> Values {
     ])
 }
 
+fn filled_in(draft: &Draft<'_>, values: &Values) -> Result<ServiceFile, Rejection> {
+    draft
+        .clone()
+        .resolve(values)
+        .accepted()
+        .map(|(file, _)| file)
+}
+
 #[test]
 fn one_file_becomes_another_with_other_values() {
     let draft = Draft::read(FILE.as_bytes()).unwrap();
@@ -59,7 +68,7 @@ fn one_file_becomes_another_with_other_values() {
         draft.placeholders(),
         all().into_keys().collect::<BTreeSet<_>>()
     );
-    let file = draft.clone().resolve(&all()).unwrap();
+    let file = filled_in(&draft, &all()).unwrap();
     assert_eq!(file.service_id().unwrap().to_string(), "test-web/hello");
     assert_eq!(file.verify.bake_seconds, 90);
     assert_eq!(file.verify.http.as_ref().unwrap().successes, 3);
@@ -85,7 +94,7 @@ fn one_file_becomes_another_with_other_values() {
         ("${param:stage}", "live"),
         ("${ssm:/hello/count}", "9"),
     ]));
-    let other = draft.resolve(&others).unwrap();
+    let other = filled_in(&draft, &others).unwrap();
     assert_eq!(other.service_id().unwrap().to_string(), "live-web/hello");
     assert_ne!(file.stored().unwrap().0, other.stored().unwrap().0);
 }
@@ -99,7 +108,7 @@ fn what_may_change_between_two_pushes_is_filled_in_anew_and_nothing_else() {
         pointers,
         [
             "/taskDefinition/cpu",
-            "/taskDefinition/executionRoleArn",
+            "/taskDefinition/taskRoleArn",
             "/taskDefinition/containerDefinitions/0/command/2",
             "/taskDefinition/containerDefinitions/0/memory",
             "/taskDefinition/containerDefinitions/0/dockerLabels/size",
@@ -108,7 +117,7 @@ fn what_may_change_between_two_pushes_is_filled_in_anew_and_nothing_else() {
             "/service/networkConfiguration/awsvpcConfiguration/subnets",
         ]
     );
-    let file = draft.clone().resolve(&all()).unwrap();
+    let file = filled_in(&draft, &all()).unwrap();
     assert_eq!(refreshed(&file, &sites, &all()).unwrap(), file);
     let mut others = all();
     others.extend(values(&[
@@ -136,7 +145,7 @@ fn what_has_no_value_is_told_with_its_place() {
             hint: "create it".into(),
         });
     }
-    let rejection = draft.resolve(&values).unwrap_err();
+    let rejection = filled_in(&draft, &values).unwrap_err();
     assert_eq!(rejection.problems.len(), 1);
     let told = rejection.to_string();
     assert!(told.ends_with("\n  hint: create it"), "{told}");
@@ -202,10 +211,7 @@ fn a_file_asks_for_no_more_than_can_be_asked_for() {
         vec!["\"${ssm:/b}\""; 60].join(",")
     );
     let values = values(&[("${ssm:/a}", "a"), ("${ssm:/b}", &"b".repeat(8192))]);
-    let told = Draft::read(text.as_bytes())
-        .unwrap()
-        .resolve(&values)
-        .unwrap_err();
+    let told = filled_in(&Draft::read(text.as_bytes()).unwrap(), &values).unwrap_err();
     assert!(
         told.to_string().contains("add more than 262144 bytes"),
         "{told}"
@@ -218,4 +224,18 @@ fn the_installations_values_are_pairs_between_commas() {
     let expected = [("stage", "test"), ("domain", "a=b")];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(values, expected.into());
+}
+
+#[test]
+fn a_file_is_checked_without_its_values_as_far_as_they_do_not_matter() {
+    let problems = |text: &str| ServiceFile::check(text.as_bytes()).problems;
+    assert_eq!(problems(FILE), []);
+    let wrong = FILE
+        .replace("serviceName: hello", "serviceName: hello, you")
+        .replace("${export:TaskRole}", "${exprt:TaskRole}");
+    let told: Vec<_> = problems(&wrong)
+        .into_iter()
+        .map(|problem| problem.path)
+        .collect();
+    assert_eq!(told, ["taskDefinition.taskRoleArn", "service.serviceName"]);
 }
