@@ -11,6 +11,7 @@ mod interruptions;
 mod lost_events;
 mod one_off_tasks;
 mod order;
+mod parameters;
 mod scaling_and_discovery;
 mod service_files;
 mod tag_policies;

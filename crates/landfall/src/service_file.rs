@@ -12,6 +12,7 @@ mod ingress;
 mod mapping;
 mod mistaken;
 pub mod one_off_task;
+pub mod parameters;
 mod place;
 pub mod problem;
 mod read;
@@ -27,6 +28,7 @@ pub use autoscaling::Autoscaling;
 pub use discovery::Discovery;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
+pub use parameters::{Draft, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
@@ -133,6 +135,11 @@ impl Checked {
         Self { file, problems }
     }
 
+    fn add(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
+        self.problems.sort_by_key(|problem| problem.position);
+    }
+
     fn refused(problems: Vec<Problem>) -> Self {
         Self::of(None, problems)
     }
@@ -152,15 +159,17 @@ impl Checked {
 }
 
 impl ServiceFile {
-    /// Reads a service file, YAML or JSON.
+    /// Reads a service file without placeholders, YAML or JSON. One that may have some is a [`Draft`] first.
     ///
     /// # Errors
     /// Every problem that was found, each with its place and what to do.
     pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
-        Self::check(text).accepted().map(|(file, _)| file)
+        let checked = Draft::read(text)?.resolve(&Values::new());
+        checked.accepted().map(|(file, _)| file)
     }
 
-    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it.
+    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it as it stands. What depends on
+    /// the values of its placeholders is not asked.
     pub fn check(text: &[u8]) -> Checked {
         mistaken::explained(text, read::check(text))
     }

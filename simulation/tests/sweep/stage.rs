@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 /// Runs a story on a paused clock.
-pub fn play<F: Future<Output = ()>>(story: F) {
+pub(crate) fn play<F: Future<Output = ()>>(story: F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -44,16 +44,16 @@ pub fn play<F: Future<Output = ()>>(story: F) {
 }
 
 /// A Landfall with nothing in it yet.
-pub struct Stage {
-    pub wire: Wire,
-    pub state_machine: String,
+pub(crate) struct Stage {
+    pub(crate) wire: Wire,
+    pub(crate) state_machine: String,
     /// The functions whose events never come.
-    pub lost: Arc<Mutex<BTreeSet<&'static str>>>,
+    pub(crate) lost: Arc<Mutex<BTreeSet<&'static str>>>,
 }
 
 impl Stage {
     /// One in which the events for these functions never come. Nothing sweeps by itself.
-    pub async fn open(lost: &[&'static str]) -> Self {
+    pub(crate) async fn open(lost: &[&'static str]) -> Self {
         // The SDK counts retries per Region and process: each story has a Region of its own.
         static REGIONS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = REGIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -99,7 +99,7 @@ impl Stage {
     }
 
     /// From now on the events for a function are lost, or come.
-    pub fn lose(&self, function: &'static str, lost: bool) {
+    pub(crate) fn lose(&self, function: &'static str, lost: bool) {
         let mut all = self.lost.lock().unwrap();
         match lost {
             true => all.insert(function),
@@ -108,12 +108,12 @@ impl Stage {
     }
 
     /// One whole sweep in one firing.
-    pub async fn sweep(&self) {
+    pub(crate) async fn sweep(&self) {
         self.fire(self.wire.cloud.world.now(), 1).await;
     }
 
     /// One firing of the schedule.
-    pub async fn fire(&self, scheduled_at: Timestamp, every_minutes: i64) {
+    pub(crate) async fn fire(&self, scheduled_at: Timestamp, every_minutes: i64) {
         let event = json!({
             "scheduledAt": scheduled_at,
             "everyMinutes": every_minutes,
@@ -124,7 +124,7 @@ impl Stage {
     }
 
     /// Every invocation of a function fails from now on.
-    pub fn break_function(&self, name: &str) {
+    pub(crate) fn break_function(&self, name: &str) {
         let broken = Program::Inline(Arc::new(|_| {
             Box::pin(async { Err(FunctionError::new("Unexpected", "broken by the story")) })
         }));
@@ -132,7 +132,7 @@ impl Stage {
     }
 
     /// A broken function works again.
-    pub fn mend(&self, name: &str) {
+    pub(crate) fn mend(&self, name: &str) {
         self.register(name, inline(&self.wire, name).unwrap());
     }
 
@@ -146,13 +146,13 @@ impl Stage {
     }
 
     /// Pushes an image; answers its digest.
-    pub async fn push(&self, repository: &str, tag: &str) -> String {
+    pub(crate) async fn push(&self, repository: &str, tag: &str) -> String {
         self.push_behaving(repository, tag, SimulatedBehaviour::default())
             .await
     }
 
     /// Pushes an image with such containers; answers its digest.
-    pub async fn push_behaving(
+    pub(crate) async fn push_behaving(
         &self,
         repository: &str,
         tag: &str,
@@ -169,7 +169,7 @@ impl Stage {
     }
 
     /// Gives a manifest a tag.
-    pub async fn tag(
+    pub(crate) async fn tag(
         &self,
         repository: &str,
         tag: &str,
@@ -185,7 +185,7 @@ impl Stage {
     }
 
     /// Puts a service's file.
-    pub async fn put_file(&self, service: &Service, memory: u32) {
+    pub(crate) async fn put_file(&self, service: &Service, memory: u32) {
         let file = service.file(Edition {
             desired_count: 1,
             memory,
@@ -197,7 +197,7 @@ impl Stage {
     }
 
     /// Puts or deletes an object in the config bucket.
-    pub async fn object(&self, method: Method, key: &str, text: &str) {
+    pub(crate) async fn object(&self, method: Method, key: &str, text: &str) {
         let request = Request::builder()
             .method(method)
             .uri(format!("http://127.0.0.1:4599/{CONFIG_BUCKET}/{key}"))
@@ -210,24 +210,24 @@ impl Stage {
     }
 
     /// The desired state.
-    pub async fn desired(&self, service: &Service) -> DesiredState {
+    pub(crate) async fn desired(&self, service: &Service) -> DesiredState {
         desired(&self.wire.cloud, &service.id).await.unwrap()
     }
 
     /// Who works on the service.
-    pub async fn claim(&self, service: &Service) -> Option<Claim> {
+    pub(crate) async fn claim(&self, service: &Service) -> Option<Claim> {
         desired(&self.wire.cloud, &service.id).await?.claim
     }
 
     /// Somebody stops an execution.
-    pub async fn stop(&self, execution: &str) {
+    pub(crate) async fn stop(&self, execution: &str) {
         let input = json!({ "executionArn": execution });
         let executions = &self.wire.cloud.executions;
         executions.call("StopExecution", input).await.unwrap();
     }
 
     /// Waits until no execution runs.
-    pub async fn rest(&self) {
+    pub(crate) async fn rest(&self) {
         for _ in 0..2000 {
             sleep(Duration::from_secs(5)).await;
             if self.executions("RUNNING").await == 0 {
@@ -238,7 +238,7 @@ impl Stage {
     }
 
     /// How many executions there are of a status.
-    pub async fn executions(&self, status: &str) -> usize {
+    pub(crate) async fn executions(&self, status: &str) -> usize {
         let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": status, "maxResults": 1000 });
         let executions = &self.wire.cloud.executions;
         let listed = executions.call("ListExecutions", input).await.unwrap();
@@ -246,7 +246,7 @@ impl Stage {
     }
 
     /// The record of a release that has its verdict.
-    pub async fn verdict(&self, service: &Service, number: u64, verdict: Verdict) -> Record {
+    pub(crate) async fn verdict(&self, service: &Service, number: u64, verdict: Verdict) -> Record {
         let record = record(&self.wire.cloud, &service.id, number).await;
         let record = record.unwrap_or_else(|| {
             panic!(
@@ -259,7 +259,7 @@ impl Stage {
     }
 
     /// The image that the service runs.
-    pub async fn live_image(&self, service: &Service) -> String {
+    pub(crate) async fn live_image(&self, service: &Service) -> String {
         let ecs = &self.wire.cloud.ecs;
         let input = json!({ "cluster": service.id.cluster(), "services": [service.id.service()] });
         let described = ecs.call("DescribeServices", input).await.unwrap();
@@ -271,13 +271,13 @@ impl Stage {
     }
 
     /// Lets time pass, so that the next upload has another second.
-    pub async fn later(&self) {
+    pub(crate) async fn later(&self) {
         sleep(Duration::from_secs(2)).await;
     }
 }
 
 /// The service `web/<name>`, which follows `hello` by `rule`.
-pub fn service(name: &str, rule: Rule) -> Service {
+pub(crate) fn service(name: &str, rule: Rule) -> Service {
     Service {
         id: ServiceId::new("web", name).unwrap(),
         key: format!("services/{name}.yaml"),
