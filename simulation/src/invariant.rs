@@ -50,6 +50,7 @@ pub async fn broken(run: &Run) -> Vec<Violation> {
     let mut broken = run.gaps.clone();
     broken.extend(one_writer(run));
     broken.extend(holds(run));
+    broken.extend(strangers(run));
     broken.extend(tasks_run_once(run));
     if !run.quiet {
         broken.push(Violation::new(
@@ -103,6 +104,21 @@ fn one_writer(run: &Run) -> Vec<Violation> {
                     name(&change.claim)
                 ),
             )
+        })
+        .collect()
+}
+
+/// 8. What somebody else gave a service stays until an operator resumes it.
+fn strangers(run: &Run) -> Vec<Violation> {
+    let changes = run.witness.changes().into_iter();
+    changes
+        .filter_map(|change| {
+            let revision = change.overwrote?;
+            Some(Violation::new(
+                8,
+                change.service,
+                format!("was changed by {} over {revision}", change.function),
+            ))
         })
         .collect()
 }
@@ -302,6 +318,12 @@ async fn converged(
                 match concluded.verdict {
                     Verdict::Succeeded if !good => {
                         wrong(format!("runs {}, which is bad", push.tag));
+                    }
+                    Verdict::Drifted if !story.strangers => {
+                        wrong(format!(
+                            "release {} ended as drifted, and nobody else changed it",
+                            concluded.number
+                        ));
                     }
                     Verdict::Superseded => wrong("was superseded by nothing".into()),
                     Verdict::Failed | Verdict::RolledBack | Verdict::Rejected

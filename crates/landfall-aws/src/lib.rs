@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod clock;
 pub mod config;
 pub mod desired;
+pub mod drift;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;

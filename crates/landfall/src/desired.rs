@@ -46,6 +46,9 @@ pub struct DesiredState {
     /// Why nothing changes the service by itself, while that is so.
     #[serde(default)]
     pub hold: Option<Hold>,
+    /// Somebody else's revision that an operator lets Landfall replace, until a release is good.
+    #[serde(default)]
+    pub accepted: Option<String>,
 }
 
 /// The service file that is followed.
@@ -118,6 +121,7 @@ impl DesiredState {
             concluded: None,
             applied_file: None,
             hold: None,
+            accepted: None,
         }
     }
 
@@ -234,6 +238,13 @@ impl DesiredState {
         self.images.clear();
     }
 
+    /// Makes a release of what is desired, even if it ran before: the service may run something else now.
+    pub(crate) fn release_anew(&mut self, now: Timestamp) {
+        let concluded = self.concluded.take();
+        self.release_if_changed(Cause::Resumed, true, now);
+        self.concluded = concluded;
+    }
+
     /// `again` tries content once more that got a bad verdict.
     fn release_if_changed(&mut self, cause: Cause, again: bool, now: Timestamp) {
         let Some(file) = &self.file else { return };
@@ -282,6 +293,7 @@ impl DesiredState {
         let Some(release) = concluded else { return };
         if let (Verdict::Succeeded, Some(task_definition)) = (verdict, task_definition) {
             self.applied_file = Some(release.content.file.clone());
+            self.accepted = None;
             self.last_good = Some(GoodRelease {
                 number,
                 content: release.content.clone(),

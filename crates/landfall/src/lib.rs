@@ -3,6 +3,7 @@
 
 pub mod content;
 pub mod desired;
+pub mod drift;
 pub mod event;
 pub mod follow;
 pub mod hold;

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use landfall::{
     desired::DesiredState,
-    record::Record,
+    record::{Record, Verdict},
+    status::FileStatus,
     step::conclude_release::{Input, Output, is_open, records},
 };
 use landfall_aws::{
     Fault,
-    bucket::Written,
+    bucket::{Bucket, Condition, Written},
     clock::Clock,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
-    events::{Events, RELEASE_CONCLUDED},
+    events::{Events, RELEASE_CONCLUDED, SERVICE_DRIFTED},
     lambda::step_span,
 };
 
@@ -21,6 +22,7 @@ use landfall_aws::{
 #[derive(Debug)]
 pub struct ConcludeRelease {
     state: StateBucket,
+    files: Bucket,
     events: Events,
     clock: Clock,
 }
@@ -43,6 +45,7 @@ impl ConcludeRelease {
     pub fn new(surroundings: &Surroundings) -> Self {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            files: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
             events: Events::new(&surroundings.sdk),
             clock: surroundings.clock(),
         }
@@ -73,8 +76,17 @@ impl ConcludeRelease {
             reason = own.reason;
             let mut concluded = read.desired.clone();
             concluded.conclude(input.release.number, verdict, own.task_definition.as_ref());
+            if verdict == Verdict::Drifted {
+                let seen = own.diagnosis.as_ref().map(|diagnosis| &diagnosis.undone);
+                let why = seen.unwrap_or(&reason).clone();
+                let report = concluded.drift(why, self.clock.now());
+                self.events.put(SERVICE_DRIFTED, &report).await?;
+            }
             if self.state.write(&read, &concluded).await? == Written::Yes {
                 tracing::info!(%verdict, reason, "concluded");
+                if verdict == Verdict::Drifted {
+                    self.tell_hold(&concluded).await?;
+                }
                 return Ok(Output {
                     verdict,
                     reason,
@@ -82,6 +94,15 @@ impl ConcludeRelease {
                 });
             }
         }
+    }
+
+    /// The status beside the service file tells of the hold.
+    async fn tell_hold(&self, desired: &DesiredState) -> Result<(), Fault> {
+        if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) {
+            let key = landfall::keys::status(&file.key);
+            self.files.put_json(&key, &status, Condition::None).await?;
+        }
+        Ok(())
     }
 
     /// Answers this release's record, which an execution that died may have written before.

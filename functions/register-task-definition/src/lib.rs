@@ -73,7 +73,10 @@ impl RegisterTaskDefinition {
             .unwrap_or_default();
         // An execution that died may have registered it; a first attempt saves the call.
         if input.attempt > 1
-            && let Some(revision) = self.ecs.registered(family, &content).await?
+            && let Some(revision) = self
+                .ecs
+                .registered(family, &content, input.release.number)
+                .await?
         {
             return Ok(revision);
         }
@@ -83,9 +86,11 @@ impl RegisterTaskDefinition {
                 Ok(TaskDefinition { arn, content })
             }
             // It may have been registered, and only the answer was lost.
-            Err(fault @ Fault::Transient(_)) => {
-                self.ecs.registered(family, &content).await?.ok_or(fault)
-            }
+            Err(fault @ Fault::Transient(_)) => self
+                .ecs
+                .registered(family, &content, input.release.number)
+                .await?
+                .ok_or(fault),
             Err(fault) => Err(fault),
         }
     }

@@ -17,6 +17,9 @@ pub const SERVICE_TAG: &str = "landfall:service";
 /// The tag that holds the hash of what was registered, so that a repeated registration finds its own revision.
 pub const CONTENT_TAG: &str = "landfall:content";
 
+/// The tag that says for which release Landfall registered it.
+pub const RELEASE_TAG: &str = "landfall:release";
+
 /// The value of [`SERVICE_TAG`]; ECS takes 256 characters
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>).
 pub fn service_tag(service: &ServiceId) -> String {
@@ -98,7 +101,7 @@ pub fn render(
     if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
         tags.retain(|tag| {
             let key = tag.get("key").and_then(Value::as_str);
-            ![Some(SERVICE_TAG), Some(CONTENT_TAG)].contains(&key)
+            ![Some(SERVICE_TAG), Some(CONTENT_TAG), Some(RELEASE_TAG)].contains(&key)
         });
     }
     for field in ["cpu", "memory"] {
@@ -144,6 +147,7 @@ pub fn render(
     if let Some(tags) = tags.as_array_mut() {
         tags.push(json!({ "key": SERVICE_TAG, "value": service_tag(service) }));
         tags.push(json!({ "key": CONTENT_TAG, "value": content }));
+        tags.push(json!({ "key": RELEASE_TAG, "value": release.number.to_string() }));
     }
     Ok(Registration { body, content })
 }

@@ -13,7 +13,8 @@ fn images_are_pinned_by_digest_and_numbers_become_the_text_that_ecs_takes() {
             "tags": [
                 {"key": "team", "value": "greetings"},
                 {"key": "landfall:service", "value": "web/hello"},
-                {"key": "landfall:content", "value": registration.content}
+                {"key": "landfall:content", "value": registration.content},
+                {"key": "landfall:release", "value": "2"}
             ],
             "containerDefinitions": [
                 {
