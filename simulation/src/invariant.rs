@@ -1,9 +1,10 @@
 //! The invariants of `docs/design.md`, asked of a run that has come to rest.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use landfall::{
     desired::DesiredState,
+    image::Image,
     record::{Content, Verdict},
     service_file::ServiceFile,
     step::run_task::Phase,
@@ -206,6 +207,13 @@ async fn never_older(run: &Run, service: &Service) -> Vec<Violation> {
     });
     let order = ordered(service, &run.pushes);
     for change in changes {
+        // What was bad may give way to what was good before it.
+        if let Some(release) = change.release
+            && let Some(record) = record(&run.cloud, &service.id, release).await
+            && matches!(record.verdict, Verdict::RolledBack | Verdict::Failed)
+        {
+            continue;
+        }
         let Some(revision) = change.task_definition else {
             continue;
         };
@@ -306,6 +314,7 @@ async fn converged(
         let (file, push) = expected;
         match &desired.concluded {
             None => wrong(format!("never got a release of {}", push.tag)),
+            Some(concluded) if keeps_good(desired, &concluded.content, &file) => {}
             Some(concluded) if !runs(&concluded.content, &file, push) => wrong(format!(
                 "should run {} with the newest service file, but the newest release is {:?} of {}",
                 push.tag,
@@ -388,6 +397,16 @@ fn wanted<'a>(
     let (hash, _) = parsed.stored().ok()?;
     let push = *ordered(service, pushes).last()?;
     Some((hash.to_string(), push))
+}
+
+/// Whether the newest service file runs with the last good image, because the newest image was bad.
+fn keeps_good(desired: &DesiredState, content: &Content, file: &str) -> bool {
+    let run = desired.images_to_run();
+    let digest =
+        |images: &BTreeMap<String, Image>| images.get("web").map(|image| image.digest.clone());
+    !desired.left_out().is_empty()
+        && content.file.to_string() == file
+        && digest(&run) == digest(&content.images)
 }
 
 fn runs(content: &Content, file: &str, push: &Pushed) -> bool {

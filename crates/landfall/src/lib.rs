@@ -9,6 +9,7 @@ pub mod follow;
 pub mod hold;
 pub mod image;
 pub mod keys;
+pub mod quarantine;
 pub mod record;
 pub mod refusal;
 pub mod service_file;
