@@ -17,6 +17,7 @@ fn claimed(mut desired: DesiredState, release: u64) -> DesiredState {
         execution: "execution".into(),
         release,
         attempt: 1,
+        applied_file: None,
     });
     desired
 }
