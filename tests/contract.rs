@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use landfall::{
     record::{Diagnosis, Ending, TaskDefinition, TaskReport, Verdict},
     step::{
-        check_rollout, claim_release, conclude_release, ensure_cluster, register_task_definition,
-        roll_back, run_task, update_service, verify_health,
+        check_rollout, claim_release, conclude_release, ensure_cluster, ensure_ingress,
+        register_task_definition, roll_back, run_task, update_service, verify_health,
     },
 };
 use landfall_aws::Fault;
@@ -72,6 +72,7 @@ fn step(function: &str) -> Step {
     match function {
         "ClaimRelease" => step!(claim_release, "claim-release"),
         "EnsureCluster" => step!(ensure_cluster, "ensure-cluster"),
+        "EnsureIngress" => step!(ensure_ingress, "ensure-ingress"),
         "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
         "RunTask" => step!(run_task, "run-task"),
         "UpdateService" => step!(update_service, "update-service"),
@@ -121,7 +122,8 @@ fn data() -> Value {
         timeout_seconds: 900,
         before: true,
         after: true,
-        ingress: register_task_definition::IngressWork::Nothing,
+        ingress: register_task_definition::IngressWork::Ensure,
+        balancer: serde_json::from_value(of("UpdateService")["balancer"].clone()).unwrap(),
     };
     let looked = check_rollout::Output {
         outcome: check_rollout::Outcome::InProgress,
@@ -175,6 +177,7 @@ fn is_answer(name: &str, value: &Value) -> Result<(), String> {
     match name {
         "claim" => is_whole::<claim_release::Output>(value),
         "cluster" => is_whole::<ensure_cluster::Output>(value),
+        "taskDefinition.balancer" => is_whole::<Option<ensure_ingress::Balancer>>(value),
         "taskDefinition" => is_whole::<register_task_definition::Output>(value),
         "update" => is_whole::<update_service::Rollout>(value),
         "rollout" => is_whole::<check_rollout::Output>(value),
@@ -275,7 +278,8 @@ fn the_example_answers_are_whole_and_stand_where_the_state_machine_puts_them() {
     for (name, state) in states_of_type("Task") {
         if let Some(path) = state["ResultPath"].as_str() {
             let answer = path.trim_start_matches("$.");
-            assert_eq!(is_answer(answer, &data[answer]), Ok(()), "{name}");
+            let found = data.pointer(&pointer(path)).unwrap();
+            assert_eq!(is_answer(answer, found), Ok(()), "{name}");
         }
     }
 }

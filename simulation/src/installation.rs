@@ -102,6 +102,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         "execution-ended" => trigger!(execution_ended::ExecutionEnded::new(surroundings)?),
         "claim-release" => step!(claim_release::ClaimRelease::new(surroundings)),
         "ensure-cluster" => step!(ensure_cluster::EnsureCluster::new(surroundings)),
+        "ensure-ingress" => step!(ensure_ingress::EnsureIngress::new(surroundings)),
         "register-task-definition" => {
             step!(register_task_definition::RegisterTaskDefinition::new(
                 surroundings

@@ -1,9 +1,10 @@
 //! The service file: what one ECS service should be, and which images it follows.
 //!
 //! `cluster`, `taskDefinition` and `service` hold exactly what ECS's `CreateCluster`, `RegisterTaskDefinition` and
-//! `CreateService` take and are passed through; `images` and `verify` are Landfall's own.
+//! `CreateService` take and are passed through; `images`, `ingress` and `verify` are Landfall's own.
 
 pub mod document;
+mod ingress;
 mod mapping;
 pub mod one_off_task;
 pub mod problem;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
 pub use problem::{Position, Problem, Rejection};
 
@@ -36,6 +38,9 @@ pub struct ServiceFile {
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
+    /// How requests come from a listener to the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
     /// When a rollout counts as good.
     #[serde(default)]
     pub verify: Verify,

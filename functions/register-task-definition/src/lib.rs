@@ -2,7 +2,10 @@
 
 use landfall::{
     record::TaskDefinition,
-    step::register_task_definition::{IngressWork, Input, Output, Registration, render, reusable},
+    service_file::ServiceFile,
+    step::register_task_definition::{
+        IngressWork, Input, Output, Registration, ingress_work, render, reusable,
+    },
 };
 use landfall_aws::{
     Fault,
@@ -57,8 +60,23 @@ impl RegisterTaskDefinition {
             timeout_seconds: file.verify.timeout_seconds,
             before: !file.before.is_empty(),
             after: !file.after.is_empty(),
-            ingress: IngressWork::Nothing,
+            ingress: self.ingress(&input, &file).await?,
+            balancer: None,
         })
+    }
+
+    /// Only a changed file costs a look at the one before.
+    async fn ingress(&self, input: &Input, file: &ServiceFile) -> Result<IngressWork, Fault> {
+        let before = input
+            .last_good
+            .as_ref()
+            .map(|good| &good.content.file)
+            .filter(|before| input.apply_service && **before != input.release.content.file);
+        let before = match before {
+            Some(before) => Some(self.state.file(before).await?),
+            None => None,
+        };
+        Ok(ingress_work(input.apply_service, file, before.as_ref()))
     }
 
     async fn register(

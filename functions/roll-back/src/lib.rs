@@ -1,5 +1,6 @@
 //! Step `RollBack`, apart from its process.
 
+use ensure_ingress::EnsureIngress;
 use landfall::{
     desired::DesiredState,
     record::Diagnosis,
@@ -28,6 +29,7 @@ const SERVICE_EVENTS: usize = 10;
 pub struct RollBack {
     state: StateBucket,
     ecs: Ecs,
+    ingress: EnsureIngress,
     clock: Clock,
 }
 
@@ -50,6 +52,7 @@ impl RollBack {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
+            ingress: EnsureIngress::new(surroundings),
             clock: surroundings.clock(),
         }
     }
@@ -75,7 +78,18 @@ impl RollBack {
             } => Some(self.state.file(&good.content.file).await?),
             _ => None,
         };
-        if let Some(body) = plan.body(&input.service, file.as_ref()) {
+        // The rule may be the bad release's: requests have to come as before first.
+        let balancer = match &file {
+            Some(file) => self.ingress.keep(file, &input.service).await?,
+            None => None,
+        };
+        let body = plan.body(
+            &input.service,
+            file.as_ref(),
+            balancer.as_ref(),
+            live.as_ref(),
+        );
+        if let Some(body) = body {
             self.ecs.update_service(&body).await?;
         }
         tracing::warn!(

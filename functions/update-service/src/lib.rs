@@ -2,6 +2,7 @@
 
 use landfall::{
     drift::reason,
+    service_file::ServiceFile,
     step::update_service::{Input, LiveService, Plan, Rollout, create_body, plan, update_body},
 };
 use landfall_aws::{
@@ -55,6 +56,12 @@ impl UpdateService {
         let plan = plan(&input, live.as_ref())?;
         self.mind_strangers(&input, live.as_ref()).await?;
         let started_at = self.clock.now();
+        let whole = |file: &ServiceFile| match (&file.ingress, &input.balancer) {
+            (Some(_), None) => Err(Fault::Unexpected(
+                "the file has an `ingress` section, but EnsureIngress left no target group".into(),
+            )),
+            _ => Ok(()),
+        };
         match plan {
             Plan::AskAgain => {
                 return Err(Fault::Transient(format!(
@@ -64,10 +71,12 @@ impl UpdateService {
             }
             Plan::Create => {
                 let file = self.state.file(&input.release.content.file).await?;
+                whole(&file)?;
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }
             Plan::UpdateAll => {
                 let file = self.state.file(&input.release.content.file).await?;
+                whole(&file)?;
                 self.ecs
                     .update_service(&update_body(&input, Some(&file), live.as_ref()))
                     .await?;

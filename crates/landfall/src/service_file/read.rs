@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
     document::{Node, NodeValue},
+    ingress,
     mapping::{HOUR, Mapping, Problems, nearest},
     one_off_task,
     problem::{Position, Problem, Rejection},
@@ -17,12 +18,13 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "cluster",
     "images",
     "taskDefinition",
     "before",
     "service",
+    "ingress",
     "verify",
     "after",
 ];
@@ -94,9 +96,18 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let service_has_load_balancer = service.as_ref().is_some_and(|section| {
         matches!(section.get("loadBalancers").map(|node| &node.value), Some(NodeValue::Sequence(items)) if !items.is_empty())
     });
+    let strategy = service.as_ref().and_then(deployment_strategy);
+    let ingress = root.mapping("ingress", problems).and_then(|section| {
+        let surroundings = ingress::Surroundings {
+            containers: containers.iter().map(|container| container.name).collect(),
+            strategy,
+        };
+        ingress::read(&section, &surroundings, problems)
+    });
+    let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
-        .map(|section| verify(&section, service_has_load_balancer, problems))
+        .map(|section| verify(&section, is_balanced, problems))
         .unwrap_or_default();
     let names: Vec<_> = containers.iter().map(|container| container.name).collect();
     let names = (!names.is_empty()).then_some(&*names);
@@ -113,10 +124,22 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         images,
         task_definition: as_object(task_definition?.node),
         service,
+        ingress,
         verify,
         before,
         after,
     })
+}
+
+fn deployment_strategy<'a>(service: &Mapping<'a>) -> Option<&'a str> {
+    let NodeValue::Mapping(members) = &service.get("deploymentConfiguration")?.value else {
+        return None;
+    };
+    let (_, strategy) = members.iter().find(|(key, _)| key.name == "strategy")?;
+    match &strategy.value {
+        NodeValue::Scalar(Value::String(strategy)) => Some(strategy),
+        _ => None,
+    }
 }
 
 fn as_object(node: &Node) -> Map<String, Value> {
@@ -459,10 +482,9 @@ fn http_probe(
             (None, None) => Some(ProbeTarget::Path("/".into())),
         };
     if matches!(target, Some(ProbeTarget::Path(_))) && !service_has_load_balancer {
-        let message =
-            "a path is asked of the service's load balancer, but service.loadBalancers names none";
+        let message = "a path is asked of the service's load balancer, but there is neither `ingress` nor service.loadBalancers";
         let problem = Problem::new(section.position(), &section.path, message);
-        problems.add(problem.hint("give `verify.http.url` instead, or service.loadBalancers"));
+        problems.add(problem.hint("give `verify.http.url` instead, or one of the two"));
     }
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Some(HttpProbe {

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::update_service::{LiveService, Rollout, updatable};
+use super::{
+    ensure_ingress::Balancer,
+    update_service::{LiveService, Rollout, section},
+};
 use crate::{
     desired::{DesiredState, GoodRelease},
     record::{Diagnosis, ProbeAnswer, Release, TaskReport, Verdict},
@@ -270,17 +273,21 @@ impl Plan {
         })
     }
 
-    /// What `UpdateService` is sent, if anything; `file` is the last good release's.
+    /// What `UpdateService` is sent, if anything; `file` is the last good release's, and `balancer` what that one is
+    /// reached by.
     pub fn body(
         &self,
         service: &ServiceId,
         file: Option<&ServiceFile>,
+        balancer: Option<&Balancer>,
+        live: Option<&LiveService>,
     ) -> Option<Map<String, Value>> {
         let mut body = match self {
             Self::Revert { good, .. } => {
-                let mut body = file
-                    .map(|file| updatable(&file.service))
-                    .unwrap_or_default();
+                let mut body = match file {
+                    Some(file) => section(file, service, balancer, live),
+                    None => Map::new(),
+                };
                 body.insert("taskDefinition".into(), json!(good.task_definition.arn));
                 body
             }

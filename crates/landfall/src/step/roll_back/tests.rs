@@ -225,7 +225,7 @@ fn what_ecs_has_already_given_back_to_somebody_else_counts_as_rolled_back_only_a
             rolled_out,
             "{stage:?}"
         );
-        assert_eq!(plan.body(&service(), None), None, "{stage:?}");
+        assert_eq!(plan.body(&service(), None, None, None), None, "{stage:?}");
     }
 }
 
@@ -336,7 +336,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
             Action::NothingToUndo,
         ),
     ] {
-        let sent = plan.body(&service(), file.as_ref());
+        let sent = plan.body(&service(), file.as_ref(), None, None);
         assert_eq!(sent.map(Value::Object), body, "{plan:?}");
         assert_eq!(plan.rollout(at(7)), awaited, "{plan:?}");
         assert_eq!(plan.action(), action, "{plan:?}");

@@ -12,6 +12,7 @@ fn input() -> Input {
         apply_service: true,
         last_good: Some(good(1)),
         timeout_seconds: 900,
+        balancer: None,
     }
 }
 
