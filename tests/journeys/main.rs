@@ -12,4 +12,5 @@ mod lost_events;
 mod one_off_tasks;
 mod order;
 mod service_files;
+mod strangers;
 mod tag_policies;
