@@ -1,13 +1,13 @@
 //! What operators do to a service: they hold it, and they resume it.
 
 use landfall::{
-    desired::DesiredState, event::execution_status::ExecutionInput, hold::SetBy, keys,
-    refusal::Refusal, service_id::ServiceId, status::FileStatus, step::update_service::LiveService,
+    desired::DesiredState, event::execution_status::ExecutionInput, hold::SetBy, refusal::Refusal,
+    service_id::ServiceId, step::update_service::LiveService,
 };
 
 use crate::{
     Fault,
-    bucket::{Bucket, Condition, Written},
+    bucket::{Bucket, Written},
     clock::Clock,
     config::SdkConfig,
     desired::StateBucket,
@@ -101,12 +101,8 @@ impl Operator {
             {
                 continue;
             }
-            if let (Some(files), Some(file), Some(status)) =
-                (&self.files, &desired.file, FileStatus::of(&desired))
-            {
-                files
-                    .put_json(&keys::status(&file.key), &status, Condition::None)
-                    .await?;
+            if let Some(files) = &self.files {
+                files.keep_status(&desired).await?;
             }
             return Ok(desired);
         }

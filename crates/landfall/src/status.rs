@@ -32,6 +32,9 @@ pub enum FileStatus {
         /// Why nothing changes the service by itself, while that is so.
         #[serde(default)]
         hold: Option<Hold>,
+        /// What is probably not meant so, but keeps nothing from being accepted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        warnings: Vec<Problem>,
     },
     /// It changed nothing. What was accepted before is still followed.
     #[serde(rename_all = "camelCase")]
@@ -85,7 +88,33 @@ impl FileStatus {
             message,
             waiting_for,
             hold: desired.hold.clone(),
+            warnings: Vec::new(),
         })
+    }
+
+    /// The same with these warnings.
+    #[must_use]
+    pub fn with_warnings(mut self, found: Vec<Problem>) -> Self {
+        if let Self::Accepted { warnings, .. } = &mut self {
+            *warnings = found;
+        }
+        self
+    }
+
+    /// The same with the warnings that `before` has about the same version of the file.
+    #[must_use]
+    pub fn with_warnings_of(self, before: Self) -> Self {
+        match (&self, before) {
+            (
+                Self::Accepted { version_id, .. },
+                Self::Accepted {
+                    version_id: before,
+                    warnings,
+                    ..
+                },
+            ) if *version_id == before => self.with_warnings(warnings),
+            _ => self,
+        }
     }
 
     /// The status of a file that was not accepted.

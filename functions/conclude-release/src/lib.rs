@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use landfall::{
     desired::DesiredState,
     record::{Record, Verdict},
-    status::FileStatus,
     step::conclude_release::{Input, Output, is_open, records},
 };
 use landfall_aws::{
     Fault,
-    bucket::{Bucket, Condition, Written},
+    bucket::{Bucket, Written},
     clock::Clock,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
@@ -85,7 +84,7 @@ impl ConcludeRelease {
             if self.state.write(&read, &concluded).await? == Written::Yes {
                 tracing::info!(%verdict, reason, "concluded");
                 if verdict == Verdict::Drifted {
-                    self.tell_hold(&concluded).await?;
+                    self.files.keep_status(&concluded).await?;
                 }
                 return Ok(Output {
                     verdict,
@@ -94,15 +93,6 @@ impl ConcludeRelease {
                 });
             }
         }
-    }
-
-    /// The status beside the service file tells of the hold.
-    async fn tell_hold(&self, desired: &DesiredState) -> Result<(), Fault> {
-        if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) {
-            let key = landfall::keys::status(&file.key);
-            self.files.put_json(&key, &status, Condition::None).await?;
-        }
-        Ok(())
     }
 
     /// Answers this release's record, which an execution that died may have written before.

@@ -4,14 +4,12 @@ use lambda_runtime::LambdaEvent;
 use landfall::{
     drift::reason,
     event::{Heard, rollout_changed},
-    keys,
     service_id::ServiceId,
-    status::FileStatus,
     step::update_service::LiveService,
 };
 use landfall_aws::{
     Fault,
-    bucket::{Bucket, Condition, Written},
+    bucket::{Bucket, Written},
     clock::Clock,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
@@ -110,11 +108,7 @@ impl RolloutChanged {
             }
             tracing::warn!(%service, reason = report.hold.reason, "drifted");
             self.events.put(SERVICE_DRIFTED, &report).await?;
-            if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(&desired)) {
-                let key = keys::status(&file.key);
-                self.files.put_json(&key, &status, Condition::None).await?;
-            }
-            return Ok(());
+            return self.files.keep_status(&desired).await;
         }
     }
 }
