@@ -26,6 +26,8 @@ pub struct Scenario {
     pub delivery: Delivery,
     /// Whether every hold has ended when everything comes to rest.
     pub resumed: bool,
+    /// Within how many minutes a sweep looks at everything once; none if nobody sweeps.
+    pub sweep_minutes: Option<i64>,
 }
 
 /// A service and the fixed part of its service file.
@@ -310,9 +312,17 @@ impl Author {
             twice: *self.pick(&[0.0, 0.2, 0.5]),
             late: *self.pick(&[0.0, 0.1, 0.4]),
             latest: *self.pick(&[5, 60, 600]),
+            lost: 0.0,
         };
         let resumed = self.rng.random_bool(0.5);
         let slow = *self.pick(&[0.0, 0.02, 0.3]);
+        // A sweep makes up for what never comes; without one everything has to come.
+        let sweep_minutes = *self.pick(&[None, Some(1), Some(2), Some(5)]);
+        let lost = *self.pick(&[0.0, 0.1, 0.3, 1.0]);
+        let delivery = Delivery {
+            lost: sweep_minutes.map_or(0.0, |_| lost),
+            ..delivery
+        };
         Scenario {
             seed: self.seed,
             slow,
@@ -321,6 +331,7 @@ impl Author {
             moves,
             faults,
             delivery,
+            sweep_minutes,
         }
     }
 

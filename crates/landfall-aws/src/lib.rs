@@ -15,5 +15,6 @@ pub mod lambda;
 pub mod operator;
 pub mod raw;
 pub mod sfn;
+pub mod sweep_memory;
 
 pub use fault::Fault;

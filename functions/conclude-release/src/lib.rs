@@ -63,7 +63,8 @@ impl ConcludeRelease {
         loop {
             let read = self.state.read(&input.service).await?;
             if !is_open(&input, &read.desired) {
-                // An earlier invocation of this step came through, and its answer was lost.
+                // An earlier invocation of this step came through, and its answer was lost, perhaps its log line too.
+                log(verdict, &reason);
                 return Ok(Output {
                     verdict,
                     reason,
@@ -82,7 +83,7 @@ impl ConcludeRelease {
                 self.events.put(SERVICE_DRIFTED, &report).await?;
             }
             if self.state.write(&read, &concluded).await? == Written::Yes {
-                tracing::info!(%verdict, reason, "concluded");
+                log(verdict, &reason);
                 if verdict == Verdict::Drifted {
                     self.files.keep_status(&concluded).await?;
                 }
@@ -121,5 +122,14 @@ impl ConcludeRelease {
             own.get_or_insert(record);
         }
         own.ok_or_else(|| Fault::Unexpected("a release has no record".into()))
+    }
+}
+
+/// The template's metric filter counts the lines that say `failed`, so no log level may leave them out.
+fn log(verdict: Verdict, reason: &str) {
+    if verdict == Verdict::Failed {
+        tracing::error!(%verdict, reason, "concluded");
+    } else {
+        tracing::info!(%verdict, reason, "concluded");
     }
 }
