@@ -97,6 +97,12 @@ fn told(desired: &DesiredState, records: &[Record]) -> String {
             rule.repository, rule.tag
         ));
     }
+    for (container, image, release) in desired.left_out() {
+        lines.push(format!(
+            "  left out  {}:{} (container {container}): release {release} was bad",
+            image.repository, image.tag
+        ));
+    }
     match &desired.last_good {
         Some(good) => lines.push(format!(
             "  last good release {}, {}",

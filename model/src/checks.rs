@@ -161,7 +161,8 @@ impl Protocol {
         };
         let is_newest = concluded.number == desired.last_number
             && followed.is_some_and(|file| file.content == concluded.content.file)
-            && concluded.content.images.values().eq([image]);
+            && (concluded.content.images.values().eq([image])
+                || concluded.content.images == desired.images_to_run());
         let wanted = content
             .images
             .values()

@@ -2,7 +2,7 @@
 
 use landfall::{
     desired::DesiredState,
-    record::Ending,
+    record::{Ending, Verdict},
     step::{
         claim_release,
         conclude_release::{Input, is_open, records},
@@ -116,6 +116,12 @@ impl Protocol {
         let mut concluded = read.clone();
         concluded.conclude(release.number, told.verdict, told.task_definition.as_ref());
         self.check_verdicts(state, read, &concluded);
+        if matches!(told.verdict, Verdict::RolledBack | Verdict::Failed)
+            && let Some(good) = &concluded.last_good
+        {
+            let image = good.content.images.values().next();
+            state.brought = image.map(|image| self.image_of(image));
+        }
         state.desired = self.desired.keep(concluded);
     }
 }

@@ -7,7 +7,7 @@ use landfall::{
     step::{
         check_rollout::{self, Outcome, Purpose, look},
         claim_release::Output,
-        roll_back::{self, Stage, Unproven},
+        roll_back::{self, Provenance, Stage},
         update_service::{self, Plan, Rollout, create_body, update_body},
         verify_health::{self, Progress, Sight, TaskHealth},
     },
@@ -304,12 +304,12 @@ impl Protocol {
         live: Option<Service>,
         acts: bool,
     ) -> Step {
-        let unproven = Unproven {
+        let provenance = Provenance {
             adopted: None,
-            runs_ours: read.last_good.is_none() && live.is_some(),
+            runs_ours: true,
         };
         let described = live.map(|live| live.described());
-        let plan = roll_back::plan(&read, described.as_ref(), stage, &unproven);
+        let plan = roll_back::plan(&read, described.as_ref(), stage, &provenance);
         let file = match &plan {
             roll_back::Plan::Revert {
                 good,

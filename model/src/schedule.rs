@@ -98,7 +98,7 @@ impl Protocol {
             }
             Happening::Resume => {
                 let mut desired = DesiredState::clone(&state.desired);
-                desired.resume();
+                desired.resume(None, THEN);
                 state.held_at = None;
                 let is_open = desired.next_release().is_some();
                 state.desired = self.desired.keep(desired);

@@ -1,9 +1,10 @@
 //! The invariants of `docs/design.md`, asked of a run that has come to rest.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use landfall::{
     desired::DesiredState,
+    image::Image,
     record::{Content, Verdict},
     service_file::ServiceFile,
     step::run_task::Phase,
@@ -50,6 +51,7 @@ pub async fn broken(run: &Run) -> Vec<Violation> {
     let mut broken = run.gaps.clone();
     broken.extend(one_writer(run));
     broken.extend(holds(run));
+    broken.extend(strangers(run));
     broken.extend(tasks_run_once(run));
     if !run.quiet {
         broken.push(Violation::new(
@@ -103,6 +105,21 @@ fn one_writer(run: &Run) -> Vec<Violation> {
                     name(&change.claim)
                 ),
             )
+        })
+        .collect()
+}
+
+/// 8. What somebody else gave a service stays until an operator resumes it.
+fn strangers(run: &Run) -> Vec<Violation> {
+    let changes = run.witness.changes().into_iter();
+    changes
+        .filter_map(|change| {
+            let revision = change.overwrote?;
+            Some(Violation::new(
+                8,
+                change.service,
+                format!("was changed by {} over {revision}", change.function),
+            ))
         })
         .collect()
 }
@@ -190,6 +207,13 @@ async fn never_older(run: &Run, service: &Service) -> Vec<Violation> {
     });
     let order = ordered(service, &run.pushes);
     for change in changes {
+        // What was bad may give way to what was good before it.
+        if let Some(release) = change.release
+            && let Some(record) = record(&run.cloud, &service.id, release).await
+            && matches!(record.verdict, Verdict::RolledBack | Verdict::Failed)
+        {
+            continue;
+        }
         let Some(revision) = change.task_definition else {
             continue;
         };
@@ -293,6 +317,7 @@ async fn converged(
         let (file, push) = expected;
         match &desired.concluded {
             None => wrong(format!("never got a release of {}", push.tag)),
+            Some(concluded) if keeps_good(desired, &concluded.content, &file) => {}
             Some(concluded) if !runs(&concluded.content, &file, push) => wrong(format!(
                 "should run {} with the newest service file, but the newest release is {:?} of {}",
                 push.tag,
@@ -305,6 +330,12 @@ async fn converged(
                 match concluded.verdict {
                     Verdict::Succeeded if !good => {
                         wrong(format!("runs {}, which is bad", push.tag));
+                    }
+                    Verdict::Drifted if !story.strangers => {
+                        wrong(format!(
+                            "release {} ended as drifted, and nobody else changed it",
+                            concluded.number
+                        ));
                     }
                     Verdict::Superseded => wrong("was superseded by nothing".into()),
                     Verdict::Failed | Verdict::RolledBack | Verdict::Rejected
@@ -369,6 +400,16 @@ fn wanted<'a>(
     let (hash, _) = parsed.stored().ok()?;
     let push = *ordered(service, pushes).last()?;
     Some((hash.to_string(), push))
+}
+
+/// Whether the newest service file runs with the last good image, because the newest image was bad.
+fn keeps_good(desired: &DesiredState, content: &Content, file: &str) -> bool {
+    let run = desired.images_to_run();
+    let digest =
+        |images: &BTreeMap<String, Image>| images.get("web").map(|image| image.digest.clone());
+    !desired.left_out().is_empty()
+        && content.file.to_string() == file
+        && digest(&run) == digest(&content.images)
 }
 
 fn runs(content: &Content, file: &str, push: &Pushed) -> bool {

@@ -31,7 +31,7 @@ use crate::{
     scenario::{Behaviour, Move, Scenario},
     serving::Guard,
     wire::{self, Wire},
-    witness::Witness,
+    witness::{Witness, desired},
 };
 
 /// How long a run may take to become quiet, in the time of the simulation: the longest rollout, its way back, and the
@@ -322,9 +322,7 @@ impl Stage {
         self.wire.faults.end();
         self.post.become_punctual();
         if self.scenario.resumed {
-            for service in 0..self.scenario.services.len() {
-                self.resume(service).await;
-            }
+            self.resume_all().await;
         }
         let deadline = Instant::now() + QUIET_WITHIN;
         let looks = self.looks_until_quiet();
@@ -352,6 +350,11 @@ impl Stage {
             }
             dead_letters += dead.len();
             quiet_looks += 1;
+            if quiet_looks == 12 && self.scenario.resumed && self.resume_all().await {
+                // What somebody else changed late holds a service again.
+                quiet_looks = 0;
+                continue;
+            }
         }
         for (service, story) in self.scenario.services.iter().zip(&mut self.stories) {
             story.aborts = self.executions.aborted(&service.id);
@@ -435,6 +438,19 @@ impl Stage {
                 tokio::spawn(self.executions.clone().abort_next(wanted, after));
             }
         }
+    }
+
+    /// Ends every hold; whether there was one.
+    async fn resume_all(&self) -> bool {
+        let mut any = false;
+        for (number, service) in self.scenario.services.iter().enumerate() {
+            let desired = desired(&self.wire.cloud, &service.id).await;
+            if desired.is_some_and(|desired| desired.hold.is_some()) {
+                self.resume(number).await;
+                any = true;
+            }
+        }
+        any
     }
 
     async fn resume(&self, service: usize) {

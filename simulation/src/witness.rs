@@ -1,6 +1,9 @@
 //! Who changed what in ECS, while who held the claim; and which verdicts were told.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -35,6 +38,9 @@ pub struct Change {
     pub task_definition: Option<String>,
     /// Why the service was on hold, if the change was for a release that the hold kept from beginning.
     pub held: Option<Hold>,
+    /// Somebody else's revision that it took the place of, although the function had seen it there, and nobody had
+    /// resumed the service.
+    pub overwrote: Option<String>,
     /// The HTTP status of ECS's answer.
     pub status: u16,
 }
@@ -80,6 +86,8 @@ pub struct Witness {
     changes: Mutex<Vec<Change>>,
     told: Mutex<Vec<Told>>,
     ran: Mutex<Vec<Ran>>,
+    /// Invocation → the revision that the service was heading for when it last looked.
+    looks: Mutex<BTreeMap<usize, String>>,
 }
 
 impl Witness {
@@ -92,14 +100,33 @@ impl Witness {
         body: &Bytes,
     ) -> Seen {
         match operation {
+            "DescribeServices" => {
+                self.look(cloud, caller, body).await;
+                Seen::Nothing
+            }
             "CreateService" | "UpdateService" => match change(cloud, caller, body).await {
-                Some(change) => Seen::Change(change),
+                Some(mut change) => {
+                    let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+                    let seen = looks.get(&name(caller));
+                    let overwrote = change.overwrote.take();
+                    change.overwrote = overwrote.filter(|theirs| seen == Some(theirs));
+                    Seen::Change(change)
+                }
                 None => Seen::Nothing,
             },
             "PutEvents" => Seen::Told(verdicts(body)),
             "RunTask" => task(cloud, body).await,
             _ => Seen::Nothing,
         }
+    }
+
+    async fn look(&self, cloud: &Cloud, caller: &Invocation, body: &Bytes) {
+        let input: Value = serde_json::from_slice(body).unwrap_or_default();
+        let revision = primary(cloud, &input["cluster"], &input["services"][0]).await;
+        self.looks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name(caller), revision.unwrap_or_default());
     }
 
     /// Remembers the call with its answer.
@@ -173,7 +200,18 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
         None => false,
     };
     let desired = desired(cloud, &service).await;
+    let theirs = primary(cloud, &input["cluster"], &input["service"])
+        .await
+        .filter(|revision| revision.contains(STRANGER) && input["taskDefinition"].is_string());
+    let overwrote = theirs.filter(|revision| {
+        // Before a release has been good, what somebody else put there is what Landfall takes over.
+        let proven = desired
+            .as_ref()
+            .filter(|desired| desired.last_good.is_some());
+        proven.is_some_and(|desired| desired.accepted.as_ref() != Some(revision))
+    });
     Some(Change {
+        overwrote,
         held: desired.as_ref().and_then(kept_from),
         claim: desired
             .and_then(|desired| desired.claim)
@@ -186,6 +224,25 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
         task_definition: input["taskDefinition"].as_str().map(str::to_owned),
         status: 0,
     })
+}
+
+/// The family of the revisions that strangers register, as it stands in their ARNs.
+const STRANGER: &str = ":task-definition/stranger:";
+
+/// What tells an invocation from those at the same time.
+fn name(caller: &Invocation) -> usize {
+    Arc::as_ptr(&caller.kill) as usize
+}
+
+/// The revision that a service is heading for.
+async fn primary(cloud: &Cloud, cluster: &Value, service: &Value) -> Option<String> {
+    let input = json!({ "cluster": cluster, "services": [service] });
+    let answer = cloud.ecs.call("DescribeServices", input).await.ok()?;
+    let deployments = answer["services"][0]["deployments"].as_array()?;
+    let mut primary = deployments
+        .iter()
+        .filter(|deployment| deployment["status"] == "PRIMARY");
+    Some(primary.next()?["taskDefinition"].as_str()?.to_owned())
 }
 
 /// The hold that ought to have kept anybody from changing the service. Releases that are older than the hold may have

@@ -14,4 +14,5 @@ mod order;
 mod parameters;
 mod scaling_and_discovery;
 mod service_files;
+mod strangers;
 mod tag_policies;

@@ -17,12 +17,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use jiff::Timestamp;
 use landfall::{
     content::ContentHash,
+    drift::Registered,
     record::{StoppedTask, TaskDefinition},
     service_id::ServiceId,
     step::{
         check_rollout::LiveServiceDeployment,
         ensure_cluster::LiveCluster,
-        register_task_definition::{CONTENT_TAG, SERVICE_TAG, service_tag},
+        register_task_definition::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, service_tag},
         update_service::{LiveService, TagChanges},
         verify_health::TaskHealth,
     },
@@ -117,11 +118,12 @@ impl Ecs {
             .ok_or_else(|| Fault::incomplete(CALL, "taskDefinitionArn"))
     }
 
-    /// The newest revision of a family, if Landfall registered it from `content`.
+    /// The newest revision of a family, if Landfall registered it from `content` for this release.
     pub async fn registered(
         &self,
         family: &str,
         content: &ContentHash,
+        release: u64,
     ) -> Result<Option<TaskDefinition>, Fault> {
         const CALL: &str = "ecs:DescribeTaskDefinition";
         let request = self
@@ -136,10 +138,11 @@ impl Ecs {
             Err(error) => return Err(Fault::of(CALL, error)),
         };
         let content_text = content.to_string();
-        let ours = answer
-            .tags()
-            .iter()
-            .any(|tag| tag.key() == Some(CONTENT_TAG) && tag.value() == Some(&content_text));
+        let tagged = |key, value: &str| {
+            let mut tags = answer.tags().iter();
+            tags.any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+        };
+        let ours = tagged(CONTENT_TAG, &content_text) && tagged(RELEASE_TAG, &release.to_string());
         let arn = answer
             .task_definition()
             .and_then(|revision| revision.task_definition_arn());
@@ -149,8 +152,12 @@ impl Ecs {
         }))
     }
 
-    /// Whether Landfall registered a revision for this service.
-    pub async fn is_ours(&self, task_definition: &str, service: &ServiceId) -> Result<bool, Fault> {
+    /// What Landfall registered a revision for, if it did so for this service.
+    pub async fn registered_for(
+        &self,
+        task_definition: &str,
+        service: &ServiceId,
+    ) -> Result<Option<Registered>, Fault> {
         const CALL: &str = "ecs:DescribeTaskDefinition";
         let request = self
             .0
@@ -158,11 +165,13 @@ impl Ecs {
             .task_definition(task_definition);
         let answer = request.include(TaskDefinitionField::Tags).send().await;
         let answer = answer.map_err(|error| Fault::of(CALL, error))?;
-        let value = service_tag(service);
-        Ok(answer
-            .tags()
-            .iter()
-            .any(|tag| tag.key() == Some(SERVICE_TAG) && tag.value() == Some(&value)))
+        let value = |key| {
+            let mut tags = answer.tags().iter();
+            tags.find(|tag| tag.key() == Some(key))?.value()
+        };
+        let ours = value(SERVICE_TAG) == Some(&*service_tag(service));
+        let release = value(RELEASE_TAG).and_then(|release| release.parse().ok());
+        Ok(ours.then_some(Registered { release }))
     }
 
     /// A service; none if there is none of this name, or no such cluster.

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cloud_map;
 pub mod config;
 pub mod desired;
+pub mod drift;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;

@@ -2,7 +2,7 @@
 
 use landfall::{
     desired::DesiredState, event::execution_status::ExecutionInput, hold::SetBy, refusal::Refusal,
-    service_id::ServiceId,
+    service_id::ServiceId, step::update_service::LiveService,
 };
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     config::SdkConfig,
     desired::StateBucket,
+    ecs::Ecs,
     sfn::StepFunctions,
 };
 
@@ -19,6 +20,7 @@ use crate::{
 pub struct Operator {
     state: StateBucket,
     files: Option<Bucket>,
+    ecs: Ecs,
     executions: StepFunctions,
     clock: Clock,
 }
@@ -30,6 +32,7 @@ impl Operator {
         Self {
             state: StateBucket::named(config, state_bucket),
             files: config_bucket.map(|name| Bucket::new(config, name)),
+            ecs: Ecs::new(config),
             executions: StepFunctions::new(config),
             clock: Clock::of(config),
         }
@@ -45,7 +48,7 @@ impl Operator {
         self.change(service, hold).await
     }
 
-    /// Ends the hold of a service and starts an execution if there is something to deploy; answers what is desired of
+    /// Ends the hold of a service, accepts that what ECS runs by now is replaced, and starts an execution if there is something to deploy; answers what is desired of
     /// the service. Without `state_machine`, the one that made its last record is taken.
     ///
     /// # Errors
@@ -59,7 +62,13 @@ impl Operator {
             Some(state_machine) => state_machine.to_owned(),
             None => self.last_state_machine(service).await?,
         };
-        let desired = self.change(service, DesiredState::resume).await?;
+        let live = self.ecs.service(service).await?;
+        let live = live.filter(|live| live.status == "ACTIVE");
+        let primary = live.as_ref().and_then(LiveService::primary);
+        let revision = primary.map(|primary| &*primary.task_definition);
+        let now = self.clock.now();
+        let resume = |desired: &mut DesiredState| desired.resume(revision, now);
+        let desired = self.change(service, resume).await?;
         if let Some(release) = desired.next_release() {
             let input = ExecutionInput {
                 service: service.clone(),

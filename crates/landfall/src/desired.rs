@@ -12,6 +12,7 @@ use crate::{
     follow::FollowRule,
     hold::Hold,
     image::Image,
+    quarantine::Quarantined,
     record::{Cause, Content, Release, TaskDefinition, Verdict},
     service_id::ServiceId,
 };
@@ -50,6 +51,12 @@ pub struct DesiredState {
     /// Why nothing changes the service by itself, while that is so.
     #[serde(default)]
     pub hold: Option<Hold>,
+    /// Images that made a release bad, as long as they are the newest.
+    #[serde(default)]
+    pub quarantine: Vec<Quarantined>,
+    /// Somebody else's revision that an operator lets Landfall replace, until a release is good.
+    #[serde(default)]
+    pub accepted: Option<String>,
 }
 
 /// The service file that is followed.
@@ -126,6 +133,8 @@ impl DesiredState {
             concluded: None,
             applied_file: None,
             hold: None,
+            quarantine: Vec::new(),
+            accepted: None,
         }
     }
 
@@ -218,6 +227,7 @@ impl DesiredState {
             }
             self.images.insert(container, joined);
         }
+        self.lift_quarantine();
     }
 
     /// Takes up the followed file with other values for its placeholders. The next release is made of it.
@@ -230,8 +240,8 @@ impl DesiredState {
     /// Takes up an accepted service file. `found` holds, for each of [`Self::new_rules`], the newest admitted image of
     /// its repository, if there is one.
     ///
-    /// Content that got a bad verdict is not released again by itself. Somebody who uploads the service file once more
-    /// wants it to be tried again, even if nothing in it changed.
+    /// Content that got a bad verdict is not released again by itself, and images that were bad are kept from other
+    /// files too. Somebody who uploads the service file once more, unchanged, wants all of it to be tried again.
     pub fn follow_file(
         &mut self,
         file: FollowedFile,
@@ -248,6 +258,9 @@ impl DesiredState {
             file.follows.contains_key(container) && !found.contains_key(container)
         });
         for (container, image) in found {
+            // A changed rule is a new wish.
+            self.quarantine
+                .retain(|quarantined| !quarantined.images.contains_key(&container));
             match image {
                 Some(image) => self.images.insert(container, image),
                 None => self.images.remove(&container),
@@ -255,6 +268,10 @@ impl DesiredState {
         }
         let before = self.file.as_ref();
         let uploaded = before.is_none_or(|before| before.version_id != file.version_id);
+        if uploaded && before.is_some_and(|before| before.content == file.content) {
+            self.quarantine.clear();
+        }
+        self.lift_quarantine();
         self.file = Some(file);
         self.release_if_changed(cause, uploaded, now);
     }
@@ -264,6 +281,14 @@ impl DesiredState {
         self.file = None;
         self.images.clear();
         self.withdrawn.clear();
+        self.quarantine.clear();
+    }
+
+    /// Makes a release of what is desired, even if it ran before: the service may run something else now.
+    pub(crate) fn release_anew(&mut self, now: Timestamp) {
+        let concluded = self.concluded.take();
+        self.release_if_changed(Cause::Resumed, true, now);
+        self.concluded = concluded;
     }
 
     /// `again` tries content once more that got a bad verdict.
@@ -274,13 +299,21 @@ impl DesiredState {
         }
         let content = Content {
             file: file.content.clone(),
-            images: self.images.clone(),
+            images: self.images_to_run(),
+        };
+        // The last good release runs, and something newer of the same file was bad.
+        let keeps_good = |concluded: &Concluded| {
+            let good = self.last_good.as_ref();
+            !self.left_out().is_empty()
+                && concluded.content.file == content.file
+                && good.is_some_and(|good| good.content.runs_the_same_as(&content))
         };
         let settled = match (self.newest_open(), &self.concluded) {
             (Some(open), _) => open.content.runs_the_same_as(&content),
             (None, Some(concluded)) => {
                 let was_good = concluded.verdict == Verdict::Succeeded;
-                concluded.content.runs_the_same_as(&content) && (was_good || !again)
+                keeps_good(concluded)
+                    || concluded.content.runs_the_same_as(&content) && (was_good || !again)
             }
             (None, None) => false,
         };
@@ -314,6 +347,7 @@ impl DesiredState {
         let Some(release) = concluded else { return };
         if let (Verdict::Succeeded, Some(task_definition)) = (verdict, task_definition) {
             self.applied_file = Some(release.content.file.clone());
+            self.accepted = None;
             self.last_good = Some(GoodRelease {
                 number,
                 content: release.content.clone(),
@@ -326,6 +360,7 @@ impl DesiredState {
                 .as_ref()
                 .map(|good| good.content.file.clone());
         }
+        self.judge_images(&release, verdict);
         self.concluded = Some(Concluded {
             number,
             content: release.content,

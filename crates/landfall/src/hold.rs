@@ -63,8 +63,23 @@ impl DesiredState {
     }
 
     /// Ends the hold, so that the newest release may be deployed.
-    pub fn resume(&mut self) {
-        self.hold = None;
+    ///
+    /// `live` is the revision that the service runs. Should it be somebody else's, then whoever resumes lets Landfall
+    /// replace it; and where no release waits, what is desired is released anew.
+    pub fn resume(&mut self, live: Option<&str>, now: Timestamp) {
+        let held = self.hold.take().is_some();
+        let Some(live) = live.filter(|_| held && self.claim.is_none()) else {
+            return;
+        };
+        let Some(good) = &self.last_good else { return };
+        if good.task_definition.arn == live {
+            return;
+        }
+        self.accepted = Some(live.to_owned());
+        self.applied_file = None;
+        if self.open.is_empty() {
+            self.release_anew(now);
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 pub mod api;
 pub mod content;
 pub mod desired;
+pub mod drift;
 pub mod event;
 pub mod follow;
 pub mod hold;
 pub mod image;
 pub mod keys;
+pub mod quarantine;
 pub mod record;
 pub mod refusal;
 pub mod service_file;

@@ -67,6 +67,8 @@ pub enum Cause {
         /// Its object version in S3.
         version_id: String,
     },
+    /// An operator ended a hold, and the service ran something else than the last good release.
+    Resumed,
 }
 
 impl fmt::Display for Cause {
@@ -76,6 +78,7 @@ impl fmt::Display for Cause {
                 repository, tag, ..
             } => write!(f, "{repository}:{tag} was pushed"),
             Self::ServiceFileChanged { key, .. } => write!(f, "{key} changed"),
+            Self::Resumed => f.write_str("its hold was ended"),
         }
     }
 }
@@ -95,6 +98,8 @@ pub enum Verdict {
     Superseded,
     /// AWS or Landfall refused it before the service was touched.
     Rejected,
+    /// Somebody else gave the service another revision, and Landfall left it alone.
+    Drifted,
 }
 
 impl fmt::Display for Verdict {
@@ -105,6 +110,7 @@ impl fmt::Display for Verdict {
             Self::Failed => "failed",
             Self::Superseded => "superseded",
             Self::Rejected => "rejected",
+            Self::Drifted => "drifted",
         })
     }
 }

@@ -71,6 +71,13 @@ impl FileStatus {
                 .collect();
             format!("waiting for the first push of {}", wanted.join(", "))
         };
+        for (container, image, release) in desired.left_out() {
+            message += &format!(
+                "; {}:{} (container {container}) is left out, because release {release} was bad: push another image, or \
+                 upload the file again to try it",
+                image.repository, image.tag
+            );
+        }
         if let Some(hold) = &desired.hold {
             message += &format!("; on hold: {}", hold.reason);
         }

@@ -9,11 +9,11 @@ use landfall::{
 };
 use landfall_aws::{
     Fault,
-    bucket::Written,
+    bucket::{Bucket, Written},
     clock::Clock,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
-    events::{Events, RELEASE_CONCLUDED},
+    events::{Events, RELEASE_CONCLUDED, SERVICE_DRIFTED},
     lambda::step_span,
 };
 
@@ -21,6 +21,7 @@ use landfall_aws::{
 #[derive(Debug)]
 pub struct ConcludeRelease {
     state: StateBucket,
+    files: Bucket,
     events: Events,
     clock: Clock,
 }
@@ -43,6 +44,7 @@ impl ConcludeRelease {
     pub fn new(surroundings: &Surroundings) -> Self {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            files: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
             events: Events::new(&surroundings.sdk),
             clock: surroundings.clock(),
         }
@@ -74,8 +76,17 @@ impl ConcludeRelease {
             reason = own.reason;
             let mut concluded = read.desired.clone();
             concluded.conclude(input.release.number, verdict, own.task_definition.as_ref());
+            if verdict == Verdict::Drifted {
+                let seen = own.diagnosis.as_ref().map(|diagnosis| &diagnosis.undone);
+                let why = seen.unwrap_or(&reason).clone();
+                let report = concluded.drift(why, self.clock.now());
+                self.events.put(SERVICE_DRIFTED, &report).await?;
+            }
             if self.state.write(&read, &concluded).await? == Written::Yes {
                 log(verdict, &reason);
+                if verdict == Verdict::Drifted {
+                    self.files.keep_status(&concluded).await?;
+                }
                 return Ok(Output {
                     verdict,
                     reason,

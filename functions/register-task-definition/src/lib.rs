@@ -99,7 +99,10 @@ impl RegisterTaskDefinition {
             .unwrap_or_default();
         // A first attempt saves the call.
         if input.may_be_registered()
-            && let Some(revision) = self.ecs.registered(family, &content).await?
+            && let Some(revision) = self
+                .ecs
+                .registered(family, &content, input.release.number)
+                .await?
         {
             return Ok(revision);
         }
@@ -109,9 +112,11 @@ impl RegisterTaskDefinition {
                 Ok(TaskDefinition { arn, content })
             }
             // It may have been registered, and only the answer was lost.
-            Err(fault @ Fault::Transient(_)) => {
-                self.ecs.registered(family, &content).await?.ok_or(fault)
-            }
+            Err(fault @ Fault::Transient(_)) => self
+                .ecs
+                .registered(family, &content, input.release.number)
+                .await?
+                .ok_or(fault),
             Err(fault) => Err(fault),
         }
     }

@@ -7,7 +7,7 @@ use landfall::{
     service_file::ServiceFile,
     service_id::ServiceId,
     step::{
-        roll_back::{Input, Output, Plan, Unproven, plan},
+        roll_back::{Input, Output, Plan, Provenance, plan},
         update_service::{LiveService, cleared, tag_changes},
     },
 };
@@ -17,6 +17,7 @@ use landfall_aws::{
     cloud_map::CloudMap,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
+    drift,
     ecs::Ecs,
     lambda::step_span,
 };
@@ -67,10 +68,10 @@ impl RollBack {
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let desired = self.state.read(&input.service).await?.desired;
         let live = self.ecs.service(&input.service).await?;
-        let unproven = self
-            .unproven(&input.service, &desired, live.as_ref())
+        let provenance = self
+            .provenance(&input.service, &desired, live.as_ref())
             .await?;
-        let plan = plan(&desired, live.as_ref(), input.failure.stage, &unproven);
+        let plan = plan(&desired, live.as_ref(), input.failure.stage, &provenance);
         let diagnosis = self
             .diagnosis(&input, &desired, live.as_ref(), &plan)
             .await?;
@@ -140,21 +141,26 @@ impl RollBack {
         Ok(cleared(file, Some(&bad)))
     }
 
-    async fn unproven(
+    async fn provenance(
         &self,
         service: &ServiceId,
         desired: &DesiredState,
         live: Option<&LiveService>,
-    ) -> Result<Unproven, Fault> {
-        let primary = live
-            .and_then(LiveService::primary)
-            .filter(|_| desired.last_good.is_none());
-        let Some(primary) = primary else {
-            return Ok(Unproven::default());
+    ) -> Result<Provenance, Fault> {
+        let Some(primary) = live.and_then(LiveService::primary) else {
+            return Ok(Provenance {
+                adopted: None,
+                runs_ours: true,
+            });
         };
-        Ok(Unproven {
-            adopted: self.state.adopted(service).await?,
-            runs_ours: self.ecs.is_ours(&primary.task_definition, service).await?,
+        let adopted = match desired.last_good {
+            Some(_) => None,
+            None => self.state.adopted(service).await?,
+        };
+        let revision = &primary.task_definition;
+        Ok(Provenance {
+            adopted,
+            runs_ours: drift::is_ours(&self.state, &self.ecs, desired, revision).await?,
         })
     }
 

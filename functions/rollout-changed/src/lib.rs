@@ -1,20 +1,34 @@
 //! Trigger `rollout-changed`, apart from its process.
 
 use lambda_runtime::LambdaEvent;
-use landfall::event::{Heard, rollout_changed};
+use landfall::{
+    drift::reason,
+    event::{Heard, rollout_changed},
+    service_id::ServiceId,
+    step::update_service::LiveService,
+};
 use landfall_aws::{
     Fault,
+    bucket::{Bucket, Written},
+    clock::Clock,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
+    drift,
+    ecs::Ecs,
+    events::{Events, SERVICE_DRIFTED},
     sfn::StepFunctions,
 };
 use serde_json::Value;
 
-/// Wakes the execution that waits for a rollout.
+/// Wakes the execution that waits for a rollout; where nobody works on the service, sees whether it drifted.
 #[derive(Debug)]
 pub struct RolloutChanged {
     state: StateBucket,
+    files: Bucket,
+    ecs: Ecs,
+    events: Events,
     executions: StepFunctions,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -33,13 +47,19 @@ impl RolloutChanged {
 
     /// The trigger in these surroundings.
     pub fn new(surroundings: &Surroundings) -> Self {
+        let sdk = &surroundings.sdk;
         Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            executions: StepFunctions::new(&surroundings.sdk),
+            state: StateBucket::named(sdk, &surroundings.state_bucket),
+            files: Bucket::new(sdk, surroundings.config_bucket.clone()),
+            ecs: Ecs::new(sdk),
+            events: Events::new(sdk),
+            executions: StepFunctions::new(sdk),
+            clock: surroundings.clock(),
         }
     }
 
-    /// Wakes whoever sleeps for the service that the event names. Services that Landfall does not know have no sleeper.
+    /// Wakes whoever sleeps for the service that the event names, then looks for drift. Services that Landfall does not
+    /// know have no sleeper, and cost one read.
     ///
     /// # Errors
     /// Refused if the event is not what it claims to be.
@@ -54,12 +74,41 @@ impl RolloutChanged {
         match self.state.sleeper(&service).await? {
             Some(sleeper) => {
                 tracing::info!(%service, execution = sleeper.execution, "wakes");
-                self.executions.wake(&sleeper.task_token).await
+                self.executions.wake(&sleeper.task_token).await?;
+                self.look_for_drift(&service).await
             }
             None => {
                 tracing::info!(%service, "ignored: nobody waits for it");
                 Ok(())
             }
+        }
+    }
+
+    /// Between two releases somebody else may give the service a revision: it is held. The desired state is read before
+    /// ECS: whoever begins a release meanwhile wins the compare-and-swap.
+    async fn look_for_drift(&self, service: &ServiceId) -> Result<(), Fault> {
+        loop {
+            let read = self.state.read(service).await?;
+            if !read.desired.is_at_rest() {
+                return Ok(());
+            }
+            let live = self.ecs.service(service).await?;
+            let live = live.filter(|live| live.status == "ACTIVE");
+            let Some(primary) = live.as_ref().and_then(LiveService::primary) else {
+                return Ok(());
+            };
+            let revision = &primary.task_definition;
+            if drift::is_ours(&self.state, &self.ecs, &read.desired, revision).await? {
+                return Ok(());
+            }
+            let mut desired = read.desired.clone();
+            let report = desired.drift(reason(service, revision), self.clock.now());
+            if self.state.write(&read, &desired).await? == Written::Conflict {
+                continue;
+            }
+            tracing::warn!(%service, reason = report.hold.reason, "drifted");
+            self.events.put(SERVICE_DRIFTED, &report).await?;
+            return self.files.keep_status(&desired).await;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use landfall::{
     desired::GoodRelease,
+    drift::reason,
     service_file::ServiceFile,
     step::update_service::{
         Input, LiveService, Plan, Rollout, cleared, create_body, plan, tag_changes, update_body,
@@ -13,6 +14,7 @@ use landfall_aws::{
     cloud_map::CloudMap,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
+    drift,
     ecs::Ecs,
     lambda::step_span,
 };
@@ -53,12 +55,12 @@ impl UpdateService {
     /// Creates or updates the service and answers what to wait for.
     ///
     /// # Errors
-    /// Refused as ECS refuses, or if something else controls the service; transient while a service of this name is
+    /// Refused as ECS refuses, if something else controls the service, or if somebody else gave it a revision; transient while a service of this name is
     /// still being deleted.
     pub async fn handle(&self, input: Input) -> Result<Rollout, Fault> {
         let live = self.ecs.service(&input.service).await?;
         let plan = plan(&input, live.as_ref())?;
-        self.remember_stranger(&input, live.as_ref()).await?;
+        self.mind_strangers(&input, live.as_ref()).await?;
         let started_at = self.clock.now();
         let whole = |file: &ServiceFile| match (&file.ingress, &input.balancer) {
             (Some(_), None) => Err(Fault::Unexpected(
@@ -125,26 +127,32 @@ impl UpdateService {
         }
     }
 
-    /// Before Landfall changes a service that somebody else made, it notes what the service runs: that is the way back
-    /// until a release has proved good.
-    async fn remember_stranger(
-        &self,
-        input: &Input,
-        live: Option<&LiveService>,
-    ) -> Result<(), Fault> {
-        let live = live.filter(|live| live.status == "ACTIVE" && input.last_good.is_none());
+    /// What somebody else gave the service is not overwritten unasked. Only before the first service file of a service
+    /// that somebody else made has come to something, what it runs is noted: that is the way back until a release has
+    /// proved good.
+    async fn mind_strangers(&self, input: &Input, live: Option<&LiveService>) -> Result<(), Fault> {
+        let live = live.filter(|live| live.status == "ACTIVE");
         let Some(primary) = live.and_then(LiveService::primary) else {
             return Ok(());
         };
-        if self
-            .ecs
-            .is_ours(&primary.task_definition, &input.service)
-            .await?
+        let revision = &primary.task_definition;
+        let good = input.last_good.as_ref();
+        if good.is_some_and(|good| good.task_definition.arn == *revision)
+            || input.task_definition == *revision
         {
             return Ok(());
         }
-        self.state
-            .put_adopted(&input.service, &primary.task_definition)
-            .await
+        let desired = self.state.read(&input.service).await?.desired;
+        if drift::is_ours(&self.state, &self.ecs, &desired, revision).await? {
+            return Ok(());
+        }
+        if good.is_none() {
+            match self.state.adopted(&input.service).await? {
+                None => return self.state.put_adopted(&input.service, revision).await,
+                Some(adopted) if adopted == *revision => return Ok(()),
+                Some(_) => {}
+            }
+        }
+        Err(Fault::Refused(reason(&input.service, revision)))
     }
 }

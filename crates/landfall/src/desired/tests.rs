@@ -241,6 +241,106 @@ fn a_release_that_was_bad_is_not_made_again_by_the_same_events() {
     }
 }
 
+/// 1.0.0 is good with the file `a`, and 1.1.0 was bad with it.
+fn bad_image(verdict: Verdict) -> DesiredState {
+    desired()
+        .following(file("a", &[("web", "semver:^1")]))
+        .pushed(image("1.0.0", "a", 1))
+        .concluded(Verdict::Succeeded)
+        .pushed(image("1.1.0", "b", 2))
+        .concluded(verdict)
+}
+
+#[test]
+fn another_service_file_is_not_released_with_an_image_that_was_bad() {
+    let follows = [("web", "semver:^1")];
+    for verdict in [Verdict::RolledBack, Verdict::Failed] {
+        let edited = bad_image(verdict).following(file("b", &follows));
+        assert_eq!(edited.newest(), (3, vec!["1.0.0"]), "{verdict}");
+        let good = edited.concluded(Verdict::Succeeded);
+        let again = good.clone().pushed(image("1.1.0", "b", 2));
+        assert_eq!(again, good, "{verdict}");
+        let told: Vec<_> = good
+            .left_out()
+            .into_iter()
+            .map(|(container, image, release)| (&**container, &*image.tag, release))
+            .collect();
+        assert_eq!(told, [("web", "1.1.0", 2)], "{verdict}");
+    }
+    for innocent in [Verdict::Rejected, Verdict::Superseded, Verdict::Drifted] {
+        let edited = bad_image(innocent).following(file("b", &follows));
+        assert_eq!(edited.newest(), (3, vec!["1.1.0"]), "{innocent}");
+    }
+}
+
+#[test]
+fn an_image_that_was_bad_is_tried_again_when_somebody_asks_for_it() {
+    let follows = [("web", "semver:^1")];
+    let again = FollowedFile {
+        version_id: "another upload".into(),
+        ..file("a", &follows)
+    };
+    let bad = || bad_image(Verdict::RolledBack);
+    assert_eq!(bad().following(again).newest(), (3, vec!["1.1.0"]));
+    assert_eq!(
+        bad().pushed(image("1.1.0", "mended", 3)).newest(),
+        (3, vec!["1.1.0"])
+    );
+    assert_eq!(
+        bad().pushed(image("1.2.0", "c", 3)).newest(),
+        (3, vec!["1.2.0"])
+    );
+    let mut by_name = bad();
+    by_name.follow_file(
+        file("c", &[("web", "1.1.0")]),
+        [("web".into(), Some(image("1.1.0", "b", 2)))].into(),
+        NOW,
+    );
+    assert_eq!(by_name.newest(), (3, vec!["1.1.0"]));
+
+    let live = desired()
+        .following(file("a", &[("web", "live")]))
+        .pushed(image("live", "a", 1))
+        .concluded(Verdict::Succeeded)
+        .pushed(image("live", "b", 2))
+        .concluded(Verdict::RolledBack)
+        .pushed(image("live", "c", 3))
+        .concluded(Verdict::Succeeded);
+    let back = live.pushed(image("live", "b", 2));
+    let digest = &back.newest_open().unwrap().content.images["web"].digest;
+    assert_eq!(digest, "sha256:b", "the tag was moved back");
+}
+
+#[test]
+fn a_file_that_may_be_to_blame_leaves_the_images_alone() {
+    let follows = [("web", "semver:^1")];
+    let good = desired()
+        .following(file("a", &follows))
+        .pushed(image("1.0.0", "a", 1))
+        .concluded(Verdict::Succeeded);
+    let file_alone = good
+        .clone()
+        .following(file("b", &follows))
+        .concluded(Verdict::RolledBack);
+    assert_eq!(file_alone.quarantine, []);
+    let both = good
+        .following(file("b", &follows))
+        .pushed(image("1.1.0", "b", 2))
+        .concluded(Verdict::RolledBack);
+    assert_eq!(
+        both.following(file("c", &follows)).newest(),
+        (4, vec!["1.1.0"])
+    );
+    let never_good = desired()
+        .following(file("a", &follows))
+        .pushed(image("1.0.0", "a", 1))
+        .concluded(Verdict::Failed);
+    assert_eq!(
+        never_good.following(file("b", &follows)).newest(),
+        (2, vec!["1.0.0"])
+    );
+}
+
 #[test]
 fn a_moved_tag_can_lead_back_to_the_last_good_image() {
     let live = desired()
@@ -429,6 +529,14 @@ proptest! {
                 }
                 prop_assert!(state.waiting_for().is_empty());
                 made.push(release);
+            }
+            prop_assert!(state.quarantine.len() <= 16);
+            if state.last_number > before.last_number {
+                let released = &state.newest_open().unwrap().content.images;
+                for quarantined in &state.quarantine {
+                    let all = quarantined.images.iter().all(|(container, digest)| released[container].digest == *digest);
+                    prop_assert!(!all, "{:?} was bad", quarantined);
+                }
             }
             prop_assert!(state.open.is_sorted_by(|left, right| left.number < right.number));
             prop_assert!(state.open.len() <= made.len());

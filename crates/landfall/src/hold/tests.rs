@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     desired::{Claim, Concluded},
-    step::sample::{at, desired, release},
+    step::sample::{at, desired, release, revision},
 };
 
 fn held(open: &[u64]) -> DesiredState {
@@ -60,7 +60,7 @@ fn during_a_hold_only_what_was_begun_is_worked_on() {
         let found = desired.next_release().map(|release| release.number);
         assert_eq!(found, next, "{story}");
         let mut resumed = desired.clone();
-        resumed.resume();
+        resumed.resume(None, at(9));
         assert_eq!(resumed.next_release(), resumed.newest_open(), "{story}");
     }
 }
@@ -69,7 +69,7 @@ fn during_a_hold_only_what_was_begun_is_worked_on() {
 fn nothing_newer_takes_the_place_of_what_is_on_its_way_during_a_hold() {
     let mut desired = claimed(held(&[2, 3]), 2);
     assert!(!desired.supersedes(2));
-    desired.resume();
+    desired.resume(None, at(9));
     assert!(desired.supersedes(2));
 }
 
@@ -90,4 +90,24 @@ fn a_desired_state_from_before_there_were_holds_has_none() {
     document.as_object_mut().unwrap().remove("hold");
     let read: DesiredState = serde_json::from_value(document).unwrap();
     assert_eq!(read, desired(&[2]));
+}
+
+#[test]
+fn whoever_resumes_lets_landfall_replace_what_somebody_else_gave_the_service() {
+    let mut waiting = held(&[2]);
+    waiting.resume(Some(&revision(7)), at(9));
+    assert_eq!(waiting.accepted, Some(revision(7)));
+    assert_eq!(waiting.newest_open().unwrap().number, 2);
+
+    let mut unchanged = held(&[2]);
+    unchanged.resume(Some(&revision(1)), at(9));
+    assert_eq!(unchanged.accepted, None);
+
+    let mut under_way = claimed(held(&[2, 3]), 2);
+    under_way.resume(Some(&revision(2)), at(9));
+    assert_eq!(under_way.accepted, None);
+
+    let mut never_held = desired(&[2]);
+    never_held.resume(Some(&revision(7)), at(9));
+    assert_eq!(never_held, desired(&[2]));
 }

@@ -56,6 +56,8 @@ pub enum Outcome {
     Failed,
     /// A newer release should run.
     Superseded,
+    /// ECS was given another revision meanwhile, and not by its own roll-back.
+    Replaced,
 }
 
 /// The token on which an execution sleeps, as it is kept in the state bucket.
@@ -170,7 +172,7 @@ fn running(
                 "the service was given another task definition meanwhile: {}",
                 primary.task_definition
             );
-            (Outcome::Failed, message)
+            (Outcome::Replaced, message)
         };
     }
     if primary.rollout_state.as_deref() == Some("FAILED") {

@@ -129,7 +129,7 @@ pub fn render(
     if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
         tags.retain(|tag| {
             let key = tag.get("key").and_then(Value::as_str);
-            ![Some(SERVICE_TAG), Some(RELEASE_TAG), Some(CONTENT_TAG)].contains(&key)
+            ![Some(SERVICE_TAG), Some(CONTENT_TAG), Some(RELEASE_TAG)].contains(&key)
         });
     }
     for field in ["cpu", "memory"] {

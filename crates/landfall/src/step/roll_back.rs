@@ -117,23 +117,29 @@ pub enum Plan {
     Nothing,
     /// Do nothing: there is no service.
     Gone,
+    /// Do nothing: somebody else gave it this revision.
+    LeaveToStranger {
+        /// The revision's ARN.
+        task_definition: String,
+    },
 }
 
-/// What is known of a service that has no good release yet.
+/// Where what a service runs came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unproven {
-    /// The revision that it ran when Landfall first changed it, if somebody else had made it.
+pub struct Provenance {
+    /// The revision that it ran when Landfall first changed it, if somebody else had made it. It only matters while
+    /// nothing has proved good.
     pub adopted: Option<String>,
-    /// Whether the revision of its primary deployment was registered by Landfall for this service.
+    /// Whether the revision of its primary deployment is Landfall's own ([`crate::drift`]).
     pub runs_ours: bool,
 }
 
-/// Decides from what ECS says and from what is known to be good; `unproven` only matters while nothing is.
+/// Decides from what ECS says, and from what is known to be good.
 pub fn plan(
     desired: &DesiredState,
     live: Option<&LiveService>,
     stage: Stage,
-    unproven: &Unproven,
+    provenance: &Provenance,
 ) -> Plan {
     let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
         return Plan::Gone;
@@ -142,7 +148,7 @@ pub fn plan(
         .primary()
         .map(|primary| primary.task_definition.as_str());
     let Some(good) = &desired.last_good else {
-        return without_good(live, primary, stage, unproven);
+        return without_good(live, primary, stage, provenance);
     };
     // A release that has not touched the service leaves the section that ECS had when it was claimed.
     let untouched = desired.claim.as_ref().filter(|_| stage == Stage::Task);
@@ -157,6 +163,9 @@ pub fn plan(
         Some(primary) if primary == revision && service_is_good => Plan::LeaveToEcs {
             task_definition: revision.clone(),
         },
+        Some(primary) if primary != revision && !provenance.runs_ours => Plan::LeaveToStranger {
+            task_definition: primary.to_owned(),
+        },
         _ => Plan::Revert {
             good: good.clone(),
             apply_service: !service_is_good,
@@ -170,31 +179,36 @@ fn without_good(
     live: &LiveService,
     primary: Option<&str>,
     stage: Stage,
-    unproven: &Unproven,
+    provenance: &Provenance,
 ) -> Plan {
     let nothing_runs = live.desired_count == 0 && live.running_count + live.pending_count == 0;
-    match &unproven.adopted {
+    match (&provenance.adopted, primary) {
         // Once the release had been rolled out, only ECS can have taken it back, even if it is done with that by now.
-        Some(adopted)
-            if primary == Some(adopted)
+        (Some(adopted), Some(primary))
+            if primary == adopted
                 && (!live.is_steady() || matches!(stage, Stage::Rollout | Stage::Health)) =>
         {
             Plan::LeaveToEcs {
                 task_definition: adopted.clone(),
             }
         }
-        Some(adopted) if primary != Some(adopted) && unproven.runs_ours => Plan::RevertTo {
+        (Some(adopted), Some(primary)) if primary == adopted => Plan::Nothing,
+        (Some(adopted), _) if provenance.runs_ours => Plan::RevertTo {
             task_definition: adopted.clone(),
         },
-        Some(_) => Plan::Nothing,
-        None if matches!(stage, Stage::Refused | Stage::Task)
-            || !unproven.runs_ours
-            || nothing_runs =>
+        (Some(_), Some(primary)) => Plan::LeaveToStranger {
+            task_definition: primary.to_owned(),
+        },
+        (Some(_), None) => Plan::Nothing,
+        (None, _)
+            if matches!(stage, Stage::Refused | Stage::Task)
+                || !provenance.runs_ours
+                || nothing_runs =>
         {
             Plan::Nothing
         }
-        None if live.scheduling_strategy == "DAEMON" => Plan::Nothing,
-        None => Plan::Stop,
+        (None, _) if live.scheduling_strategy == "DAEMON" => Plan::Nothing,
+        (None, _) => Plan::Stop,
     }
 }
 
@@ -202,6 +216,7 @@ impl Plan {
     /// The verdict of the release once the plan is carried out.
     pub fn verdict(&self, desired: &DesiredState, stage: Stage) -> Verdict {
         match (self, stage) {
+            (Self::LeaveToStranger { .. }, _) => Verdict::Drifted,
             (_, Stage::Refused) => Verdict::Rejected,
             (Self::Revert { .. } | Self::RevertTo { .. } | Self::LeaveToEcs { .. }, _) => {
                 Verdict::RolledBack
@@ -219,7 +234,7 @@ impl Plan {
             Self::Revert { .. } | Self::RevertTo { .. } => Action::Reverted,
             Self::LeaveToEcs { .. } => Action::LeftToEcs,
             Self::Stop => Action::Stopped,
-            Self::Nothing | Self::Gone => Action::NothingToUndo,
+            Self::Nothing | Self::Gone | Self::LeaveToStranger { .. } => Action::NothingToUndo,
         }
     }
 
@@ -235,6 +250,9 @@ impl Plan {
             Self::Nothing if verdict == Verdict::RolledBack => "ECS had taken the service back by itself already".into(),
             Self::Nothing => "the service was not changed".into(),
             Self::Gone => "there is no service to change".into(),
+            Self::LeaveToStranger { task_definition } => {
+                format!("the service runs {task_definition}, which somebody else gave it: it was left alone")
+            }
         }
     }
 
@@ -246,7 +264,7 @@ impl Plan {
                 Some(task_definition.clone())
             }
             Self::Stop => None,
-            Self::Nothing | Self::Gone => return None,
+            Self::Nothing | Self::Gone | Self::LeaveToStranger { .. } => return None,
         };
         Some(Rollout {
             task_definition,
@@ -277,7 +295,9 @@ impl Plan {
                 Map::from_iter([("taskDefinition".into(), json!(task_definition))])
             }
             Self::Stop => Map::from_iter([("desiredCount".into(), json!(0))]),
-            Self::LeaveToEcs { .. } | Self::Nothing | Self::Gone => return None,
+            Self::LeaveToEcs { .. } | Self::Nothing | Self::Gone | Self::LeaveToStranger { .. } => {
+                return None;
+            }
         };
         body.insert("cluster".into(), json!(service.cluster()));
         body.insert("service".into(), json!(service.service()));

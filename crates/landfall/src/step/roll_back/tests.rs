@@ -91,13 +91,24 @@ fn a_service_that_had_a_good_release_gets_it_back() {
     ] {
         for stage in STAGES {
             assert_eq!(
-                plan(&desired, Some(&live), stage, &Unproven::default()),
+                plan(
+                    &desired,
+                    Some(&live),
+                    stage,
+                    &Provenance {
+                        adopted: None,
+                        runs_ours: true,
+                    }
+                ),
                 expected,
                 "{story}, {stage:?}"
             );
         }
     }
-    let unproven = Unproven::default();
+    let unproven = Provenance {
+        adopted: None,
+        runs_ours: true,
+    };
     assert_eq!(
         plan(&desired(&[2]), None, Stage::Rollout, &unproven),
         Plan::Gone
@@ -106,7 +117,7 @@ fn a_service_that_had_a_good_release_gets_it_back() {
 
 #[test]
 fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
-    let unproven = |adopted: Option<u64>, runs_ours| Unproven {
+    let unproven = |adopted: Option<u64>, runs_ours| Provenance {
         adopted: adopted.map(revision),
         runs_ours,
     };
@@ -123,6 +134,9 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
     };
     let before = || Plan::RevertTo {
         task_definition: revision(1),
+    };
+    let theirs = || Plan::LeaveToStranger {
+        task_definition: revision(3),
     };
     let left = Plan::LeaveToEcs {
         task_definition: revision(1),
@@ -174,8 +188,8 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
             "somebody changed it since",
             &taken_back,
             live(3),
-            Plan::Nothing,
-            Plan::Nothing,
+            theirs(),
+            theirs(),
         ),
         (
             "Landfall never came so far",
@@ -199,7 +213,7 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
 
 #[test]
 fn what_ecs_has_already_given_back_to_somebody_else_counts_as_rolled_back_only_after_a_rollout() {
-    let taken_back = Unproven {
+    let taken_back = Provenance {
         adopted: Some(revision(1)),
         runs_ours: false,
     };
@@ -312,6 +326,15 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
         ),
         (Plan::Nothing, None, None, None, Action::NothingToUndo),
         (Plan::Gone, None, None, None, Action::NothingToUndo),
+        (
+            Plan::LeaveToStranger {
+                task_definition: revision(7),
+            },
+            None,
+            None,
+            None,
+            Action::NothingToUndo,
+        ),
     ] {
         let sent = plan.body(&service(), file.as_ref(), None, None);
         assert_eq!(sent.map(Value::Object), body, "{plan:?}");
@@ -340,7 +363,15 @@ fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file
     let known = claimed(Some(good(1).content.file));
     let at_rest = Some(live(1));
     let undo = |desired: &DesiredState, live: &Option<LiveService>, stage| {
-        plan(desired, live.as_ref(), stage, &Unproven::default())
+        plan(
+            desired,
+            live.as_ref(),
+            stage,
+            &Provenance {
+                adopted: None,
+                runs_ours: true,
+            },
+        )
     };
     assert_eq!(undo(&known, &at_rest, Stage::Task), Plan::Nothing);
     assert_eq!(Plan::Nothing.verdict(&known, Stage::Task), Verdict::Failed);
@@ -358,4 +389,16 @@ fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file
             apply_service: false
         }
     );
+}
+
+#[test]
+fn what_somebody_else_gave_the_service_is_left_alone_however_the_release_ended() {
+    let theirs = Provenance::default();
+    for stage in STAGES {
+        for desired in [desired(&[2]), uncertain()] {
+            let plan = plan(&desired, Some(&live(7)), stage, &theirs);
+            assert_eq!(plan.verdict(&desired, stage), Verdict::Drifted, "{stage:?}");
+            assert_eq!(plan.body(&service(), None), None, "{stage:?}");
+        }
+    }
 }
