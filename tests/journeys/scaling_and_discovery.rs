@@ -153,7 +153,7 @@ async fn tasks_are_found_in_cloud_map_as_long_as_the_file_says_so() {
     stage.push("hello", "1.0.0").await;
     let mut sample = SampleFile::new("hello", "hello", "semver:^1");
     sample.task_definition = "networkMode: awsvpc".into();
-    sample.service = "tags: [{ key: team, value: a }]".into();
+    sample.service = "tags: [{ key: team, value: a }]\nnetworkConfiguration: { awsvpcConfiguration: { subnets: [subnet-1] } }".into();
     let file = sample.text();
     let found =
         format!("{file}discovery: {{ namespace: internal.example, name: hello, ttl: 10s }}\n");
@@ -250,14 +250,15 @@ async fn what_ecs_cannot_change_in_place_is_refused_before_anything_is_registere
     stage.verdict(&service, 1, Verdict::Succeeded).await;
     let revision = stage.live(&service).await["taskDefinition"].clone();
 
-    sample.service = "launchType: FARGATE".into();
+    sample.service = "schedulingStrategy: DAEMON".into();
     sample.container = "environment: [{ name: A, value: b }]".into();
-    stage.follow(KEY, &sample.text()).await;
+    let daemon = sample.text().replace("  desiredCount: 2\n", "");
+    stage.follow(KEY, &daemon).await;
     let record = stage.verdict(&service, 2, Verdict::Rejected).await;
     assert!(
-        record
-            .reason
-            .contains("service.launchType is FARGATE, but the service was created with EC2"),
+        record.reason.contains(
+            "service.schedulingStrategy is DAEMON, but the service was created with REPLICA"
+        ),
         "{}",
         record.reason
     );

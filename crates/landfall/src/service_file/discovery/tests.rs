@@ -8,7 +8,7 @@ fn file(section: &str) -> String {
     format!(
         "cluster: {{ clusterName: web }}\n\
          taskDefinition: {{ family: hello, networkMode: awsvpc, containerDefinitions: [{{ name: web, image: a }}] }}\n\
-         service: {{ serviceName: hello }}\n\
+         service: {{ serviceName: hello, networkConfiguration: {{ awsvpcConfiguration: {{ subnets: [subnet-1] }} }} }}\n\
          discovery: {section}"
     )
 }
@@ -67,14 +67,17 @@ fn every_mistake_is_told() {
         assert_eq!(problems(&file(section)), expected, "{section}");
     }
     let section = "{ namespace: a, name: b }";
-    let bridged = file(section).replace("awsvpc", "bridge");
+    let bridged = file(section).replace("networkMode: awsvpc, ", "").replace(
+        ", networkConfiguration: { awsvpcConfiguration: { subnets: [subnet-1] } }",
+        "",
+    );
     assert_eq!(
         problems(&bridged),
         ["discovery.type: an A record needs tasks with addresses of their own"]
     );
     let twice = file(section).replace(
         "serviceName: hello",
-        "serviceName: hello, serviceRegistries: [{ registryArn: a }]",
+        "serviceName: hello, serviceRegistries: [{ registryArn: \"arn:a\" }]",
     );
     assert_eq!(
         problems(&twice),
