@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
+    HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, capacity,
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems, nearest},
@@ -18,13 +18,15 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 10] = [
     "cluster",
+    "capacity",
     "images",
     "taskDefinition",
     "before",
     "service",
     "ingress",
+    "logs",
     "verify",
     "after",
 ];
@@ -104,6 +106,14 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         };
         ingress::read(&section, &surroundings, problems)
     });
+    let capacity = root
+        .get("capacity")
+        .map(|node| capacity::read(node, problems))
+        .unwrap_or_default();
+    let logs = root
+        .mapping("logs", problems)
+        .map(|section| capacity::logs(&section, problems))
+        .unwrap_or_default();
     let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
@@ -124,6 +134,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         images,
         task_definition: as_object(task_definition?.node),
         service,
+        capacity,
+        logs,
         ingress,
         verify,
         before,
