@@ -57,10 +57,10 @@ def test_instances_stand_in_the_subnets_of_the_network_example(emulator, network
 
 
 def test_the_service_file_of_the_network_example_gets_a_rule_of_its_listener(emulator, landfall, network):
-    subnets = network["TaskSubnets"].split(",")
-    outputs = network | {"the first of TaskSubnets": subnets[0], "the second of TaskSubnets": subnets[1]}
     text = (EXAMPLES / "network" / "hello.yaml").read_text().replace("serviceName: hello", "serviceName: networked")
-    text = re.sub(r"<([^>]+)>", lambda match: outputs[match[1]], text).replace("repository: hello", "repository: networked")
+    text = text.replace("repository: hello", "repository: networked")
+    text = re.sub(r"(: )(\[?)[^\n]*?(\]?)  # output: (\w+)", lambda match: match[1] + match[2] + network[match[4]] + match[3], text)
+    assert "123456789012:role/web-task-execution" in text and "f2f7dc8efc522ab2" not in text
     landfall.put_service_file("services/networked.yaml", text)
     status = landfall.until("the service file is accepted", lambda: landfall.status("services/networked.yaml"))
     assert status["status"] == "accepted", status

@@ -26,7 +26,9 @@ async fn capacity_log_groups_and_cluster_settings_are_what_the_file_says() {
         let settings =
             format!("{name}  settings: [{{ name: containerInsights, value: {insights} }}]\n");
         file.text().replace(name, &settings)
-            + "capacity: [{ name: web-ec2, autoScalingGroupProvider: { autoScalingGroupArn: web } }]\n\
+            + "capacity:\n\
+               - { name: web-ec2, autoScalingGroupProvider: { autoScalingGroupArn: web } }\n\
+               - { name: web-spot, autoScalingGroupProvider: { autoScalingGroupArn: spot } }\n\
                logs: { retentionDays: 7 }\n"
     };
     stage.push("hello", "1.0.0").await;
@@ -36,7 +38,7 @@ async fn capacity_log_groups_and_cluster_settings_are_what_the_file_says() {
     stage.verdict(&service, 1, Verdict::Succeeded).await;
     assert_eq!(
         cluster(&stage).await["capacityProviders"],
-        json!(["web-ec2"])
+        json!(["web-ec2", "web-spot"])
     );
     let groups = json!({ "logGroupNamePrefix": "/ecs/hello" });
     let groups = stage
@@ -51,19 +53,16 @@ async fn capacity_log_groups_and_cluster_settings_are_what_the_file_says() {
 
     // Only with a new deployment do the tasks move.
     stage
-        .follow("services/hello.yaml", &with("enhanced", "FARGATE_SPOT"))
+        .follow("services/hello.yaml", &with("enhanced", "web-spot"))
         .await;
     stage.verdict(&service, 2, Verdict::Succeeded).await;
     let changed = cluster(&stage).await;
-    assert_eq!(
-        changed["capacityProviders"],
-        json!(["web-ec2", "FARGATE_SPOT"])
-    );
+    assert_eq!(changed["capacityProviders"], json!(["web-ec2", "web-spot"]));
     assert_eq!(changed["settings"][0]["value"], "enhanced");
     let after = stage.live(&service).await;
     assert_eq!(
         after["capacityProviderStrategy"][0]["capacityProvider"],
-        "FARGATE_SPOT"
+        "web-spot"
     );
     assert_eq!(before["taskDefinition"], after["taskDefinition"]);
     assert_ne!(

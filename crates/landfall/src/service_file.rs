@@ -4,13 +4,16 @@
 //! `CreateService` take and are passed through; `images`, `ingress` and `verify` are Landfall's own.
 
 mod capacity;
+mod conformity;
 pub mod document;
 mod ingress;
 mod mapping;
 pub mod one_off_task;
+mod place;
 pub mod problem;
 mod read;
-mod written_numbers;
+mod rules;
+mod spelling;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +23,7 @@ use serde_json::{Map, Value};
 pub use capacity::Logs;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
-pub use problem::{Position, Problem, Rejection};
+pub use problem::{Position, Problem, Rejection, Severity};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
 
@@ -112,13 +115,50 @@ pub enum ProbeTarget {
     Url(String),
 }
 
+/// What was found in the text of a service file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    file: Option<ServiceFile>,
+    /// Everything that was found, errors and warnings, in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+impl Checked {
+    fn of(file: Option<ServiceFile>, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| problem.position);
+        Self { file, problems }
+    }
+
+    fn refused(problems: Vec<Problem>) -> Self {
+        Self::of(None, problems)
+    }
+
+    /// The file and the warnings, the first 50.
+    ///
+    /// # Errors
+    /// The errors, if there are any.
+    pub fn accepted(self) -> Result<(ServiceFile, Vec<Problem>), Rejection> {
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            self.problems.into_iter().partition(Problem::is_error);
+        match self.file {
+            Some(file) if errors.is_empty() => Ok((file, problem::told(warnings))),
+            _ => Err(Rejection::of(errors)),
+        }
+    }
+}
+
 impl ServiceFile {
     /// Reads a service file, YAML or JSON.
     ///
     /// # Errors
     /// Every problem that was found, each with its place and what to do.
     pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
-        read::read(text)
+        Self::check(text).accepted().map(|(file, _)| file)
+    }
+
+    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it.
+    pub fn check(text: &[u8]) -> Checked {
+        read::check(text)
     }
 
     /// Which service the file describes.

@@ -4,10 +4,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
+    conformity,
     document::{Node, NodeValue},
     mapping::{Mapping, Problems},
     problem::Problem,
 };
+use crate::api::Api;
+
+/// What each item of `capacity` is the request of.
+pub(super) const OPERATION: &str = "CreateCapacityProvider";
 
 /// What log groups are created with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +97,8 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Vec<Map<String, Valu
             let problem = Problem::new(provider.position(), &provider.path, message);
             problems.add(problem.hint("FARGATE and FARGATE_SPOT are there without being made"));
         }
-        if let Value::Object(body) = item.to_json() {
+        let request = Api::ecs().request(OPERATION);
+        if let Value::Object(body) = conformity::as_sent(item, request) {
             bodies.push(body);
         }
     }

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, capacity,
+    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, capacity, conformity,
     document::{Node, NodeValue},
     ingress,
-    mapping::{HOUR, Mapping, Problems, nearest},
+    mapping::{HOUR, Mapping, Problems},
     one_off_task,
     problem::{Position, Problem, Rejection},
-    written_numbers,
+    rules,
+    spelling::{Spelling, nearest},
 };
 use crate::{
+    api::{Api, Type},
     follow::{FollowRule, TagPolicy},
     service_id::ServiceId,
 };
@@ -43,20 +45,50 @@ const LONGEST_WATCH: u64 = 6 * HOUR;
 /// that sends it, whose `Timeout` in template.yaml is 60.
 const MAX_PROBE_SECONDS: u64 = 30;
 
-pub(super) fn read(text: &[u8]) -> Result<ServiceFile, Rejection> {
+/// The sections that are passed through to ECS, and the operation that takes each.
+const ECS_SECTIONS: [(&str, &str); 3] = [
+    ("cluster", "CreateCluster"),
+    ("taskDefinition", "RegisterTaskDefinition"),
+    ("service", "CreateService"),
+];
+
+pub(super) fn check(text: &[u8]) -> Checked {
     if text.len() > MAX_BYTES {
-        return Err(Rejection::too_large(text.len()));
+        return Checked::refused(Rejection::too_large(text.len()).problems);
     }
-    let document = Node::parse(text).map_err(|problem| Rejection {
-        problems: vec![problem],
-    })?;
+    let document = match Node::parse(text) {
+        Ok(document) => document,
+        Err(problem) => return Checked::refused(vec![problem]),
+    };
     let mut problems = Problems::default();
     let file = sections(&document, &mut problems);
-    written_numbers::check(&document, text, &mut problems);
-    match file {
-        Some(file) if problems.0.is_empty() => Ok(file),
-        _ => Err(Rejection::of(problems.0)),
+    let mut found = Problems::default();
+    let spelling = Spelling::of(text);
+    for (name, operation) in ECS_SECTIONS {
+        if let Some(section) = document.get(name) {
+            conformity::check(
+                section,
+                name,
+                Api::ecs().request(operation),
+                &spelling,
+                &mut found,
+            );
+        }
     }
+    if let Some(Node {
+        value: NodeValue::Sequence(items),
+        ..
+    }) = document.get("capacity")
+    {
+        let request = || Api::ecs().request(capacity::OPERATION);
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("capacity[{index}]");
+            conformity::check(item, &path, request(), &spelling, &mut found);
+        }
+    }
+    rules::check(&document, &mut found);
+    problems.add_untold(found);
+    Checked::of(file, problems.0)
 }
 
 fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
@@ -127,12 +159,12 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
             .unwrap_or_default()
     };
     let (before, after) = (tasks("before"), tasks("after"));
-    let mut service = as_object(service?.node);
+    let mut service = as_sent(&service?);
     service.remove("cluster");
     Some(ServiceFile {
-        cluster: as_object(cluster?.node),
+        cluster: as_sent(&cluster?),
         images,
-        task_definition: as_object(task_definition?.node),
+        task_definition: as_sent(&task_definition?),
         service,
         capacity,
         logs,
@@ -154,9 +186,12 @@ fn deployment_strategy<'a>(service: &Mapping<'a>) -> Option<&'a str> {
     }
 }
 
-fn as_object(node: &Node) -> Map<String, Value> {
-    match node.to_json() {
-        Value::Object(map) => map,
+/// A section that is passed through, as ECS takes it.
+fn as_sent(section: &Mapping<'_>) -> Map<String, Value> {
+    let operation = ECS_SECTIONS.iter().find(|(name, _)| *name == section.path);
+    let request = operation.map(|(_, operation)| Api::ecs().request(operation));
+    match request.map(|request: Type| conformity::as_sent(section.node, request)) {
+        Some(Value::Object(map)) => map,
         _ => Map::new(),
     }
 }

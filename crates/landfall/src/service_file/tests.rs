@@ -55,11 +55,11 @@ fn a_good_file_is_read_whole() {
             "cluster": {"clusterName": "web"},
             "images": {"web": {"repository": "team/hello", "tag": "semver:^1"}},
             "taskDefinition": {
-                "family": "hello", "cpu": 256, "memory": "512",
+                "family": "hello", "cpu": "256", "memory": "512",
                 "containerDefinitions": [
                     {
                         "name": "web", "portMappings": [{"containerPort": 8080}],
-                        "environment": [{"name": "PORT", "value": 8080}]
+                        "environment": [{"name": "PORT", "value": "8080"}]
                     },
                     {"name": "log", "image": "public.ecr.aws/log:1"}
                 ]

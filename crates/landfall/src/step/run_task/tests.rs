@@ -378,7 +378,7 @@ fn run_task_is_sent_the_services_network_the_command_and_what_the_file_says_besi
         "tags": [{"key": SERVICE_TAG, "value": "web/hello"}],
     });
     let mut first = shared.clone();
-    first["launchType"] = json!("FARGATE");
+    first["launchType"] = json!("EC2");
     first["overrides"] = json!({"containerOverrides": [
         {"name": "web", "command": ["python", "migrate.py"], "environment": [{"name": "STEP", "value": "1"}]}
     ]});

@@ -41,8 +41,12 @@ fn a_cluster_is_updated_only_where_it_differs_from_what_the_file_names() {
 fn capacity_providers_are_added_to_those_of_the_cluster_and_never_taken_away() {
     let live = |providers: &[&str]| json!({ "clusterArn": "arn:cluster", "capacityProviders": providers, "defaultCapacityProviderStrategy": [] });
     let group = "capacity: [{ name: ec2, autoScalingGroupProvider: { autoScalingGroupArn: web } }]";
-    let managed = "capacity: [{ name: managed, managedInstancesProvider: {} }]";
-    let spot = "service: { serviceName: hello, capacityProviderStrategy: [{ capacityProvider: FARGATE_SPOT, weight: 1 }] }";
+    let managed = "capacity: [{ name: managed, managedInstancesProvider: { infrastructureRoleArn: \"arn:aws:iam::123456789012:role/ecs\", instanceLaunchTemplate: { ec2InstanceProfileArn: \"arn:aws:iam::123456789012:instance-profile/ecs\", networkConfiguration: { subnets: [subnet-1] } } } }]";
+    let mut spot = file("", "");
+    spot.service.insert(
+        "capacityProviderStrategy".into(),
+        json!([{ "capacityProvider": "FARGATE_SPOT", "weight": 1 }]),
+    );
     for (file, has, expected) in [
         (file("", ""), vec!["other"], None),
         (
@@ -52,7 +56,7 @@ fn capacity_providers_are_added_to_those_of_the_cluster_and_never_taken_away() {
         ),
         (file("", group), vec!["ec2"], None),
         (file("", managed), vec![], None),
-        (file("", spot), vec![], Some(json!(["FARGATE_SPOT"]))),
+        (spot.clone(), vec![], Some(json!(["FARGATE_SPOT"]))),
         (
             file("capacityProviders: [FARGATE]", ""),
             vec!["FARGATE"],
@@ -71,7 +75,7 @@ fn capacity_providers_are_added_to_those_of_the_cluster_and_never_taken_away() {
 fn a_managed_instances_provider_is_made_in_the_cluster_and_every_one_is_tagged() {
     let file = file(
         "",
-        "capacity:\n- { name: a, managedInstancesProvider: {} }\n- { name: b, autoScalingGroupProvider: {}, tags: [{ key: x, value: y }] }",
+        "capacity:\n- { name: a, managedInstancesProvider: { infrastructureRoleArn: \"arn:aws:iam::123456789012:role/ecs\", instanceLaunchTemplate: { ec2InstanceProfileArn: \"arn:aws:iam::123456789012:instance-profile/ecs\", networkConfiguration: { subnets: [subnet-1] } } } }\n- { name: b, autoScalingGroupProvider: { autoScalingGroupArn: web }, tags: [{ key: x, value: y }] }",
     );
     let bodies = capacity_providers(&file, &sample::service());
     assert_eq!(bodies[0]["cluster"], "web");
