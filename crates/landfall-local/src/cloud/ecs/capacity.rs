@@ -22,7 +22,7 @@ impl Ecs {
             )));
         }
         let managed = !input["managedInstancesProvider"].is_null();
-        if managed == !input["autoScalingGroupProvider"].is_null() {
+        if managed != input["autoScalingGroupProvider"].is_null() {
             return Err(invalid(
                 "A capacity provider must specify either autoScalingGroupProvider or managedInstancesProvider.",
             ));
