@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_releases;
+mod capacity;
 mod good_releases;
 mod hold;
 mod ingress;

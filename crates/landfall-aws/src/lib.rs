@@ -4,6 +4,7 @@
 pub mod bucket;
 pub mod clock;
 pub mod cloud_map;
+pub mod cluster;
 pub mod config;
 pub mod desired;
 pub mod drift;
