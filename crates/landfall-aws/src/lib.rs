@@ -4,6 +4,7 @@
 pub mod bucket;
 pub mod clock;
 pub mod config;
+pub mod descriptions;
 pub mod desired;
 pub mod ecr;
 pub mod ecs;

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use mapping::nearest;
 pub use problem::{Position, Problem, Rejection};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
@@ -30,7 +31,9 @@ pub struct ServiceFile {
     /// Container name → the image it follows.
     #[serde(default)]
     pub images: BTreeMap<String, FollowRule>,
-    /// What `RegisterTaskDefinition` takes; followed containers have no `image`.
+    /// What `RegisterTaskDefinition` takes; followed containers have no `image`. Empty if the file adopts what the service
+    /// runs: see [`Self::owns_task_definition`].
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
@@ -98,6 +101,12 @@ impl ServiceFile {
     /// Every problem that was found, each with its place and what to do.
     pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
         read::read(text)
+    }
+
+    /// Whether the task definition is the file's. If not, the file adopts a service that somebody else describes too: its
+    /// live task definition is the base of each release, and another owner's revision is nothing strange.
+    pub fn owns_task_definition(&self) -> bool {
+        !self.task_definition.is_empty()
     }
 
     /// Which service the file describes.

@@ -1,7 +1,7 @@
 //! Step `UpdateService`, apart from its process.
 
 use landfall::step::update_service::{
-    Input, LiveService, Plan, Rollout, create_body, plan, update_body,
+    Input, LiveService, Plan, Rollout, create_body, nothing_to_adopt, plan, update_body,
 };
 use landfall_aws::{
     Fault,
@@ -62,6 +62,9 @@ impl UpdateService {
             }
             Plan::Create => {
                 let file = self.state.file(&input.release.content.file).await?;
+                if !file.owns_task_definition() {
+                    return Err(nothing_to_adopt(&input.service).into());
+                }
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }
             Plan::UpdateAll => {

@@ -212,7 +212,7 @@ impl<'a> Mapping<'a> {
 
 /// The name that `written` was probably meant to be. Only short names are compared, and only with the first fifty: a
 /// hint is not worth more time.
-pub(super) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 64;
     let names = names
         .take(50)

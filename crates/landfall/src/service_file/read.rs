@@ -60,11 +60,19 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         "add `cluster:` with `clusterName: <name>`",
         problems,
     );
-    let task_definition = root.needed_mapping(
-        "taskDefinition",
-        "add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them",
-        problems,
-    );
+    let task_definition = root.mapping("taskDefinition", problems);
+    let adopts = root.get("taskDefinition").is_none();
+    if adopts && root.get("images").is_none() {
+        let problem = Problem::new(
+            document.position,
+            "taskDefinition",
+            "this section is missing",
+        );
+        problems.add(problem.hint(
+            "add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them; or \
+             `images:` with the images to follow in what the service runs already",
+        ));
+    }
     let service = root.needed_mapping(
         "service",
         "add `service:` with `serviceName: <name>`",
@@ -79,6 +87,12 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let images = images
         .map(|section| follow_rules(&section, &containers, problems))
         .unwrap_or_default();
+    if adopts && root.get("images").is_some() && images.is_empty() && problems.0.is_empty() {
+        let problem = Problem::new(document.position, "images", "nothing is followed");
+        problems.add(problem.hint(
+            "without `taskDefinition` only images change: name at least one container and what it follows",
+        ));
+    }
     if let (Some(cluster), Some(service)) = (&cluster, &service) {
         identity(cluster, service, problems);
     }
@@ -87,14 +101,19 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     });
     let verify = root
         .mapping("verify", problems)
-        .map(|section| verify(&section, service_has_load_balancer, problems))
+        // What serves an adopted service is not in the file.
+        .map(|section| verify(&section, service_has_load_balancer || adopts, problems))
         .unwrap_or_default();
     let mut service = as_object(service?.node);
     service.remove("cluster");
     Some(ServiceFile {
         cluster: as_object(cluster?.node),
         images,
-        task_definition: as_object(task_definition?.node),
+        task_definition: match task_definition {
+            Some(section) => as_object(section.node),
+            None if adopts => Map::new(),
+            None => return None,
+        },
         service,
         verify,
     })
