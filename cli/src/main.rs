@@ -2,7 +2,10 @@
 
 mod clients;
 mod demo;
+mod diff;
 mod hello_server;
+mod init;
+mod live;
 mod local;
 mod status;
 
@@ -25,6 +28,10 @@ enum Verb {
     Demo(demo::Arguments),
     /// Run Landfall on this machine, against an embedded AWS that any AWS client can use.
     Local(local::Arguments),
+    /// Say what a release of a service file would change against what is live.
+    Diff(diff::Arguments),
+    /// Write a service file for a service that runs already.
+    Init(init::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.
@@ -37,6 +44,8 @@ async fn main() -> Result<ExitCode> {
     match Command::parse().verb {
         Verb::Demo(arguments) => demo::run(arguments).await,
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Diff(arguments) => diff::run(arguments).await,
+        Verb::Init(arguments) => init::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await

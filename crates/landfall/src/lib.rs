@@ -3,7 +3,9 @@
 
 pub mod content;
 pub mod desired;
+pub mod difference;
 pub mod event;
+pub mod export;
 pub mod follow;
 pub mod image;
 pub mod keys;
