@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use landfall::{
-    record::{Diagnosis, Ending, TaskDefinition, Verdict},
+    record::{Diagnosis, Ending, TaskDefinition, TaskReport, Verdict},
     step::{
-        check_rollout, claim_release, conclude_release, ensure_cluster, register_task_definition,
-        roll_back, update_service, verify_health,
+        check_rollout, claim_release, conclude_release, ensure_cluster, ensure_ingress,
+        register_task_definition, roll_back, run_task, update_service, verify_health,
     },
 };
 use landfall_aws::Fault;
@@ -72,7 +72,9 @@ fn step(function: &str) -> Step {
     match function {
         "ClaimRelease" => step!(claim_release, "claim-release"),
         "EnsureCluster" => step!(ensure_cluster, "ensure-cluster"),
+        "EnsureIngress" => step!(ensure_ingress, "ensure-ingress"),
         "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
+        "RunTask" => step!(run_task, "run-task"),
         "UpdateService" => step!(update_service, "update-service"),
         "CheckRollout" => step!(check_rollout, "check-rollout"),
         "VerifyHealth" => step!(verify_health, "verify-health"),
@@ -118,7 +120,10 @@ fn data() -> Value {
     let registered = register_task_definition::Output {
         task_definition,
         timeout_seconds: 900,
-        ingress: register_task_definition::IngressWork::Nothing,
+        before: true,
+        after: true,
+        ingress: register_task_definition::IngressWork::Ensure,
+        balancer: serde_json::from_value(of("UpdateService")["balancer"].clone()).unwrap(),
     };
     let looked = check_rollout::Output {
         outcome: check_rollout::Outcome::InProgress,
@@ -134,6 +139,19 @@ fn data() -> Value {
             .as_ref()
             .and_then(|diagnosis| diagnosis.probe.clone()),
     };
+    let tasks = run_task::Output {
+        outcome: run_task::Outcome::Failed,
+        reason: "the task `migrate` before the rollout failed: container web exited with 3".into(),
+        wait_seconds: 2,
+        task: Some(TaskReport {
+            name: "migrate".into(),
+            phase: run_task::Phase::Before,
+            task: Some("arn:aws:ecs:eu-west-1:123456789012:task/web/1".into()),
+            reason: "container web exited with 3".into(),
+            exit_code: Some(3),
+            log: None,
+        }),
+    };
     let roll_back = roll_back::Output {
         action: roll_back::Action::Reverted,
         verdict: Verdict::RolledBack,
@@ -147,7 +165,8 @@ fn data() -> Value {
     };
     json!({
         "service": "web/hello", "claim": claim, "cluster": cluster, "taskDefinition": registered, "update": rollout,
-        "rollout": looked, "health": health, "rollBack": roll_back, "verdict": verdict, "ending": ending,
+        "rollout": looked, "health": health, "before": tasks, "after": tasks, "rollBack": roll_back,
+        "verdict": verdict, "ending": ending,
         "failure": of("RollBack")["failure"],
         "error": {"Error": "Refused", "Cause": "{\"errorType\":\"Refused\",\"errorMessage\":\"no such role\"}"}
     })
@@ -158,10 +177,12 @@ fn is_answer(name: &str, value: &Value) -> Result<(), String> {
     match name {
         "claim" => is_whole::<claim_release::Output>(value),
         "cluster" => is_whole::<ensure_cluster::Output>(value),
+        "taskDefinition.balancer" => is_whole::<Option<ensure_ingress::Balancer>>(value),
         "taskDefinition" => is_whole::<register_task_definition::Output>(value),
         "update" => is_whole::<update_service::Rollout>(value),
         "rollout" => is_whole::<check_rollout::Output>(value),
         "health" => is_whole::<verify_health::Output>(value),
+        "before" | "after" => is_whole::<run_task::Output>(value),
         "rollBack" => is_whole::<roll_back::Output>(value),
         "verdict" => is_whole::<conclude_release::Output>(value),
         other => Err(format!("no step answers under {other}")),
@@ -257,7 +278,8 @@ fn the_example_answers_are_whole_and_stand_where_the_state_machine_puts_them() {
     for (name, state) in states_of_type("Task") {
         if let Some(path) = state["ResultPath"].as_str() {
             let answer = path.trim_start_matches("$.");
-            assert_eq!(is_answer(answer, &data[answer]), Ok(()), "{name}");
+            let found = data.pointer(&pointer(path)).unwrap();
+            assert_eq!(is_answer(answer, found), Ok(()), "{name}");
         }
     }
 }
@@ -308,7 +330,12 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
 #[test]
 fn every_choice_compares_with_what_a_step_can_answer() {
     for (name, state) in states_of_type("Choice") {
-        for rule in state["Choices"].as_array().unwrap() {
+        let choices = state["Choices"].as_array().unwrap();
+        let comparisons = choices.iter().flat_map(|rule| match &rule["And"] {
+            Value::Array(all) => all.iter().collect(),
+            _ => vec![rule],
+        });
+        for rule in comparisons {
             let variable = rule["Variable"].as_str().unwrap();
             let compared = ["StringEquals", "BooleanEquals"]
                 .iter()

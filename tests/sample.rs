@@ -20,6 +20,8 @@ pub struct SampleFile {
     pub container: String,
     /// Further lines of `service`.
     pub service: String,
+    /// The lines of `ingress`; without any there is no such section.
+    pub ingress: String,
     /// The lines of `verify`; without any there is no such section.
     pub verify: String,
 }
@@ -35,6 +37,7 @@ impl SampleFile {
             task_definition: String::new(),
             container: String::new(),
             service: String::new(),
+            ingress: String::new(),
             verify: String::new(),
         }
     }
@@ -62,9 +65,11 @@ impl SampleFile {
              deploymentCircuitBreaker: {{ enable: true, rollback: true }}\n"
         );
         indented(&mut text, 2, &self.service);
-        if !self.verify.is_empty() {
-            text.push_str("verify:\n");
-            indented(&mut text, 2, &self.verify);
+        for (section, lines) in [("ingress", &self.ingress), ("verify", &self.verify)] {
+            if !lines.is_empty() {
+                let _ = writeln!(text, "{section}:");
+                indented(&mut text, 2, lines);
+            }
         }
         text
     }

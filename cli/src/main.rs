@@ -1,5 +1,6 @@
 //! The `landfall` command.
 
+mod check;
 mod clients;
 mod demo;
 mod diff;
@@ -24,6 +25,8 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Say everything that is wrong with service files, before they are deployed.
+    Check(check::Arguments),
     /// Watch the whole story on this machine: a Flask application is deployed, updated and rolled back.
     Demo(demo::Arguments),
     /// Run Landfall on this machine, against an embedded AWS that any AWS client can use.
@@ -39,9 +42,18 @@ enum Verb {
     HelloServer(hello_server::Arguments),
 }
 
-#[tokio::main]
-async fn main() -> Result<ExitCode> {
+fn main() -> Result<ExitCode> {
     match Command::parse().verb {
+        // Asks nobody, so it needs none of what the others are run by.
+        Verb::Check(arguments) => check::run(&arguments),
+        verb => run(verb),
+    }
+}
+
+#[tokio::main]
+async fn run(verb: Verb) -> Result<ExitCode> {
+    match verb {
+        Verb::Check(arguments) => check::run(&arguments),
         Verb::Demo(arguments) => demo::run(arguments).await,
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Diff(arguments) => diff::run(arguments).await,

@@ -128,6 +128,7 @@ impl Protocol {
             apply_service: claim.apply_service,
             last_good: claim.last_good.clone(),
             timeout_seconds: TIMEOUT_SECONDS,
+            balancer: None,
         };
         let live = live.map(|live| live.described());
         let file = &self.files[self.file_of(&release.content.file)].1;
@@ -316,7 +317,7 @@ impl Protocol {
             } => Some(&self.files[self.file_of(&good.content.file)].1),
             _ => None,
         };
-        if let Some(body) = plan.body(&self.service, file) {
+        if let Some(body) = plan.body(&self.service, file, None, described.as_ref()) {
             if !acts {
                 return Step::RollBackUpdate { stage, read, live };
             }

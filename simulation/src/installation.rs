@@ -102,11 +102,13 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         "execution-ended" => trigger!(execution_ended::ExecutionEnded::new(surroundings)?),
         "claim-release" => step!(claim_release::ClaimRelease::new(surroundings)),
         "ensure-cluster" => step!(ensure_cluster::EnsureCluster::new(surroundings)),
+        "ensure-ingress" => step!(ensure_ingress::EnsureIngress::new(surroundings)),
         "register-task-definition" => {
             step!(register_task_definition::RegisterTaskDefinition::new(
                 surroundings
             ))
         }
+        "run-task" => step!(run_task::RunTask::new(surroundings)),
         "update-service" => step!(update_service::UpdateService::new(surroundings)),
         "check-rollout" => step!(check_rollout::CheckRollout::new(surroundings)),
         "verify-health" => step!(verify_health::VerifyHealth::new(surroundings)),
@@ -128,10 +130,12 @@ where
     Arc::new(move |mut payload: Value| {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let execution = text(&payload["execution"]);
+        let release = payload["release"]["number"].as_u64();
         let request_id = text(&payload[REQUEST_ID].take()).unwrap_or_default();
         let invocation = Invocation {
             function: function.clone(),
             execution,
+            release,
             kill: Arc::new(Notify::new()),
         };
         let journal = journal.clone();

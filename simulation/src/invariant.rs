@@ -6,6 +6,7 @@ use landfall::{
     desired::DesiredState,
     record::{Content, Verdict},
     service_file::ServiceFile,
+    step::run_task::Phase,
 };
 use semver::Version;
 use serde::Serialize;
@@ -48,6 +49,7 @@ impl fmt::Display for Violation {
 pub async fn broken(run: &Run) -> Vec<Violation> {
     let mut broken = run.gaps.clone();
     broken.extend(one_writer(run));
+    broken.extend(tasks_run_once(run));
     if !run.quiet {
         broken.push(Violation::new(
             4,
@@ -75,6 +77,7 @@ pub async fn broken(run: &Run) -> Vec<Violation> {
             continue;
         };
         broken.extend(one_verdict_each(run, &desired).await);
+        broken.extend(untouched_by_failed_tasks(run, &desired).await);
         broken.extend(converged(run, service, story, &desired).await);
     }
     broken
@@ -101,6 +104,61 @@ fn one_writer(run: &Run) -> Vec<Violation> {
             )
         })
         .collect()
+}
+
+/// 6. A task before a rollout runs once for its release, and never beside one of another release of the service.
+fn tasks_run_once(run: &Run) -> Vec<Violation> {
+    let mut ran = run.witness.ran();
+    let beside = ran.clone();
+    let beside = beside.iter().filter(|task| !task.beside.is_empty());
+    let mut broken: Vec<_> = beside
+        .map(|task| {
+            let others = task.beside.join(", ");
+            Violation::new(6, &task.task, format!("was started while {others} ran"))
+        })
+        .collect();
+    ran.sort_by(|one, other| (&one.started_by, &one.task).cmp(&(&other.started_by, &other.task)));
+    ran.dedup_by(|one, other| (&one.started_by, &one.task) == (&other.started_by, &other.task));
+    let twice = ran
+        .windows(2)
+        .filter(|pair| pair[0].started_by == pair[1].started_by);
+    broken.extend(twice.map(|pair| {
+        Violation::new(
+            6,
+            &pair[1].started_by,
+            format!("ran twice: as {} and as {}", pair[0].task, pair[1].task),
+        )
+    }));
+    broken
+}
+
+/// 6. A release whose task before the rollout failed did not change the service.
+async fn untouched_by_failed_tasks(run: &Run, desired: &DesiredState) -> Vec<Violation> {
+    let service = &desired.service;
+    let mut broken = Vec::new();
+    for number in 1..=desired.last_number {
+        let Some(record) = record(&run.cloud, service, number).await else {
+            continue;
+        };
+        let failed = record.diagnosis.and_then(|diagnosis| diagnosis.task);
+        let failed = failed.filter(|task| task.phase == Phase::Before);
+        let mut changes = run.witness.changes().into_iter().filter(|change| {
+            change.service == *service
+                && change.function == "update-service"
+                && change.release == Some(number)
+        });
+        if let (Some(task), Some(change)) = (failed, changes.next()) {
+            broken.push(Violation::new(
+                6,
+                service,
+                format!(
+                    "was given {:?} by release {number}, whose task {} had failed: {}",
+                    change.task_definition, task.name, task.reason
+                ),
+            ));
+        }
+    }
+    broken
 }
 
 /// 3. On the way forward, no image gives way to one that is older in its follow rule's order.
@@ -211,7 +269,7 @@ async fn converged(
                 concluded.content.file
             )),
             Some(concluded) => {
-                let good = service.is_good(push.behaviour);
+                let good = service.is_good(push.behaviour) && !fails_before(story.file.as_ref());
                 let excused = run.faults.denials() > 0 || story.strangers || story.aborts > 2;
                 match concluded.verdict {
                     Verdict::Succeeded if !good => {
@@ -253,6 +311,15 @@ async fn converged(
         }
     }
     broken
+}
+
+/// Whether the service file has a task before the rollout that exits with an error.
+fn fails_before(file: Option<&Value>) -> bool {
+    let codes = file.map(|file| &file["before"][0]["environment"]);
+    let codes = codes.and_then(Value::as_array).into_iter().flatten();
+    codes
+        .filter(|variable| variable["name"] == "SIMULATED_EXIT_CODE")
+        .any(|variable| variable["value"] != "0")
 }
 
 async fn live(run: &Run, service: &Service) -> Value {

@@ -11,6 +11,8 @@ pub struct Invocation {
     pub function: String,
     /// The ARN of the execution that invoked it; none for triggers.
     pub execution: Option<String>,
+    /// The release that it works on; none for triggers and before the claim.
+    pub release: Option<u64>,
     /// Ends the invocation as if its process had died.
     pub kill: Arc<Notify>,
 }

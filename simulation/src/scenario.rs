@@ -111,6 +111,17 @@ pub struct Edition {
     pub memory: u32,
     /// Seconds to watch a healthy service.
     pub bake: u32,
+    /// The task that runs before the rollout.
+    pub before: Option<Before>,
+}
+
+/// A task that runs before a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// Tenths of a second that it takes.
+    pub takes: u32,
+    /// How it exits: 0 is success.
+    pub exit_code: u8,
 }
 
 /// One thing that somebody does.
@@ -187,7 +198,7 @@ impl Service {
             container["healthCheck"] =
                 json!({ "command": command, "interval": 10, "retries": 2, "timeout": 2 });
         }
-        json!({
+        let mut file = json!({
             "cluster": { "clusterName": self.id.cluster() },
             "images": { "web": { "repository": self.repository, "tag": self.rule.text() } },
             "taskDefinition": {
@@ -204,7 +215,20 @@ impl Service {
                 },
             },
             "verify": { "bake": format!("{}s", edition.bake), "timeout": "3m" },
-        })
+        });
+        if let Some(Before { takes, exit_code }) = edition.before {
+            let variable = |name: &str, value: String| json!({ "name": name, "value": value });
+            file["before"] = json!([{
+                "name": "migrate",
+                "container": "web",
+                "command": ["migrate"],
+                "environment": [
+                    variable("SIMULATED_EXIT_AFTER", format!("{}.{}", takes / 10, takes % 10)),
+                    variable("SIMULATED_EXIT_CODE", exit_code.to_string()),
+                ],
+            }]);
+        }
+        file
     }
 }
 
@@ -353,6 +377,10 @@ impl Author {
             desired_count: self.rng.random_range(1..4),
             memory: *self.pick(&[512, 1024]),
             bake: *self.pick(&[0, 0, 5, 20]),
+            before: self.rng.random_bool(0.3).then(|| Before {
+                takes: *self.pick(&[1, 20, 300]),
+                exit_code: *self.pick(&[0, 0, 0, 3]),
+            }),
         }
     }
 

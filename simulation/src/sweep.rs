@@ -8,7 +8,7 @@ use crate::{
     fault::{Fault, Plan},
     post::Delivery,
     run::{RunError, play},
-    scenario::{Behaviour, Edition, Move, Rule, Scenario, Service},
+    scenario::{Before, Behaviour, Edition, Move, Rule, Scenario, Service},
 };
 
 /// A story whose every call is hit by every fault in turn.
@@ -33,21 +33,26 @@ pub struct Cell {
     pub revisions: usize,
 }
 
-/// The journeys: first release, redeploy, rollback, supersede, config change.
+/// The journeys: first release, redeploy, rollback, supersede, config change, a task before the rollout.
 pub fn journeys() -> Vec<Journey> {
     let push = |tag: &str, behaviour| Move::Push {
         repository: "hello".into(),
         tag: tag.into(),
         behaviour,
     };
-    let file = |memory| Move::PutFile {
+    let file_with = |memory, before: Option<u8>| Move::PutFile {
         service: 0,
         edition: Edition {
             desired_count: 2,
             memory,
             bake: 0,
+            before: before.map(|exit_code| Before {
+                takes: 20,
+                exit_code,
+            }),
         },
     };
+    let file = |memory| file_with(memory, None);
     let (soon, later) = (Duration::from_millis(500), Duration::from_secs(60));
     let first = vec![(soon, push("1.0.0", Behaviour::Good)), (soon, file(512))];
     let stories = [
@@ -65,6 +70,8 @@ pub fn journeys() -> Vec<Journey> {
             ],
         ),
         ("config change", vec![(later, file(1024))]),
+        ("migration", vec![(later, file_with(1024, Some(0)))]),
+        ("failed migration", vec![(later, file_with(1024, Some(3)))]),
     ];
     let journey = |(number, (name, then)): (usize, (&'static str, Vec<_>))| {
         let mut moves = first.clone();

@@ -138,7 +138,7 @@ impl Wire {
             .before(&self.cloud, &caller, &call.name, request.body())
             .await;
         let response = self.cloud.handle(request).await;
-        self.witness.after(seen, response.status().as_u16());
+        self.witness.after(seen, &response);
         if call.changes() {
             self.journal.note(
                 &caller.name(),
@@ -209,9 +209,10 @@ impl Call {
 
     /// The operation, and for S3 the kind of object, without names that differ from run to run.
     fn kind(&self) -> String {
-        const OBJECTS: [(&str, &str); 9] = [
+        const OBJECTS: [(&str, &str); 10] = [
             ("/desired.json", "desired state"),
             ("/token.json", "task token"),
+            ("/tasks.json", "task runs"),
             ("/adopted.json", "adopted revision"),
             ("/releases/", "record"),
             ("/files/", "accepted file"),

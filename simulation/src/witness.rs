@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use landfall::{
     desired::DesiredState,
     keys,
@@ -24,6 +24,8 @@ pub struct Change {
     pub function: String,
     /// The execution that the function worked for.
     pub execution: Option<String>,
+    /// The release that it worked on.
+    pub release: Option<u64>,
     /// Whether that execution was running.
     pub alive: bool,
     /// Who held the claim.
@@ -45,6 +47,17 @@ pub struct Told {
     pub verdict: Verdict,
 }
 
+/// A task that ran alone, as ECS was asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// What it was asked for by: the same for every request that means the same task of one release.
+    pub started_by: String,
+    /// Its ARN.
+    pub task: String,
+    /// Tasks of the same family that still ran when this one was asked for.
+    pub beside: Vec<String>,
+}
+
 /// What a call will have been, once it is answered.
 #[derive(Debug)]
 pub enum Seen {
@@ -54,6 +67,8 @@ pub enum Seen {
     Change(Change),
     /// Verdicts.
     Told(Vec<Told>),
+    /// A task: what it was asked for by, and the tasks that ran alone already.
+    Task(String, Vec<String>),
 }
 
 /// Remembers what the invariants are asked about.
@@ -61,6 +76,7 @@ pub enum Seen {
 pub struct Witness {
     changes: Mutex<Vec<Change>>,
     told: Mutex<Vec<Told>>,
+    ran: Mutex<Vec<Ran>>,
 }
 
 impl Witness {
@@ -78,12 +94,14 @@ impl Witness {
                 None => Seen::Nothing,
             },
             "PutEvents" => Seen::Told(verdicts(body)),
+            "RunTask" => task(cloud, body).await,
             _ => Seen::Nothing,
         }
     }
 
     /// Remembers the call with its answer.
-    pub fn after(&self, seen: Seen, status: u16) {
+    pub fn after(&self, seen: Seen, response: &Response<Bytes>) {
+        let status = response.status().as_u16();
         match seen {
             Seen::Nothing => {}
             Seen::Change(change) => self
@@ -97,7 +115,30 @@ impl Witness {
                 .unwrap_or_else(PoisonError::into_inner)
                 .extend(told),
             Seen::Told(_) => {}
+            Seen::Task(started_by, running) => {
+                let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+                if let Some(task) = answer["tasks"][0]["taskArn"].as_str() {
+                    let beside = running.into_iter().filter(|other| other != task);
+                    let ran = Ran {
+                        started_by,
+                        task: task.into(),
+                        beside: beside.collect(),
+                    };
+                    self.ran
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(ran);
+                }
+            }
         }
+    }
+
+    /// The tasks that ran alone so far, oldest first, once for each request.
+    pub fn ran(&self) -> Vec<Ran> {
+        self.ran
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The changes so far, oldest first, also those that ECS refused.
@@ -136,10 +177,43 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
         service,
         function: caller.function.clone(),
         execution: caller.execution.clone(),
+        release: caller.release,
         alive,
         task_definition: input["taskDefinition"].as_str().map(str::to_owned),
         status: 0,
     })
+}
+
+/// A request for a task that runs alone, and what runs alone of the same family.
+async fn task(cloud: &Cloud, body: &Bytes) -> Seen {
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let revision = input["taskDefinition"].as_str().unwrap_or_default();
+    let family = revision.rsplit('/').next().unwrap_or_default();
+    let family = family.split(':').next().unwrap_or_default();
+    let listed = json!({ "cluster": input["cluster"], "family": family });
+    let tasks = cloud
+        .ecs
+        .call("ListTasks", listed)
+        .await
+        .unwrap_or_default();
+    let described = json!({ "cluster": input["cluster"], "tasks": tasks["taskArns"] });
+    let tasks = cloud
+        .ecs
+        .call("DescribeTasks", described)
+        .await
+        .unwrap_or_default();
+    let alone = tasks["tasks"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|task| {
+            task["startedBy"]
+                .as_str()
+                .is_some_and(|started_by| started_by.starts_with("landfall/"))
+        });
+    let running = alone.filter_map(|task| task["taskArn"].as_str().map(str::to_owned));
+    let started_by = input["startedBy"].as_str().unwrap_or_default();
+    Seen::Task(started_by.into(), running.collect())
 }
 
 async fn is_running(cloud: &Cloud, execution: &str) -> bool {

@@ -136,6 +136,23 @@ def test_a_task_runs_alone(ecs, cluster, fails):
     assert fails(ecs.stop_task, cluster=cluster, task="0" * 32) == "InvalidParameterException"
 
 
+def test_a_task_is_asked_for_twice_and_runs_once(ecs, cluster, fails):
+    definition(ecs, "once")
+    request = {
+        "cluster": cluster, "taskDefinition": "once", "launchType": "FARGATE", "networkConfiguration": FARGATE,
+        "clientToken": "a" * 64, "startedBy": "landfall/1", "tags": [{"key": "a", "value": "b"}],
+        "overrides": {"cpu": "512", "containerOverrides": [
+            {"name": "web", "command": ["migrate"], "environment": [{"name": "SIMULATED_EXIT_AFTER", "value": "0.1"}, {"name": "SIMULATED_EXIT_CODE", "value": "3"}]}]},
+    }
+    first = ecs.run_task(**request)["tasks"][0]
+    assert ecs.run_task(**request)["tasks"][0]["taskArn"] == first["taskArn"]
+    assert first["overrides"]["containerOverrides"][0]["command"] == ["migrate"]
+    assert fails(ecs.run_task, **dict(request, startedBy="landfall/2")) == "ConflictException"
+    stopped = eventually(lambda: ecs.list_tasks(cluster=cluster, startedBy="landfall/1", desiredStatus="STOPPED")["taskArns"])
+    task = eventually(lambda: [each for each in ecs.describe_tasks(cluster=cluster, tasks=stopped)["tasks"] if each["lastStatus"] == "STOPPED"])[0]
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 3)
+
+
 def test_an_image_that_is_missing_stops_the_task_with_a_reason(ecs, cluster):
     definition(ecs, "missing", image="000000000000.dkr.ecr.eu-west-1.amazonaws.com/never:1")
     arn = ecs.run_task(cluster=cluster, taskDefinition="missing", launchType="FARGATE", networkConfiguration=FARGATE)["tasks"][0]["taskArn"]

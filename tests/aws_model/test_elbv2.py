@@ -36,6 +36,17 @@ def test_a_load_balancer_with_its_listener_rule_and_targets(elb, fails):
     assert fails(elb.create_rule, ListenerArn=listener, Priority=10, Conditions=conditions, Actions=forward) == "PriorityInUse"
     elb.modify_rule(RuleArn=rule, Actions=forward)
     assert [each["Priority"] for each in elb.describe_rules(ListenerArn=listener)["Rules"]] == ["10", "default"]
+    moved = elb.set_rule_priorities(RulePriorities=[{"RuleArn": rule, "Priority": 11}])["Rules"]
+    assert [each["Priority"] for each in moved] == ["11"]
+    other = arn_of(elb.create_rule(ListenerArn=listener, Priority=10, Conditions=conditions, Actions=forward), "Rules", "RuleArn")
+    assert fails(elb.set_rule_priorities, RulePriorities=[{"RuleArn": other, "Priority": 11}]) == "PriorityInUse"
+    elb.delete_rule(RuleArn=other)
+    assert fails(elb.describe_tags, ResourceArns=[other]) == "RuleNotFound"
+    elsewhere = arn_of(elb.create_load_balancer(Name="other", Subnets=["subnet-1", "subnet-2"]), "LoadBalancers", "LoadBalancerArn")
+    there = arn_of(elb.create_listener(LoadBalancerArn=elsewhere, Protocol="HTTP", Port=48124, DefaultActions=refuse),
+                   "Listeners", "ListenerArn")
+    assert fails(elb.create_rule, ListenerArn=there, Priority=1, Conditions=conditions, Actions=forward) == "TargetGroupAssociationLimit"
+    elb.delete_load_balancer(LoadBalancerArn=elsewhere)
     elb.add_tags(ResourceArns=[group], Tags=[{"Key": "c", "Value": "d"}])
     assert elb.describe_tags(ResourceArns=[group])["TagDescriptions"][0]["Tags"] == [{"Key": "c", "Value": "d"}]
 

@@ -179,6 +179,7 @@ async fn a_bad_service_section_is_taken_back_as_a_whole() {
     stage.push("hello", "1.0.0").await;
     let mut good = SampleFile::new("hello", "hello", "semver:^1");
     good.verify = probing(&stage, "Hello");
+    good.task_definition = "taskRoleArn: arn:aws:iam::000000000000:role/hello".into();
     good.service = "enableExecuteCommand: false".into();
     stage.follow("services/hello.yaml", &good.text()).await;
     stage.verdict(&service, 1, Verdict::Succeeded).await;
@@ -212,12 +213,12 @@ async fn a_release_that_ecs_refuses_is_rejected_with_its_words_and_the_service_u
     stage.verdict(&service, 1, Verdict::Succeeded).await;
     let before = stage.live(&service).await["taskDefinition"].clone();
 
-    file.task_definition = "requiresCompatibilities: [FARGATE]\ncpu: 256\nmemory: 512".into();
+    file.task_definition = "cpu: much".into();
     stage.follow("services/hello.yaml", &file.text()).await;
     let record = stage.verdict(&service, 2, Verdict::Rejected).await;
 
     assert!(
-        record.reason.contains("Fargate only supports network mode"),
+        record.reason.contains("Invalid 'cpu' setting for task."),
         "{}",
         record.reason
     );

@@ -6,8 +6,10 @@
 mod adoption;
 mod bad_releases;
 mod good_releases;
+mod ingress;
 mod interruptions;
 mod lost_events;
+mod one_off_tasks;
 mod order;
 mod service_files;
 mod tag_policies;

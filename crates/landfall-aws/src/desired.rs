@@ -9,7 +9,7 @@ use landfall::{
     refusal::Refusal,
     service_file::ServiceFile,
     service_id::ServiceId,
-    step::check_rollout::Sleeper,
+    step::{check_rollout::Sleeper, run_task::Runs},
 };
 use serde::{Deserialize, Serialize};
 
@@ -230,5 +230,27 @@ impl StateBucket {
             .put_json(&keys::token(service), sleeper, Condition::None)
             .await
             .map(drop)
+    }
+
+    /// The tasks that were started for a service's newest release that has any, with what [`Self::put_task_runs`] takes.
+    pub async fn task_runs(
+        &self,
+        service: &ServiceId,
+    ) -> Result<(Option<Runs>, Option<String>), Fault> {
+        let found = self.0.get_json(&keys::task_runs(service)).await?;
+        Ok(found.map_or((None, None), |(runs, etag)| (Some(runs), Some(etag))))
+    }
+
+    /// Notes the tasks that were started, unless somebody else noted something since `etag` was read..
+    pub async fn put_task_runs(
+        &self,
+        service: &ServiceId,
+        runs: &Runs,
+        etag: Option<&str>,
+    ) -> Result<Written, Fault> {
+        let condition = etag.map_or(Condition::Absent, Condition::Unchanged);
+        self.0
+            .put_json(&keys::task_runs(service), runs, condition)
+            .await
     }
 }

@@ -4,6 +4,7 @@
 //! endpoints, so that members this SDK does not know yet pass through. Answers are read through the SDK's types.
 
 mod describe;
+mod tasks;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::{

@@ -1,13 +1,24 @@
 //! Elastic Load Balancing: whether targets are healthy, and where a service is reached.
 
+pub mod ingress;
+
 use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::{
     Client,
     types::{Action, ActionTypeEnum, ProtocolEnum, TargetGroupAttribute, TargetTypeEnum},
 };
-use landfall::step::verify_health::TargetHealth;
+use landfall::{service_file::Ingress, step::verify_health::TargetHealth};
 
 use crate::Fault;
+
+/// Where a service is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Scheme, host and port.
+    pub url: String,
+    /// The machine to connect to, if the host need not be known to DNS yet.
+    pub connect_to: Option<String>,
+}
 
 /// Elastic Load Balancing, version 2.
 #[derive(Clone, Debug)]
@@ -139,12 +150,31 @@ impl Elb {
             .map(str::to_owned))
     }
 
+    /// Where an `ingress` is asked: its listener's load balancer, by the host name that its rule wants.
+    ///
+    /// # Errors
+    /// Refused if the listener is gone.
+    pub async fn ingress_address(&self, ingress: &Ingress) -> Result<Address, Fault> {
+        let listener = self.listener(&ingress.listener_arn).await?;
+        let balancer = self.load_balancer(&listener.load_balancer).await?;
+        let host = ingress.probed_host();
+        let scheme = listener.protocol.to_ascii_lowercase();
+        Ok(Address {
+            url: format!(
+                "{scheme}://{}:{}",
+                host.as_deref().unwrap_or(&balancer.dns_name),
+                listener.port
+            ),
+            connect_to: host.map(|_| balancer.dns_name),
+        })
+    }
+
     /// The address of a listener of the load balancer that serves a target group, e.g. `http://name.elb.amazonaws.com:80`.
     /// A plain HTTP listener goes before an HTTPS one, whose certificate is for another name.
     ///
     /// # Errors
     /// Refused if no load balancer has a web listener for it.
-    pub async fn address(&self, target_group: &str) -> Result<String, Fault> {
+    pub async fn address(&self, target_group: &str) -> Result<Address, Fault> {
         let groups = self
             .0
             .describe_target_groups()
@@ -191,8 +221,12 @@ impl Elb {
                 .port()?;
             Some(format!("{scheme}://{host}:{port}"))
         };
-        address(ProtocolEnum::Http, "http")
+        let url = address(ProtocolEnum::Http, "http")
             .or_else(|| address(ProtocolEnum::Https, "https"))
-            .ok_or_else(unreachable)
+            .ok_or_else(unreachable)?;
+        Ok(Address {
+            url,
+            connect_to: None,
+        })
     }
 }

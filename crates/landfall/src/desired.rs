@@ -68,6 +68,9 @@ pub struct Claim {
     pub release: u64,
     /// How many executions, this one included, have taken up this release.
     pub attempt: u32,
+    /// The file whose `service` section ECS certainly had when the release was first claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_file: Option<ContentHash>,
 }
 
 /// A release that proved good, and how to get back to it.

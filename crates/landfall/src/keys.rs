@@ -7,6 +7,7 @@
 //! | state | `services/<cluster>/<service>/desired.json` | the desired state |
 //! | state | `services/<cluster>/<service>/token.json` | the task token that the waiting execution sleeps on |
 //! | state | `services/<cluster>/<service>/adopted.json` | the revision that somebody else's service ran before its first release |
+//! | state | `services/<cluster>/<service>/tasks.json` | the tasks that were started before and after the rollout of the newest release |
 //! | state | `services/<cluster>/<service>/releases/<number>.json` | one record per release |
 //! | state | `files/<content hash>.json` | accepted service files, never changed |
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
@@ -41,6 +42,11 @@ pub fn adopted(service: &ServiceId) -> String {
 /// The task token that the execution holding the claim sleeps on.
 pub fn token(service: &ServiceId) -> String {
     format!("services/{service}/token.json")
+}
+
+/// The tasks that were started before and after the rollout of a service's newest release.
+pub fn task_runs(service: &ServiceId) -> String {
+    format!("services/{service}/tasks.json")
 }
 
 /// The record of one release.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{content::ContentHash, image::Image, service_id::ServiceId};
+use crate::{content::ContentHash, image::Image, service_id::ServiceId, step::run_task::Phase};
 
 /// What should run, as content: a service file and the images for its containers. Two releases with the same content
 /// would do the same.
@@ -143,8 +143,38 @@ pub struct Diagnosis {
     pub service_events: Vec<String>,
     /// What the HTTP probe got.
     pub probe: Option<ProbeAnswer>,
+    /// The task before or after the rollout that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskReport>,
     /// What was done to the service, in a sentence.
     pub undone: String,
+}
+
+/// What became of a task that ran before or after a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskReport {
+    /// Its name in the service file.
+    pub name: String,
+    /// When it ran.
+    pub phase: Phase,
+    /// Its ARN, if ECS ran it.
+    pub task: Option<String>,
+    /// How it ended: the exit code, or ECS's `stoppedReason`.
+    pub reason: String,
+    /// The exit code of its container, if that ran.
+    pub exit_code: Option<i32>,
+    /// Where its container's log is, if the awslogs driver writes it.
+    pub log: Option<TaskLog>,
+}
+
+/// A stream in CloudWatch Logs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskLog {
+    /// The log group.
+    pub group: String,
+    /// The stream.
+    pub stream: String,
 }
 
 /// A task that stopped, and why.

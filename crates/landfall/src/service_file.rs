@@ -1,21 +1,28 @@
 //! The service file: what one ECS service should be, and which images it follows.
 //!
 //! `cluster`, `taskDefinition` and `service` hold exactly what ECS's `CreateCluster`, `RegisterTaskDefinition` and
-//! `CreateService` take and are passed through; `images` and `verify` are Landfall's own.
+//! `CreateService` take and are passed through; `images`, `ingress` and `verify` are Landfall's own.
 
+mod conformity;
 pub mod document;
+mod ingress;
 mod mapping;
+pub mod one_off_task;
+mod place;
 pub mod problem;
 mod read;
-mod written_numbers;
+mod rules;
+mod spelling;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub(crate) use mapping::nearest;
-pub use problem::{Position, Problem, Rejection};
+pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
+pub use one_off_task::{OnFailure, OneOffTask};
+pub use problem::{Position, Problem, Rejection, Severity};
+pub(crate) use spelling::nearest;
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
 
@@ -37,9 +44,18 @@ pub struct ServiceFile {
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
+    /// How requests come from a listener to the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
     /// When a rollout counts as good.
     #[serde(default)]
     pub verify: Verify,
+    /// Tasks that run before the service is touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<OneOffTask>,
+    /// Tasks that run after the release proved good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<OneOffTask>,
 }
 
 /// When a rollout counts as good, beyond ECS's own word.
@@ -94,13 +110,50 @@ pub enum ProbeTarget {
     Url(String),
 }
 
+/// What was found in the text of a service file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    file: Option<ServiceFile>,
+    /// Everything that was found, errors and warnings, in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+impl Checked {
+    fn of(file: Option<ServiceFile>, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| problem.position);
+        Self { file, problems }
+    }
+
+    fn refused(problems: Vec<Problem>) -> Self {
+        Self::of(None, problems)
+    }
+
+    /// The file and the warnings, the first 50.
+    ///
+    /// # Errors
+    /// The errors, if there are any.
+    pub fn accepted(self) -> Result<(ServiceFile, Vec<Problem>), Rejection> {
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            self.problems.into_iter().partition(Problem::is_error);
+        match self.file {
+            Some(file) if errors.is_empty() => Ok((file, problem::told(warnings))),
+            _ => Err(Rejection::of(errors)),
+        }
+    }
+}
+
 impl ServiceFile {
     /// Reads a service file, YAML or JSON.
     ///
     /// # Errors
     /// Every problem that was found, each with its place and what to do.
     pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
-        read::read(text)
+        Self::check(text).accepted().map(|(file, _)| file)
+    }
+
+    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it.
+    pub fn check(text: &[u8]) -> Checked {
+        read::check(text)
     }
 
     /// Whether the task definition is the file's. If not, the file adopts a service that somebody else describes too: its

@@ -28,6 +28,9 @@ pub enum FileStatus {
         message: String,
         /// Containers that wait for the first admitted image of a repository.
         waiting_for: BTreeMap<String, FollowRule>,
+        /// What is probably not meant so, but keeps nothing from being accepted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        warnings: Vec<Problem>,
     },
     /// It changed nothing. What was accepted before is still followed.
     #[serde(rename_all = "camelCase")]
@@ -70,7 +73,33 @@ impl FileStatus {
             release: (desired.last_number > 0).then_some(desired.last_number),
             message,
             waiting_for,
+            warnings: Vec::new(),
         })
+    }
+
+    /// The same with these warnings.
+    #[must_use]
+    pub fn with_warnings(mut self, found: Vec<Problem>) -> Self {
+        if let Self::Accepted { warnings, .. } = &mut self {
+            *warnings = found;
+        }
+        self
+    }
+
+    /// The same with the warnings that `before` has about the same version of the file.
+    #[must_use]
+    pub fn with_warnings_of(self, before: Self) -> Self {
+        match (&self, before) {
+            (
+                Self::Accepted { version_id, .. },
+                Self::Accepted {
+                    version_id: before,
+                    warnings,
+                    ..
+                },
+            ) if *version_id == before => self.with_warnings(warnings),
+            _ => self,
+        }
     }
 
     /// The status of a file that was not accepted.

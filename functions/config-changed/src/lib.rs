@@ -6,7 +6,7 @@ use lambda_runtime::LambdaEvent;
 use landfall::{
     event::{Heard, execution_status::ExecutionInput, object_changed},
     keys,
-    service_file::{MAX_BYTES, Rejection, ServiceFile},
+    service_file::{MAX_BYTES, Problem, Rejection, ServiceFile},
     service_id::ServiceId,
     status::FileStatus,
 };
@@ -87,14 +87,15 @@ impl ConfigChanged {
             let Some(object) = self.files.get(&key).await? else {
                 return self.deleted(&key).await;
             };
-            let file = match accept(&object) {
-                Ok(file) => file,
+            let (file, warnings) = match accept(&object) {
+                Ok(accepted) => accepted,
                 Err(rejection) => return self.rejected(&key, &object.version_id, &rejection).await,
             };
             match self.follow(&key, &object.version_id, &file).await? {
                 Followed::Desired(desired) => {
                     tracing::info!(service = %desired.service, release = desired.last_number, "follows the service file");
                     if let Some(status) = FileStatus::of(&desired) {
+                        let status = status.with_warnings(warnings);
                         self.files
                             .put_json(&keys::status(&key), &status, Condition::None)
                             .await?;
@@ -180,9 +181,10 @@ impl ConfigChanged {
     }
 }
 
-fn accept(object: &Object) -> Result<ServiceFile, Rejection> {
+/// The file and its warnings.
+fn accept(object: &Object) -> Result<(ServiceFile, Vec<Problem>), Rejection> {
     if object.size > MAX_BYTES {
         return Err(Rejection::too_large(object.size));
     }
-    ServiceFile::parse(&object.bytes)
+    ServiceFile::check(&object.bytes).accepted()
 }

@@ -149,6 +149,11 @@ impl ImagePushed {
         }
         if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) {
             let key = landfall::keys::status(&file.key);
+            let before = self.config_bucket.get_json::<FileStatus>(&key).await?;
+            let status = match before {
+                Some((before, _)) => status.with_warnings_of(before),
+                None => status,
+            };
             self.config_bucket
                 .put_json(&key, &status, Condition::None)
                 .await?;

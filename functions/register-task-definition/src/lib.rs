@@ -5,7 +5,7 @@ use landfall::{
     service_file::ServiceFile,
     step::{
         register_task_definition::{
-            IngressWork, Input, Output, Registration, render, render_live, reusable,
+            IngressWork, Input, Output, Registration, ingress_work, render, render_live, reusable,
         },
         update_service::nothing_to_adopt,
     },
@@ -69,7 +69,10 @@ impl RegisterTaskDefinition {
         Ok(Output {
             task_definition,
             timeout_seconds: file.verify.timeout_seconds,
-            ingress: IngressWork::Nothing,
+            before: !file.before.is_empty(),
+            after: !file.after.is_empty(),
+            ingress: self.ingress(&input, &file).await?,
+            balancer: None,
         })
     }
 
@@ -98,6 +101,20 @@ impl RegisterTaskDefinition {
                 content: registration.content.clone(),
             });
         Ok((registration, known))
+    }
+
+    /// Only a changed file costs a look at the one before.
+    async fn ingress(&self, input: &Input, file: &ServiceFile) -> Result<IngressWork, Fault> {
+        let before = input
+            .last_good
+            .as_ref()
+            .map(|good| &good.content.file)
+            .filter(|before| input.apply_service && **before != input.release.content.file);
+        let before = match before {
+            Some(before) => Some(self.state.file(before).await?),
+            None => None,
+        };
+        Ok(ingress_work(input.apply_service, file, before.as_ref()))
     }
 
     async fn register(

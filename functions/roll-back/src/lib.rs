@@ -1,5 +1,6 @@
 //! Step `RollBack`, apart from its process.
 
+use ensure_ingress::EnsureIngress;
 use landfall::{
     desired::DesiredState,
     record::Diagnosis,
@@ -27,6 +28,7 @@ const SERVICE_EVENTS: usize = 10;
 pub struct RollBack {
     state: StateBucket,
     ecs: Ecs,
+    ingress: EnsureIngress,
     clock: Clock,
 }
 
@@ -49,6 +51,7 @@ impl RollBack {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
+            ingress: EnsureIngress::new(surroundings),
             clock: surroundings.clock(),
         }
     }
@@ -74,7 +77,18 @@ impl RollBack {
             } => Some(self.state.file(&good.content.file).await?),
             _ => None,
         };
-        if let Some(body) = plan.body(&input.service, file.as_ref()) {
+        // The rule may be the bad release's: requests have to come as before first.
+        let balancer = match &file {
+            Some(file) => self.ingress.keep(file, &input.service).await?,
+            None => None,
+        };
+        let body = plan.body(
+            &input.service,
+            file.as_ref(),
+            balancer.as_ref(),
+            live.as_ref(),
+        );
+        if let Some(body) = body {
             self.ecs.update_service(&body).await?;
         }
         tracing::warn!(
@@ -136,6 +150,7 @@ impl RollBack {
                 .map(|(_, message)| message.clone())
                 .collect(),
             probe: input.failure.probe.clone(),
+            task: input.failure.task.clone(),
             undone: plan.told(plan.verdict(desired, input.failure.stage)),
         })
     }

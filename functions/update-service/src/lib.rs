@@ -1,7 +1,10 @@
 //! Step `UpdateService`, apart from its process.
 
-use landfall::step::update_service::{
-    Input, LiveService, Plan, Rollout, create_body, nothing_to_adopt, plan, update_body,
+use landfall::{
+    service_file::ServiceFile,
+    step::update_service::{
+        Input, LiveService, Plan, Rollout, create_body, nothing_to_adopt, plan, update_body,
+    },
 };
 use landfall_aws::{
     Fault,
@@ -53,6 +56,12 @@ impl UpdateService {
         let plan = plan(&input, live.as_ref())?;
         self.remember_stranger(&input, live.as_ref()).await?;
         let started_at = self.clock.now();
+        let whole = |file: &ServiceFile| match (&file.ingress, &input.balancer) {
+            (Some(_), None) => Err(Fault::Unexpected(
+                "the file has an `ingress` section, but EnsureIngress left no target group".into(),
+            )),
+            _ => Ok(()),
+        };
         match plan {
             Plan::AskAgain => {
                 return Err(Fault::Transient(format!(
@@ -65,10 +74,12 @@ impl UpdateService {
                 if !file.owns_task_definition() {
                     return Err(nothing_to_adopt(&input.service).into());
                 }
+                whole(&file)?;
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }
             Plan::UpdateAll => {
                 let file = self.state.file(&input.release.content.file).await?;
+                whole(&file)?;
                 self.ecs
                     .update_service(&update_body(&input, Some(&file), live.as_ref()))
                     .await?;

@@ -4,7 +4,7 @@ mod probe;
 
 use landfall::{
     desired::DesiredState,
-    service_file::{HttpProbe, ProbeTarget},
+    service_file::{HttpProbe, ProbeTarget, ServiceFile},
     step::{
         update_service::LiveService,
         verify_health::{Input, Output, Sight, decide},
@@ -16,7 +16,7 @@ use landfall_aws::{
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
-    elb::Elb,
+    elb::{Address, Elb},
     lambda::step_span,
 };
 
@@ -64,9 +64,7 @@ impl VerifyHealth {
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let desired = self.state.read(&input.service).await?.desired;
         let file = self.state.file(&input.release.content.file).await?;
-        let sight = self
-            .sight(&input, &desired, file.verify.http.as_ref())
-            .await?;
+        let sight = self.sight(&input, &desired, &file).await?;
         let output = decide(&input, &file.verify, &desired, sight, self.clock.now());
         tracing::info!(outcome = ?output.outcome, reason = output.reason, "looked at the health");
         Ok(output)
@@ -76,7 +74,7 @@ impl VerifyHealth {
         &self,
         input: &Input,
         desired: &DesiredState,
-        http: Option<&HttpProbe>,
+        file: &ServiceFile,
     ) -> Result<Sight, Fault> {
         let mut sight = Sight {
             service: None,
@@ -94,28 +92,41 @@ impl VerifyHealth {
         for target_group in &service.target_groups {
             sight.targets.extend(self.elb.targets(target_group).await?);
         }
-        if let Some(http) = http {
-            sight.probe = Some(
-                self.prober
-                    .ask(&self.url(http, &service).await?, http)
-                    .await,
-            );
+        if let Some(http) = &file.verify.http {
+            let address = self.address(http, file, &service).await?;
+            sight.probe = Some(self.prober.ask(&address, http).await);
         }
         sight.service = Some(service);
         Ok(sight)
     }
 
-    async fn url(&self, http: &HttpProbe, service: &LiveService) -> Result<String, Fault> {
-        match &http.target {
-            ProbeTarget::Url(url) => Ok(url.clone()),
-            ProbeTarget::Path(path) => {
+    async fn address(
+        &self,
+        http: &HttpProbe,
+        file: &ServiceFile,
+        service: &LiveService,
+    ) -> Result<Address, Fault> {
+        let path = match &http.target {
+            ProbeTarget::Url(url) => {
+                return Ok(Address {
+                    url: url.clone(),
+                    connect_to: None,
+                });
+            }
+            ProbeTarget::Path(path) => path,
+        };
+        let mut address = match &file.ingress {
+            Some(ingress) => self.elb.ingress_address(ingress).await?,
+            None => {
                 let target_group = service.target_groups.first().ok_or_else(|| {
                     Fault::Refused(
                         "verify.http.path needs a load balancer, but the service in ECS has none: give verify.http.url".into(),
                     )
                 })?;
-                Ok(format!("{}{path}", self.elb.address(target_group).await?))
+                self.elb.address(target_group).await?
             }
-        }
+        };
+        address.url.push_str(path);
+        Ok(address)
     }
 }

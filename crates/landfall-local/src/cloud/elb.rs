@@ -115,6 +115,7 @@ impl Elb {
             "CreateRule" => self.create_rule(&input),
             "ModifyRule" => self.modify_rule(&input),
             "DescribeRules" => self.describe_rules(&input),
+            "SetRulePriorities" => self.set_rule_priorities(&input),
             "DeleteRule" => self.delete_rule(&input),
             "CreateTargetGroup" => self.create_target_group(&input),
             "ModifyTargetGroup" => self.modify_target_group(&input),
@@ -193,7 +194,16 @@ impl Elb {
 
     fn describe_tags(&self, input: &Value) -> Result<Value, Fault> {
         let state = self.inner.lock();
-        let descriptions: Vec<Value> = input::strings(input, "ResourceArns")
+        let arns = input::strings(input, "ResourceArns");
+        for arn in &arns {
+            if arn.contains(":targetgroup/") && !state.target_groups.contains_key(arn) {
+                return Err(target_groups::no_target_group(arn));
+            }
+            if arn.contains(":listener-rule/") && !state.rules.contains_key(arn) {
+                return Err(rules::no_rule(arn));
+            }
+        }
+        let descriptions: Vec<Value> = arns
             .into_iter()
             .map(|arn| json!({ "Tags": state.tags.get(&arn).cloned().unwrap_or_default(), "ResourceArn": arn }))
             .collect();

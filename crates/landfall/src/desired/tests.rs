@@ -72,6 +72,7 @@ impl DesiredState {
             execution: "execution".into(),
             release: self.last_number,
             attempt: 1,
+            applied_file: None,
         });
         self
     }

@@ -16,6 +16,8 @@ use super::problem::{Position, Problem};
 pub struct Node {
     /// Where the value starts; for the value of an alias, where the alias stands.
     pub position: Position,
+    /// Where it is written; for the value of an alias, where its anchor stands.
+    pub written: Position,
     /// What stands there.
     pub value: NodeValue,
 }
@@ -82,6 +84,17 @@ impl Node {
                     .map(|(key, node)| (key.name.clone(), node.to_json()))
                     .collect::<Map<_, _>>(),
             ),
+        }
+    }
+
+    /// The value of the field `name`; none if this is no mapping or has no such field.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match &self.value {
+            NodeValue::Mapping(entries) => entries
+                .iter()
+                .find(|(key, _)| key.name == name)
+                .map(|(_, node)| node),
+            _ => None,
         }
     }
 
@@ -156,6 +169,7 @@ impl<'de> Deserialize<'de> for Node {
         let spanned = Spanned::<NodeValue>::deserialize(deserializer)?;
         Ok(Self {
             position: spanned.referenced.into(),
+            written: spanned.defined.into(),
             value: spanned.value,
         })
     }

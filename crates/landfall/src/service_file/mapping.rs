@@ -1,8 +1,11 @@
 //! Reading a section's fields, collecting problems instead of stopping at the first.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::Value;
 
+pub(super) use super::spelling::nearest;
 use super::{
     document::{Node, NodeValue},
     problem::{Position, Problem},
@@ -15,6 +18,9 @@ pub(super) struct Mapping<'a> {
     pub(super) path: String,
 }
 
+/// How the names of top-level sections begin that are not read: a place for anchors.
+const EXTENSION: &str = "x-";
+
 /// An hour in seconds.
 pub(super) const HOUR: u64 = 3_600;
 
@@ -25,6 +31,20 @@ pub(super) struct Problems(pub(super) Vec<Problem>);
 impl Problems {
     pub(super) fn add(&mut self, problem: Problem) {
         self.0.push(problem);
+    }
+
+    /// Adds those of `found` whose field has no problem yet.
+    pub(super) fn add_untold(&mut self, found: Self) {
+        let told: BTreeSet<(Position, String)> = self
+            .0
+            .iter()
+            .map(|problem| (problem.position, problem.path.clone()))
+            .collect();
+        let untold = found
+            .0
+            .into_iter()
+            .filter(|problem| !told.contains(&(problem.position, problem.path.clone())));
+        self.0.extend(untold);
     }
 }
 
@@ -80,6 +100,7 @@ impl<'a> Mapping<'a> {
         for (key, _) in self
             .entries()
             .filter(|(key, _)| !known.contains(&&*key.name))
+            .filter(|(key, _)| !(self.path.is_empty() && key.name.starts_with(EXTENSION)))
         {
             let near = nearest(&key.name, known.iter().copied());
             let hint = near.map_or_else(
@@ -208,33 +229,4 @@ impl<'a> Mapping<'a> {
         }
         seconds
     }
-}
-
-/// The name that `written` was probably meant to be. Only short names are compared, and only with the first fifty: a
-/// hint is not worth more time.
-pub(crate) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const LONGEST: usize = 64;
-    let names = names
-        .take(50)
-        .filter(|name| name.len() <= LONGEST && written.len() <= LONGEST);
-    let near = names
-        .map(|name| (distance(name, written), name))
-        .filter(|(distance, _)| *distance <= 2);
-    near.min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// Levenshtein's distance, by characters.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, r) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
 }

@@ -43,10 +43,24 @@ impl fmt::Display for Position {
     }
 }
 
+/// How bad a [`Problem`] is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The file is not accepted.
+    #[default]
+    Error,
+    /// The file is accepted, but this is probably not what was meant.
+    Warning,
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
+    /// How bad it is.
+    #[serde(default)]
+    pub severity: Severity,
     /// Where.
     #[serde(flatten)]
     pub position: Position,
@@ -62,11 +76,25 @@ pub struct Problem {
 impl Problem {
     pub(super) fn new(position: Position, path: &str, message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             position,
             path: shortened(path.into()),
             message: shortened(message.into()),
             hint: None,
         }
+    }
+
+    /// A problem that keeps no file from being accepted.
+    pub(super) fn warning(position: Position, path: &str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::new(position, path, message)
+        }
+    }
+
+    /// Whether it keeps the file from being accepted.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -88,6 +116,9 @@ fn shortened(mut text: String) -> String {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.position)?;
+        if !self.is_error() {
+            f.write_str("warning: ")?;
+        }
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
@@ -102,6 +133,19 @@ impl fmt::Display for Problem {
 /// How many problems of one file are told. More would not help anybody and not fit into an event.
 const MAX_PROBLEMS: usize = 50;
 
+/// The problems as they are told in a status or an event: the first of them, and how many more there are.
+pub(super) fn told(mut problems: Vec<Problem>) -> Vec<Problem> {
+    if problems.len() > MAX_PROBLEMS {
+        let untold = problems.split_off(MAX_PROBLEMS);
+        let message = format!("there are {} more problems from here on", untold.len());
+        problems.extend(untold.first().map(|first| Problem {
+            severity: first.severity,
+            ..Problem::new(first.position, "", message)
+        }));
+    }
+    problems
+}
+
 /// Why a service file is not accepted: the problems that were found, the first 50 in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -113,16 +157,9 @@ impl Rejection {
     /// A rejection for these problems, however many.
     pub(super) fn of(mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.position);
-        if problems.len() > MAX_PROBLEMS {
-            let untold = problems.split_off(MAX_PROBLEMS);
-            let message = format!("there are {} more problems from here on", untold.len());
-            problems.extend(
-                untold
-                    .first()
-                    .map(|first| Problem::new(first.position, "", message)),
-            );
+        Self {
+            problems: told(problems),
         }
-        Self { problems }
     }
 
     /// The rejection of a file of so many bytes.

@@ -5,18 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify,
+    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, conformity,
     document::{Node, NodeValue},
-    mapping::{HOUR, Mapping, Problems, nearest},
+    ingress,
+    mapping::{HOUR, Mapping, Problems},
+    one_off_task,
     problem::{Position, Problem, Rejection},
-    written_numbers,
+    rules,
+    spelling::{Spelling, misspelt, nearest},
 };
 use crate::{
+    api::{Api, Type},
     follow::{FollowRule, TagPolicy},
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 5] = ["cluster", "images", "taskDefinition", "service", "verify"];
+const SECTIONS: [&str; 8] = [
+    "cluster",
+    "images",
+    "taskDefinition",
+    "before",
+    "service",
+    "ingress",
+    "verify",
+    "after",
+];
 
 /// Values of `deploymentController.type` whose services ECS does not let anyone roll out through `UpdateService`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
@@ -30,20 +43,39 @@ const LONGEST_WATCH: u64 = 6 * HOUR;
 /// that sends it, whose `Timeout` in template.yaml is 60.
 const MAX_PROBE_SECONDS: u64 = 30;
 
-pub(super) fn read(text: &[u8]) -> Result<ServiceFile, Rejection> {
+/// The sections that are passed through to ECS, and the operation that takes each.
+const ECS_SECTIONS: [(&str, &str); 3] = [
+    ("cluster", "CreateCluster"),
+    ("taskDefinition", "RegisterTaskDefinition"),
+    ("service", "CreateService"),
+];
+
+pub(super) fn check(text: &[u8]) -> Checked {
     if text.len() > MAX_BYTES {
-        return Err(Rejection::too_large(text.len()));
+        return Checked::refused(Rejection::too_large(text.len()).problems);
     }
-    let document = Node::parse(text).map_err(|problem| Rejection {
-        problems: vec![problem],
-    })?;
+    let document = match Node::parse(text) {
+        Ok(document) => document,
+        Err(problem) => return Checked::refused(vec![problem]),
+    };
     let mut problems = Problems::default();
     let file = sections(&document, &mut problems);
-    written_numbers::check(&document, text, &mut problems);
-    match file {
-        Some(file) if problems.0.is_empty() => Ok(file),
-        _ => Err(Rejection::of(problems.0)),
+    let mut found = Problems::default();
+    let spelling = Spelling::of(text);
+    for (name, operation) in ECS_SECTIONS {
+        if let Some(section) = document.get(name) {
+            conformity::check(
+                section,
+                name,
+                Api::ecs().request(operation),
+                &spelling,
+                &mut found,
+            );
+        }
     }
+    rules::check(&document, &mut found);
+    problems.add_untold(found);
+    Checked::of(file, problems.0)
 }
 
 fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
@@ -99,29 +131,63 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let service_has_load_balancer = service.as_ref().is_some_and(|section| {
         matches!(section.get("loadBalancers").map(|node| &node.value), Some(NodeValue::Sequence(items)) if !items.is_empty())
     });
+    let strategy = service.as_ref().and_then(deployment_strategy);
+    let ingress = root.mapping("ingress", problems).and_then(|section| {
+        let surroundings = ingress::Surroundings {
+            containers: containers.iter().map(|container| container.name).collect(),
+            strategy,
+        };
+        ingress::read(&section, &surroundings, problems)
+    });
+    let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
         // What serves an adopted service is not in the file.
-        .map(|section| verify(&section, service_has_load_balancer || adopts, problems))
+        .map(|section| verify(&section, is_balanced || adopts, problems))
         .unwrap_or_default();
-    let mut service = as_object(service?.node);
+    let names: Vec<_> = containers.iter().map(|container| container.name).collect();
+    let names = (!names.is_empty()).then_some(&*names);
+    let mut tasks = |section: &str| {
+        let node = root.get(section);
+        node.map(|node| one_off_task::read(section, node, names, problems))
+            .unwrap_or_default()
+    };
+    let (before, after) = (tasks("before"), tasks("after"));
+    let mut service = as_sent(&service?);
     service.remove("cluster");
     Some(ServiceFile {
-        cluster: as_object(cluster?.node),
+        cluster: as_sent(&cluster?),
         images,
         task_definition: match task_definition {
-            Some(section) => as_object(section.node),
+            Some(section) => as_sent(&section),
             None if adopts => Map::new(),
             None => return None,
         },
         service,
+        ingress,
         verify,
+        before,
+        after,
     })
 }
 
-fn as_object(node: &Node) -> Map<String, Value> {
-    match node.to_json() {
-        Value::Object(map) => map,
+fn deployment_strategy<'a>(service: &Mapping<'a>) -> Option<&'a str> {
+    let NodeValue::Mapping(members) = &service.get("deploymentConfiguration")?.value else {
+        return None;
+    };
+    let (_, strategy) = members.iter().find(|(key, _)| key.name == "strategy")?;
+    match &strategy.value {
+        NodeValue::Scalar(Value::String(strategy)) => Some(strategy),
+        _ => None,
+    }
+}
+
+/// A section that is passed through, as ECS takes it.
+fn as_sent(section: &Mapping<'_>) -> Map<String, Value> {
+    let operation = ECS_SECTIONS.iter().find(|(name, _)| *name == section.path);
+    let request = operation.map(|(_, operation)| Api::ecs().request(operation));
+    match request.map(|request: Type| conformity::as_sent(section.node, request)) {
+        Some(Value::Object(map)) => map,
         _ => Map::new(),
     }
 }
@@ -179,7 +245,12 @@ fn containers<'a>(task_definition: &Mapping<'a>, problems: &mut Problems) -> Vec
             name,
             position,
             path,
-            image: mapping.get("image").map(|node| node.position),
+            image: mapping
+                .entries()
+                .find(|(key, _)| {
+                    key.name == "image" || misspelt(&key.name, std::iter::once("image")).is_some()
+                })
+                .map(|(_, node)| node.position),
         });
     }
     containers
@@ -459,10 +530,9 @@ fn http_probe(
             (None, None) => Some(ProbeTarget::Path("/".into())),
         };
     if matches!(target, Some(ProbeTarget::Path(_))) && !service_has_load_balancer {
-        let message =
-            "a path is asked of the service's load balancer, but service.loadBalancers names none";
+        let message = "a path is asked of the service's load balancer, but there is neither `ingress` nor service.loadBalancers";
         let problem = Problem::new(section.position(), &section.path, message);
-        problems.add(problem.hint("give `verify.http.url` instead, or service.loadBalancers"));
+        problems.add(problem.hint("give `verify.http.url` instead, or one of the two"));
     }
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Some(HttpProbe {

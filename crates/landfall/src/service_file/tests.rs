@@ -55,11 +55,11 @@ fn a_good_file_is_read_whole() {
             "cluster": {"clusterName": "web"},
             "images": {"web": {"repository": "team/hello", "tag": "semver:^1"}},
             "taskDefinition": {
-                "family": "hello", "cpu": 256, "memory": "512",
+                "family": "hello", "cpu": "256", "memory": "512",
                 "containerDefinitions": [
                     {
                         "name": "web", "portMappings": [{"containerPort": 8080}],
-                        "environment": [{"name": "PORT", "value": 8080}]
+                        "environment": [{"name": "PORT", "value": "8080"}]
                     },
                     {"name": "log", "image": "public.ecr.aws/log:1"}
                 ]
@@ -160,22 +160,22 @@ fn text_that_is_no_document_is_told_with_its_place() {
         (
             b"",
             "1:1: expected a mapping, found nothing\n\
-             \x20 hint: a service file has the sections cluster, images, taskDefinition, service, verify",
+             \x20 hint: a service file has the sections cluster, images, taskDefinition, before, service, ingress, verify, after",
         ),
         (
             b"# only a comment\n",
             "2:1: expected a mapping, found nothing\n\
-             \x20 hint: a service file has the sections cluster, images, taskDefinition, service, verify",
+             \x20 hint: a service file has the sections cluster, images, taskDefinition, before, service, ingress, verify, after",
         ),
         (
             b"- cluster\n- service\n",
             "1:1: expected a mapping, found a list\n\
-             \x20 hint: a service file has the sections cluster, images, taskDefinition, service, verify",
+             \x20 hint: a service file has the sections cluster, images, taskDefinition, before, service, ingress, verify, after",
         ),
         (
             b"hello",
             "1:1: expected a mapping, found text\n\
-             \x20 hint: a service file has the sections cluster, images, taskDefinition, service, verify",
+             \x20 hint: a service file has the sections cluster, images, taskDefinition, before, service, ingress, verify, after",
         ),
     ] {
         assert_eq!(told(text), expected, "{}", String::from_utf8_lossy(text));
@@ -387,8 +387,8 @@ fn every_section_is_checked_and_every_problem_has_its_place() {
         ),
         (
             good_but("  loadBalancers", "  loads"),
-            "21:9: verify.http: a path is asked of the service's load balancer, but service.loadBalancers names none\n\
-             \x20 hint: give `verify.http.url` instead, or service.loadBalancers",
+            "21:9: verify.http: a path is asked of the service's load balancer, but there is neither `ingress` nor service.loadBalancers\n\
+             \x20 hint: give `verify.http.url` instead, or one of the two",
         ),
         (
             good_but("value: 8080", "value: 012345678901"),

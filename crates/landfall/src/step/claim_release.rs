@@ -123,6 +123,10 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
         execution: me.into(),
         release: release.number,
         attempt,
+        applied_file: match previous {
+            Some(claim) if claim.release == release.number => claim.applied_file.clone(),
+            _ => desired.applied_file.clone(),
+        },
     });
     if apply_service {
         claimed.applied_file = None;
@@ -172,6 +176,10 @@ impl Decision {
             execution: me.into(),
             release: release.number,
             attempt,
+            applied_file: desired
+                .claim
+                .as_ref()
+                .and_then(|claim| claim.applied_file.clone()),
         });
         let output = Output {
             action: Action::Conclude,

@@ -5,6 +5,7 @@ mod adopt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::ensure_ingress::Balancer;
 use crate::{
     content::ContentHash,
     desired::GoodRelease,
@@ -55,9 +56,18 @@ pub struct Output {
     pub task_definition: TaskDefinition,
     /// How long, in seconds, ECS may take to roll it out, from the service file.
     pub timeout_seconds: u64,
+    /// Whether the service file has tasks that run before the rollout.
+    #[serde(default)]
+    pub before: bool,
+    /// Whether it has tasks that run after it.
+    #[serde(default)]
+    pub after: bool,
     /// What has to be done about the listener rule and target group that Landfall keeps.
     #[serde(default)]
     pub ingress: IngressWork,
+    /// What the service is reached by: none here, filled in by `EnsureIngress`.
+    #[serde(default)]
+    pub balancer: Option<Balancer>,
 }
 
 /// What has to be done about a service's listener rule and target group.
@@ -69,6 +79,8 @@ pub enum IngressWork {
     Nothing,
     /// The file has an `ingress` section: create them or keep them, before the service is changed.
     Ensure,
+    /// The same, and the rule on the listener that the last good release named goes once the service does well.
+    Move,
     /// The file has none any more: remove them, once the service does well without.
     Remove,
 }
@@ -152,6 +164,23 @@ fn fill(
         tags.push(json!({ "key": CONTENT_TAG, "value": content }));
     }
     Ok(Registration { body, content })
+}
+
+/// What has to be done about listener rule and target group, by the release's file and, where that differs, the last good
+/// release's.
+pub fn ingress_work(
+    apply_service: bool,
+    file: &ServiceFile,
+    last_good: Option<&ServiceFile>,
+) -> IngressWork {
+    let before = last_good.and_then(|file| file.ingress.as_ref());
+    match (&file.ingress, before) {
+        _ if !apply_service => IngressWork::Nothing,
+        (Some(now), Some(before)) if now.listener_arn != before.listener_arn => IngressWork::Move,
+        (Some(_), _) => IngressWork::Ensure,
+        (None, Some(_)) => IngressWork::Remove,
+        (None, None) => IngressWork::Nothing,
+    }
 }
 
 /// The last good revision, if it was made from the same content.

@@ -4,10 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::update_service::{LiveService, Rollout, updatable};
+use super::{
+    ensure_ingress::Balancer,
+    update_service::{LiveService, Rollout, section},
+};
 use crate::{
     desired::{DesiredState, GoodRelease},
-    record::{Diagnosis, ProbeAnswer, Release, Verdict},
+    record::{Diagnosis, ProbeAnswer, Release, TaskReport, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
 };
@@ -39,6 +42,9 @@ pub struct Failure {
     pub reason: String,
     /// What the HTTP probe got, if it came so far.
     pub probe: Option<ProbeAnswer>,
+    /// The task before or after the rollout that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskReport>,
 }
 
 /// How far a release came.
@@ -47,6 +53,8 @@ pub struct Failure {
 pub enum Stage {
     /// AWS or Landfall refused it.
     Refused,
+    /// A task before the rollout failed: the release has not touched the service.
+    Task,
     /// A step failed for good.
     Step,
     /// ECS did not complete the rollout.
@@ -136,7 +144,11 @@ pub fn plan(
     let Some(good) = &desired.last_good else {
         return without_good(live, primary, stage, unproven);
     };
-    let service_is_good = desired.applied_file.as_ref() == Some(&good.content.file);
+    // A release that has not touched the service leaves the section that ECS had when it was claimed.
+    let untouched = desired.claim.as_ref().filter(|_| stage == Stage::Task);
+    let applied = untouched.and_then(|claim| claim.applied_file.as_ref());
+    let applied = applied.or(desired.applied_file.as_ref());
+    let service_is_good = applied == Some(&good.content.file);
     let revision = &good.task_definition.arn;
     match primary {
         Some(primary) if primary == revision && service_is_good && live.is_steady() => {
@@ -175,7 +187,12 @@ fn without_good(
             task_definition: adopted.clone(),
         },
         Some(_) => Plan::Nothing,
-        None if stage == Stage::Refused || !unproven.runs_ours || nothing_runs => Plan::Nothing,
+        None if matches!(stage, Stage::Refused | Stage::Task)
+            || !unproven.runs_ours
+            || nothing_runs =>
+        {
+            Plan::Nothing
+        }
         None if live.scheduling_strategy == "DAEMON" => Plan::Nothing,
         None => Plan::Stop,
     }
@@ -238,17 +255,21 @@ impl Plan {
         })
     }
 
-    /// What `UpdateService` is sent, if anything; `file` is the last good release's.
+    /// What `UpdateService` is sent, if anything; `file` is the last good release's, and `balancer` what that one is
+    /// reached by.
     pub fn body(
         &self,
         service: &ServiceId,
         file: Option<&ServiceFile>,
+        balancer: Option<&Balancer>,
+        live: Option<&LiveService>,
     ) -> Option<Map<String, Value>> {
         let mut body = match self {
             Self::Revert { good, .. } => {
-                let mut body = file
-                    .map(|file| updatable(&file.service))
-                    .unwrap_or_default();
+                let mut body = match file {
+                    Some(file) => section(file, service, balancer, live),
+                    None => Map::new(),
+                };
                 body.insert("taskDefinition".into(), json!(good.task_definition.arn));
                 body
             }

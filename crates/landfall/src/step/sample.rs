@@ -30,7 +30,7 @@ taskDefinition:
     - { name: log, image: "log:1" }
 service:
   serviceName: hello
-  launchType: FARGATE
+  launchType: EC2
   role: ecs
   schedulingStrategy: REPLICA
   tags: [{ key: team, value: greetings }]

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::register_task_definition::{SERVICE_TAG, service_tag};
+use super::{
+    ensure_ingress::{Balancer, load_balancers_to_send},
+    register_task_definition::{SERVICE_TAG, service_tag},
+};
 use crate::{
     content::ContentHash, desired::GoodRelease, record::Release, refusal::Refusal,
     service_file::ServiceFile, service_id::ServiceId,
@@ -30,6 +33,9 @@ pub struct Input {
     pub last_good: Option<GoodRelease>,
     /// How long, in seconds, ECS may take.
     pub timeout_seconds: u64,
+    /// The target group that Landfall keeps, if the file has an `ingress` section and the whole section has to be sent.
+    #[serde(default)]
+    pub balancer: Option<Balancer>,
 }
 
 /// A change that ECS has accepted and now carries out.
@@ -159,6 +165,8 @@ pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     let mut body = file.service.clone();
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("taskDefinition".into(), json!(input.task_definition));
+    let balancers = load_balancers_to_send(file, &input.service, input.balancer.as_ref(), &[]);
+    body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
     one_task_at_least(&mut body);
     let attempt = json!([input.service, input.release.number, input.task_definition]);
     let token = ContentHash::of(&attempt).to_string();
@@ -181,9 +189,10 @@ pub fn update_body(
     file: Option<&ServiceFile>,
     live: Option<&LiveService>,
 ) -> Map<String, Value> {
-    let mut body = file
-        .map(|file| updatable(&file.service))
-        .unwrap_or_default();
+    let mut body = match file {
+        Some(file) => section(file, &input.service, input.balancer.as_ref(), live),
+        None => Map::new(),
+    };
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("service".into(), json!(input.service.service()));
     body.insert("taskDefinition".into(), json!(input.task_definition));
@@ -207,8 +216,22 @@ pub const CREATE_ONLY: [&str; 6] = [
     "tags",
 ];
 
+/// The `service` section of a file as `UpdateService` takes it, with what Landfall fills in.
+pub(super) fn section(
+    file: &ServiceFile,
+    service: &ServiceId,
+    balancer: Option<&Balancer>,
+    live: Option<&LiveService>,
+) -> Map<String, Value> {
+    let mut body = updatable(&file.service);
+    let live_groups = live.map_or(&[][..], |live| &live.target_groups);
+    let balancers = load_balancers_to_send(file, service, balancer, live_groups);
+    body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
+    body
+}
+
 /// The part of a `service` section that can be changed in place.
-pub(super) fn updatable(section: &Map<String, Value>) -> Map<String, Value> {
+fn updatable(section: &Map<String, Value>) -> Map<String, Value> {
     let mut body = section.clone();
     body.retain(|member, _| !CREATE_ONLY.contains(&&**member));
     body

@@ -95,15 +95,19 @@ impl Ecs {
         let (cluster, cluster_arn) = state.cluster(input)?;
         let token = input.get("clientToken").and_then(Value::as_str);
         if let Some(token) = token {
-            let known: Vec<Value> = state
+            let known: Vec<&Task> = state
                 .tasks
                 .values()
                 .filter(|task| {
                     task.cluster_arn == cluster_arn && task.client_token.as_deref() == Some(token)
                 })
-                .map(Task::described)
                 .collect();
-            if !known.is_empty() {
+            if let Some(first) = known.first() {
+                if !asks_for(&state, input, first) {
+                    let message = "The provided clientToken is already in use with a different RunTask request.";
+                    return Err(Fault::client("ConflictException", message));
+                }
+                let known: Vec<Value> = known.into_iter().map(Task::described).collect();
                 return Ok(json!({ "tasks": known, "failures": [] }));
             }
         }
@@ -294,6 +298,19 @@ impl Inner {
             proven: false,
         }
     }
+}
+
+/// Whether a request with the token of `task` is the request that started it.
+fn asks_for(state: &State, input: &Value, task: &Task) -> bool {
+    let same_definition = state
+        .task_definition(text(input, "taskDefinition"))
+        .is_some_and(|definition| definition.fields["taskDefinitionArn"] == *task.task_definition);
+    let same = |member: &str| {
+        input
+            .get(member)
+            .is_none_or(|value| task.fields.get(member) == Some(value))
+    };
+    same_definition && same("startedBy") && same("overrides")
 }
 
 fn find<'a>(state: &'a State, cluster_arn: &str, reference: &str) -> Option<&'a Task> {

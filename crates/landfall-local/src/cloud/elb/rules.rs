@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::balancers::{known_target_groups, no_listener, object};
+use super::balancers::{forwarded_groups, known_target_groups, no_listener, object};
 use super::input::{list, number, required, string, strings, typed};
+use super::target_groups::load_balancers_of;
 use super::{Elb, State, arn_suffix};
 use crate::cloud::fault::Fault;
 
@@ -18,15 +19,7 @@ pub(super) struct Rule {
 impl Elb {
     pub(super) fn create_rule(&self, input: &Value) -> Result<Value, Fault> {
         let listener = required(input, "ListenerArn")?;
-        let priority = number(input, "Priority")
-            .and_then(|priority| u32::try_from(priority).ok())
-            .filter(|priority| (1..=50_000).contains(priority))
-            .ok_or_else(|| {
-                Fault::client(
-                    "ValidationError",
-                    "A rule priority must be between 1 and 50000",
-                )
-            })?;
+        let priority = priority(input)?;
         let conditions = list(input, "Conditions");
         playable(conditions)?;
         let mut state = self.inner.lock();
@@ -34,15 +27,13 @@ impl Elb {
             return Err(no_listener(listener));
         }
         known_target_groups(&state, list(input, "Actions"))?;
+        of_one_load_balancer(&state, list(input, "Actions"), listener)?;
         if state
             .rules
             .values()
             .any(|rule| rule.listener == listener && rule.priority == priority)
         {
-            return Err(Fault::client(
-                "PriorityInUse",
-                format!("Priority '{priority}' is currently in use"),
-            ));
+            return Err(in_use(priority));
         }
         let suffix = arn_suffix(&format!("{listener}{priority}{}", Value::from(conditions)));
         let arn = format!(
@@ -75,6 +66,8 @@ impl Elb {
         playable(list(input, "Conditions"))?;
         let mut state = self.inner.lock();
         known_target_groups(&state, list(input, "Actions"))?;
+        let listener = &state.rules.get(arn).ok_or_else(|| no_rule(arn))?.listener;
+        of_one_load_balancer(&state, list(input, "Actions"), listener)?;
         let rule = state.rules.get_mut(arn).ok_or_else(|| no_rule(arn))?;
         for member in ["Conditions", "Actions"] {
             if let Some(value) = input.get(member) {
@@ -120,13 +113,44 @@ impl Elb {
         Ok(json!({ "Rules": rules }))
     }
 
+    /// Two rules may change places in one request: a priority counts as in use only if its rule keeps it.
+    pub(super) fn set_rule_priorities(&self, input: &Value) -> Result<Value, Fault> {
+        let mut wanted = Vec::new();
+        for pair in list(input, "RulePriorities") {
+            wanted.push((required(pair, "RuleArn")?, priority(pair)?));
+        }
+        let mut state = self.inner.lock();
+        for (arn, priority) in &wanted {
+            let rule = state.rules.get(*arn).ok_or_else(|| no_rule(arn))?;
+            let taken = state.rules.iter().any(|(other, each)| {
+                each.listener == rule.listener
+                    && each.priority == *priority
+                    && !wanted.iter().any(|(moved, _)| moved == other)
+            });
+            if taken {
+                return Err(in_use(*priority));
+            }
+        }
+        let mut changed = Vec::new();
+        for (arn, priority) in wanted {
+            if let Some(rule) = state.rules.get_mut(arn) {
+                rule.priority = priority;
+                rule.fields
+                    .insert("Priority".into(), priority.to_string().into());
+                changed.push(Value::from(rule.fields.clone()));
+            }
+        }
+        drop(state);
+        self.inner.changed();
+        Ok(json!({ "Rules": changed }))
+    }
+
     pub(super) fn delete_rule(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "RuleArn")?;
-        self.inner
-            .lock()
-            .rules
-            .remove(arn)
-            .ok_or_else(|| no_rule(arn))?;
+        let mut state = self.inner.lock();
+        state.rules.remove(arn).ok_or_else(|| no_rule(arn))?;
+        state.tags.remove(arn);
+        drop(state);
         self.inner.changed();
         Ok(json!({}))
     }
@@ -209,6 +233,16 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 fn playable(conditions: &[Value]) -> Result<(), Fault> {
     for condition in conditions {
+        let valued = |config: &str| !list(&condition[config], "Values").is_empty();
+        let values = !list(condition, "Values").is_empty()
+            || valued("HostHeaderConfig")
+            || valued("PathPatternConfig");
+        if !values {
+            return Err(Fault::client(
+                "ValidationError",
+                "A condition value must be specified",
+            ));
+        }
         match string(condition, "Field") {
             Some("path-pattern" | "host-header") => {}
             field => {
@@ -225,7 +259,49 @@ fn playable(conditions: &[Value]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn no_rule(wanted: &str) -> Fault {
+fn priority(input: &Value) -> Result<u32, Fault> {
+    number(input, "Priority")
+        .and_then(|priority| u32::try_from(priority).ok())
+        .filter(|priority| (1..=50_000).contains(priority))
+        .ok_or_else(|| {
+            Fault::client(
+                "ValidationError",
+                "A rule priority must be between 1 and 50000",
+            )
+        })
+}
+
+fn in_use(priority: u32) -> Fault {
+    Fault::client(
+        "PriorityInUse",
+        format!("Priority '{priority}' is currently in use"),
+    )
+}
+
+/// A target group serves the listeners of one load balancer only
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>).
+fn of_one_load_balancer(state: &State, actions: &[Value], listener: &str) -> Result<(), Fault> {
+    let own = state
+        .listeners
+        .get(listener)
+        .and_then(|fields| fields["LoadBalancerArn"].as_str());
+    for group in actions.iter().flat_map(forwarded_groups) {
+        if load_balancers_of(state, group)
+            .iter()
+            .any(|balancer| Some(&**balancer) != own)
+        {
+            return Err(Fault::client(
+                "TargetGroupAssociationLimit",
+                format!(
+                    "The following target groups cannot be associated with more than one load balancer: {group}"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn no_rule(wanted: &str) -> Fault {
     Fault::client(
         "RuleNotFound",
         format!("One or more rules not found: {wanted}"),

@@ -27,6 +27,12 @@ const ATTRIBUTES: [(&str, &str); 6] = [
 impl Elb {
     pub(super) fn create_target_group(&self, input: &Value) -> Result<Value, Fault> {
         let name = required(input, "Name")?;
+        if name.len() > 32 {
+            return Err(Fault::client(
+                "ValidationError",
+                format!("Target group name '{name}' cannot be longer than '32' characters"),
+            ));
+        }
         let world = &self.inner.world;
         let arn = world.arn(
             "elasticloadbalancing",
@@ -156,6 +162,7 @@ impl Elb {
             ));
         }
         state.target_groups.remove(arn);
+        state.tags.remove(arn);
         Ok(json!({}))
     }
 

@@ -9,6 +9,7 @@ fn held(open: &[u64], execution: &str, release: u64, attempt: u32) -> DesiredSta
             execution: execution.into(),
             release,
             attempt,
+            applied_file: None,
         }),
         applied_file: None,
         ..desired(open)
@@ -174,4 +175,32 @@ fn the_service_section_is_sent_unless_ecs_certainly_has_it() {
 
     same.applied_file = None;
     assert!(decide(&same, "me", Holder::NobodyElse).output.apply_service);
+}
+
+#[test]
+fn a_claim_remembers_what_ecs_had_until_the_release_is_over() {
+    let before = desired(&[2]);
+    let good_file = before.applied_file.clone();
+    let applied = |decision: &Decision| {
+        let claim = decision
+            .write
+            .as_ref()
+            .and_then(|write| write.claim.as_ref());
+        claim.and_then(|claim| claim.applied_file.clone())
+    };
+    let first = decide(&before, "me", Holder::NobodyElse);
+    assert_eq!(applied(&first), good_file);
+    let claimed = first.write.unwrap();
+    assert_eq!(claimed.applied_file, None);
+    let second = decide(&claimed, "other", Holder::Dead(None));
+    assert_eq!(applied(&second), good_file);
+    let newer = DesiredState {
+        claim: claimed.claim,
+        ..desired(&[2, 3])
+    };
+    let newer = DesiredState {
+        applied_file: None,
+        ..newer
+    };
+    assert_eq!(applied(&decide(&newer, "other", Holder::Dead(None))), None);
 }

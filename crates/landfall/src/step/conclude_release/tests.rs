@@ -63,6 +63,7 @@ fn only_the_holder_of_the_claim_for_this_release_concludes_it() {
             execution: execution.into(),
             release,
             attempt: 1,
+            applied_file: None,
         };
         DesiredState {
             claim: Some(claim),

@@ -1,8 +1,15 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{super::sample::*, *};
+use crate::desired::Claim;
 
-const STAGES: [Stage; 4] = [Stage::Refused, Stage::Step, Stage::Rollout, Stage::Health];
+const STAGES: [Stage; 5] = [
+    Stage::Refused,
+    Stage::Task,
+    Stage::Step,
+    Stage::Rollout,
+    Stage::Health,
+];
 
 /// Nothing was ever good.
 fn never_good() -> DesiredState {
@@ -179,7 +186,7 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
         ),
     ] {
         for stage in STAGES {
-            let expected = if stage == Stage::Refused {
+            let expected = if matches!(stage, Stage::Refused | Stage::Task) {
                 &refused
             } else {
                 &otherwise
@@ -204,7 +211,7 @@ fn what_ecs_has_already_given_back_to_somebody_else_counts_as_rolled_back_only_a
             rolled_out,
             "{stage:?}"
         );
-        assert_eq!(plan.body(&service(), None), None, "{stage:?}");
+        assert_eq!(plan.body(&service(), None, None, None), None, "{stage:?}");
     }
 }
 
@@ -234,7 +241,13 @@ fn the_verdict_says_what_serves_afterwards() {
         let verdicts = STAGES.map(|stage| plan.verdict(&desired, stage));
         assert_eq!(
             verdicts,
-            [Rejected, after_step, after_rollout, after_rollout],
+            [
+                Rejected,
+                after_step,
+                after_step,
+                after_rollout,
+                after_rollout
+            ],
             "{plan:?}"
         );
     }
@@ -300,7 +313,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
         (Plan::Nothing, None, None, None, Action::NothingToUndo),
         (Plan::Gone, None, None, None, Action::NothingToUndo),
     ] {
-        let sent = plan.body(&service(), file.as_ref());
+        let sent = plan.body(&service(), file.as_ref(), None, None);
         assert_eq!(sent.map(Value::Object), body, "{plan:?}");
         assert_eq!(plan.rollout(at(7)), awaited, "{plan:?}");
         assert_eq!(plan.action(), action, "{plan:?}");
@@ -311,4 +324,38 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
             "{plan:?}"
         );
     }
+}
+
+#[test]
+fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file_changed() {
+    let claimed = |applied_file| DesiredState {
+        claim: Some(Claim {
+            execution: "me".into(),
+            release: 2,
+            attempt: 1,
+            applied_file,
+        }),
+        ..uncertain()
+    };
+    let known = claimed(Some(good(1).content.file));
+    let at_rest = Some(live(1));
+    let undo = |desired: &DesiredState, live: &Option<LiveService>, stage| {
+        plan(desired, live.as_ref(), stage, &Unproven::default())
+    };
+    assert_eq!(undo(&known, &at_rest, Stage::Task), Plan::Nothing);
+    assert_eq!(Plan::Nothing.verdict(&known, Stage::Task), Verdict::Failed);
+    // Not if another release may have sent its section, nor if this one may have.
+    let revert = Plan::Revert {
+        good: good(1),
+        apply_service: true,
+    };
+    assert_eq!(undo(&claimed(None), &at_rest, Stage::Task), revert);
+    assert_eq!(undo(&known, &at_rest, Stage::Step), revert);
+    assert_eq!(
+        undo(&known, &Some(rolling(1, 3, 1)), Stage::Task),
+        Plan::Revert {
+            good: good(1),
+            apply_service: false
+        }
+    );
 }

@@ -12,6 +12,7 @@ fn input() -> Input {
         apply_service: true,
         last_good: Some(good(1)),
         timeout_seconds: 900,
+        balancer: None,
     }
 }
 
@@ -83,7 +84,7 @@ fn a_service_is_created_with_the_whole_section_and_at_least_one_task() {
     assert_eq!(
         Value::Object(body),
         json!({
-            "serviceName": "hello", "launchType": "FARGATE", "role": "ecs", "schedulingStrategy": "REPLICA",
+            "serviceName": "hello", "launchType": "EC2", "role": "ecs", "schedulingStrategy": "REPLICA",
             "tags": [{"key": "team", "value": "greetings"}, {"key": "landfall:service", "value": "web/hello"}],
             "healthCheckGracePeriodSeconds": 5, "cluster": "arn:cluster", "taskDefinition": revision(2),
             "desiredCount": 1

@@ -1,0 +1,104 @@
+//! Tasks that run alone.
+
+use aws_sdk_ecs::{
+    error::ProvideErrorMetadata,
+    types::{DesiredStatus, Failure},
+};
+use landfall::{
+    record::StoppedContainer,
+    step::run_task::{LiveTask, Placement},
+};
+use serde_json::{Map, Value};
+
+use super::{Ecs, send_as};
+use crate::Fault;
+
+impl Ecs {
+    /// Asks for one task with `body`, whose `clientToken` makes a repeated request harmless
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
+    ///
+    /// # Errors
+    /// Transient also if the token stands for a task that was asked for in other words: that task has to be found.
+    pub async fn run_task(&self, body: &Map<String, Value>) -> Result<Placement, Fault> {
+        const CALL: &str = "ecs:RunTask";
+        let request = self.0.run_task().customize().mutate_request(send_as(body));
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("ConflictException") => {
+                let Fault::Refused(text) = Fault::of(CALL, error) else {
+                    return Err(Fault::incomplete(CALL, "reason for a conflict"));
+                };
+                return Err(Fault::Transient(text));
+            }
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        if let Some(task) = answer.tasks().first() {
+            let arn = task.task_arn();
+            let arn = arn.ok_or_else(|| Fault::incomplete(CALL, "tasks.taskArn"))?;
+            return Ok(Placement::Placed(arn.into()));
+        }
+        let reasons: Vec<_> = answer.failures().iter().map(told).collect();
+        Ok(Placement::NotPlaced(reasons.join("; ")))
+    }
+
+    /// A task; none if ECS does not know it, or no longer.
+    pub async fn task(&self, cluster: &str, arn: &str) -> Result<Option<LiveTask>, Fault> {
+        let request = self.0.describe_tasks().cluster(cluster).tasks(arn);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Fault::of("ecs:DescribeTasks", error))?;
+        Ok(answer.tasks().first().map(|task| LiveTask {
+            last_status: task.last_status().unwrap_or_default().into(),
+            desired_status: task.desired_status().unwrap_or_default().into(),
+            stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
+            stopped_reason: task.stopped_reason().map(str::to_owned),
+            containers: task
+                .containers()
+                .iter()
+                .map(|container| StoppedContainer {
+                    name: container.name().unwrap_or_default().into(),
+                    exit_code: container.exit_code(),
+                    reason: container.reason().map(str::to_owned),
+                })
+                .collect(),
+        }))
+    }
+
+    /// The ARN of a task that was started with `started_by`, whether it runs or has stopped within the last hour.
+    pub async fn task_started_by(
+        &self,
+        cluster: &str,
+        started_by: &str,
+    ) -> Result<Option<String>, Fault> {
+        for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
+            let request = self
+                .0
+                .list_tasks()
+                .cluster(cluster)
+                .started_by(started_by)
+                .desired_status(status);
+            let answer = request.send().await;
+            let answer = answer.map_err(|error| Fault::of("ecs:ListTasks", error))?;
+            if let Some(arn) = answer.task_arns().first() {
+                return Ok(Some(arn.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Stops a task.
+    pub async fn stop_task(&self, cluster: &str, arn: &str, reason: &str) -> Result<(), Fault> {
+        let request = self.0.stop_task().cluster(cluster).task(arn).reason(reason);
+        let stopped = request.send().await;
+        stopped
+            .map(drop)
+            .map_err(|error| Fault::of("ecs:StopTask", error))
+    }
+}
+
+fn told(failure: &Failure) -> String {
+    let reason = failure.reason().unwrap_or("no reason given");
+    match failure.detail() {
+        Some(detail) => format!("{reason}: {detail}"),
+        None => reason.to_owned(),
+    }
+}

@@ -1,0 +1,83 @@
+//! Where tasks run: launch type, capacity providers, scheduling, placement
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>,
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html>).
+
+use super::File;
+use crate::service_file::{mapping::Problems, place::Place};
+
+pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
+    let Some(service) = &file.service else { return };
+    let providers = service.items("capacityProviderStrategy");
+    // "Specifying both a launch type and capacity provider strategy is not supported."
+    if let Some(place) = service.get("launchType")
+        && !providers.is_empty()
+    {
+        problems.add(
+            place
+                .wrong("ECS takes either a launch type or a capacity provider strategy")
+                .hint("remove one of the two"),
+        );
+    }
+    strategy(&providers, problems);
+    let daemon = service.says("schedulingStrategy").is("DAEMON");
+    if daemon {
+        // "The daemon scheduling strategy does not support a desired count for services."
+        if let Some(place) = service.get("desiredCount") {
+            problems.add(
+                place
+                    .wrong(
+                        "a DAEMON service has one task on each instance and takes no desired count",
+                    )
+                    .hint("leave it out"),
+            );
+        }
+        if let Some(place) = service.get("placementStrategy")
+            && !service.items("placementStrategy").is_empty()
+        {
+            problems.add(place.wrong("a DAEMON service takes no placement strategy"));
+        }
+        if file.service_is_on_fargate()
+            && let Some(place) = service.get("schedulingStrategy")
+        {
+            problems.add(place.wrong("Fargate has no DAEMON services"));
+        }
+    }
+    if file.service_is_on_fargate() {
+        for name in ["placementConstraints", "placementStrategy"] {
+            if let Some(place) = service.get(name)
+                && !service.items(name).is_empty()
+            {
+                problems.add(place.wrong("Fargate takes no placement: it spreads tasks over Availability Zones by itself"));
+            }
+        }
+    }
+}
+
+fn strategy(providers: &[Place<'_>], problems: &mut Problems) {
+    let on_fargate = |item: &&Place<'_>| {
+        item.text("capacityProvider")
+            .is_some_and(|(_, name)| name.starts_with("FARGATE"))
+    };
+    let elsewhere = providers
+        .iter()
+        .find(|item| item.text("capacityProvider").is_some() && !on_fargate(item));
+    if providers.iter().any(|item| on_fargate(&item))
+        && let Some((place, _)) = elsewhere.and_then(|item| item.text("capacityProvider"))
+    {
+        problems.add(place.wrong("one strategy cannot mix Fargate with other capacity providers"));
+    }
+    let mut based = providers
+        .iter()
+        .filter_map(|item| item.whole("base"))
+        .filter(|(_, base)| *base > 0);
+    if let (Some(_), Some((place, _))) = (based.next(), based.next()) {
+        problems.add(place.wrong("only one capacity provider of a strategy can have a base"));
+    }
+    let weightless = |item: &Place<'_>| item.whole("weight").is_some_and(|(_, weight)| weight == 0);
+    if providers.len() > 1
+        && providers.iter().all(weightless)
+        && let Some((place, _)) = providers[0].whole("weight")
+    {
+        problems.add(place.wrong("one capacity provider of the strategy needs a weight over 0"));
+    }
+}

@@ -1,0 +1,60 @@
+//! How a rollout goes (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>).
+
+use super::File;
+use crate::service_file::{mapping::Problems, place::Said};
+
+pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
+    let Some(service) = &file.service else { return };
+    let Some(deployment) = service.get("deploymentConfiguration") else {
+        return;
+    };
+    let daemon = service.says("schedulingStrategy").is("DAEMON");
+    let rolling = matches!(deployment.says("strategy"), Said::Nothing)
+        || deployment.says("strategy").is("ROLLING");
+    if let (Some((place, least)), Some((_, most))) = (
+        deployment.whole("minimumHealthyPercent"),
+        deployment.whole("maximumPercent"),
+    ) && rolling
+    {
+        // "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments."
+        if least > most || least == 100 && most == 100 && !daemon {
+            problems.add(
+                place
+                    .wrong(format!("with at least {least} % and at most {most} % of the tasks, none can be replaced"))
+                    .hint("a usual pair is 100 and 200"),
+            );
+        }
+    }
+    if let Said::Text(strategy) = deployment.says("strategy")
+        && strategy != "ROLLING"
+    {
+        if let Some(place) = deployment.get("deploymentCircuitBreaker")
+            && place.is_true("enable")
+        {
+            problems.add(place.odd(format!(
+                "the circuit breaker is documented for ROLLING only, not for {strategy}"
+            )));
+        }
+        let without = service
+            .items("loadBalancers")
+            .into_iter()
+            .find(|target| target.get("advancedConfiguration").is_none());
+        if let Some(place) = without {
+            problems.add(
+                place
+                    .odd(format!("{strategy} shifts traffic between two target groups, and this has one"))
+                    .hint("add `advancedConfiguration` with `alternateTargetGroupArn`, `productionListenerRule` and `roleArn`"),
+            );
+        }
+    }
+    for (name, strategy) in [
+        ("canaryConfiguration", "CANARY"),
+        ("linearConfiguration", "LINEAR"),
+    ] {
+        if let Some(place) = deployment.get(name)
+            && deployment.says("strategy").is_not(strategy)
+        {
+            problems.add(place.odd(format!("this goes with the strategy {strategy}")));
+        }
+    }
+}

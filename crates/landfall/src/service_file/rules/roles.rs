@@ -1,0 +1,103 @@
+//! IAM roles: their shape, and where one is needed
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html>).
+
+use super::File;
+use crate::service_file::{mapping::Problems, place::Place};
+
+pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
+    if let Some(service) = &file.service {
+        shape(service, "role", problems);
+        // "a valid taskRoleArn is not being used"
+        if service.is_true("enableExecuteCommand")
+            && let (Some(place), Some(task)) = (service.get("enableExecuteCommand"), &file.task)
+            && task.get("taskRoleArn").is_none()
+        {
+            problems.add(
+                place
+                    .wrong("commands can be executed only in tasks that have a role")
+                    .hint("give taskDefinition a `taskRoleArn` that may use ssmmessages"),
+            );
+        }
+    }
+    let Some(task) = &file.task else { return };
+    shape(task, "taskRoleArn", problems);
+    shape(task, "executionRoleArn", problems);
+    if task.get("executionRoleArn").is_some() {
+        return;
+    }
+    if file.is_for_fargate() {
+        if let Some(why) = needs_execution_role(file) {
+            problems.add(
+                task.lacks("executionRoleArn", format!("Fargate needs a role to {why}"))
+                    .hint("write `executionRoleArn: arn:aws:iam::<account>:role/ecsTaskExecutionRole`"),
+            );
+        }
+    } else if let Some(container) = with_secrets(file) {
+        problems.add(
+            container.odd(
+                "the agent needs a role to read secrets: taskDefinition has no executionRoleArn",
+            ),
+        );
+    }
+}
+
+/// "Fargate requires task definition to have execution role ARN to support …"
+fn needs_execution_role(file: &File<'_>) -> Option<&'static str> {
+    let logs = |place: &Place<'_>| {
+        place
+            .get("logConfiguration")
+            .is_some_and(|logs| logs.says("logDriver").is("awslogs"))
+    };
+    let follows = file.document.get("images").is_some_and(|images| {
+        matches!(&images.value, crate::service_file::document::NodeValue::Mapping(entries) if !entries.is_empty())
+    });
+    if with_secrets(file).is_some() {
+        Some("read secrets")
+    } else if follows {
+        Some("pull images from ECR")
+    } else if file
+        .containers
+        .iter()
+        .any(|container| logs(&container.place))
+    {
+        Some("write logs")
+    } else {
+        None
+    }
+}
+
+fn with_secrets<'a>(file: &File<'a>) -> Option<Place<'a>> {
+    file.containers
+        .iter()
+        .filter(|container| !container.place.items("secrets").is_empty())
+        .find_map(|container| container.place.get("secrets"))
+}
+
+/// A role's name, or `arn:<partition>:iam::<account>:role/<path and name>`.
+fn shape(section: &Place<'_>, name: &str, problems: &mut Problems) {
+    let Some((place, role)) = section.text(name) else {
+        return;
+    };
+    let fits = match role.strip_prefix("arn:") {
+        Some(rest) => {
+            let parts: Vec<_> = rest.splitn(5, ':').collect();
+            matches!(parts[..], [_, "iam", "", account, resource]
+                if account.len() == 12
+                    && account.chars().all(|c| c.is_ascii_digit())
+                    && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty()))
+        }
+        None => {
+            !role.is_empty()
+                && role
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
+        }
+    };
+    if !fits {
+        problems.add(
+            place
+                .wrong(format!("`{role}` is no role"))
+                .hint("write it like `arn:aws:iam::123456789012:role/name`"),
+        );
+    }
+}

@@ -1,0 +1,365 @@
+//! Step `EnsureIngress`: the target group and the listener rule by which requests reach the service.
+//!
+//! What Landfall made is found again by the target group's name, which follows from the service id, and by its tag; a
+//! rule is Landfall's if it forwards to that group.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    content::ContentHash,
+    record::Release,
+    refusal::Refusal,
+    service_file::{Ingress, ServiceFile, TWO_GROUP_STRATEGIES},
+    service_id::ServiceId,
+};
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
+    /// The release.
+    pub release: Release,
+    /// Before the service is changed, or after it did well.
+    pub purpose: Purpose,
+}
+
+/// What the step is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Create and keep what the file asks for.
+    Keep,
+    /// Remove what the file does not ask for any more.
+    Tidy,
+}
+
+/// What a service is reached by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Balancer {
+    /// The target group's ARN.
+    pub target_group: String,
+    /// The second target group's ARN, for strategies that have two.
+    pub alternate_target_group: Option<String>,
+    /// The listener rule's ARN.
+    pub rule: String,
+}
+
+/// A target group as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedGroup {
+    /// Its name, unique in account and Region.
+    pub name: String,
+    /// `ip` or `instance`.
+    pub target_type: &'static str,
+}
+
+/// A target group as ELB describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveGroup {
+    /// Its ARN.
+    pub arn: String,
+    /// `ip`, `instance` or others.
+    pub target_type: String,
+    /// `HTTP` or `HTTPS`.
+    pub protocol: String,
+    /// `HTTP1`, `HTTP2` or `GRPC`.
+    pub protocol_version: String,
+    /// The VPC's id.
+    pub vpc: String,
+    /// Path, codes, interval, timeout, healthy and unhealthy count of its health check.
+    pub health_check: crate::service_file::HealthCheck,
+    /// The value of the tag `landfall:service`.
+    pub tagged_for: Option<String>,
+    /// The load balancers that forward to it.
+    pub load_balancers: Vec<String>,
+}
+
+/// A rule as ELB describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveRule {
+    /// Its ARN.
+    pub arn: String,
+    /// Its priority; none for the listener's default.
+    pub priority: Option<u32>,
+    /// Its host names.
+    pub hosts: BTreeSet<String>,
+    /// Its path patterns.
+    pub paths: BTreeSet<String>,
+    /// Whether it has conditions of other kinds.
+    pub has_other_conditions: bool,
+    /// The target groups that it forwards to.
+    pub forwards_to: Vec<String>,
+}
+
+/// What to do about the rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RulePlan {
+    /// There is none yet: create it with this priority.
+    Create {
+        /// A priority that no other rule has.
+        priority: u32,
+    },
+    /// It is there.
+    Keep {
+        /// Its ARN.
+        arn: String,
+        /// Whether its conditions have to be changed.
+        modify_conditions: bool,
+        /// Whether it has to be told anew where to forward to.
+        modify_action: bool,
+        /// The priority that it has to get, if another one.
+        priority: Option<u32>,
+    },
+}
+
+/// The longest name of a target group, in characters
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>).
+const LONGEST_NAME: usize = 32;
+/// How many hexadecimal digits of the service id's hash a name has.
+const DIGITS: usize = 10;
+
+/// The target groups that Landfall makes for a service: the one, and for some strategies its alternate.
+pub fn group_names(service: &ServiceId) -> [String; 2] {
+    let hash = ContentHash::of(&json!(service)).to_string();
+    let room = LONGEST_NAME - DIGITS - 3;
+    let word: String = service
+        .service()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(room)
+        .collect();
+    let name = format!("{}-{}", word.trim_matches('-'), &hash[..DIGITS]);
+    let name = name.trim_start_matches('-').to_owned();
+    let alternate = format!("{name}-b");
+    [name, alternate]
+}
+
+/// Whether a target group is one that Landfall makes for this service, by its ARN.
+pub fn is_ours(target_group: &str, service: &ServiceId) -> bool {
+    let name = target_group
+        .split_once(":targetgroup/")
+        .and_then(|(_, rest)| rest.split('/').next());
+    name.is_some_and(|name| group_names(service).iter().any(|own| own == name))
+}
+
+/// Whether the deployment strategy moves requests between two target groups.
+pub fn has_two_groups(file: &ServiceFile) -> bool {
+    let strategy = file
+        .service
+        .get("deploymentConfiguration")
+        .and_then(|configuration| configuration.get("strategy"))
+        .and_then(Value::as_str);
+    strategy.is_some_and(|strategy| TWO_GROUP_STRATEGIES.contains(&strategy))
+}
+
+/// The target groups that a file asks for. Tasks with a network interface of their own are targets by address, others
+/// by instance
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/alb.html>).
+pub fn wanted_groups(file: &ServiceFile, service: &ServiceId) -> Vec<WantedGroup> {
+    let awsvpc = file.service.contains_key("networkConfiguration")
+        || file
+            .task_definition
+            .get("networkMode")
+            .and_then(Value::as_str)
+            == Some("awsvpc");
+    let target_type = if awsvpc { "ip" } else { "instance" };
+    let count = if has_two_groups(file) { 2 } else { 1 };
+    group_names(service)
+        .into_iter()
+        .take(count)
+        .map(|name| WantedGroup { name, target_type })
+        .collect()
+}
+
+/// Makes sure that a group with the wanted name can serve.
+///
+/// # Errors
+/// Refused if somebody else made it, or if it differs in what cannot be changed.
+pub fn usable(
+    live: &LiveGroup,
+    wanted: &WantedGroup,
+    ingress: &Ingress,
+    vpc: &str,
+    service: &ServiceId,
+) -> Result<(), Refusal> {
+    let tag = super::register_task_definition::service_tag(service);
+    if live.tagged_for.as_ref() != Some(&tag) {
+        return Err(Refusal::new(format!(
+            "the target group {} is not Landfall's for {service}: it lacks the tag landfall:service={tag}; delete it, or \
+             give it that tag",
+            live.arn
+        )));
+    }
+    let fixed = [
+        ("target type", live.target_type.as_str(), wanted.target_type),
+        ("protocol", &live.protocol, &ingress.protocol),
+        (
+            "protocol version",
+            &live.protocol_version,
+            &ingress.protocol_version,
+        ),
+        ("VPC", &live.vpc, vpc),
+    ];
+    match fixed.iter().find(|(_, has, wants)| has != wants) {
+        None => Ok(()),
+        Some((what, has, wants)) => Err(Refusal::new(format!(
+            "the target group {} has the {what} {has}, the service file asks for {wants}, and no target group can \
+             change that: release the file without `ingress` first, then with it",
+            live.arn
+        ))),
+    }
+}
+
+/// What to do about the listener's rule. `live` are all its rules, `groups` the ARNs of the service's target groups.
+///
+/// # Errors
+/// Refused if somebody else's rule has the same conditions or the priority that the file gives.
+pub fn plan_rule(
+    ingress: &Ingress,
+    service: &ServiceId,
+    live: &[LiveRule],
+    groups: &[String],
+) -> Result<RulePlan, Refusal> {
+    let is_own = |rule: &&LiveRule| {
+        let forwards = rule.forwards_to.iter().any(|group| groups.contains(group));
+        rule.priority.is_some() && forwards
+    };
+    let hosts: BTreeSet<String> = ingress.hosts.iter().cloned().collect();
+    let paths: BTreeSet<String> = ingress.paths.iter().cloned().collect();
+    let same =
+        |rule: &LiveRule| rule.hosts == hosts && rule.paths == paths && !rule.has_other_conditions;
+    let own = live.iter().find(is_own);
+    let others = || {
+        live.iter()
+            .filter(|rule| !is_own(rule) && rule.priority.is_some())
+    };
+    if let Some(rule) = others().find(|rule| same(rule)) {
+        return Err(Refusal::new(format!(
+            "the listener has a rule for the same {} already, which is not Landfall's for {service}: {}",
+            told(ingress),
+            rule.arn
+        )));
+    }
+    if let Some(priority) = ingress.priority
+        && let Some(rule) = others().find(|rule| rule.priority == Some(priority))
+    {
+        return Err(Refusal::new(format!(
+            "ingress.priority {priority} is in use by another rule: {}; give another one, or none",
+            rule.arn
+        )));
+    }
+    let Some(own) = own else {
+        let used: BTreeSet<u32> = live.iter().filter_map(|rule| rule.priority).collect();
+        let priority = ingress
+            .priority
+            .or_else(|| free_priority(ingress, service, &used));
+        return match priority {
+            Some(priority) => Ok(RulePlan::Create { priority }),
+            None => Err(Refusal::new("the listener has no free priority left")),
+        };
+    };
+    Ok(RulePlan::Keep {
+        arn: own.arn.clone(),
+        modify_conditions: !same(own),
+        // Between two groups ECS moves the requests: a rule that knows both is left as it is.
+        modify_action: !groups.iter().all(|group| own.forwards_to.contains(group)),
+        priority: ingress
+            .priority
+            .filter(|wanted| own.priority != Some(*wanted)),
+    })
+}
+
+fn told(ingress: &Ingress) -> String {
+    match (ingress.hosts.is_empty(), ingress.paths.is_empty()) {
+        (false, false) => format!(
+            "host {} and path {}",
+            ingress.hosts.join(", "),
+            ingress.paths.join(", ")
+        ),
+        (false, true) => format!("host {}", ingress.hosts.join(", ")),
+        _ => format!("path {}", ingress.paths.join(", ")),
+    }
+}
+
+/// The next priority that no rule has, from a place that follows from the service and its conditions: rules with host and
+/// path come before those with one of them, those before a rule for everything, and longer patterns before shorter ones,
+/// so that `/api/v1/*` is asked before `/api/*`.
+fn free_priority(ingress: &Ingress, service: &ServiceId, used: &BTreeSet<u32>) -> Option<u32> {
+    const BAND: u32 = 10_000;
+    const LAST: u32 = 50_000;
+    let everything = ingress.hosts.is_empty()
+        && ingress
+            .paths
+            .iter()
+            .any(|path| ["/*", "*"].contains(&&**path));
+    let band = match (ingress.hosts.is_empty(), ingress.paths.is_empty()) {
+        _ if everything => 3,
+        (false, false) => 1,
+        _ => 2,
+    };
+    let length = |patterns: &[String]| patterns.iter().map(String::len).min().unwrap_or(0);
+    let length = (length(&ingress.hosts) + length(&ingress.paths)).min(255);
+    let each = BAND / 256;
+    let hash = ContentHash::of(&json!(service)).to_string();
+    let spread = u32::from_str_radix(&hash[..4], 16).unwrap_or(0) % each;
+    let from = band * BAND + (255 - u32::try_from(length).unwrap_or(0)) * each + spread;
+    (from..=LAST)
+        .chain(1..from)
+        .find(|priority| !used.contains(priority))
+}
+
+/// What `CreateService` and `UpdateService` are sent as `loadBalancers`: those that the section names, and the one that
+/// Landfall keeps.
+pub fn load_balancers(file: &ServiceFile, ingress: &Ingress, balancer: &Balancer) -> Value {
+    let mut own = json!({
+        "targetGroupArn": balancer.target_group,
+        "containerName": ingress.container,
+        "containerPort": ingress.port,
+    });
+    if let Some(alternate) = &balancer.alternate_target_group {
+        own["advancedConfiguration"] = json!({
+            "alternateTargetGroupArn": alternate,
+            "productionListenerRule": balancer.rule,
+            "roleArn": ingress.role_arn,
+        });
+    }
+    let mut all = file
+        .service
+        .get("loadBalancers")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    all.push(own);
+    all.into()
+}
+
+/// What to send as `loadBalancers` for a file; none leaves them as they are. A service that still has the target group
+/// of an `ingress` section that is gone gets what the file says, if that is nothing.
+pub fn load_balancers_to_send(
+    file: &ServiceFile,
+    service: &ServiceId,
+    balancer: Option<&Balancer>,
+    live_groups: &[String],
+) -> Option<Value> {
+    match (&file.ingress, balancer) {
+        (Some(ingress), Some(balancer)) => Some(load_balancers(file, ingress, balancer)),
+        (None, _) if live_groups.iter().any(|group| is_ours(group, service)) => Some(
+            file.service
+                .get("loadBalancers")
+                .cloned()
+                .unwrap_or_else(|| json!([])),
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,557 @@
+//! Step `RunTask`: the tasks before or after a rollout, each once, one after the other.
+//!
+//! What runs is noted in the state bucket before ECS is asked for it, so that whoever takes over finds it: a task runs
+//! once for a release, however often a step is repeated and whoever died meanwhile.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::register_task_definition::{SERVICE_TAG, service_tag};
+use crate::{
+    content::ContentHash,
+    desired::DesiredState,
+    record::{Release, StoppedContainer, TaskLog, TaskReport},
+    service_file::{OnFailure, OneOffTask, ServiceFile},
+    service_id::ServiceId,
+};
+
+/// Seconds between two looks at a task; they become rarer with its time.
+const INTERVAL: (u64, u64) = (2, 30);
+/// For so many seconds an answer of ECS's may not know a task yet that was started.
+const NOT_YET_KNOWN: i64 = 300;
+/// ECS forgets a stopped task after an hour, and a `clientToken` an hour after its task or after a day
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>). A task that was asked for longer
+/// ago than these seconds and is not found may have run.
+const FORGOTTEN: i64 = 3_000;
+
+/// What the step is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// The service.
+    pub service: ServiceId,
+    /// This execution's ARN.
+    pub execution: String,
+    /// The release.
+    pub release: Release,
+    /// The ARN of the cluster.
+    pub cluster: String,
+    /// The ARN of the release's revision.
+    pub task_definition: String,
+    /// Which tasks.
+    pub phase: Phase,
+}
+
+/// When tasks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Before the service is touched.
+    Before,
+    /// After the release proved good.
+    After,
+}
+
+/// What the step answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// How it stands.
+    pub outcome: Outcome,
+    /// In a sentence.
+    pub reason: String,
+    /// Seconds until the next look.
+    pub wait_seconds: u64,
+    /// What became of the task that failed.
+    pub task: Option<TaskReport>,
+}
+
+/// How the tasks stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// One runs: look again.
+    Waiting,
+    /// All have run.
+    Done,
+    /// One failed, and the release with it.
+    Failed,
+    /// A newer release should run, and no task of this one does.
+    Superseded,
+}
+
+/// The tasks that were started for the newest release that has any, as they are kept in the state bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runs {
+    /// The release.
+    pub release: u64,
+    /// Phase and name → the task.
+    pub tasks: BTreeMap<String, Run>,
+}
+
+/// A task that was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// What ECS knows it by.
+    pub started_by: String,
+    /// When ECS was first asked for it.
+    pub started_at: Timestamp,
+    /// When it has taken too long.
+    pub deadline: Timestamp,
+    /// How often ECS said that there is no room for it.
+    pub refusals: u32,
+    /// Its ARN, once ECS named it.
+    pub task: Option<String>,
+    /// How it ended.
+    pub ended: Option<Ended>,
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Whether the container exited with 0.
+    pub succeeded: bool,
+    /// What was seen.
+    pub report: TaskReport,
+}
+
+/// A task as ECS describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveTask {
+    /// `PROVISIONING` … `STOPPED`
+    pub last_status: String,
+    /// `RUNNING` or `STOPPED`
+    pub desired_status: String,
+    /// `EssentialContainerExited`, `TaskFailedToStart`, `UserInitiated`, `SpotInterruption`, …
+    pub stop_code: Option<String>,
+    /// ECS's `stoppedReason`.
+    pub stopped_reason: Option<String>,
+    /// Its containers.
+    pub containers: Vec<StoppedContainer>,
+}
+
+/// What ECS said to a request for a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// It has this ARN.
+    Placed(String),
+    /// There is no task: why not.
+    NotPlaced(String),
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next<'a> {
+    /// Nothing: this is the answer.
+    Answer(Output),
+    /// Make sure that the task of an earlier release, whose execution died, has ended.
+    Await(&'a Run),
+    /// Note the task, then ask ECS for it.
+    Start(&'a OneOffTask),
+    /// ECS may have been asked for it: find it.
+    Find(&'a OneOffTask, &'a Run),
+    /// Look at it.
+    Look(&'a OneOffTask, &'a Run, &'a str),
+}
+
+/// What a look at a task says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// It has not ended. With what `StopTask` is told, if it has taken too long.
+    Runs {
+        /// Why it is stopped.
+        stop: Option<String>,
+    },
+    /// It has ended; whether other containers have to be stopped.
+    Ended(Ended, bool),
+}
+
+impl Input {
+    /// The tasks of this phase.
+    pub fn tasks<'a>(&self, file: &'a ServiceFile) -> &'a [OneOffTask] {
+        match self.phase {
+            Phase::Before => &file.before,
+            Phase::After => &file.after,
+        }
+    }
+
+    /// Under which name a task of this phase is noted.
+    pub fn key(&self, task: &OneOffTask) -> String {
+        format!("{}/{}", self.phase.word(), task.name)
+    }
+
+    /// What a task of the release is known by in ECS, whoever started it.
+    fn started_by(&self, task: &OneOffTask) -> String {
+        format!("landfall/{}", &self.identity(task, 0)[..40])
+    }
+
+    /// A task of the release that ECS is asked for now.
+    pub fn run(&self, task: &OneOffTask, now: Timestamp) -> Run {
+        let seconds = i64::try_from(task.timeout_seconds).unwrap_or(i64::MAX);
+        Run {
+            started_by: self.started_by(task),
+            started_at: now,
+            deadline: now
+                .checked_add(SignedDuration::from_secs(seconds))
+                .unwrap_or(Timestamp::MAX),
+            refusals: 0,
+            task: None,
+            ended: None,
+        }
+    }
+
+    fn identity(&self, task: &OneOffTask, refusals: u32) -> String {
+        let named = json!([self.service, self.release.number, self.key(task), refusals]);
+        ContentHash::of(&named).to_string()
+    }
+}
+
+impl Phase {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+        }
+    }
+}
+
+impl Runs {
+    /// Nothing was started for `release` yet.
+    pub fn none(release: u64) -> Self {
+        Self {
+            release,
+            tasks: BTreeMap::new(),
+        }
+    }
+
+    /// Notes a task of `release`; what is known of another release's is forgotten.
+    pub fn note(&mut self, release: u64, key: String, run: Run) {
+        if self.release != release {
+            *self = Self::none(release);
+        }
+        self.tasks.insert(key, run);
+    }
+}
+
+/// Decides what comes next from what was noted.
+///
+/// A task that runs is never interrupted for a newer release: half a migration is worse than none. Nor does the newer
+/// release start its own before that one has ended, also if whoever waited for it died.
+pub fn next<'a>(
+    input: &Input,
+    tasks: &'a [OneOffTask],
+    runs: &'a Runs,
+    desired: &DesiredState,
+) -> Next<'a> {
+    let number = input.release.number;
+    let superseded = desired.supersedes(number) || runs.release > number;
+    let mut unended = runs.tasks.values().filter(|run| run.ended.is_none());
+    if let Some(run) = unended.next().filter(|_| runs.release < number) {
+        return Next::Await(run);
+    }
+    let mut told = Vec::new();
+    for task in tasks {
+        let run = runs.tasks.get(&input.key(task));
+        match run.filter(|_| runs.release == number) {
+            None if superseded => return Next::Answer(supersede(desired)),
+            None => return Next::Start(task),
+            Some(Run {
+                ended: Some(ended), ..
+            }) if ended.succeeded => told.push(format!("{} succeeded", task.name)),
+            Some(Run {
+                ended: Some(ended), ..
+            }) => {
+                let reason = failure(input.phase, task, &ended.report);
+                if input.phase == Phase::Before || task.on_failure == OnFailure::RollBack {
+                    return Next::Answer(Output {
+                        outcome: Outcome::Failed,
+                        reason,
+                        wait_seconds: 0,
+                        task: Some(ended.report.clone()),
+                    });
+                }
+                told.push(format!("{reason}; ignored"));
+            }
+            Some(
+                run @ Run {
+                    task: Some(arn), ..
+                },
+            ) => return Next::Look(task, run, arn),
+            Some(run) => return Next::Find(task, run),
+        }
+    }
+    if superseded && input.phase == Phase::Before {
+        return Next::Answer(supersede(desired));
+    }
+    Next::Answer(Output {
+        outcome: Outcome::Done,
+        reason: told.join("; "),
+        wait_seconds: 0,
+        task: None,
+    })
+}
+
+fn supersede(desired: &DesiredState) -> Output {
+    Output {
+        outcome: Outcome::Superseded,
+        reason: format!("release {} should run", desired.last_number),
+        wait_seconds: 0,
+        task: None,
+    }
+}
+
+/// The answer while a task runs.
+pub fn waiting(run: &Run, reason: impl Into<String>, now: Timestamp) -> Output {
+    let elapsed = u64::try_from(now.duration_since(run.started_at).as_secs()).unwrap_or(0);
+    Output {
+        outcome: Outcome::Waiting,
+        reason: reason.into(),
+        wait_seconds: (elapsed / 10).clamp(INTERVAL.0, INTERVAL.1),
+        task: None,
+    }
+}
+
+/// What ECS's refusal to place a task means: how it ended, or nothing if it is worth asking again.
+pub fn not_placed(
+    input: &Input,
+    task: &OneOffTask,
+    run: &Run,
+    reason: &str,
+    now: Timestamp,
+) -> Option<Ended> {
+    let may_pass = ["RESOURCE", "AGENT", "Capacity"]
+        .iter()
+        .any(|cause| reason.contains(cause));
+    let waits = may_pass && now < run.deadline;
+    (!waits).then(|| without_task(input, task, format!("ECS does not run it: {reason}")))
+}
+
+/// What it means that ECS does not know a task that it may have been asked for: how it ended, or nothing if it can be asked
+/// for once more.
+pub fn not_found(input: &Input, task: &OneOffTask, run: &Run, now: Timestamp) -> Option<Ended> {
+    let asked_before = now.duration_since(run.started_at);
+    (asked_before > SignedDuration::from_secs(FORGOTTEN)).then(|| {
+        let reason = "it is not known whether it ran: whoever started it died, and ECS no longer knows of it";
+        without_task(input, task, reason.into())
+    })
+}
+
+/// How a task ended that ECS refused to run.
+pub fn refused(input: &Input, task: &OneOffTask, reason: String) -> Ended {
+    without_task(input, task, reason)
+}
+
+fn without_task(input: &Input, task: &OneOffTask, reason: String) -> Ended {
+    Ended {
+        succeeded: false,
+        report: TaskReport {
+            name: task.name.clone(),
+            phase: input.phase,
+            task: None,
+            reason,
+            exit_code: None,
+            log: None,
+        },
+    }
+}
+
+/// What is seen of a task that was started; none if ECS does not know it.
+pub fn judge(
+    input: &Input,
+    task: &OneOffTask,
+    run: &Run,
+    arn: &str,
+    live: Option<&LiveTask>,
+    file: &ServiceFile,
+    now: Timestamp,
+) -> Sight {
+    let report = |reason: String, exit_code| TaskReport {
+        name: task.name.clone(),
+        phase: input.phase,
+        task: Some(arn.to_owned()),
+        reason,
+        exit_code,
+        log: log(file, &task.container, arn),
+    };
+    let failed = |reason: String, exit_code| Ended {
+        succeeded: false,
+        report: report(reason, exit_code),
+    };
+    let Some(live) = live else {
+        let known_soon =
+            now.duration_since(run.started_at) < SignedDuration::from_secs(NOT_YET_KNOWN);
+        return match known_soon {
+            true => Sight::Runs { stop: None },
+            false => Sight::Ended(
+                failed("ECS no longer knows how it ended".into(), None),
+                false,
+            ),
+        };
+    };
+    let container = live
+        .containers
+        .iter()
+        .find(|container| container.name == task.container);
+    let exit_code = container.and_then(|container| container.exit_code);
+    let by_itself = live
+        .stop_code
+        .as_deref()
+        .is_none_or(|code| code == "EssentialContainerExited");
+    if let (Some(code), true) = (exit_code, by_itself) {
+        let ended = Ended {
+            succeeded: code == 0,
+            report: report(
+                format!("container {} exited with {code}", task.container),
+                exit_code,
+            ),
+        };
+        return Sight::Ended(ended, live.desired_status != "STOPPED");
+    }
+    if live.last_status == "STOPPED" {
+        let stopped = live.stopped_reason.as_deref().unwrap_or("no reason given");
+        let why = live
+            .containers
+            .iter()
+            .filter_map(|container| container.reason.as_deref())
+            .find(|reason| *reason != stopped);
+        let reason = match why {
+            Some(why) => format!("{stopped} ({why})"),
+            None => stopped.to_owned(),
+        };
+        return Sight::Ended(failed(reason, exit_code), false);
+    }
+    let stop = now >= run.deadline && live.desired_status != "STOPPED";
+    Sight::Runs {
+        stop: stop.then(|| {
+            format!(
+                "Landfall: it did not end within {} seconds",
+                task.timeout_seconds
+            )
+        }),
+    }
+}
+
+fn failure(phase: Phase, task: &OneOffTask, report: &TaskReport) -> String {
+    let mut text = format!(
+        "the task `{}` {} the rollout failed: {}",
+        task.name,
+        phase.word(),
+        report.reason
+    );
+    if let Some(log) = &report.log {
+        text.push_str(&format!("; its log is {} in {}", log.stream, log.group));
+    }
+    text
+}
+
+/// Where the awslogs driver writes what the container writes
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>): with a prefix, its stream is
+/// `prefix/container/task id`. Without one it is named after the container's id in Docker, which nobody tells.
+fn log(file: &ServiceFile, container: &str, arn: &str) -> Option<TaskLog> {
+    let containers = file
+        .task_definition
+        .get("containerDefinitions")?
+        .as_array()?;
+    let found = containers
+        .iter()
+        .find(|each| each.get("name").and_then(Value::as_str) == Some(container))?;
+    let configuration = found.get("logConfiguration")?;
+    if configuration.get("logDriver")?.as_str()? != "awslogs" {
+        return None;
+    }
+    let option = |name: &str| configuration.get("options")?.get(name)?.as_str();
+    let id = arn.rsplit('/').next()?;
+    Some(TaskLog {
+        group: option("awslogs-group")?.into(),
+        stream: format!("{}/{container}/{id}", option("awslogs-stream-prefix")?),
+    })
+}
+
+/// Members of the `service` section that a task takes too.
+const SHARED: [&str; 5] = [
+    "capacityProviderStrategy",
+    "launchType",
+    "networkConfiguration",
+    "platformVersion",
+    "volumeConfigurations",
+];
+
+/// What `RunTask` is sent: where the service's tasks run, what the file says besides, the command. The token makes a
+/// repeated request harmless; after ECS said that there is no room, the next request is another one.
+pub fn body(input: &Input, file: &ServiceFile, task: &OneOffTask, run: &Run) -> Map<String, Value> {
+    let mut body = Map::new();
+    for member in SHARED {
+        if let Some(value) = file.service.get(member) {
+            body.insert(member.into(), value.clone());
+        }
+    }
+    for (own, other) in [
+        ("launchType", "capacityProviderStrategy"),
+        ("capacityProviderStrategy", "launchType"),
+    ] {
+        if task.run_task.contains_key(own) {
+            body.remove(other);
+        }
+    }
+    body.extend(task.run_task.clone());
+    body.insert("cluster".into(), json!(input.cluster));
+    body.insert("taskDefinition".into(), json!(input.task_definition));
+    body.insert("count".into(), json!(1));
+    body.insert("startedBy".into(), json!(input.started_by(task)));
+    body.insert(
+        "clientToken".into(),
+        json!(input.identity(task, run.refusals)),
+    );
+    overridden(&mut body, task);
+    let tags = body.entry("tags").or_insert_with(|| json!([]));
+    if let Some(tags) = tags.as_array_mut() {
+        tags.retain(|tag| tag.get("key").and_then(Value::as_str) != Some(SERVICE_TAG));
+        tags.push(json!({ "key": SERVICE_TAG, "value": service_tag(&input.service) }));
+    }
+    body
+}
+
+fn overridden(body: &mut Map<String, Value>, task: &OneOffTask) {
+    let overrides = body.entry("overrides").or_insert_with(|| json!({}));
+    let Some(overrides) = overrides.as_object_mut() else {
+        return;
+    };
+    for (member, value) in [("cpu", &task.cpu), ("memory", &task.memory)] {
+        if let Some(value) = value {
+            overrides.insert(member.into(), json!(value));
+        }
+    }
+    let containers = overrides
+        .entry("containerOverrides")
+        .or_insert_with(|| json!([]));
+    let Some(containers) = containers.as_array_mut() else {
+        return;
+    };
+    let is_ours = |each: &Value| each.get("name").and_then(Value::as_str) == Some(&*task.container);
+    if !containers.iter().any(is_ours) {
+        containers.push(json!({ "name": task.container }));
+    }
+    let Some(own) = containers
+        .iter_mut()
+        .find(|each| is_ours(each))
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
+    if !task.command.is_empty() {
+        own.insert("command".into(), json!(task.command));
+    }
+    if !task.environment.is_empty() {
+        let environment = own.entry("environment").or_insert_with(|| json!([]));
+        if let Some(environment) = environment.as_array_mut() {
+            environment.extend(task.environment.iter().map(|variable| json!(variable)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

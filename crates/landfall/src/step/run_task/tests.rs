@@ -1,0 +1,418 @@
+#![allow(clippy::unwrap_used)]
+
+use super::{super::sample::*, *};
+use crate::service_file::OneOffTask;
+
+const TASKS: &str = r#"
+before:
+  - { name: migrate, container: web, command: [python, migrate.py], environment: [{ name: STEP, value: 1 }], timeout: 1m }
+  - { name: seed, container: log, command: [], cpu: 512, runTask: { capacityProviderStrategy: [{ capacityProvider: spot }] } }
+after:
+  - { name: warm, container: web, command: [warm] }
+  - { name: smoke, container: web, command: [smoke], onFailure: roll-back }
+"#;
+
+fn with_tasks() -> ServiceFile {
+    ServiceFile::parse(format!("{FILE}{TASKS}").as_bytes()).unwrap()
+}
+
+fn input(phase: Phase) -> Input {
+    Input {
+        service: service(),
+        execution: "me".into(),
+        release: release(2),
+        cluster: "arn:cluster".into(),
+        task_definition: revision(2),
+        phase,
+    }
+}
+
+fn ended(phase: Phase, task: &OneOffTask, exit_code: i32) -> Ended {
+    let live = stopped("EssentialContainerExited", Some(exit_code));
+    let input = input(phase);
+    let run = input.run(task, at(0));
+    match judge(
+        &input,
+        task,
+        &run,
+        "arn:task/1",
+        Some(&live),
+        &with_tasks(),
+        at(5),
+    ) {
+        Sight::Ended(ended, _) => ended,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn stopped(code: &str, exit_code: Option<i32>) -> LiveTask {
+    let containers = ["web", "log"].map(|name| StoppedContainer {
+        name: name.into(),
+        exit_code,
+        reason: None,
+    });
+    LiveTask {
+        last_status: "STOPPED".into(),
+        desired_status: "STOPPED".into(),
+        stop_code: Some(code.into()),
+        stopped_reason: Some(format!("because of {code}")),
+        containers: containers.into(),
+    }
+}
+
+fn running() -> LiveTask {
+    LiveTask {
+        last_status: "RUNNING".into(),
+        desired_status: "RUNNING".into(),
+        stop_code: None,
+        stopped_reason: None,
+        ..stopped("", None)
+    }
+}
+
+/// What is noted: for each task, by number, its exit code, or nothing while it runs.
+fn noted(phase: Phase, release: u64, codes: &[Option<i32>]) -> Runs {
+    let (file, input) = (with_tasks(), input(phase));
+    let tasks = input.tasks(&file).iter().zip(codes);
+    let runs = tasks.map(|(task, code)| {
+        let run = Run {
+            task: Some("arn:task/1".into()),
+            ended: code.map(|code| ended(phase, task, code)),
+            ..input.run(task, at(0))
+        };
+        (input.key(task), run)
+    });
+    Runs {
+        release,
+        tasks: runs.collect(),
+    }
+}
+
+/// What comes next, in a word or two.
+fn then(phase: Phase, open: &[u64], runs: &Runs) -> String {
+    let file = with_tasks();
+    let input = input(phase);
+    match next(&input, input.tasks(&file), runs, &desired(open)) {
+        Next::Answer(output) => format!("{:?}: {}", output.outcome, output.reason),
+        Next::Await(_) => "await".into(),
+        Next::Start(task) => format!("start {}", task.name),
+        Next::Find(task, _) => format!("find {}", task.name),
+        Next::Look(task, ..) => format!("look at {}", task.name),
+    }
+}
+
+#[test]
+fn tasks_run_once_and_one_after_the_other_and_never_beside_a_newer_releases() {
+    use Phase::{After, Before};
+    let none = Runs::none(2);
+    let failed =
+        "Failed: the task `migrate` before the rollout failed: container web exited with 3";
+    for (story, phase, open, runs, expected) in [
+        (
+            "nothing ran",
+            Before,
+            &[2][..],
+            none.clone(),
+            "start migrate",
+        ),
+        (
+            "nothing ran, and a newer release is there",
+            Before,
+            &[2, 3],
+            none,
+            "Superseded: release 3 should run",
+        ),
+        (
+            "it runs",
+            Before,
+            &[2],
+            noted(Before, 2, &[None]),
+            "look at migrate",
+        ),
+        (
+            "it runs, and a newer release is there",
+            Before,
+            &[2, 3],
+            noted(Before, 2, &[None]),
+            "look at migrate",
+        ),
+        (
+            "the first is done",
+            Before,
+            &[2],
+            noted(Before, 2, &[Some(0)]),
+            "start seed",
+        ),
+        (
+            "the first is done, and a newer release is there",
+            Before,
+            &[2, 3],
+            noted(Before, 2, &[Some(0)]),
+            "Superseded: release 3 should run",
+        ),
+        (
+            "all are done",
+            Before,
+            &[2],
+            noted(Before, 2, &[Some(0), Some(0)]),
+            "Done: migrate succeeded; seed succeeded",
+        ),
+        (
+            "all are done, and a newer release is there",
+            Before,
+            &[2, 3],
+            noted(Before, 2, &[Some(0), Some(0)]),
+            "Superseded: release 3 should run",
+        ),
+        (
+            "one failed",
+            Before,
+            &[2],
+            noted(Before, 2, &[Some(3)]),
+            failed,
+        ),
+        (
+            "one failed, and a newer release is there",
+            Before,
+            &[2, 3],
+            noted(Before, 2, &[Some(3)]),
+            failed,
+        ),
+        (
+            "an earlier release's runs",
+            Before,
+            &[2],
+            noted(Before, 1, &[None]),
+            "await",
+        ),
+        (
+            "an earlier release's are done",
+            Before,
+            &[2],
+            noted(Before, 1, &[Some(0), Some(0)]),
+            "start migrate",
+        ),
+        (
+            "a later release's are noted",
+            Before,
+            &[2],
+            noted(Before, 3, &[Some(0)]),
+            "Superseded: release 2 should run",
+        ),
+        (
+            "a failure that is ignored",
+            After,
+            &[2],
+            noted(After, 2, &[Some(1), Some(0)]),
+            "Done: the task `warm` after the rollout failed: container web exited with 1; ignored; smoke succeeded",
+        ),
+        (
+            "a failure that is not",
+            After,
+            &[2],
+            noted(After, 2, &[Some(0), Some(1)]),
+            "Failed: the task `smoke` after the rollout failed: container web exited with 1",
+        ),
+        (
+            "all after it are done, and a newer release is there",
+            After,
+            &[2, 3],
+            noted(After, 2, &[Some(0), Some(0)]),
+            "Done: warm succeeded; smoke succeeded",
+        ),
+    ] {
+        assert_eq!(then(phase, open, &runs), expected, "{story}");
+    }
+}
+
+#[test]
+fn what_ran_for_an_earlier_release_does_not_count_for_the_next() {
+    let (file, input) = (with_tasks(), input(Phase::Before));
+    let mut runs = noted(Phase::Before, 1, &[Some(0), Some(0)]);
+    let done = noted(Phase::Before, 2, &[Some(0)]);
+    let first = input.key(&file.before[0]);
+    runs.note(2, first.clone(), done.tasks[&first].clone());
+    assert_eq!(runs, done);
+    assert_eq!(then(Phase::Before, &[2], &runs), "start seed");
+}
+
+#[test]
+fn a_task_that_may_have_been_asked_for_is_found_before_it_is_asked_for_again() {
+    let mut runs = noted(Phase::Before, 2, &[None]);
+    for run in runs.tasks.values_mut() {
+        run.task = None;
+    }
+    assert_eq!(then(Phase::Before, &[2], &runs), "find migrate");
+    let (file, input) = (with_tasks(), input(Phase::Before));
+    let task = &file.before[0];
+    let run = input.run(task, at(0));
+    assert_eq!(not_found(&input, task, &run, at(60)), None);
+    // ECS may have forgotten it by now: to run it again could be to run it twice.
+    let forgotten = not_found(&input, task, &run, at(7200)).unwrap();
+    assert!(!forgotten.succeeded && forgotten.report.reason.contains("not known"));
+}
+
+#[test]
+fn a_task_is_judged_by_its_containers_exit_code_and_by_why_it_stopped() {
+    let file = with_tasks();
+    let input = input(Phase::Before);
+    let task = &file.before[0];
+    let run = input.run(task, at(0));
+    let told = |live: Option<LiveTask>, now| match judge(
+        &input,
+        task,
+        &run,
+        "arn:task/1",
+        live.as_ref(),
+        &file,
+        at(now),
+    ) {
+        Sight::Runs { stop: None } => "runs".to_owned(),
+        Sight::Runs { stop: Some(reason) } => format!("stop: {reason}"),
+        Sight::Ended(ended, others) => {
+            format!("{} {} {others}", ended.succeeded, ended.report.reason)
+        }
+    };
+    let mut container_ended = running();
+    container_ended.containers[0].exit_code = Some(0);
+    let mut pulling = stopped("TaskFailedToStart", None);
+    pulling.containers[0].reason = Some("CannotPullContainerError: gone".into());
+    let stopping = LiveTask {
+        last_status: "STOPPING".into(),
+        ..stopped("UserInitiated", None)
+    };
+    for (story, live, now, expected) in [
+        ("not known yet", None, 1, "runs"),
+        (
+            "forgotten",
+            None,
+            4000,
+            "false ECS no longer knows how it ended false",
+        ),
+        ("running", Some(running()), 1, "runs"),
+        (
+            "too long",
+            Some(running()),
+            60,
+            "stop: Landfall: it did not end within 60 seconds",
+        ),
+        ("being stopped", Some(stopping), 61, "runs"),
+        (
+            "good",
+            Some(stopped("EssentialContainerExited", Some(0))),
+            1,
+            "true container web exited with 0 false",
+        ),
+        (
+            "bad",
+            Some(stopped("EssentialContainerExited", Some(3))),
+            1,
+            "false container web exited with 3 false",
+        ),
+        (
+            "its container is not essential",
+            Some(container_ended),
+            1,
+            "true container web exited with 0 true",
+        ),
+        (
+            "stopped, though with exit code 0",
+            Some(stopped("UserInitiated", Some(0))),
+            1,
+            "false because of UserInitiated false",
+        ),
+        (
+            "interrupted",
+            Some(stopped("SpotInterruption", Some(143))),
+            1,
+            "false because of SpotInterruption false",
+        ),
+        (
+            "never started",
+            Some(pulling),
+            1,
+            "false because of TaskFailedToStart (CannotPullContainerError: gone) false",
+        ),
+    ] {
+        assert_eq!(told(live, now), expected, "{story}");
+    }
+}
+
+#[test]
+fn a_task_that_finds_no_room_is_asked_for_again_until_its_time_is_over() {
+    let file = with_tasks();
+    let input = input(Phase::Before);
+    let task = &file.before[0];
+    let mut run = input.run(task, at(0));
+    let refused = |reason, now| not_placed(&input, task, &run, reason, at(now)).is_some();
+    assert!(!refused("RESOURCE:MEMORY", 59));
+    assert!(refused("RESOURCE:MEMORY", 60));
+    assert!(refused("MISSING", 1));
+    let token = |run: &Run| body(&input, &file, task, run)["clientToken"].clone();
+    let first = token(&run);
+    assert_eq!(first, token(&run));
+    run.refusals += 1;
+    assert_ne!(first, token(&run));
+}
+
+#[test]
+fn run_task_is_sent_the_services_network_the_command_and_what_the_file_says_besides() {
+    let mut file = with_tasks();
+    file.service.insert(
+        "networkConfiguration".into(),
+        json!({"awsvpcConfiguration": {"subnets": ["s"]}}),
+    );
+    let input = input(Phase::Before);
+    let sent = |number: usize| {
+        let task = &file.before[number];
+        let mut sent = body(&input, &file, task, &input.run(task, at(0)));
+        let token = sent.remove("clientToken").unwrap();
+        assert_eq!(token.as_str().unwrap().len(), 64);
+        let started_by = sent.remove("startedBy").unwrap();
+        assert!(started_by.as_str().unwrap().starts_with("landfall/"));
+        Value::Object(sent)
+    };
+    let shared = json!({
+        "cluster": "arn:cluster", "taskDefinition": revision(2), "count": 1,
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"]}},
+        "tags": [{"key": SERVICE_TAG, "value": "web/hello"}],
+    });
+    let mut first = shared.clone();
+    first["launchType"] = json!("EC2");
+    first["overrides"] = json!({"containerOverrides": [
+        {"name": "web", "command": ["python", "migrate.py"], "environment": [{"name": "STEP", "value": "1"}]}
+    ]});
+    assert_eq!(sent(0), first);
+    let mut second = shared;
+    second["capacityProviderStrategy"] = json!([{"capacityProvider": "spot"}]);
+    second["overrides"] = json!({"cpu": "512", "containerOverrides": [{"name": "log"}]});
+    assert_eq!(sent(1), second);
+}
+
+#[test]
+fn a_report_names_the_log_that_the_awslogs_driver_writes() {
+    let mut file = with_tasks();
+    file.task_definition["containerDefinitions"][0]["logConfiguration"] = json!({
+        "logDriver": "awslogs", "options": {"awslogs-group": "/ecs/hello", "awslogs-stream-prefix": "hello"}
+    });
+    let input = input(Phase::Before);
+    let task = &file.before[0];
+    let live = stopped("EssentialContainerExited", Some(3));
+    let run = input.run(task, at(0));
+    let seen = judge(
+        &input,
+        task,
+        &run,
+        "arn:task/web/77",
+        Some(&live),
+        &file,
+        at(1),
+    );
+    let Sight::Ended(ended, _) = seen else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(
+        failure(Phase::Before, task, &ended.report),
+        "the task `migrate` before the rollout failed: container web exited with 3; its log is hello/web/77 in /ecs/hello"
+    );
+}
