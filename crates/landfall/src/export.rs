@@ -153,17 +153,17 @@ fn task_definition(live: &Live<'_>) -> Map<String, Value> {
             .iter()
             .any(|image| Some(&*image.container) == name);
         if followed {
-            container.remove("image");
+            container.shift_remove("image");
         }
     }
     // As people write it: the family first, the containers last.
     let mut ordered = Map::new();
     for first in ["family"] {
-        if let Some(value) = body.remove(first) {
+        if let Some(value) = body.shift_remove(first) {
             ordered.insert(first.into(), value);
         }
     }
-    let containers = body.remove("containerDefinitions");
+    let containers = body.shift_remove("containerDefinitions");
     ordered.extend(body);
     if let Some(containers) = containers {
         ordered.insert("containerDefinitions".into(), containers);

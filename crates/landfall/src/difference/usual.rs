@@ -94,7 +94,7 @@ pub fn without_defaults(task_definition: &Map<String, Value>) -> Map<String, Val
         .to_owned();
     // Windows has another default, and Fargate none: there the mode is always written.
     if mode == "bridge" {
-        body.remove("networkMode");
+        body.shift_remove("networkMode");
     }
     let containers = body
         .get_mut("containerDefinitions")
@@ -103,7 +103,7 @@ pub fn without_defaults(task_definition: &Map<String, Value>) -> Map<String, Val
         if container.get("cpu") == Some(&json!(0))
             && let Some(fields) = container.as_object_mut()
         {
-            fields.remove("cpu");
+            fields.shift_remove("cpu");
         }
         let ports = container
             .get_mut("portMappings")
@@ -114,7 +114,7 @@ pub fn without_defaults(task_definition: &Map<String, Value>) -> Map<String, Val
             if ["awsvpc", "host"].contains(&&*mode)
                 && port.get("hostPort") == port.get("containerPort")
             {
-                port.remove("hostPort");
+                port.shift_remove("hostPort");
             }
         }
     }
@@ -222,12 +222,12 @@ pub fn writable_service(live: &Map<String, Value>) -> Map<String, Value> {
     }
     // A daemon service has no count of its own.
     if section.get("schedulingStrategy") == Some(&json!("DAEMON")) {
-        section.remove("desiredCount");
+        section.shift_remove("desiredCount");
     }
     let tags = LiveRevision {
         fields: Map::new(),
         tags: section
-            .remove("tags")
+            .shift_remove("tags")
             .and_then(|tags| tags.as_array().cloned())
             .unwrap_or_default(),
     };

@@ -21,7 +21,9 @@ fn revision() -> LiveRevision {
                     "portMappings": [{"containerPort": 8080, "hostPort": 8080, "protocol": "tcp"}], "essential": true,
                     "environment": [{"name": "PORT", "value": "8080"}, {"name": "ZERO", "value": "007"}, {"name": "YES", "value": "no"}],
                     "mountPoints": [], "volumesFrom": [], "systemControls": [],
-                    "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/hello"}}
+                    "logConfiguration": {"logDriver": "awslogs", "options": {
+                        "awslogs-group": "/ecs/hello", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"
+                    }}
                 },
                 {"name": "log", "image": "public.ecr.aws/log:1", "essential": false, "cpu": 0}
             ],
@@ -100,7 +102,10 @@ images:
         - { name: "YES", value: "no" }
       logConfiguration:
         logDriver: awslogs
-        options: { awslogs-group: /ecs/hello }
+        options:
+          awslogs-group: /ecs/hello
+          awslogs-region: eu-west-1
+          awslogs-stream-prefix: web
     - { name: log, image: public.ecr.aws/log:1, essential: false }
 # decide: leave desiredCount out if something scales the service.
 service:
