@@ -14,5 +14,6 @@ mod fault;
 pub mod lambda;
 pub mod raw;
 pub mod sfn;
+pub mod sweep_memory;
 
 pub use fault::Fault;
