@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cloud_map;
 pub mod cluster;
 pub mod config;
+pub mod descriptions;
 pub mod desired;
 pub mod drift;
 pub mod ecr;

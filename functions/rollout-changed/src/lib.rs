@@ -2,6 +2,7 @@
 
 use lambda_runtime::LambdaEvent;
 use landfall::{
+    desired::DesiredState,
     drift::reason,
     event::{Heard, rollout_changed},
     service_id::ServiceId,
@@ -101,6 +102,9 @@ impl RolloutChanged {
             if drift::is_ours(&self.state, &self.ecs, &read.desired, revision).await? {
                 return Ok(());
             }
+            if self.is_described_elsewhere(&read.desired).await? {
+                return Ok(());
+            }
             let mut desired = read.desired.clone();
             let report = desired.drift(reason(service, revision), self.clock.now());
             if self.state.write(&read, &desired).await? == Written::Conflict {
@@ -109,6 +113,14 @@ impl RolloutChanged {
             tracing::warn!(%service, reason = report.hold.reason, "drifted");
             self.events.put(SERVICE_DRIFTED, &report).await?;
             return self.files.keep_status(&desired).await;
+        }
+    }
+
+    /// Whether somebody else describes the task definition too, and may give the service revisions of their own.
+    async fn is_described_elsewhere(&self, desired: &DesiredState) -> Result<bool, Fault> {
+        match &desired.file {
+            Some(file) => Ok(!self.state.file(&file.content).await?.owns_task_definition()),
+            None => Ok(false),
         }
     }
 }

@@ -5,7 +5,8 @@ use landfall::{
     drift::reason,
     service_file::ServiceFile,
     step::update_service::{
-        Input, LiveService, Plan, Rollout, cleared, create_body, plan, tag_changes, update_body,
+        Input, LiveService, Plan, Rollout, cleared, create_body, nothing_to_adopt, plan,
+        tag_changes, update_body,
     },
 };
 use landfall_aws::{
@@ -77,6 +78,9 @@ impl UpdateService {
             }
             Plan::Create => {
                 let file = self.file(&input).await?;
+                if !file.owns_task_definition() {
+                    return Err(nothing_to_adopt(&input.service).into());
+                }
                 whole(&file)?;
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }
@@ -152,6 +156,11 @@ impl UpdateService {
                 Some(adopted) if adopted == *revision => return Ok(()),
                 Some(_) => {}
             }
+        }
+        // Who describes the task definition elsewhere too gives the service revisions of their own.
+        let file = self.state.file(&input.release.content.file).await?;
+        if !file.owns_task_definition() {
+            return Ok(());
         }
         Err(Fault::Refused(reason(&input.service, revision)))
     }
