@@ -9,6 +9,7 @@ use super::{
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems},
+    mistaken::other_format,
     one_off_task,
     problem::{Position, Problem, Rejection},
     rules,
@@ -62,6 +63,9 @@ pub(super) fn check(text: &[u8]) -> Checked {
         Ok(document) => document,
         Err(problem) => return Checked::refused(vec![problem]),
     };
+    if let Some(problem) = other_format(&document) {
+        return Checked::refused(vec![problem]);
+    }
     let mut problems = Problems::default();
     let file = sections(&document, &mut problems);
     let mut found = Problems::default();
