@@ -52,8 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let documents = serde_json::to_string_pretty(&findings).into_diagnostic()?;
         print(&mut std::io::stdout().lock(), &format!("{documents}\n"))?;
     } else {
-        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let shown = report::shown(&findings, colours).into_diagnostic()?;
+        let terminal = std::io::stderr().is_terminal();
+        let colours = terminal && std::env::var_os("NO_COLOR").is_none();
+        let shown = report::shown(&findings, terminal, colours).into_diagnostic()?;
         print(&mut std::io::stderr().lock(), &shown)?;
         let line = report::summary(findings.len(), errors, warnings);
         print(&mut std::io::stdout().lock(), &line)?;

@@ -18,7 +18,6 @@ fn check(folder: &Path, arguments: &[&str], stdin: &str) -> Output {
         .arg("check")
         .args(arguments)
         .current_dir(folder)
-        .env("COLUMNS", "200")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -57,11 +56,11 @@ fn every_problem_of_every_file_is_shown_in_its_place() {
 
     let output = check(folder.path(), &["services"], "");
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stdout), "3 files: 3 errors, 1 warning\n");
+    assert_eq!(text(&output.stdout), "3 files: 2 errors, 1 warning\n");
     let shown = text(&output.stderr);
     for expected in [
         "taskDefinition.containerDefinitions[0].Image: there is no such field",
-        "╭─[services/deep/bad.yml:2:66]",
+        "╭─[services/deep/bad.yml:2:64]",
         "help: did you mean `image`?",
         "taskDefinition.containerDefinitions[0].memory: expected a whole number, found text",
         "╭─[services/odd.json:3:12]",
@@ -75,7 +74,7 @@ fn every_problem_of_every_file_is_shown_in_its_place() {
         (
             &["services/**/*.{yml,json}"],
             1,
-            "2 files: 3 errors, 1 warning\n",
+            "2 files: 2 errors, 1 warning\n",
         ),
         (
             &["services/good.yaml", "services/odd.json"],

@@ -27,6 +27,8 @@ pub struct Scenario {
     /// Whether the conditions of conditional writes get lost, so that newer objects are overwritten unseen: the
     /// invariants have to notice.
     pub unconditional: bool,
+    /// Within how many minutes a sweep looks at everything once; none if nobody sweeps.
+    pub sweep_minutes: Option<i64>,
 }
 
 /// A service and the fixed part of its service file.
@@ -294,8 +296,16 @@ impl Author {
             twice: *self.pick(&[0.0, 0.2, 0.5]),
             late: *self.pick(&[0.0, 0.1, 0.4]),
             latest: *self.pick(&[5, 60, 600]),
+            lost: 0.0,
         };
         let slow = *self.pick(&[0.0, 0.02, 0.3]);
+        // A sweep makes up for what never comes; without one everything has to come.
+        let sweep_minutes = *self.pick(&[None, Some(1), Some(2), Some(5)]);
+        let lost = *self.pick(&[0.0, 0.1, 0.3, 1.0]);
+        let delivery = Delivery {
+            lost: sweep_minutes.map_or(0.0, |_| lost),
+            ..delivery
+        };
         Scenario {
             seed: self.seed,
             slow,
@@ -304,6 +314,7 @@ impl Author {
             faults,
             delivery,
             unconditional: false,
+            sweep_minutes,
         }
     }
 

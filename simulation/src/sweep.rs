@@ -138,8 +138,10 @@ fn scenario(number: u64, moves: Vec<(Duration, Move)>) -> Option<Scenario> {
             twice: 0.0,
             late: 0.0,
             latest: 1,
+            lost: 0.0,
         },
         unconditional: false,
+        sweep_minutes: None,
     })
 }
 

@@ -10,15 +10,24 @@ use miette::{
 
 use super::Finding;
 
-/// Every problem with its place in the file.
-pub(super) fn shown(findings: &[Finding], colours: bool) -> Result<String, fmt::Error> {
+/// Every problem with its place in the file, wrapped to the width of a terminal. What goes elsewhere is searched, so it is
+/// not wrapped.
+pub(super) fn shown(
+    findings: &[Finding],
+    terminal: bool,
+    colours: bool,
+) -> Result<String, fmt::Error> {
     let theme = if colours {
         GraphicalTheme::unicode()
     } else {
         GraphicalTheme::unicode_nocolor()
     };
     let handler = GraphicalReportHandler::new_themed(theme)
-        .with_width(textwrap::termwidth().max(60))
+        .with_width(if terminal {
+            textwrap::termwidth().max(60)
+        } else {
+            1_000
+        })
         .with_context_lines(1);
     let mut shown = String::new();
     for finding in findings

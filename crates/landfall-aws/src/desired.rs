@@ -152,6 +152,15 @@ impl StateBucket {
             .collect()
     }
 
+    /// The repositories that any service follows, or once did.
+    pub async fn followed_repositories(&self) -> Result<Vec<String>, Fault> {
+        let folders = self.0.folders(keys::FOLLOWS).await?;
+        Ok(folders
+            .iter()
+            .filter_map(|folder| keys::followed_repository(folder))
+            .collect())
+    }
+
     /// Notes that `service` follows `repository`.
     pub async fn put_follower(&self, repository: &str, service: &ServiceId) -> Result<(), Fault> {
         self.0

@@ -13,5 +13,6 @@ mod fault;
 pub mod lambda;
 pub mod raw;
 pub mod sfn;
+pub mod sweep_memory;
 
 pub use fault::Fault;

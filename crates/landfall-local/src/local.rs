@@ -9,12 +9,14 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use crate::{
     cloud::{
         Cloud, Settings as CloudSettings,
+        events::dispatcher::Deliver,
         store::{DataDir, StoreError},
     },
     courier::Courier,
     engine::LoadError,
     install::{self, InstallError, Installation, InstalledFunction},
     lambda::{Function, Program},
+    schedule,
     serve::{self, ServeError},
     world::World,
 };
@@ -150,7 +152,12 @@ impl Local {
             // Dropped without a word, it stops as well.
             let _ = stopped.await;
         }));
-        let background = vec![delivering, cloud.keep_saved()];
+        let mut background = vec![delivering, cloud.keep_saved()];
+        for schedule in installation.schedules {
+            let carrier = courier.clone();
+            let deliver: Deliver = Arc::new(move |function, event| carrier.carry(function, event));
+            background.push(schedule::keep(schedule, cloud.world.clone(), deliver));
+        }
         Ok(Self {
             cloud,
             courier,

@@ -30,6 +30,10 @@ pub struct DesiredState {
     pub file: Option<FollowedFile>,
     /// Container name → the newest admitted image that ECR showed.
     pub images: BTreeMap<String, Image>,
+    /// Container name → the latest image in its rule's order that was given up because its tag was moved back to an older
+    /// one. Only what comes after it counts as a missed push.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withdrawn: BTreeMap<String, Image>,
     /// The number of the newest release.
     pub last_number: u64,
     /// Releases without a verdict, oldest first. The last one is what should run.
@@ -107,6 +111,7 @@ impl DesiredState {
             service,
             file: None,
             images: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
             last_number: 0,
             open: Vec::new(),
             claim: None,
@@ -182,9 +187,17 @@ impl DesiredState {
     /// release if that changes what should run.
     pub fn join_image(&mut self, observed: &Image, now: Timestamp) {
         for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
-            let joined = rule
-                .tag
-                .join(self.images.remove(&container), observed.clone());
+            let known = self.images.remove(&container);
+            let given_up = [known.clone(), self.withdrawn.remove(&container)];
+            let joined = rule.tag.join(known, observed.clone());
+            let later = given_up
+                .into_iter()
+                .flatten()
+                .filter(|image| rule.tag.order(image, &joined).is_gt())
+                .max_by(|one, other| rule.tag.order(one, other));
+            if let Some(later) = later {
+                self.withdrawn.insert(container.clone(), later);
+            }
             self.images.insert(container, joined);
         }
         let cause = Cause::ImagePushed {
@@ -212,6 +225,9 @@ impl DesiredState {
         };
         self.images
             .retain(|container, _| file.follows.contains_key(container));
+        self.withdrawn.retain(|container, _| {
+            file.follows.contains_key(container) && !found.contains_key(container)
+        });
         for (container, image) in found {
             match image {
                 Some(image) => self.images.insert(container, image),
@@ -228,6 +244,7 @@ impl DesiredState {
     pub fn forget_file(&mut self) {
         self.file = None;
         self.images.clear();
+        self.withdrawn.clear();
     }
 
     /// `again` tries content once more that got a bad verdict.

@@ -14,3 +14,4 @@ pub mod service_file;
 pub mod service_id;
 pub mod status;
 pub mod step;
+pub mod sweep;

@@ -83,21 +83,29 @@ impl ConfigChanged {
                 return Ok(());
             }
         };
+        self.look(&key, &event.context.request_id).await
+    }
+
+    /// Looks at the service file at `key`, as it is now, and starts an execution if a release is open.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn look(&self, key: &str, request_id: &str) -> Result<(), Fault> {
         loop {
-            let Some(object) = self.files.get(&key).await? else {
-                return self.deleted(&key).await;
+            let Some(object) = self.files.get(key).await? else {
+                return self.deleted(key).await;
             };
             let (file, warnings) = match accept(&object) {
                 Ok(accepted) => accepted,
-                Err(rejection) => return self.rejected(&key, &object.version_id, &rejection).await,
+                Err(rejection) => return self.rejected(key, &object.version_id, &rejection).await,
             };
-            match self.follow(&key, &object.version_id, &file).await? {
+            match self.follow(key, &object.version_id, &file).await? {
                 Followed::Desired(desired) => {
                     tracing::info!(service = %desired.service, release = desired.last_number, "follows the service file");
                     if let Some(status) = FileStatus::of(&desired) {
                         let status = status.with_warnings(warnings);
                         self.files
-                            .put_json(&keys::status(&key), &status, Condition::None)
+                            .put_json(&keys::status(key), &status, Condition::None)
                             .await?;
                     }
                     let Some(newest) = desired.newest_open() else {
@@ -109,22 +117,18 @@ impl ConfigChanged {
                     };
                     return self
                         .executions
-                        .start(
-                            &self.state_machine,
-                            &input,
-                            newest.number,
-                            &event.context.request_id,
-                        )
+                        .start(&self.state_machine, &input, newest.number, request_id)
                         .await;
                 }
                 Followed::DescribedElsewhere(rejection) => {
-                    return self.rejected(&key, &object.version_id, &rejection).await;
+                    return self.rejected(key, &object.version_id, &rejection).await;
                 }
                 Followed::ChangedMeanwhile => {}
             }
         }
     }
 
+    /// The event goes first: once the status is there, the rejection of this version is known and is not told again.
     async fn rejected(
         &self,
         key: &str,
@@ -132,16 +136,24 @@ impl ConfigChanged {
         rejection: &Rejection,
     ) -> Result<(), Fault> {
         let status = FileStatus::rejected(key, version_id, rejection);
+        let known = self.files.get(&keys::status(key)).await?;
+        if known.is_some_and(|known| {
+            serde_json::from_slice(&known.bytes).ok().as_ref() == Some(&status)
+        }) {
+            tracing::info!("this version is rejected already");
+            return Ok(());
+        }
         tracing::warn!(%rejection, "rejected the service file");
-        self.files
-            .put_json(&keys::status(key), &status, Condition::None)
-            .await?;
         self.events
             .put(
                 SERVICE_FILE_REJECTED,
                 &serde_json::json!({ "key": key, "status": status }),
             )
+            .await?;
+        self.files
+            .put_json(&keys::status(key), &status, Condition::None)
             .await
+            .map(drop)
     }
 
     /// The service file is gone: its service is no longer followed, and stays as it is.

@@ -19,6 +19,7 @@ use landfall_aws::{
     ecr::Ecr,
     lambda::Home,
     sfn::StepFunctions,
+    sweep_memory::SweepMemory,
 };
 use serde_json::Value;
 
@@ -28,6 +29,7 @@ pub struct ImagePushed {
     state: StateBucket,
     config_bucket: Bucket,
     ecr: Ecr,
+    sweeps: SweepMemory,
     executions: StepFunctions,
     state_machine: String,
     clock: Clock,
@@ -56,6 +58,7 @@ impl ImagePushed {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             config_bucket: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
             ecr: Ecr::new(&surroundings.sdk),
+            sweeps: SweepMemory::named(&surroundings.sdk, &surroundings.state_bucket),
             executions: StepFunctions::new(&surroundings.sdk),
             state_machine: surroundings.state_machine()?.into(),
             clock: surroundings.clock(),
@@ -88,10 +91,16 @@ impl ImagePushed {
         first_failure
     }
 
+    /// Joins what ECR says now of a tag into the desired state of a service, and starts an execution if a release is open.
+    ///
     /// Reads the image from ECR only after the desired state: so a stale answer of ECR's loses the compare-and-swap
     /// against a fresh one. A fresh answer that changes nothing writes nothing to lose against, as when a tag was moved
-    /// away and back: so whoever moved a followed tag looks once more.
-    async fn join(
+    /// away and back: so whoever moved a followed tag looks once more. Sweeps are told before: to them, too, a repository
+    /// looks as it did after a tag was moved away and back.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn join(
         &self,
         service: &ServiceId,
         pushed: &PushedTag,
@@ -113,13 +122,17 @@ impl ImagePushed {
             };
             let mut desired = read.desired.clone();
             desired.join_image(&image, self.clock.now());
+            let moves = read.desired.moves_tag(&image);
+            if moves {
+                self.sweeps.distrust(&image, self.clock.now()).await?;
+            }
             if desired != read.desired
                 && self.state.write(&read, &desired).await? == Written::Conflict
             {
                 continue;
             }
             self.tell_first_release(&read, &desired).await?;
-            if read.desired.moves_tag(&image) {
+            if moves {
                 continue;
             }
             let Some(newest) = desired.newest_open() else {

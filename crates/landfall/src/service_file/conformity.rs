@@ -176,7 +176,6 @@ impl Walk<'_> {
         if values.contains(&text) {
             return;
         }
-        let path = path.to_string();
         let digits = |text: &str| {
             text.chars()
                 .filter(char::is_ascii_digit)
@@ -187,20 +186,23 @@ impl Walk<'_> {
             .iter()
             .copied()
             .filter(|value| digits(value) == digits(text));
-        self.problems.add(match misspelt(text, like) {
-            Some(value) => {
-                Problem::new(node.position, &path, format!("there is no value `{text}`"))
+        let meant = misspelt(text, like);
+        let place = path.to_string();
+        let known = format!(
+            "`{text}` is not in the ECS API of {}, passed through",
+            api::published()
+        );
+        self.problems.add(match meant {
+            Some(value) if is_taken_as_another(path) => {
+                Problem::warning(node.position, &place, known)
                     .hint(format!("did you mean `{value}`?"))
             }
-            None => Problem::warning(
-                node.position,
-                &path,
-                format!(
-                    "`{text}` is not in the ECS API of {}, passed through",
-                    api::published()
-                ),
-            )
-            .hint(format!("the values are {}", listed(values))),
+            Some(value) => {
+                Problem::new(node.position, &place, format!("there is no value `{text}`"))
+                    .hint(format!("did you mean `{value}`?"))
+            }
+            None => Problem::warning(node.position, &place, known)
+                .hint(format!("the values are {}", listed(values))),
         });
     }
 
@@ -236,6 +238,12 @@ pub(super) fn as_sent(section: &Node, request: Type) -> Value {
         }
         _ => section.to_json(),
     }
+}
+
+/// ECS has taken any protocol of a port mapping for tcp
+/// (<https://github.com/hashicorp/terraform-provider-aws/issues/3645>).
+fn is_taken_as_another(path: &Path<'_>) -> bool {
+    matches!(path, Path::Field(_, "protocol"))
 }
 
 /// A parameter stands for a value that is known at release time.

@@ -13,7 +13,7 @@ use super::{
     one_off_task,
     problem::{Position, Problem, Rejection},
     rules,
-    spelling::{Spelling, nearest},
+    spelling::{Spelling, misspelt, nearest},
 };
 use crate::{
     api::{Api, Type},
@@ -234,7 +234,12 @@ fn containers<'a>(task_definition: &Mapping<'a>, problems: &mut Problems) -> Vec
             name,
             position,
             path,
-            image: mapping.get("image").map(|node| node.position),
+            image: mapping
+                .entries()
+                .find(|(key, _)| {
+                    key.name == "image" || misspelt(&key.name, std::iter::once("image")).is_some()
+                })
+                .map(|(_, node)| node.position),
         });
     }
     containers

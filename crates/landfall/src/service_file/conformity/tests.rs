@@ -151,8 +151,11 @@ fn tomorrows_values_are_no_misspellings_of_todays() {
     );
     let checked = ServiceFile::check(text.as_bytes());
     assert!(!checked.problems[0].is_error(), "{:?}", checked.problems);
-    let protocol = told("portMappings: [{ containerPort: 80, protocol: sctp }]", "");
-    assert!(protocol[0].contains("warning"), "{protocol:?}");
+    for protocol in ["sctp", "TCP"] {
+        let mapping = format!("portMappings: [{{ containerPort: 80, protocol: {protocol} }}]");
+        let told = told(&mapping, "");
+        assert!(told[0].contains("warning"), "{told:?}");
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn source(secret: &Place<'_>, problems: &mut Problems) {
     };
     let parts: Vec<_> = arn.split(':').collect();
     match parts[..] {
-        [_, "ssm", _, _, resource] if resource.starts_with("parameter/") => {}
+        [_, "ssm", _, _, resource, ..] if resource.starts_with("parameter/") => {}
         [_, "secretsmanager", _, _, "secret", name, ..] if !name.is_empty() => match parts.len() {
             6 | 9 => {}
             // arn:…:secret:name:json-key:version-stage:version-id
