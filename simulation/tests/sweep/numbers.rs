@@ -73,6 +73,7 @@ fn settled(number: usize, image: &Image) -> DesiredState {
         tag: TagPolicy::parse("semver:^1").unwrap(),
     };
     let file = FollowedFile {
+        placeholders: None,
         key: key(number),
         version_id: "1".into(),
         content: ContentHash::of(&json!(number)),
@@ -132,7 +133,7 @@ async fn interval(stage: &Stage) -> Vec<BTreeMap<&'static str, usize>> {
         stage.fire(began + after, every).await;
         let mut counted = BTreeMap::new();
         for call in &stage.wire.faults.calls()[before..] {
-            if let Some(kind) = call.strip_prefix("sweep-due ") {
+            if let Some(kind) = call.name.strip_prefix("sweep-due ") {
                 *counted.entry(operation(kind)).or_default() += 1;
             }
         }
