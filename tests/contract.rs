@@ -231,6 +231,7 @@ fn resolve(expression: &str) -> Result<Value, String> {
                 "Id": "arn:aws:states:eu-west-1:123456789012:execution:landfall-release:1",
                 "StartTime": "2026-11-16T01:54:35.4Z"
             },
+            "State": {"RetryCount": 0},
             "Task": {"Token": "AQCEAAAAKgAAAAMAAAAA"}
         });
         return named(&context, expression);

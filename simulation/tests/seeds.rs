@@ -8,20 +8,17 @@ use std::{
 
 use landfall_simulation::{
     fault::Fault,
-    matrix::Matrix,
     run::{Report, play},
     scenario::Scenario,
     sweep::{Hit, journeys},
 };
 
 /// How many seeds are played here; `simulate` plays as many as one likes.
-const SEEDS: usize = 300;
+const SEEDS: usize = 200;
 /// Of all faults at all calls of all journeys, one in so many is tried here; `simulate --sweep` tries all.
-const ONE_IN: usize = 41;
+const ONE_IN: usize = 83;
 /// Within so many seeds it is noticed if writes overwrite each other.
 const NOTICED_WITHIN: u64 = 60;
-
-const EVIDENCE: &str = include_str!("../../docs/evidence.md");
 
 fn told(report: &Report) -> String {
     format!("{}\n{}", report.timeline, report.findings())
@@ -115,20 +112,4 @@ fn registers_with_care(hit: &Hit) -> bool {
         Fault::TooManyRegistrations,
     ];
     made.name.ends_with(" RegisterTaskDefinition") && faults.contains(fault)
-}
-
-#[test]
-fn the_tables_of_the_documentation_have_every_call_fault_and_state() {
-    let journeys = journeys();
-    let mut matrix = Matrix::new(journeys.iter().map(|journey| journey.name));
-    for journey in &journeys {
-        for hit in journey.hits().unwrap() {
-            matrix.add(journey.name, &hit, true);
-        }
-    }
-    assert!(
-        matrix.placed_in(EVIDENCE).as_deref() == Some(EVIDENCE),
-        "the tables should be the following; to play it all and write them: cargo run --profile simulation -p \
-         landfall-simulation -- --sweep --write docs/evidence.md\n{matrix}"
-    );
 }

@@ -26,7 +26,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// The most that reading one input may take, besides the input.
 const MOST: usize = 64 << 20;
 /// A build for tests on a busy machine is slow; a hang takes longer.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(120);
 /// Lambda takes no larger event from EventBridge
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const LARGEST_EVENT: usize = 1 << 20;

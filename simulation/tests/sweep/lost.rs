@@ -51,7 +51,7 @@ fn a_sweep_that_finds_nothing_writes_nothing_and_reads_no_service() {
         let before = stage.wire.faults.calls().len();
         stage.sweep().await;
         let calls = stage.wire.faults.calls().split_off(before);
-        let found = |kind: &str| calls.iter().any(|call| call.contains(kind));
+        let found = |kind: &str| calls.iter().any(|call| call.name.contains(kind));
         assert!(
             found("DescribeImages") && found("ListExecutions"),
             "{calls:?}"

@@ -133,7 +133,7 @@ async fn interval(stage: &Stage) -> Vec<BTreeMap<&'static str, usize>> {
         stage.fire(began + after, every).await;
         let mut counted = BTreeMap::new();
         for call in &stage.wire.faults.calls()[before..] {
-            if let Some(kind) = call.strip_prefix("sweep-due ") {
+            if let Some(kind) = call.name.strip_prefix("sweep-due ") {
                 *counted.entry(operation(kind)).or_default() += 1;
             }
         }

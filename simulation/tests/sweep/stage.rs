@@ -68,6 +68,7 @@ impl Stage {
             faults: Arc::new(Faults::new(Plan::Never, 0.0, 1)),
             journal: journal.clone(),
             witness: Arc::default(),
+            unconditional: false,
         };
         let (state_machine, schedules) = install(&wire).await.unwrap();
         assert_eq!(

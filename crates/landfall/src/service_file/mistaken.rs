@@ -15,9 +15,6 @@ pub(super) fn explained(text: &[u8], mut checked: Checked) -> Checked {
     if let Some(problem) = bytes(text).or_else(|| lines(text)) {
         return Checked::refused(vec![problem]);
     }
-    if let Some(problem) = Node::parse(text).ok().and_then(|root| format(&root)) {
-        return Checked::refused(vec![problem]);
-    }
     let lines: Vec<_> = String::from_utf8_lossy(text)
         .lines()
         .map(has_placeholder)
@@ -124,8 +121,8 @@ fn lines(text: &[u8]) -> Option<Problem> {
     None
 }
 
-/// The format of a file that other tools read, by its keys.
-fn format(root: &Node) -> Option<Problem> {
+/// A problem if the document is one that other tools read, by its keys.
+pub(super) fn other_format(root: &Node) -> Option<Problem> {
     let NodeValue::Mapping(entries) = &root.value else {
         return None;
     };

@@ -10,6 +10,7 @@ use super::{
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems},
+    mistaken::other_format,
     one_off_task, parameters,
     problem::{Position, Problem, Rejection},
     rules,
@@ -64,9 +65,14 @@ pub(super) fn document(text: &[u8]) -> Result<Node, Rejection> {
     if text.len() > MAX_BYTES {
         return Err(Rejection::too_large(text.len()));
     }
-    Node::parse(text).map_err(|problem| Rejection {
+    let refused = |problem| Rejection {
         problems: vec![problem],
-    })
+    };
+    let document = Node::parse(text).map_err(refused)?;
+    match other_format(&document) {
+        None => Ok(document),
+        Some(problem) => Err(refused(problem)),
+    }
 }
 
 /// What a text says, with its placeholders as they stand.
