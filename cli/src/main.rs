@@ -4,11 +4,13 @@ mod check;
 mod clients;
 mod demo;
 mod diff;
+mod file;
 mod hello_server;
 mod init;
 mod live;
 mod local;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,8 @@ enum Verb {
     Diff(diff::Arguments),
     /// Write a service file for a service that runs already.
     Init(init::Arguments),
+    /// Ask AWS whether everything is there that a service file takes for granted.
+    Verify(verify::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.
@@ -58,6 +62,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Diff(arguments) => diff::run(arguments).await,
         Verb::Init(arguments) => init::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Verify(arguments) => verify::run(arguments).await,
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await

@@ -11,6 +11,7 @@ pub mod ecs;
 pub mod elb;
 pub mod events;
 mod fault;
+mod inspection;
 pub mod lambda;
 pub mod parameters;
 pub mod raw;
@@ -18,3 +19,4 @@ pub mod sfn;
 pub mod sweep_memory;
 
 pub use fault::Fault;
+pub use inspection::Inspection;

@@ -10,6 +10,7 @@ pub mod export;
 pub mod follow;
 pub mod image;
 pub mod keys;
+pub mod prerequisites;
 pub mod record;
 pub mod refusal;
 pub mod service_file;
