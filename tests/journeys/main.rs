@@ -11,5 +11,6 @@ mod interruptions;
 mod lost_events;
 mod one_off_tasks;
 mod order;
+mod parameters;
 mod service_files;
 mod tag_policies;

@@ -9,6 +9,7 @@ pub mod document;
 mod ingress;
 mod mapping;
 pub mod one_off_task;
+pub mod parameters;
 mod place;
 pub mod problem;
 mod read;
@@ -23,6 +24,7 @@ use serde_json::{Map, Value};
 pub use capacity::Logs;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
+pub use parameters::{Draft, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
@@ -129,6 +131,11 @@ impl Checked {
         Self { file, problems }
     }
 
+    fn add(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
+        self.problems.sort_by_key(|problem| problem.position);
+    }
+
     fn refused(problems: Vec<Problem>) -> Self {
         Self::of(None, problems)
     }
@@ -148,15 +155,17 @@ impl Checked {
 }
 
 impl ServiceFile {
-    /// Reads a service file, YAML or JSON.
+    /// Reads a service file without placeholders, YAML or JSON. One that may have some is a [`Draft`] first.
     ///
     /// # Errors
     /// Every problem that was found, each with its place and what to do.
     pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
-        Self::check(text).accepted().map(|(file, _)| file)
+        let checked = Draft::read(text)?.resolve(&Values::new());
+        checked.accepted().map(|(file, _)| file)
     }
 
-    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it.
+    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it as it stands. What depends on
+    /// the values of its placeholders is not asked.
     pub fn check(text: &[u8]) -> Checked {
         read::check(text)
     }

@@ -9,7 +9,7 @@ use super::{
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems},
-    one_off_task,
+    one_off_task, parameters,
     problem::{Position, Problem, Rejection},
     rules,
     spelling::{Spelling, misspelt, nearest},
@@ -46,22 +46,38 @@ const LONGEST_WATCH: u64 = 6 * HOUR;
 const MAX_PROBE_SECONDS: u64 = 30;
 
 /// The sections that are passed through to ECS, and the operation that takes each.
-const ECS_SECTIONS: [(&str, &str); 3] = [
+pub(super) const ECS_SECTIONS: [(&str, &str); 3] = [
     ("cluster", "CreateCluster"),
     ("taskDefinition", "RegisterTaskDefinition"),
     ("service", "CreateService"),
 ];
 
-pub(super) fn check(text: &[u8]) -> Checked {
+/// The document that a text is.
+pub(super) fn document(text: &[u8]) -> Result<Node, Rejection> {
     if text.len() > MAX_BYTES {
-        return Checked::refused(Rejection::too_large(text.len()).problems);
+        return Err(Rejection::too_large(text.len()));
     }
-    let document = match Node::parse(text) {
-        Ok(document) => document,
-        Err(problem) => return Checked::refused(vec![problem]),
-    };
+    Node::parse(text).map_err(|problem| Rejection {
+        problems: vec![problem],
+    })
+}
+
+/// What a text says, with its placeholders as they stand.
+pub(super) fn check(text: &[u8]) -> Checked {
+    match document(text) {
+        Ok(document) => {
+            let mut checked = check_document(&document, text);
+            parameters::check(&document, &mut checked);
+            checked
+        }
+        Err(rejection) => Checked::refused(rejection.problems),
+    }
+}
+
+/// What a document says; `text` is what it was read from.
+pub(super) fn check_document(document: &Node, text: &[u8]) -> Checked {
     let mut problems = Problems::default();
-    let file = sections(&document, &mut problems);
+    let file = sections(document, &mut problems);
     let mut found = Problems::default();
     let spelling = Spelling::of(text);
     for (name, operation) in ECS_SECTIONS {
@@ -86,7 +102,7 @@ pub(super) fn check(text: &[u8]) -> Checked {
             conformity::check(item, &path, request(), &spelling, &mut found);
         }
     }
-    rules::check(&document, &mut found);
+    rules::check(document, &mut found);
     problems.add_untold(found);
     Checked::of(file, problems.0)
 }
