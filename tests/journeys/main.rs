@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adoption;
 mod bad_releases;
 mod good_releases;
 mod ingress;
@@ -10,5 +11,6 @@ mod interruptions;
 mod lost_events;
 mod one_off_tasks;
 mod order;
+mod parameters;
 mod service_files;
 mod tag_policies;

@@ -4,6 +4,7 @@
 pub mod bucket;
 pub mod clock;
 pub mod config;
+pub mod descriptions;
 pub mod desired;
 pub mod ecr;
 pub mod ecs;
@@ -11,6 +12,7 @@ pub mod elb;
 pub mod events;
 mod fault;
 pub mod lambda;
+pub mod parameters;
 pub mod raw;
 pub mod sfn;
 pub mod sweep_memory;
