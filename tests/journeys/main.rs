@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adoption;
 mod bad_releases;
 mod capacity;
 mod good_releases;

@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod descriptions;
 pub mod desired;
 pub mod ecr;
 pub mod ecs;

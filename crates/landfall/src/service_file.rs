@@ -26,6 +26,7 @@ pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
 pub use parameters::{Draft, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
+pub(crate) use spelling::nearest;
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
 
@@ -41,7 +42,9 @@ pub struct ServiceFile {
     /// Container name → the image it follows.
     #[serde(default)]
     pub images: BTreeMap<String, FollowRule>,
-    /// What `RegisterTaskDefinition` takes; followed containers have no `image`.
+    /// What `RegisterTaskDefinition` takes; followed containers have no `image`. Empty if the file adopts what the service
+    /// runs: see [`Self::owns_task_definition`].
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
@@ -168,6 +171,12 @@ impl ServiceFile {
     /// the values of its placeholders is not asked.
     pub fn check(text: &[u8]) -> Checked {
         read::check(text)
+    }
+
+    /// Whether the task definition is the file's. If not, the file adopts a service that somebody else describes too: its
+    /// live task definition is the base of each release, and another owner's revision is nothing strange.
+    pub fn owns_task_definition(&self) -> bool {
+        !self.task_definition.is_empty()
     }
 
     /// Which service the file describes.

@@ -1,6 +1,9 @@
 //! Step `EnsureCluster`, apart from its process.
 
-use landfall::step::ensure_cluster::{Input, Output, Plan, plan};
+use landfall::step::{
+    ensure_cluster::{Input, Output, Plan, plan},
+    update_service::nothing_to_adopt,
+};
 use landfall_aws::{
     Fault, cluster,
     config::{SdkConfig, Surroundings},
@@ -59,6 +62,12 @@ impl EnsureCluster {
             true => Some(self.state.file(&input.release.content.file).await?),
             false => None,
         };
+        if let Some(file) = &file
+            && plan == Plan::Create
+            && !file.owns_task_definition()
+        {
+            return Err(nothing_to_adopt(&input.service).into());
+        }
         let (needs, service) = (&self.surroundings, &input.service);
         if let Some(file) = &file {
             needs.create_log_groups(file, service).await?;

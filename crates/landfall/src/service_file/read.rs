@@ -121,11 +121,19 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         "add `cluster:` with `clusterName: <name>`",
         problems,
     );
-    let task_definition = root.needed_mapping(
-        "taskDefinition",
-        "add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them",
-        problems,
-    );
+    let task_definition = root.mapping("taskDefinition", problems);
+    let adopts = root.get("taskDefinition").is_none();
+    if adopts && root.get("images").is_none() {
+        let problem = Problem::new(
+            document.position,
+            "taskDefinition",
+            "this section is missing",
+        );
+        problems.add(problem.hint(
+            "add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them; or \
+             `images:` with the images to follow in what the service runs already",
+        ));
+    }
     let service = root.needed_mapping(
         "service",
         "add `service:` with `serviceName: <name>`",
@@ -140,6 +148,12 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let images = images
         .map(|section| follow_rules(&section, &containers, problems))
         .unwrap_or_default();
+    if adopts && root.get("images").is_some() && images.is_empty() && problems.0.is_empty() {
+        let problem = Problem::new(document.position, "images", "nothing is followed");
+        problems.add(problem.hint(
+            "without `taskDefinition` only images change: name at least one container and what it follows",
+        ));
+    }
     if let (Some(cluster), Some(service)) = (&cluster, &service) {
         identity(cluster, service, problems);
     }
@@ -165,7 +179,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
-        .map(|section| verify(&section, is_balanced, problems))
+        // What serves an adopted service is not in the file.
+        .map(|section| verify(&section, is_balanced || adopts, problems))
         .unwrap_or_default();
     let names: Vec<_> = containers.iter().map(|container| container.name).collect();
     let names = (!names.is_empty()).then_some(&*names);
@@ -180,7 +195,11 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     Some(ServiceFile {
         cluster: as_sent(&cluster?),
         images,
-        task_definition: as_sent(&task_definition?),
+        task_definition: match task_definition {
+            Some(section) => as_sent(&section),
+            None if adopts => Map::new(),
+            None => return None,
+        },
         service,
         capacity,
         logs,
