@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adoption;
 mod bad_releases;
 mod good_releases;
 mod hold;
@@ -11,5 +12,6 @@ mod interruptions;
 mod lost_events;
 mod one_off_tasks;
 mod order;
+mod parameters;
 mod service_files;
 mod tag_policies;
