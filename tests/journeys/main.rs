@@ -7,6 +7,7 @@ mod adoption;
 mod bad_releases;
 mod capacity;
 mod good_releases;
+mod hold;
 mod ingress;
 mod interruptions;
 mod lost_events;
