@@ -6,6 +6,7 @@ mod demo;
 mod diff;
 mod file;
 mod hello_server;
+mod hold;
 mod init;
 mod live;
 mod local;
@@ -41,6 +42,10 @@ enum Verb {
     Verify(verify::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
+    /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
+    Hold(hold::HoldArguments),
+    /// Let a service that is on hold change again, and deploy the newest release.
+    Resume(hold::ResumeArguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.
     #[command(hide = true)]
     HelloServer(hello_server::Arguments),
@@ -64,6 +69,8 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Init(arguments) => init::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(arguments) => verify::run(arguments).await,
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await
             .map(|()| ExitCode::SUCCESS),

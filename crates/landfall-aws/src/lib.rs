@@ -3,6 +3,7 @@
 
 pub mod bucket;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod descriptions;
 pub mod desired;
@@ -13,6 +14,7 @@ pub mod events;
 mod fault;
 mod inspection;
 pub mod lambda;
+pub mod operator;
 pub mod parameters;
 pub mod raw;
 pub mod sfn;
