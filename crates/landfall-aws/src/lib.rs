@@ -14,6 +14,7 @@ pub mod ecs;
 pub mod elb;
 pub mod events;
 mod fault;
+mod inspection;
 pub mod lambda;
 pub mod operator;
 pub mod parameters;
@@ -23,3 +24,4 @@ pub mod sfn;
 pub mod sweep_memory;
 
 pub use fault::Fault;
+pub use inspection::Inspection;

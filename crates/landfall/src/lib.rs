@@ -12,6 +12,7 @@ pub mod follow;
 pub mod hold;
 pub mod image;
 pub mod keys;
+pub mod prerequisites;
 pub mod quarantine;
 pub mod record;
 pub mod refusal;

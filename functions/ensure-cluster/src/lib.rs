@@ -62,7 +62,8 @@ impl EnsureCluster {
             true => Some(self.state.file(&input.release.content.file).await?),
             false => None,
         };
-        if let (Plan::Create, Some(file)) = (&plan, &file)
+        if let Some(file) = &file
+            && plan == Plan::Create
             && !file.owns_task_definition()
         {
             return Err(nothing_to_adopt(&input.service).into());
