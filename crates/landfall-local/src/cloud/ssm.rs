@@ -123,7 +123,8 @@ impl Ssm {
     fn get_parameter(&self, input: &Value) -> Result<Value, Fault> {
         let decrypted = input["WithDecryption"].as_bool().unwrap_or_default();
         let found = self.described(text(input, "Name"), decrypted);
-        let parameter = found.ok_or_else(|| Fault::client("ParameterNotFound", ""))?;
+        let parameter = found
+            .ok_or_else(|| Fault::client("ParameterNotFound", "The parameter was not found."))?;
         Ok(json!({ "Parameter": parameter }))
     }
 
@@ -155,7 +156,10 @@ impl Ssm {
     fn delete_parameter(&self, input: &Value) -> Result<Value, Fault> {
         match self.lock().remove(text(input, "Name")) {
             Some(_) => Ok(json!({})),
-            None => Err(Fault::client("ParameterNotFound", "")),
+            None => Err(Fault::client(
+                "ParameterNotFound",
+                "The parameter was not found.",
+            )),
         }
     }
 
