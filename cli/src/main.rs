@@ -3,7 +3,10 @@
 mod check;
 mod clients;
 mod demo;
+mod diff;
 mod hello_server;
+mod init;
+mod live;
 mod local;
 mod status;
 
@@ -28,6 +31,10 @@ enum Verb {
     Demo(demo::Arguments),
     /// Run Landfall on this machine, against an embedded AWS that any AWS client can use.
     Local(local::Arguments),
+    /// Say what a release of a service file would change against what is live.
+    Diff(diff::Arguments),
+    /// Write a service file for a service that runs already.
+    Init(init::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.
@@ -49,6 +56,8 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Demo(arguments) => demo::run(arguments).await,
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Diff(arguments) => diff::run(arguments).await,
+        Verb::Init(arguments) => init::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use lambda_runtime::{Context, LambdaEvent};
 use landfall_aws::{Fault, config::Surroundings};
 use landfall_local::{
-    install::{self, InstalledFunction},
+    install::{self, InstalledFunction, InstalledSchedule},
     lambda::{FunctionError, Handler, Program},
     local,
 };
@@ -48,11 +48,11 @@ pub enum InstallationError {
     Unknown(String),
 }
 
-/// Installs everything and answers the ARN of the state machine.
+/// Installs everything and answers the ARN of the state machine, and the schedules, which nobody keeps yet.
 ///
 /// # Errors
 /// When the template has something that the simulation does not play.
-pub async fn install(wire: &Wire) -> Result<String, InstallationError> {
+pub async fn install(wire: &Wire) -> Result<(String, Vec<InstalledSchedule>), InstallationError> {
     let cloud = &wire.cloud;
     let installation = install::read(TEMPLATE, &cloud.world)?;
     let mut handlers = std::collections::BTreeMap::new();
@@ -60,7 +60,21 @@ pub async fn install(wire: &Wire) -> Result<String, InstallationError> {
         handlers.insert(function.name.clone(), handler(wire, function)?);
     }
     let program = |function: &InstalledFunction| Program::Inline(handlers[&function.name].clone());
-    Ok(local::install(cloud, &installation, STATE_MACHINE, program).await?)
+    let state_machine = local::install(cloud, &installation, STATE_MACHINE, program).await?;
+    Ok((state_machine, installation.schedules))
+}
+
+/// What runs as the function of this name, for whoever put something else in its place.
+///
+/// # Errors
+/// As [`install`]; also when there is no function of this name.
+pub fn inline(wire: &Wire, name: &str) -> Result<Program, InstallationError> {
+    let installation = install::read(TEMPLATE, &wire.cloud.world)?;
+    let mut functions = installation.functions.iter();
+    let function = functions
+        .find(|function| function.name == name)
+        .ok_or_else(|| InstallationError::Unknown(name.into()))?;
+    Ok(Program::Inline(handler(wire, function)?))
 }
 
 fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, InstallationError> {
@@ -70,6 +84,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         config_bucket: variable("CONFIG_BUCKET").unwrap_or_default(),
         state_bucket: variable("STATE_BUCKET").unwrap_or_default(),
         state_machine: variable("STATE_MACHINE_ARN"),
+        file_parameters: variable("FILE_PARAMETERS").unwrap_or_default(),
     };
     let arn = wire.cloud.functions.arn(&function.name);
     macro_rules! step {
@@ -100,6 +115,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         "config-changed" => trigger!(config_changed::ConfigChanged::new(surroundings)?),
         "rollout-changed" => trigger!(rollout_changed::RolloutChanged::new(surroundings)),
         "execution-ended" => trigger!(execution_ended::ExecutionEnded::new(surroundings)?),
+        "sweep-due" => trigger!(sweep_due::SweepDue::new(surroundings)?),
         "claim-release" => step!(claim_release::ClaimRelease::new(surroundings)),
         "ensure-cluster" => step!(ensure_cluster::EnsureCluster::new(surroundings)),
         "ensure-discovery" => step!(ensure_discovery::EnsureDiscovery::new(surroundings)),

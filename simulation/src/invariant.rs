@@ -254,6 +254,9 @@ async fn converged(
 ) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut wrong = |text: String| broken.push(Violation::new(2, &service.id, text));
+    if story.deleted && desired.file.is_some() {
+        wrong("still follows a service file that was deleted".into());
+    }
     if let Some(expected) = story
         .file
         .as_ref()

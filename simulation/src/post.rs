@@ -1,4 +1,5 @@
-//! The way of events to functions, as EventBridge and Lambda promise it: at least once, in no order.
+//! The way of events to functions: at least once, in no order, as EventBridge and Lambda promise it; or, worse than that,
+//! some of them never.
 
 use std::{
     sync::{
@@ -19,11 +20,16 @@ use crate::{installation::REQUEST_ID, journal::Journal};
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
 const RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
+/// The function that the schedule invokes.
+const SWEEP: &str = "sweep-due";
+
 /// How unreliable the post is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Delivery {
     /// The probability that an event comes twice.
     pub twice: f64,
+    /// The probability that an event never comes, nor ever shows among the dead letters.
+    pub lost: f64,
     /// The probability that an event comes late.
     pub late: f64,
     /// How late, in seconds, at most.
@@ -61,21 +67,27 @@ impl Post {
         Arc::new(move |function, event| post.carry(function, event))
     }
 
-    /// Carries an event to a function, once or twice, sooner or later.
+    /// Carries an event to a function, once or twice, sooner or later, or not at all.
     pub fn carry(self: &Arc<Self>, function: &str, event: Value) {
         let delays = self.delays();
+        if delays.is_empty() {
+            self.journal
+                .note(function, format!("lost: {}", told(&event)));
+        }
+        // The schedule fires for ever: its firings keep nothing from being quiet.
+        let awaited = usize::from(function != SWEEP);
         for delay in delays {
-            self.under_way.fetch_add(1, Ordering::Relaxed);
+            self.under_way.fetch_add(awaited, Ordering::Relaxed);
             let (post, function, event) = (self.clone(), function.to_owned(), event.clone());
             tokio::spawn(async move {
                 sleep(delay).await;
                 post.invoke(&function, event).await;
-                post.under_way.fetch_sub(1, Ordering::Relaxed);
+                post.under_way.fetch_sub(awaited, Ordering::Relaxed);
             });
         }
     }
 
-    /// From now on every event comes once and soon.
+    /// From now on every event comes, once and soon.
     pub fn become_punctual(&self) {
         self.punctual.store(true, Ordering::Relaxed);
     }
@@ -118,6 +130,9 @@ impl Post {
         if self.punctual.load(Ordering::Relaxed) {
             return vec![soon];
         }
+        if rng.random_bool(self.delivery.lost) {
+            return Vec::new();
+        }
         let copies = if rng.random_bool(self.delivery.twice) {
             2
         } else {
@@ -142,6 +157,7 @@ fn told(event: &Value) -> String {
         &detail["eventName"],
         &detail["status"],
         &event["resources"][0],
+        &event["scheduledAt"],
     ];
     let told: Vec<_> = members
         .into_iter()

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use landfall_local::{
     cloud::{Cloud, Settings, store::StoreError},
     local::ACCOUNT,
+    schedule,
     world::World,
 };
 use serde_json::{Value, json};
@@ -30,6 +31,9 @@ use crate::{
 /// How long a run may take to become quiet, in the time of the simulation: the longest rollout, its way back, and the
 /// restarts of executions that died.
 const QUIET_WITHIN: Duration = Duration::from_secs(6 * 3600);
+
+/// How often it is looked whether everything is quiet.
+const LOOK: Duration = Duration::from_millis(3500);
 
 /// Everything that is known at the end of a run.
 pub struct Run {
@@ -71,6 +75,8 @@ pub struct Pushed {
 pub struct Story {
     /// The service file that lies in the bucket, if it is a good one.
     pub file: Option<Value>,
+    /// Whether the service file was deleted and not put again.
+    pub deleted: bool,
     /// Whether somebody else changed the service in ECS.
     pub strangers: bool,
     /// How many of its executions were aborted.
@@ -191,7 +197,7 @@ impl Stage {
             journal: journal.clone(),
             witness: Arc::default(),
         };
-        let state_machine = installation::install(&wire).await?;
+        let (state_machine, schedules) = installation::install(&wire).await?;
         let post = Arc::new(Post::new(
             cloud.clone(),
             journal,
@@ -199,6 +205,12 @@ impl Stage {
             scenario.seed ^ 2,
         ));
         cloud.deliver_events(post.deliver())?;
+        if let Some(minutes) = scenario.sweep_minutes {
+            for mut schedule in schedules {
+                schedule.input["everyMinutes"] = json!(minutes);
+                schedule::keep(schedule, cloud.world.clone(), post.deliver());
+            }
+        }
         Ok(Self {
             guard: Guard::new(cloud, &scenario),
             stories: vec![Story::default(); scenario.services.len()],
@@ -243,20 +255,24 @@ impl Stage {
         self.wire.faults.end();
         self.post.become_punctual();
         let deadline = Instant::now() + QUIET_WITHIN;
+        let looks = self.looks_until_quiet();
         let mut quiet_looks = 0;
         let mut redriven = false;
         let mut dead_letters = 0;
-        while quiet_looks < 24 && Instant::now() < deadline {
-            self.watch(Duration::from_millis(3500)).await;
+        while quiet_looks < looks && Instant::now() < deadline {
+            self.watch(LOOK).await;
             if self.post.under_way() > 0 || !self.executions.running().await.is_empty() {
                 quiet_looks = 0;
                 continue;
             }
             let dead = self.post.dead_letters();
             if !dead.is_empty() && !redriven {
-                // As people do with a dead-letter queue once its cause is gone.
+                // As people do with a dead-letter queue once its cause is gone; unless the sweep has to find out by itself.
                 redriven = true;
                 quiet_looks = 0;
+                if self.scenario.delivery.lost > 0.0 {
+                    continue;
+                }
                 for (function, event) in dead {
                     self.post.carry(&function, event);
                 }
@@ -275,11 +291,22 @@ impl Stage {
             faults: self.wire.faults,
             pushes: self.pushes,
             stories: self.stories,
-            quiet: quiet_looks >= 24,
+            quiet: quiet_looks >= looks,
             dead_letters,
             gaps: self.guard.gaps(),
         };
         (run, journal)
+    }
+
+    /// After events were lost, a whole sweep has to find nothing to do.
+    fn looks_until_quiet(&self) -> u128 {
+        let sweep = match self.scenario.sweep_minutes {
+            Some(minutes) if self.scenario.delivery.lost > 0.0 => {
+                Duration::from_secs(60 * (minutes.unsigned_abs() + 2))
+            }
+            _ => Duration::ZERO,
+        };
+        24.max(sweep.as_millis() / LOOK.as_millis())
     }
 
     async fn make(&mut self, next: Move) {
@@ -293,14 +320,17 @@ impl Stage {
                 let file = self.scenario.services[service].file(edition);
                 self.put(service, file.to_string()).await;
                 self.stories[service].file = Some(file);
+                self.stories[service].deleted = false;
             }
             Move::BreakFile { service } => {
                 self.put(service, "images: [".into()).await;
                 self.stories[service].file = None;
+                self.stories[service].deleted = false;
             }
             Move::DeleteFile { service } => {
                 self.objects(Method::DELETE, service, String::new()).await;
                 self.stories[service].file = None;
+                self.stories[service].deleted = true;
             }
             Move::StrangerCounts { service, count } => {
                 self.stranger(service, json!({ "desiredCount": count }))

@@ -24,6 +24,8 @@ pub struct Scenario {
     pub slow: f64,
     /// How events travel.
     pub delivery: Delivery,
+    /// Within how many minutes a sweep looks at everything once; none if nobody sweeps.
+    pub sweep_minutes: Option<i64>,
 }
 
 /// A service and the fixed part of its service file.
@@ -291,8 +293,16 @@ impl Author {
             twice: *self.pick(&[0.0, 0.2, 0.5]),
             late: *self.pick(&[0.0, 0.1, 0.4]),
             latest: *self.pick(&[5, 60, 600]),
+            lost: 0.0,
         };
         let slow = *self.pick(&[0.0, 0.02, 0.3]);
+        // A sweep makes up for what never comes; without one everything has to come.
+        let sweep_minutes = *self.pick(&[None, Some(1), Some(2), Some(5)]);
+        let lost = *self.pick(&[0.0, 0.1, 0.3, 1.0]);
+        let delivery = Delivery {
+            lost: sweep_minutes.map_or(0.0, |_| lost),
+            ..delivery
+        };
         Scenario {
             seed: self.seed,
             slow,
@@ -300,6 +310,7 @@ impl Author {
             moves,
             faults,
             delivery,
+            sweep_minutes,
         }
     }
 

@@ -107,7 +107,9 @@ fn scenario(number: u64, moves: Vec<(Duration, Move)>) -> Option<Scenario> {
             twice: 0.0,
             late: 0.0,
             latest: 1,
+            lost: 0.0,
         },
+        sweep_minutes: None,
     })
 }
 

@@ -209,7 +209,7 @@ impl Call {
 
     /// The operation, and for S3 the kind of object, without names that differ from run to run.
     fn kind(&self) -> String {
-        const OBJECTS: [(&str, &str); 10] = [
+        const OBJECTS: [(&str, &str); 11] = [
             ("/desired.json", "desired state"),
             ("/token.json", "task token"),
             ("/tasks.json", "task runs"),
@@ -218,6 +218,7 @@ impl Call {
             ("/files/", "accepted file"),
             ("/sources/", "source"),
             ("/follows/", "follower"),
+            ("/sweep/", "sweep memory"),
             ("/landfall-config/status/", "status"),
             ("/landfall-config/services/", "service file"),
         ];

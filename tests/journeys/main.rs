@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adoption;
 mod bad_releases;
 mod good_releases;
 mod ingress;
@@ -10,6 +11,7 @@ mod interruptions;
 mod lost_events;
 mod one_off_tasks;
 mod order;
+mod parameters;
 mod scaling_and_discovery;
 mod service_files;
 mod tag_policies;

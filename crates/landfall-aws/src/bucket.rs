@@ -1,11 +1,16 @@
 //! S3: objects by key, with compare-and-swap.
 
+use std::collections::BTreeMap;
+
 use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata, primitives::ByteStream};
-use landfall::service_file::MAX_BYTES;
+use jiff::Timestamp;
+use landfall::{service_file::MAX_BYTES, sweep::FileMark};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Fault;
+
+const LIST: &str = "s3:ListObjectsV2";
 
 /// A bucket.
 #[derive(Clone, Debug)]
@@ -215,7 +220,7 @@ impl Bucket {
             .send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.fault("s3:ListObjectsV2", prefix, error))?;
+            let page = page.map_err(|error| self.fault(LIST, prefix, error))?;
             keys.extend(
                 page.contents
                     .unwrap_or_default()
@@ -224,6 +229,62 @@ impl Bucket {
             );
         }
         Ok(keys)
+    }
+
+    /// The first segments, up to and with the slash, of all keys that start with `prefix`: each once, however many keys
+    /// it has. A page has 1000 of them
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(prefix)
+            .delimiter("/")
+            .into_paginator()
+            .send();
+        let mut folders = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.fault(LIST, prefix, error))?;
+            let found = page.common_prefixes.unwrap_or_default().into_iter();
+            folders.extend(found.filter_map(|folder| folder.prefix));
+        }
+        Ok(folders)
+    }
+
+    /// Which objects there are under `prefix`, by key.
+    pub async fn marks(&self, prefix: &str) -> Result<BTreeMap<String, FileMark>, Fault> {
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(prefix)
+            .into_paginator()
+            .send();
+        let mut marks = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.fault(LIST, prefix, error))?;
+            for object in page.contents.unwrap_or_default() {
+                let (Some(key), Some(etag), Some(modified)) =
+                    (object.key, object.e_tag, object.last_modified)
+                else {
+                    return Err(Fault::incomplete(
+                        LIST,
+                        "key, entity tag or time of an object",
+                    ));
+                };
+                let last_modified = Timestamp::from_second(modified.secs())
+                    .map_err(|error| Fault::Unexpected(error.to_string()))?;
+                marks.insert(
+                    key,
+                    FileMark {
+                        etag,
+                        last_modified,
+                    },
+                );
+            }
+        }
+        Ok(marks)
     }
 
     fn fault<E>(&self, call: &str, key: &str, error: aws_sdk_s3::error::SdkError<E>) -> Fault

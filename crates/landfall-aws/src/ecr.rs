@@ -16,6 +16,10 @@ use crate::Fault;
 
 const CALL: &str = "ecr:DescribeImages";
 
+/// The most images that ECR tells at once
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>).
+const LARGEST_PAGE: i32 = 1000;
+
 /// ECR in this account and Region.
 #[derive(Clone, Debug)]
 pub struct Ecr {
@@ -62,37 +66,51 @@ impl Ecr {
         if let Some(tag) = rule.tag.exact() {
             return self.image(&rule.repository, tag).await;
         }
+        let tagged = self.tagged_images(&rule.repository).await?.into_iter();
+        let admitted = tagged.filter(|image| rule.tag.admits(&image.tag));
+        Ok(admitted.max_by(|one, other| rule.tag.order(one, other)))
+    }
+
+    /// Everything that has a tag in a repository, once for each tag, page by page; nothing if there is no such repository.
+    pub async fn tagged_images(&self, repository: &str) -> Result<Vec<Image>, Fault> {
         let tagged = DescribeImagesFilter::builder()
             .tag_status(TagStatus::Tagged)
             .build();
         let request = self
             .client
             .describe_images()
-            .repository_name(&rule.repository)
+            .repository_name(repository)
             .filter(tagged);
-        let mut pages = request.into_paginator().send();
-        let mut latest: Option<Image> = None;
+        let mut pages = request.into_paginator().page_size(LARGEST_PAGE).send();
+        let mut images = Vec::new();
         while let Some(page) = pages.next().await {
             let page = match page {
                 Ok(page) => page,
-                Err(error) if is_missing(error.code()) => return Ok(None),
+                Err(error) if is_missing(error.code()) => return Ok(Vec::new()),
                 Err(error) => return Err(Fault::of(CALL, error)),
             };
             for detail in page.image_details() {
-                for tag in detail
-                    .image_tags()
-                    .iter()
-                    .filter(|tag| rule.tag.admits(tag))
-                {
-                    let image = self.tagged(&rule.repository, tag, detail)?;
-                    latest = Some(match latest.take() {
-                        Some(known) if rule.tag.order(&known, &image).is_ge() => known,
-                        _ => image,
-                    });
+                for tag in detail.image_tags() {
+                    images.push(self.tagged(repository, tag, detail)?);
                 }
             }
         }
-        Ok(latest)
+        Ok(images)
+    }
+
+    /// The tags of the image with this digest; none if it is gone.
+    pub async fn tags(&self, repository: &str, digest: &str) -> Result<Vec<String>, Fault> {
+        let id = ImageIdentifier::builder().image_digest(digest).build();
+        let request = self.client.describe_images().repository_name(repository);
+        match request.image_ids(id).send().await {
+            Ok(answer) => Ok(answer
+                .image_details()
+                .iter()
+                .flat_map(|detail| detail.image_tags().to_vec())
+                .collect()),
+            Err(error) if is_missing(error.code()) => Ok(Vec::new()),
+            Err(error) => Err(Fault::of(CALL, error)),
+        }
     }
 
     /// Creates a repository, unless it is there.

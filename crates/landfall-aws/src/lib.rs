@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod clock;
 pub mod cloud_map;
 pub mod config;
+pub mod descriptions;
 pub mod desired;
 pub mod ecr;
 pub mod ecs;
@@ -12,8 +13,10 @@ pub mod elb;
 pub mod events;
 mod fault;
 pub mod lambda;
+pub mod parameters;
 pub mod raw;
 pub mod scaling;
 pub mod sfn;
+pub mod sweep_memory;
 
 pub use fault::Fault;

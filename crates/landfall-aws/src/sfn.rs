@@ -1,13 +1,19 @@
 //! Step Functions: executions are started, looked at and woken.
 
+use std::cmp::Reverse;
+
 use aws_config::SdkConfig;
 use aws_sdk_sfn::{Client, error::ProvideErrorMetadata, types::ExecutionStatus};
+use jiff::Timestamp;
 use landfall::{
     content::ContentHash, event::execution_status::ExecutionInput, service_id::ServiceId,
 };
 use serde_json::Value;
 
 use crate::Fault;
+
+/// `TimeoutSeconds` of the state machine.
+const LONGEST_EXECUTION: i64 = 86_400;
 
 /// Step Functions.
 #[derive(Clone, Debug)]
@@ -68,6 +74,60 @@ impl StepFunctions {
                     | ExecutionStatus::Aborted
             )),
             Err(error) if error.code() == Some("ExecutionDoesNotExist") => Ok(true),
+            Err(error) => Err(Fault::of("states:DescribeExecution", error)),
+        }
+    }
+
+    /// The executions that failed, timed out or were aborted since `since`, newest start first.
+    ///
+    /// ListExecutions tells the newest starts first, and not why or for whom an execution ran. The state machine ends
+    /// every execution after a day, so whatever started longer before `since` died before it as well
+    /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>).
+    pub async fn died(&self, state_machine: &str, since: Timestamp) -> Result<Vec<String>, Fault> {
+        const CALL: &str = "states:ListExecutions";
+        let mut died = Vec::new();
+        for status in [
+            ExecutionStatus::Failed,
+            ExecutionStatus::TimedOut,
+            ExecutionStatus::Aborted,
+        ] {
+            let request = self
+                .0
+                .list_executions()
+                .state_machine_arn(state_machine)
+                .status_filter(status);
+            let mut pages = request.into_paginator().page_size(1000).send();
+            'pages: while let Some(page) = pages.next().await {
+                for item in page.map_err(|error| Fault::of(CALL, error))?.executions {
+                    let started = item.start_date.secs();
+                    if started + LONGEST_EXECUTION < since.as_second() {
+                        break 'pages;
+                    }
+                    let stopped = item.stop_date.map(|stopped| stopped.secs());
+                    if stopped.is_none_or(|stopped| stopped >= since.as_second()) {
+                        died.push((started, item.execution_arn));
+                    }
+                }
+            }
+        }
+        died.sort_by_key(|(started, _)| Reverse(*started));
+        Ok(died.into_iter().map(|(_, execution)| execution).collect())
+    }
+
+    /// What an execution was to do; none if nobody knows it, or if its input is none of Landfall's.
+    pub async fn input(&self, execution: &str) -> Result<Option<ExecutionInput>, Fault> {
+        let answer = self
+            .0
+            .describe_execution()
+            .execution_arn(execution)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                let input = answer.input().unwrap_or_default();
+                Ok(serde_json::from_str(input).ok())
+            }
+            Err(error) if error.code() == Some("ExecutionDoesNotExist") => Ok(None),
             Err(error) => Err(Fault::of("states:DescribeExecution", error)),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod cloud_map;
+pub mod cloudformation;
 mod dispatch;
 pub mod ecr;
 pub mod ecs;
@@ -12,6 +13,7 @@ pub mod logs;
 pub mod request_log;
 pub mod s3;
 pub mod scaling;
+pub mod ssm;
 pub mod store;
 pub mod sts;
 pub mod wire;
@@ -28,6 +30,7 @@ use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 use self::{
     bus::Bus,
     cloud_map::CloudMap,
+    cloudformation::CloudFormation,
     ecr::{Ecr, Lookup},
     ecs::{Ecs, EcsSettings, ImageLookup},
     elb::{Elb, ElbSettings},
@@ -36,6 +39,7 @@ use self::{
     request_log::RequestLog,
     s3::S3,
     scaling::Scaling,
+    ssm::Ssm,
     store::{DataDir, Saver, StoreError},
     sts::Sts,
 };
@@ -68,6 +72,10 @@ pub struct Cloud {
     pub functions: Functions,
     /// State machines and their executions.
     pub executions: StepFunctions,
+    /// Parameters.
+    pub ssm: Ssm,
+    /// The exports of stacks.
+    pub cloud_formation: CloudFormation,
     sts: Sts,
     /// What was asked, for tests and reports.
     pub requests: RequestLog,
@@ -124,6 +132,7 @@ impl Cloud {
         let ecr = Ecr::new(world.clone(), bus.clone(), folder("images"));
         let events = Events::new(world.clone(), bus.clone());
         let logs = Logs::new(world.clone());
+        let ssm = Ssm::new(world.clone());
         let elb = Elb::new(world.clone(), settings.elb);
         let ecs = {
             let (ecr, logs) = (ecr.clone(), logs.clone());
@@ -164,6 +173,7 @@ impl Cloud {
                 restore(&data_dir, "ecr", |snapshot| ecr.restore(snapshot))?;
                 restore(&data_dir, "events", |snapshot| events.restore(snapshot))?;
                 restore(&data_dir, "logs", |snapshot| logs.restore(snapshot))?;
+                restore(&data_dir, "ssm", |snapshot| ssm.restore(snapshot))?;
                 if let Some(snapshot) = data_dir.read("elasticloadbalancing")? {
                     let restored = elb.restore(snapshot).await;
                     restored.map_err(|reason| data_dir.damaged("elasticloadbalancing", reason))?;
@@ -189,6 +199,10 @@ impl Cloud {
                 saver.keep("events", false, {
                     let events = events.clone();
                     move || events.snapshot()
+                });
+                saver.keep("ssm", false, {
+                    let ssm = ssm.clone();
+                    move || ssm.snapshot()
                 });
                 saver.keep("logs", true, {
                     let logs = logs.clone();
@@ -223,8 +237,10 @@ impl Cloud {
         };
         Ok(Arc::new(Self {
             sts: Sts::new(world.clone()),
+            cloud_formation: CloudFormation::new(world.clone()),
             requests: RequestLog::default(),
             undelivered: Mutex::new(Some(undelivered)),
+            ssm,
             s3,
             ecr,
             events,

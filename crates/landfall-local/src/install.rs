@@ -1,10 +1,11 @@
 //! Reads `template.yaml`, the only description of an installation, and says what of it to run on this machine.
 //!
-//! Functions, their event rules, the state machine and the buckets are run; what only matters in AWS (roles, alarms,
+//! Functions, their event rules and schedules, the state machine and the buckets are run; what only matters in AWS (roles, alarms,
 //! queues, logs) is skipped by an explicit list, and anything else is refused by name.
 
 mod function;
 mod resolve;
+mod schedule;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use self::{
     function::{function, merged, rules},
     resolve::{Identity, Resolver, STACK_NAME, error},
+    schedule::schedules,
 };
 use crate::world::World;
 
@@ -26,6 +28,8 @@ pub struct Installation {
     pub functions: Vec<InstalledFunction>,
     /// The EventBridge rules that invoke them.
     pub rules: Vec<InstalledRule>,
+    /// The schedules that invoke them.
+    pub schedules: Vec<InstalledSchedule>,
     /// The Step Functions state machines.
     pub state_machines: Vec<InstalledStateMachine>,
     /// The S3 buckets.
@@ -55,6 +59,19 @@ pub struct InstalledRule {
     pub name: String,
     /// The event pattern, resolved.
     pub pattern: Value,
+    /// The name of the function that is invoked.
+    pub function: String,
+}
+
+/// A schedule of a function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstalledSchedule {
+    /// Its name.
+    pub name: String,
+    /// How much time passes between two firings.
+    pub every: Duration,
+    /// What the function is sent, resolved but for Scheduler's own context attributes.
+    pub input: Value,
     /// The name of the function that is invoked.
     pub function: String,
 }
@@ -96,7 +113,7 @@ pub struct InstallError {
 }
 
 /// Resource types that only matter in AWS.
-const SKIPPED: [&str; 19] = [
+const SKIPPED: [&str; 18] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::CompositeAlarm",
     "AWS::CloudWatch::Dashboard",
@@ -115,7 +132,6 @@ const SKIPPED: [&str; 19] = [
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::Queue",
     "AWS::SQS::QueuePolicy",
-    "AWS::Scheduler::Schedule",
 ];
 
 /// Reads the text of a template.
@@ -137,6 +153,7 @@ pub fn read(template: &str, world: &World) -> Result<Installation, InstallError>
     let mut installation = Installation {
         functions: Vec::new(),
         rules: Vec::new(),
+        schedules: Vec::new(),
         state_machines: Vec::new(),
         buckets: Vec::new(),
     };
@@ -155,6 +172,11 @@ pub fn read(template: &str, world: &World) -> Result<Installation, InstallError>
                 installation
                     .rules
                     .extend(rules(&function, &properties["Events"], &resolver)?);
+                installation.schedules.extend(schedules(
+                    &function,
+                    &properties["Events"],
+                    &resolver,
+                )?);
                 installation.functions.push(function);
             }
             "AWS::Serverless::StateMachine" => {

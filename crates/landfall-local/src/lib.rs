@@ -10,5 +10,6 @@ pub mod engine;
 pub mod install;
 pub mod lambda;
 pub mod local;
+pub mod schedule;
 pub mod serve;
 pub mod world;

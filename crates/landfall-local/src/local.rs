@@ -9,12 +9,14 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use crate::{
     cloud::{
         Cloud, Settings as CloudSettings,
+        events::dispatcher::Deliver,
         store::{DataDir, StoreError},
     },
     courier::Courier,
     engine::LoadError,
     install::{self, InstallError, Installation, InstalledFunction},
     lambda::{Function, Program},
+    schedule,
     serve::{self, ServeError},
     world::World,
 };
@@ -42,7 +44,12 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// The folder with the functions' binaries.
     pub functions: PathBuf,
+    /// The template's parameter `FileParameters`.
+    pub file_parameters: String,
 }
+
+/// The environment variable that holds the parameter `FileParameters`.
+const FILE_PARAMETERS: &str = "FILE_PARAMETERS";
 
 /// Why a Landfall did not start.
 #[derive(Debug, thiserror::Error)]
@@ -129,9 +136,15 @@ impl Local {
             &cloud,
             &installation,
             definition.state_machine,
-            |function| Program::Process {
-                path: settings.functions.join(&function.name),
-                environment: function.environment.clone(),
+            |function| {
+                let mut environment = function.environment.clone();
+                if let Some(value) = environment.get_mut(FILE_PARAMETERS) {
+                    value.clone_from(&settings.file_parameters);
+                }
+                Program::Process {
+                    path: settings.functions.join(&function.name),
+                    environment,
+                }
             },
         )
         .await?;
@@ -150,7 +163,12 @@ impl Local {
             // Dropped without a word, it stops as well.
             let _ = stopped.await;
         }));
-        let background = vec![delivering, cloud.keep_saved()];
+        let mut background = vec![delivering, cloud.keep_saved()];
+        for schedule in installation.schedules {
+            let carrier = courier.clone();
+            let deliver: Deliver = Arc::new(move |function, event| carrier.carry(function, event));
+            background.push(schedule::keep(schedule, cloud.world.clone(), deliver));
+        }
         Ok(Self {
             cloud,
             courier,

@@ -30,6 +30,10 @@ pub struct DesiredState {
     pub file: Option<FollowedFile>,
     /// Container name → the newest admitted image that ECR showed.
     pub images: BTreeMap<String, Image>,
+    /// Container name → the latest image in its rule's order that was given up because its tag was moved back to an older
+    /// one. Only what comes after it counts as a missed push.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withdrawn: BTreeMap<String, Image>,
     /// The number of the newest release.
     pub last_number: u64,
     /// Releases without a verdict, oldest first. The last one is what should run.
@@ -56,6 +60,9 @@ pub struct FollowedFile {
     pub content: ContentHash,
     /// Container name → follow rule.
     pub follows: BTreeMap<String, FollowRule>,
+    /// Under which name its placeholders are kept whose values are asked for again with every push; none if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholders: Option<ContentHash>,
 }
 
 /// An execution's sole right to change the service in ECS.
@@ -107,6 +114,7 @@ impl DesiredState {
             service,
             file: None,
             images: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
             last_number: 0,
             open: Vec::new(),
             claim: None,
@@ -181,18 +189,38 @@ impl DesiredState {
     /// Joins what ECR says now of an admitted tag into the images of every container that follows it, and makes a new
     /// release if that changes what should run.
     pub fn join_image(&mut self, observed: &Image, now: Timestamp) {
-        for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
-            let joined = rule
-                .tag
-                .join(self.images.remove(&container), observed.clone());
-            self.images.insert(container, joined);
-        }
+        self.take_image(observed);
         let cause = Cause::ImagePushed {
             repository: observed.repository.clone(),
             tag: observed.tag.clone(),
             digest: observed.digest.clone(),
         };
         self.release_if_changed(cause, false, now);
+    }
+
+    /// Joins what ECR says of an admitted tag without making a release of it: the service file lacks a value.
+    pub fn take_image(&mut self, observed: &Image) {
+        for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
+            let known = self.images.remove(&container);
+            let given_up = [known.clone(), self.withdrawn.remove(&container)];
+            let joined = rule.tag.join(known, observed.clone());
+            let later = given_up
+                .into_iter()
+                .flatten()
+                .filter(|image| rule.tag.order(image, &joined).is_gt())
+                .max_by(|one, other| rule.tag.order(one, other));
+            if let Some(later) = later {
+                self.withdrawn.insert(container.clone(), later);
+            }
+            self.images.insert(container, joined);
+        }
+    }
+
+    /// Takes up the followed file with other values for its placeholders. The next release is made of it.
+    pub fn refresh_file(&mut self, content: ContentHash) {
+        if let Some(file) = &mut self.file {
+            file.content = content;
+        }
     }
 
     /// Takes up an accepted service file. `found` holds, for each of [`Self::new_rules`], the newest admitted image of
@@ -212,6 +240,9 @@ impl DesiredState {
         };
         self.images
             .retain(|container, _| file.follows.contains_key(container));
+        self.withdrawn.retain(|container, _| {
+            file.follows.contains_key(container) && !found.contains_key(container)
+        });
         for (container, image) in found {
             match image {
                 Some(image) => self.images.insert(container, image),
@@ -228,6 +259,7 @@ impl DesiredState {
     pub fn forget_file(&mut self) {
         self.file = None;
         self.images.clear();
+        self.withdrawn.clear();
     }
 
     /// `again` tries content once more that got a bad verdict.

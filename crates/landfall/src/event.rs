@@ -4,6 +4,7 @@ pub mod execution_status;
 pub mod image_action;
 pub mod object_changed;
 pub mod rollout_changed;
+pub mod sweep_due;
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;

@@ -10,19 +10,38 @@
 //! | state | `services/<cluster>/<service>/tasks.json` | the tasks that were started before and after the rollout of the newest release |
 //! | state | `services/<cluster>/<service>/releases/<number>.json` | one record per release |
 //! | state | `files/<content hash>.json` | accepted service files, never changed |
+//! | state | `placeholders/<content hash>.json` | the places of accepted files whose values are asked for again with every push |
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
 //! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository, or once did; empty |
+//! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard held when a sweep had joined it |
+//! | state | `sweep/executions.json` | up to when a sweep has looked at executions that died |
 //!
 //! Followers are never removed: a removal could overtake another invocation that adds the same one, and its pushes would
 //! be missed. A service that no longer follows costs one read for each push.
 
-use crate::{content::ContentHash, refusal::Refusal, service_id::ServiceId};
+use crate::{content::ContentHash, refusal::Refusal, service_id::ServiceId, sweep::Shard};
 
 /// The prefix of service files in the config bucket.
 pub const SERVICE_FILES: &str = "services/";
 
+/// How long the key of a service file may be, in bytes. Landfall's own objects about the file have longer keys, and S3
+/// ends at 1024.
+pub const LONGEST_SERVICE_FILE: usize = 1000;
+
+/// The prefix of everything that follows repositories in the state bucket.
+pub const FOLLOWS: &str = "follows/";
+
+/// Up to when a sweep has looked at executions that died.
+pub const EXECUTIONS_SEEN: &str = "sweep/executions.json";
+
 /// The prefix of everything about one service in the state bucket.
 pub const DESIRED_STATES: &str = "services/";
+
+/// Whether `key` is that of a service file.
+pub fn is_service_file(key: &str) -> bool {
+    let endings = [".yaml", ".yml", ".json"];
+    key.starts_with(SERVICE_FILES) && endings.iter().any(|ending| key.ends_with(ending))
+}
 
 /// The status of the service file at `key`, in the config bucket.
 pub fn status(key: &str) -> String {
@@ -64,6 +83,11 @@ pub fn file(content: &ContentHash) -> String {
     format!("files/{content}.json")
 }
 
+/// The places of an accepted service file whose values are asked for again with every push.
+pub fn placeholders(content: &ContentHash) -> String {
+    format!("placeholders/{content}.json")
+}
+
 /// Which service the service file at `key` describes.
 pub fn source(key: &str) -> String {
     format!("sources/{key}.json")
@@ -76,7 +100,18 @@ pub fn follower(repository: &str, service: &ServiceId) -> String {
 
 /// The prefix of a repository's followers. A repository's name may have slashes, one segment may not.
 pub fn followers(repository: &str) -> String {
-    format!("follows/{}/", repository.replace('/', "%2F"))
+    format!("{FOLLOWS}{}/", repository.replace('/', "%2F"))
+}
+
+/// The repository whose followers have this prefix; none for something else that was put there.
+pub fn followed_repository(prefix: &str) -> Option<String> {
+    let name = prefix.strip_prefix(FOLLOWS)?.strip_suffix('/')?;
+    Some(name.replace("%2F", "/"))
+}
+
+/// What a sweep remembers of a shard.
+pub fn sweep_memory(shard: Shard) -> String {
+    format!("sweep/shards/{:02}.json", shard.number())
 }
 
 /// The service that a follower's key names.

@@ -4,7 +4,9 @@
 pub mod api;
 pub mod content;
 pub mod desired;
+pub mod difference;
 pub mod event;
+pub mod export;
 pub mod follow;
 pub mod image;
 pub mod keys;
@@ -14,3 +16,4 @@ pub mod service_file;
 pub mod service_id;
 pub mod status;
 pub mod step;
+pub mod sweep;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use landfall::{
     desired::DesiredState,
-    record::Record,
+    record::{Record, Verdict},
     step::conclude_release::{Input, Output, is_open, records},
 };
 use landfall_aws::{
@@ -61,7 +61,8 @@ impl ConcludeRelease {
         loop {
             let read = self.state.read(&input.service).await?;
             if !is_open(&input, &read.desired) {
-                // An earlier invocation of this step came through, and its answer was lost.
+                // An earlier invocation of this step came through, and its answer was lost, perhaps its log line too.
+                log(verdict, &reason);
                 return Ok(Output {
                     verdict,
                     reason,
@@ -74,7 +75,7 @@ impl ConcludeRelease {
             let mut concluded = read.desired.clone();
             concluded.conclude(input.release.number, verdict, own.task_definition.as_ref());
             if self.state.write(&read, &concluded).await? == Written::Yes {
-                tracing::info!(%verdict, reason, "concluded");
+                log(verdict, &reason);
                 return Ok(Output {
                     verdict,
                     reason,
@@ -110,5 +111,14 @@ impl ConcludeRelease {
             own.get_or_insert(record);
         }
         own.ok_or_else(|| Fault::Unexpected("a release has no record".into()))
+    }
+}
+
+/// The template's metric filter counts the lines that say `failed`, so no log level may leave them out.
+fn log(verdict: Verdict, reason: &str) {
+    if verdict == Verdict::Failed {
+        tracing::error!(%verdict, reason, "concluded");
+    } else {
+        tracing::info!(%verdict, reason, "concluded");
     }
 }

@@ -6,7 +6,7 @@ use lambda_runtime::LambdaEvent;
 use landfall::{
     event::{Heard, execution_status::ExecutionInput, object_changed},
     keys,
-    service_file::{MAX_BYTES, Problem, Rejection, ServiceFile},
+    service_file::{Draft, MAX_BYTES, Problem, Rejection, ServiceFile, parameters::Site},
     service_id::ServiceId,
     status::FileStatus,
 };
@@ -18,6 +18,7 @@ use landfall_aws::{
     desired::StateBucket,
     ecr::Ecr,
     events::{Events, SERVICE_FILE_REJECTED},
+    parameters::Parameters,
     sfn::StepFunctions,
 };
 use serde_json::Value;
@@ -31,9 +32,18 @@ pub struct ConfigChanged {
     state: StateBucket,
     ecr: Ecr,
     events: Events,
+    parameters: Parameters,
     executions: StepFunctions,
     state_machine: String,
     clock: Clock,
+}
+
+/// A service file that nothing is wrong with.
+struct Accepted {
+    file: ServiceFile,
+    warnings: Vec<Problem>,
+    /// The places whose values are asked for again with every push.
+    changeable: Vec<Site>,
 }
 
 /// What log lines are about.
@@ -64,6 +74,7 @@ impl ConfigChanged {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecr: Ecr::new(&surroundings.sdk),
             events: Events::new(&surroundings.sdk),
+            parameters: Parameters::new(&surroundings.sdk, &surroundings.file_parameters),
             executions: StepFunctions::new(&surroundings.sdk),
             state_machine: surroundings.state_machine()?.into(),
             clock: surroundings.clock(),
@@ -83,21 +94,29 @@ impl ConfigChanged {
                 return Ok(());
             }
         };
+        self.look(&key, &event.context.request_id).await
+    }
+
+    /// Looks at the service file at `key`, as it is now, and starts an execution if a release is open.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn look(&self, key: &str, request_id: &str) -> Result<(), Fault> {
         loop {
-            let Some(object) = self.files.get(&key).await? else {
-                return self.deleted(&key).await;
+            let Some(object) = self.files.get(key).await? else {
+                return self.deleted(key).await;
             };
-            let (file, warnings) = match accept(&object) {
+            let accepted = match self.accept(&object).await? {
                 Ok(accepted) => accepted,
-                Err(rejection) => return self.rejected(&key, &object.version_id, &rejection).await,
+                Err(rejection) => return self.rejected(key, &object.version_id, &rejection).await,
             };
-            match self.follow(&key, &object.version_id, &file).await? {
+            match self.follow(key, &object.version_id, &accepted).await? {
                 Followed::Desired(desired) => {
                     tracing::info!(service = %desired.service, release = desired.last_number, "follows the service file");
                     if let Some(status) = FileStatus::of(&desired) {
-                        let status = status.with_warnings(warnings);
+                        let status = status.with_warnings(accepted.warnings.clone());
                         self.files
-                            .put_json(&keys::status(&key), &status, Condition::None)
+                            .put_json(&keys::status(key), &status, Condition::None)
                             .await?;
                     }
                     let Some(newest) = desired.newest_open() else {
@@ -109,22 +128,37 @@ impl ConfigChanged {
                     };
                     return self
                         .executions
-                        .start(
-                            &self.state_machine,
-                            &input,
-                            newest.number,
-                            &event.context.request_id,
-                        )
+                        .start(&self.state_machine, &input, newest.number, request_id)
                         .await;
                 }
                 Followed::DescribedElsewhere(rejection) => {
-                    return self.rejected(&key, &object.version_id, &rejection).await;
+                    return self.rejected(key, &object.version_id, &rejection).await;
                 }
                 Followed::ChangedMeanwhile => {}
             }
         }
     }
 
+    /// Reads a service file with the values of its placeholders in their places.
+    async fn accept(&self, object: &Object) -> Result<Result<Accepted, Rejection>, Fault> {
+        if object.size > MAX_BYTES {
+            return Ok(Err(Rejection::too_large(object.size)));
+        }
+        let draft = match Draft::read(&object.bytes) {
+            Ok(draft) => draft,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let values = self.parameters.values(&draft.placeholders()).await?;
+        let changeable = draft.changeable(&values);
+        let accepted = draft.resolve(&values).accepted();
+        Ok(accepted.map(|(file, warnings)| Accepted {
+            file,
+            warnings,
+            changeable,
+        }))
+    }
+
+    /// The event goes first: once the status is there, the rejection of this version is known and is not told again.
     async fn rejected(
         &self,
         key: &str,
@@ -132,16 +166,24 @@ impl ConfigChanged {
         rejection: &Rejection,
     ) -> Result<(), Fault> {
         let status = FileStatus::rejected(key, version_id, rejection);
+        let known = self.files.get(&keys::status(key)).await?;
+        if known.is_some_and(|known| {
+            serde_json::from_slice(&known.bytes).ok().as_ref() == Some(&status)
+        }) {
+            tracing::info!("this version is rejected already");
+            return Ok(());
+        }
         tracing::warn!(%rejection, "rejected the service file");
-        self.files
-            .put_json(&keys::status(key), &status, Condition::None)
-            .await?;
         self.events
             .put(
                 SERVICE_FILE_REJECTED,
                 &serde_json::json!({ "key": key, "status": status }),
             )
+            .await?;
+        self.files
+            .put_json(&keys::status(key), &status, Condition::None)
             .await
+            .map(drop)
     }
 
     /// The service file is gone: its service is no longer followed, and stays as it is.
@@ -179,12 +221,4 @@ impl ConfigChanged {
             }
         }
     }
-}
-
-/// The file and its warnings.
-fn accept(object: &Object) -> Result<(ServiceFile, Vec<Problem>), Rejection> {
-    if object.size > MAX_BYTES {
-        return Err(Rejection::too_large(object.size));
-    }
-    ServiceFile::check(&object.bytes).accepted()
 }

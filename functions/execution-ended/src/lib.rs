@@ -3,7 +3,7 @@
 use lambda_runtime::LambdaEvent;
 use landfall::event::{
     Heard,
-    execution_status::{self, ExecutionInput},
+    execution_status::{self, MAX_RESTARTS},
 };
 use landfall_aws::{
     Fault,
@@ -12,9 +12,6 @@ use landfall_aws::{
     sfn::StepFunctions,
 };
 use serde_json::Value;
-
-/// How many executions in a row may die before somebody has to look: the event then goes to the dead-letter queue.
-const MAX_RESTARTS: u32 = 8;
 
 /// Starts a fresh execution where one died.
 #[derive(Debug)]
@@ -62,28 +59,29 @@ impl ExecutionEnded {
                 return Ok(());
             }
         };
-        let ExecutionInput { service, restarts } = dead.input;
-        let desired = self.state.read(&service).await?.desired;
+        let service = &dead.input.service;
+        let desired = self.state.read(service).await?.desired;
         let Some(release) = desired.newest_open() else {
             tracing::info!(%service, execution = dead.execution, "every release has its verdict");
             return Ok(());
         };
-        if restarts >= MAX_RESTARTS {
+        if dead.input.restarts == MAX_RESTARTS {
             return Err(Fault::Refused(format!(
-                "{MAX_RESTARTS} executions for {service} died in a row, the last was {}: look at its history, mend the \
-                 cause, then start an execution with the input {{\"service\":\"{service}\"}}",
+                "{MAX_RESTARTS} executions for {service} died in a row, the last was {}: look at its history and mend the \
+                 cause. Every sweep starts one more; to go on at once, start an execution with the input \
+                 {{\"service\":\"{service}\"}}",
                 dead.execution
             )));
         }
+        if dead.input.restarts > MAX_RESTARTS {
+            tracing::warn!(%service, execution = dead.execution, release = release.number, "the one that a sweep started died as well: the next sweep starts another");
+            return Ok(());
+        }
         tracing::warn!(%service, execution = dead.execution, release = release.number, "an execution died: starts another");
-        let input = ExecutionInput {
-            service,
-            restarts: restarts + 1,
-        };
         self.executions
             .start(
                 &self.state_machine,
-                &input,
+                &dead.input.after_death(),
                 release.number,
                 &event.context.request_id,
             )

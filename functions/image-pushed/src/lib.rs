@@ -2,11 +2,14 @@
 
 use lambda_runtime::LambdaEvent;
 use landfall::{
+    desired::DesiredState,
     event::{
         Heard,
         execution_status::ExecutionInput,
         image_action::{self, PushedTag},
     },
+    image::Image,
+    service_file::parameters::{placeholders as placeholders_of, refreshed},
     service_id::ServiceId,
     status::FileStatus,
 };
@@ -18,7 +21,9 @@ use landfall_aws::{
     desired::{Read, StateBucket},
     ecr::Ecr,
     lambda::Home,
+    parameters::Parameters,
     sfn::StepFunctions,
+    sweep_memory::SweepMemory,
 };
 use serde_json::Value;
 
@@ -28,6 +33,8 @@ pub struct ImagePushed {
     state: StateBucket,
     config_bucket: Bucket,
     ecr: Ecr,
+    parameters: Parameters,
+    sweeps: SweepMemory,
     executions: StepFunctions,
     state_machine: String,
     clock: Clock,
@@ -56,6 +63,8 @@ impl ImagePushed {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             config_bucket: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
             ecr: Ecr::new(&surroundings.sdk),
+            parameters: Parameters::new(&surroundings.sdk, &surroundings.file_parameters),
+            sweeps: SweepMemory::named(&surroundings.sdk, &surroundings.state_bucket),
             executions: StepFunctions::new(&surroundings.sdk),
             state_machine: surroundings.state_machine()?.into(),
             clock: surroundings.clock(),
@@ -88,10 +97,16 @@ impl ImagePushed {
         first_failure
     }
 
+    /// Joins what ECR says now of a tag into the desired state of a service, and starts an execution if a release is open.
+    ///
     /// Reads the image from ECR only after the desired state: so a stale answer of ECR's loses the compare-and-swap
     /// against a fresh one. A fresh answer that changes nothing writes nothing to lose against, as when a tag was moved
-    /// away and back: so whoever moved a followed tag looks once more.
-    async fn join(
+    /// away and back: so whoever moved a followed tag looks once more. Sweeps are told before: to them, too, a repository
+    /// looks as it did after a tag was moved away and back.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn join(
         &self,
         service: &ServiceId,
         pushed: &PushedTag,
@@ -111,15 +126,18 @@ impl ImagePushed {
                 tracing::info!(%service, tag = pushed.tag, "ignored: nothing has the tag any more");
                 return Ok(());
             };
-            let mut desired = read.desired.clone();
-            desired.join_image(&image, self.clock.now());
+            let desired = self.joined(&read.desired, &image).await?;
+            let moves = read.desired.moves_tag(&image);
+            if moves {
+                self.sweeps.distrust(&image, self.clock.now()).await?;
+            }
             if desired != read.desired
                 && self.state.write(&read, &desired).await? == Written::Conflict
             {
                 continue;
             }
             self.tell_first_release(&read, &desired).await?;
-            if read.desired.moves_tag(&image) {
+            if moves {
                 continue;
             }
             let Some(newest) = desired.newest_open() else {
@@ -138,13 +156,50 @@ impl ImagePushed {
         }
     }
 
-    /// The status of a service file says what it waits for; the first admitted image ends the waiting.
-    async fn tell_first_release(
-        &self,
-        read: &Read,
-        desired: &landfall::desired::DesiredState,
-    ) -> Result<(), Fault> {
-        if read.desired.waiting_for().is_empty() {
+    /// The desired state with the image in it. If that makes a release, the values of the file's placeholders are asked
+    /// for again first; while one has none, the image is taken in and nothing is released.
+    async fn joined(&self, before: &DesiredState, image: &Image) -> Result<DesiredState, Fault> {
+        let now = self.clock.now();
+        let mut desired = before.clone();
+        desired.join_image(image, now);
+        let Some(file) = before.file.as_ref() else {
+            return Ok(desired);
+        };
+        let makes_release = desired.last_number > before.last_number;
+        let Some(placeholders) = file.placeholders.as_ref().filter(|_| makes_release) else {
+            return Ok(desired);
+        };
+        let sites = self.state.placeholders(placeholders).await?;
+        let values = self.parameters.values(&placeholders_of(&sites)).await?;
+        let kept = self.state.file(&file.content).await?;
+        let mut desired = before.clone();
+        match refreshed(&kept, &sites, &values) {
+            Ok(filled) => {
+                desired.refresh_file(self.state.keep_file(&filled).await?);
+                desired.join_image(image, now);
+            }
+            Err(rejection) => {
+                tracing::warn!(%rejection, "nothing is released: the service file lacks a value");
+                let status = FileStatus::rejected(&file.key, &file.version_id, &rejection);
+                let key = landfall::keys::status(&file.key);
+                self.config_bucket
+                    .put_json(&key, &status, Condition::None)
+                    .await?;
+                desired.take_image(image);
+            }
+        }
+        Ok(desired)
+    }
+
+    /// The status of a service file says what it waits for; the first admitted image ends the waiting. A release of a file
+    /// with placeholders says that they have values, again.
+    async fn tell_first_release(&self, read: &Read, desired: &DesiredState) -> Result<(), Fault> {
+        let asks = desired
+            .file
+            .as_ref()
+            .is_some_and(|file| file.placeholders.is_some());
+        let filled = asks && desired.last_number > read.desired.last_number;
+        if read.desired.waiting_for().is_empty() && !filled {
             return Ok(());
         }
         if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) {

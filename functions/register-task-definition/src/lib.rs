@@ -6,14 +6,15 @@ use landfall::{
     service_file::ServiceFile,
     step::{
         register_task_definition::{
-            Input, Output, Registration, ingress_work, render, reusable, scaling,
+            Input, Output, Registration, ingress_work, render, render_live, reusable, scaling,
         },
-        update_service::unchangeable,
+        update_service::{nothing_to_adopt, unchangeable},
     },
 };
 use landfall_aws::{
     Fault,
     config::{SdkConfig, Surroundings},
+    descriptions::Descriptions,
     desired::StateBucket,
     ecs::Ecs,
     lambda::step_span,
@@ -24,6 +25,7 @@ use landfall_aws::{
 pub struct RegisterTaskDefinition {
     state: StateBucket,
     ecs: Ecs,
+    descriptions: Descriptions,
 }
 
 /// What log lines are about.
@@ -45,13 +47,15 @@ impl RegisterTaskDefinition {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
+            descriptions: Descriptions::new(&surroundings.sdk),
         }
     }
 
     /// Answers a revision whose images are pinned by digest.
     ///
     /// # Errors
-    /// Refused as ECS refuses, or if the file wants what ECS cannot change in place.
+    /// Refused as ECS refuses, if the file wants what ECS cannot change in place, and if it adopts a service that is not
+    /// there.
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let file = self.state.file(&input.release.content.file).await?;
         if input.apply_service {
@@ -59,8 +63,13 @@ impl RegisterTaskDefinition {
             unchangeable::refuse(&input.service, &file, live.as_ref())?;
         }
         let previous = self.previous(&input).await?;
-        let registration = render(&file, &input.release, &input.service)?;
-        let task_definition = match reusable(input.last_good.as_ref(), &registration.content) {
+        let (registration, known) = if file.owns_task_definition() {
+            (render(&file, &input.release, &input.service)?, None)
+        } else {
+            self.adopted(&input, &file).await?
+        };
+        let known = known.or_else(|| reusable(input.last_good.as_ref(), &registration.content));
+        let task_definition = match known {
             Some(revision) => revision,
             None => self.register(&input, registration).await?,
         };
@@ -74,6 +83,33 @@ impl RegisterTaskDefinition {
             discovery: input.apply_service && file.discovery.is_some(),
             scaling: scaling(input.apply_service, &file, previous.as_ref()),
         })
+    }
+
+    /// What is to be registered for an adopted service, and the revision that it runs if that was made from the same.
+    async fn adopted(
+        &self,
+        input: &Input,
+        file: &ServiceFile,
+    ) -> Result<(Registration, Option<TaskDefinition>), Fault> {
+        let live = self.ecs.service(&input.service).await?;
+        let live = live.filter(|live| live.status == "ACTIVE");
+        let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
+        let primary = live.primary().ok_or_else(|| {
+            Fault::Refused(format!(
+                "{} has no primary deployment to start from: its deployment controller is {}",
+                input.service, live.controller
+            ))
+        })?;
+        let arn = &primary.task_definition;
+        let revision = self.descriptions.task_definition(arn).await?;
+        let registration = render_live(&revision, file, &input.release, &input.service)?;
+        let known = revision
+            .was_made_from(&registration.content, &input.service)
+            .then(|| TaskDefinition {
+                arn: arn.clone(),
+                content: registration.content.clone(),
+            });
+        Ok((registration, known))
     }
 
     /// The last good release's file, where ECS may have another one than the release's.

@@ -4,7 +4,8 @@ use landfall::{
     desired::GoodRelease,
     service_file::ServiceFile,
     step::update_service::{
-        Input, LiveService, Plan, Rollout, cleared, create_body, plan, tag_changes, update_body,
+        Input, LiveService, Plan, Rollout, cleared, create_body, nothing_to_adopt, plan,
+        tag_changes, update_body,
     },
 };
 use landfall_aws::{
@@ -75,6 +76,9 @@ impl UpdateService {
             }
             Plan::Create => {
                 let file = self.file(&input).await?;
+                if !file.owns_task_definition() {
+                    return Err(nothing_to_adopt(&input.service).into());
+                }
                 whole(&file)?;
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }

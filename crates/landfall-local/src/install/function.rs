@@ -115,8 +115,7 @@ pub(super) fn rules(
                     function: function.name.clone(),
                 });
             }
-            // Schedules only repeat what events do anyway.
-            Some("Schedule" | "ScheduleV2") => {}
+            Some("ScheduleV2") => {}
             other => {
                 let kind = other.unwrap_or("nothing");
                 return Err(error(

@@ -10,6 +10,7 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   LogLevel: { Type: String, Default: INFO }
   Topic: { Type: String, Default: "" }
+  Limit: { Type: Number, Default: 5 }
 Conditions:
   HasTopic: !Not [!Equals [!Ref Topic, ""]]
 Globals:
@@ -51,6 +52,13 @@ Resources:
             Pattern:
               source: [aws.s3]
               detail: { bucket: { name: [!Ref ConfigBucket] }, object: { key: [{ prefix: services/ }] } }
+            DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }
+        Again:
+          Type: ScheduleV2
+          Properties:
+            Name: !Sub ${AWS::StackName}-again
+            ScheduleExpression: rate(2 minutes)
+            Input: !Sub '{"scheduledAt": "<aws.scheduler.scheduled-time>", "limit": ${Limit}}'
             DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }
   ClaimReleaseFunction:
     Type: AWS::Serverless::Function
@@ -123,6 +131,15 @@ async fn a_template_says_what_to_run() {
             function: "config-changed".into(),
         }]
     );
+    assert_eq!(
+        installation.schedules,
+        [InstalledSchedule {
+            name: "landfall-again".into(),
+            every: Duration::from_secs(120),
+            input: json!({"scheduledAt": "<aws.scheduler.scheduled-time>", "limit": 5}),
+            function: "config-changed".into(),
+        }]
+    );
     let buckets: Vec<_> = installation
         .buckets
         .iter()
@@ -174,6 +191,19 @@ async fn what_matters_and_is_not_understood_is_refused_by_name() {
             "Type: EventBridgeRule",
             "Type: Api",
             vec!["Events.ServiceFile", "`Api`"],
+        ),
+        (
+            "rate(2 minutes)",
+            "cron(0 * * * ? *)",
+            vec![
+                "Events.Again.ScheduleExpression",
+                "`rate(<number> minutes)`",
+            ],
+        ),
+        (
+            "Input: !Sub '{",
+            "Input: !Sub '",
+            vec!["Events.Again.Input", "JSON"],
         ),
         (
             "LIMIT: 5",

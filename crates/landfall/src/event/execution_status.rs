@@ -7,6 +7,10 @@ use serde_json::Value;
 use super::{Heard, excerpt, open, within};
 use crate::{refusal::Refusal, service_id::ServiceId};
 
+/// How many executions in a row are started as soon as the one before died. After that somebody has to look; a sweep goes
+/// on trying, once in each interval.
+pub const MAX_RESTARTS: u32 = 8;
+
 /// The input of an execution of the release state machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionInput {
@@ -15,6 +19,17 @@ pub struct ExecutionInput {
     /// How many executions before this one died without one between them that concluded anything.
     #[serde(default)]
     pub restarts: u32,
+}
+
+impl ExecutionInput {
+    /// The input of the execution that follows this one, which died.
+    #[must_use]
+    pub fn after_death(&self) -> Self {
+        Self {
+            service: self.service.clone(),
+            restarts: self.restarts.saturating_add(1).min(MAX_RESTARTS + 1),
+        }
+    }
 }
 
 /// An execution that ended without having ended by itself.

@@ -7,9 +7,6 @@ use serde_json::Value;
 use super::{Heard, open, within};
 use crate::{keys, refusal::Refusal};
 
-/// In bytes. Landfall's own objects about the file have longer keys, and S3 ends at 1024.
-const LONGEST_KEY: usize = 1000;
-
 #[derive(Debug, Deserialize)]
 struct Detail {
     bucket: Bucket,
@@ -34,9 +31,10 @@ pub fn read(event: &Value, config_bucket: &str) -> Result<Heard<String>, Refusal
     let Detail { bucket, object } =
         open::<Detail>(event, "aws.s3", &["Object Created", "Object Deleted"])?.detail;
     within("object key", &object.key, 1024)?;
-    if object.key.len() > LONGEST_KEY {
+    if object.key.len() > keys::LONGEST_SERVICE_FILE {
         return Err(Refusal::new(format!(
-            "a service file's key has {LONGEST_KEY} bytes at most, this one has {}: give it a shorter name",
+            "a service file's key has {} bytes at most, this one has {}: give it a shorter name",
+            keys::LONGEST_SERVICE_FILE,
             object.key.len()
         )));
     }
@@ -46,12 +44,7 @@ pub fn read(event: &Value, config_bucket: &str) -> Result<Heard<String>, Refusal
             super::excerpt(&bucket.name)
         )));
     }
-    let is_service_file = |key: &str| {
-        [".yaml", ".yml", ".json"]
-            .iter()
-            .any(|ending| key.ends_with(ending))
-    };
-    if !object.key.starts_with(keys::SERVICE_FILES) || !is_service_file(&object.key) {
+    if !keys::is_service_file(&object.key) {
         let message = format!(
             "`{}` is no service file: those are services/….yaml, .yml or .json",
             object.key

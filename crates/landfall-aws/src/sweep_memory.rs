@@ -1,0 +1,115 @@
+//! What sweeps remember, in the state bucket.
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use landfall::{
+    image::Image,
+    keys,
+    sweep::{ExecutionsSeen, Memory, Shard, moved},
+};
+
+use crate::{
+    Fault,
+    bucket::{Bucket, Condition, Written},
+};
+
+/// Remembers what was joined.
+#[derive(Clone, Debug)]
+pub struct SweepMemory(Bucket);
+
+/// What is remembered of a shard, as it was read.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// What it is.
+    pub memory: Memory,
+    shard: Shard,
+    etag: Option<String>,
+    /// A write does not tell the new entity tag.
+    stale: bool,
+}
+
+impl Remembered {
+    /// What it is remembered of.
+    pub fn shard(&self) -> Shard {
+        self.shard
+    }
+}
+
+impl SweepMemory {
+    /// In the bucket of this name.
+    pub fn named(config: &SdkConfig, name: &str) -> Self {
+        Self(Bucket::new(config, name.into()))
+    }
+
+    /// What is remembered of a shard; nothing if it was never looked at.
+    pub async fn read(&self, shard: Shard) -> Result<Remembered, Fault> {
+        let found = self.0.get_json(&keys::sweep_memory(shard)).await?;
+        let (memory, etag) = found.map_or_else(
+            || (Memory::default(), None),
+            |(memory, etag)| (memory, Some(etag)),
+        );
+        Ok(Remembered {
+            memory,
+            shard,
+            etag,
+            stale: false,
+        })
+    }
+
+    /// Applies `change` to what is remembered now, if that changes anything. It may be applied several times, each time to
+    /// what another writer left.
+    pub async fn update(
+        &self,
+        remembered: &mut Remembered,
+        change: impl Fn(&mut Memory),
+    ) -> Result<(), Fault> {
+        loop {
+            if remembered.stale {
+                *remembered = self.read(remembered.shard).await?;
+            }
+            let mut changed = remembered.memory.clone();
+            change(&mut changed);
+            if changed == remembered.memory {
+                return Ok(());
+            }
+            let condition = remembered
+                .etag
+                .as_deref()
+                .map_or(Condition::Absent, Condition::Unchanged);
+            let key = keys::sweep_memory(remembered.shard);
+            let written = self.0.put_json(&key, &changed, condition).await?;
+            remembered.stale = true;
+            if written == Written::Yes {
+                remembered.memory = changed;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Makes the next sweep look at an image's repository, whatever it holds then: a service is about to be given another
+    /// image of a tag that it follows. A sweep that is looking at the repository meanwhile remembers nothing of it.
+    pub async fn distrust(&self, image: &Image, now: Timestamp) -> Result<(), Fault> {
+        let mut remembered = self.read(Shard::of(&image.repository)).await?;
+        let note = moved(image, now);
+        let change = |memory: &mut Memory| {
+            let repositories = &mut memory.repositories;
+            repositories.insert(image.repository.clone(), note.clone());
+        };
+        self.update(&mut remembered, change).await
+    }
+
+    /// Up to when the deaths of executions are dealt with, if that was ever written.
+    pub async fn executions_seen(&self) -> Result<Option<ExecutionsSeen>, Fault> {
+        let found = self.0.get_json(keys::EXECUTIONS_SEEN).await?;
+        Ok(found.map(|(seen, _)| seen))
+    }
+
+    /// Remembers up to when the deaths of executions are dealt with. Should an older sweep write last, some are looked at
+    /// twice.
+    pub async fn put_executions_seen(&self, seen: ExecutionsSeen) -> Result<(), Fault> {
+        self.0
+            .put_json(keys::EXECUTIONS_SEEN, &seen, Condition::None)
+            .await
+            .map(drop)
+    }
+}

@@ -1,0 +1,250 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    desired::FollowedFile,
+    follow::{FollowRule, TagPolicy},
+    service_id::ServiceId,
+};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn image(tag: &str, digest: &str, pushed_at: i64) -> Image {
+    Image {
+        registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com".into(),
+        repository: "hello".into(),
+        tag: tag.into(),
+        digest: format!("sha256:{digest}"),
+        pushed_at: Timestamp::from_second(pushed_at).unwrap(),
+    }
+}
+
+/// A service whose container follows `tag` of `hello`, after these images were pushed one after the other and each event
+/// came.
+fn following(tag: &str, pushes: &[Image]) -> DesiredState {
+    let mut desired = DesiredState::new(ServiceId::new("web", "hello").unwrap());
+    let rule = FollowRule {
+        repository: "hello".into(),
+        tag: TagPolicy::parse(tag).unwrap(),
+    };
+    let file = FollowedFile {
+        placeholders: None,
+        key: "services/hello.yaml".into(),
+        version_id: "1".into(),
+        content: ContentHash::of(&json!({})),
+        follows: BTreeMap::from([("web".to_owned(), rule)]),
+    };
+    let found = BTreeMap::from([("web".to_owned(), None)]);
+    desired.follow_file(file, found, NOW);
+    for push in pushes {
+        desired.join_image(push, NOW);
+    }
+    desired
+}
+
+fn tags(missed: &BTreeSet<String>) -> Vec<&str> {
+    missed.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_sweep_finds_what_no_event_told_and_nothing_older() {
+    let (old, new) = (image("main-1", "1", 1), image("main-2", "2", 2));
+    let moved_back = image("main-2", "1", 1);
+    let older_version = image("1.0.9", "9", 9);
+    let (v1, v2) = (image("1.0.0", "1", 1), image("1.1.0", "2", 2));
+    for (story, rule, heard, listing, expected) in [
+        (
+            "nothing happened",
+            "semver:^1",
+            vec![&v1, &v2],
+            vec![&v1, &v2],
+            vec![],
+        ),
+        (
+            "the first push",
+            "semver:^1",
+            vec![],
+            vec![&v1, &v2],
+            vec!["1.1.0"],
+        ),
+        (
+            "a newer version",
+            "semver:^1",
+            vec![&v1],
+            vec![&v1, &v2],
+            vec!["1.1.0"],
+        ),
+        (
+            "a later patch of an older line",
+            "semver:^1",
+            vec![&v1, &v2],
+            vec![&older_version, &v1, &v2],
+            vec![],
+        ),
+        (
+            "a version that is not admitted",
+            "semver:^2",
+            vec![],
+            vec![&v1],
+            vec![],
+        ),
+        (
+            "the followed image was deleted",
+            "semver:^1",
+            vec![&v1, &v2],
+            vec![&v1],
+            vec![],
+        ),
+        (
+            "a newer build",
+            "glob:main-*",
+            vec![&old],
+            vec![&old, &new],
+            vec!["main-2"],
+        ),
+        (
+            "the followed tag was moved",
+            "latest",
+            vec![&image("latest", "1", 1)],
+            vec![&image("latest", "2", 2)],
+            vec!["latest"],
+        ),
+        (
+            "the followed tag was moved back, which nobody heard: not what is between the two",
+            "glob:main-*",
+            vec![&new],
+            vec![&image("main-0", "x", 1), &moved_back],
+            vec!["main-2"],
+        ),
+        (
+            "a tag was moved back, which was heard: what was pushed before stays passed over",
+            "glob:main-*",
+            vec![
+                &image("main-1", "m", 1),
+                &image("main-2", "2", 3),
+                &image("main-2", "1", 0),
+            ],
+            vec![&image("main-1", "m", 1), &image("main-2", "1", 0)],
+            vec![],
+        ),
+        (
+            "a build after the one that was withdrawn",
+            "glob:main-*",
+            vec![&image("main-2", "2", 3), &image("main-2", "1", 0)],
+            vec![&image("main-2", "1", 0), &image("main-3", "3", 4)],
+            vec!["main-3"],
+        ),
+        (
+            "a repository that is gone",
+            "glob:main-*",
+            vec![&new],
+            vec![],
+            vec![],
+        ),
+    ] {
+        let heard: Vec<_> = heard.into_iter().cloned().collect();
+        let listing: Vec<_> = listing.into_iter().cloned().collect();
+        let found = missed(&following(rule, &heard), "hello", &listing);
+        assert_eq!(tags(&found), expected, "{story}");
+    }
+    let elsewhere = missed(&following("semver:^1", &[]), "other", &[v1]);
+    assert!(elsewhere.is_empty());
+}
+
+#[test]
+fn a_withdrawn_image_is_forgotten_with_its_rule() {
+    let mut desired = following(
+        "glob:main-*",
+        &[image("main-2", "2", 3), image("main-2", "1", 0)],
+    );
+    assert_eq!(desired.withdrawn["web"].digest, "sha256:2");
+    let mut changed = desired.clone();
+    changed.join_image(&image("main-3", "3", 4), NOW);
+    assert!(changed.withdrawn.is_empty());
+    let mut file = desired.file.clone().unwrap();
+    let rule = file.follows.get_mut("web").unwrap();
+    rule.tag = TagPolicy::parse("glob:*").unwrap();
+    let found = BTreeMap::from([("web".to_owned(), Some(image("main-2", "1", 0)))]);
+    desired.follow_file(file, found, NOW);
+    assert!(desired.withdrawn.is_empty());
+}
+
+#[test]
+fn files_that_are_new_changed_or_gone_are_found() {
+    let mark = |etag: &str, second| FileMark {
+        etag: etag.into(),
+        last_modified: Timestamp::from_second(second).unwrap(),
+    };
+    let files = |files: &[(&str, FileMark)]| {
+        let files = files.iter().cloned();
+        files
+            .map(|(key, mark)| (key.to_owned(), mark))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let known = files(&[
+        ("a", mark("1", 1)),
+        ("b", mark("1", 1)),
+        ("c", mark("1", 1)),
+        ("d", mark("1", 1)),
+    ]);
+    let listed = files(&[
+        ("a", mark("1", 1)),
+        ("b", mark("2", 1)),
+        ("c", mark("1", 2)),
+        ("e", mark("1", 1)),
+    ]);
+    assert_eq!(changed_files(&known, &listed), ["b", "c", "e", "d"]);
+    assert!(changed_files(&known, &known).is_empty());
+}
+
+#[test]
+fn names_are_spread_over_the_shards() {
+    let mut counts = BTreeMap::<Shard, usize>::new();
+    for number in 0..6000 {
+        *counts
+            .entry(Shard::of(&format!("team/service-{number}")))
+            .or_default() += 1;
+    }
+    assert_eq!(counts.len(), Shard::all().count());
+    assert!(
+        counts.values().all(|count| (60..160).contains(count)),
+        "{counts:?}"
+    );
+}
+
+fn listings() -> impl Strategy<Value = Vec<Image>> {
+    let tag = (0..3u8, 0..4u8).prop_map(|(minor, patch)| format!("1.{minor}.{patch}"));
+    prop::collection::btree_map(tag, (0..6u8, 0..20i64), 0..8).prop_map(|tags| {
+        let tags = tags.into_iter();
+        tags.map(|(tag, (digest, at))| image(&tag, &digest.to_string(), at))
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn after_the_missed_tags_are_joined_nothing_is_missed(
+        heard in listings(),
+        listing in listings(),
+        rule in prop::sample::select(vec!["semver:^1", "glob:1.*", "1.1.1"]),
+    ) {
+        let mut desired = following(rule, &heard);
+        let found = missed(&desired, "hello", &listing);
+        for tag in &found {
+            let image = listing.iter().find(|image| image.tag == *tag).unwrap();
+            desired.join_image(image, NOW);
+        }
+        prop_assert_eq!(missed(&desired, "hello", &listing), BTreeSet::new());
+    }
+
+    #[test]
+    fn the_same_tags_have_the_same_fingerprint_in_any_order(mut listing in listings(), other in listings()) {
+        let before = fingerprint(&listing);
+        listing.reverse();
+        prop_assert_eq!(&before, &fingerprint(&listing));
+        listing.reverse();
+        prop_assert_eq!(before == fingerprint(&other), listing == other);
+    }
+}

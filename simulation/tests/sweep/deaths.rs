@@ -1,0 +1,126 @@
+//! Executions that die.
+
+use std::time::Duration;
+
+use landfall::record::Verdict;
+use landfall_simulation::scenario::Rule;
+use tokio::time::sleep;
+
+use crate::stage::{Stage, play, service};
+
+#[test]
+fn a_dead_execution_of_which_nobody_heard_is_followed_by_another() {
+    play(async {
+        let stage = Stage::open(&["execution-ended"]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.push("hello", "1.0.0").await;
+        stage.put_file(&hello, 512).await;
+        let claim = loop {
+            sleep(Duration::from_millis(20)).await;
+            if let Some(claim) = stage.claim(&hello).await {
+                break claim;
+            }
+        };
+        stage.stop(&claim.execution).await;
+        stage.rest().await;
+        assert_eq!(stage.desired(&hello).await.open.len(), 1);
+
+        stage.sweep().await;
+        stage.rest().await;
+        let record = stage.verdict(&hello, 1, Verdict::Succeeded).await;
+        assert_ne!(record.execution, claim.execution);
+        stage.sweep().await;
+        assert_eq!(stage.executions("RUNNING").await, 0);
+    });
+}
+
+#[test]
+fn a_release_that_kills_every_execution_ends_as_failed_and_blocks_no_newer_one() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.push("hello", "1.0.0").await;
+        stage.put_file(&hello, 512).await;
+        stage.rest().await;
+        stage.verdict(&hello, 1, Verdict::Succeeded).await;
+
+        stage.push("hello", "1.1.0").await;
+        // Three that deploy it, and one that rolls it back.
+        for attempt in 1..=4 {
+            let claim = loop {
+                sleep(Duration::from_millis(20)).await;
+                let claim = stage.claim(&hello).await;
+                if let Some(claim) = claim.filter(|claim| claim.attempt == attempt) {
+                    break claim;
+                }
+            };
+            stage.stop(&claim.execution).await;
+        }
+        stage.rest().await;
+        let record = stage.verdict(&hello, 2, Verdict::Failed).await;
+        assert!(
+            record.reason.starts_with("every execution died"),
+            "{}",
+            record.reason
+        );
+        let told = stage.wire.witness.told().into_iter();
+        let told: Vec<_> = told
+            .filter(|told| told.number == 2)
+            .map(|told| told.verdict)
+            .collect();
+        assert_eq!(told, [Verdict::Failed]);
+
+        stage.sweep().await;
+        stage.rest().await;
+        assert_eq!(stage.desired(&hello).await.last_number, 2);
+        let newer = stage.push("hello", "1.2.0").await;
+        stage.rest().await;
+        stage.verdict(&hello, 3, Verdict::Succeeded).await;
+        assert!(stage.live_image(&hello).await.ends_with(&newer));
+    });
+}
+
+#[test]
+fn eight_dead_executions_in_a_row_strand_no_service() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.push("hello", "1.0.0").await;
+        stage.put_file(&hello, 512).await;
+        stage.rest().await;
+
+        stage.break_function("conclude-release");
+        stage.push("hello", "1.1.0").await;
+        stage.rest().await;
+        // The first, and eight that followed it at once.
+        assert_eq!(stage.executions("FAILED").await, 9);
+
+        for sweeps in 1..=3 {
+            stage.sweep().await;
+            stage.rest().await;
+            let dead = stage.executions("FAILED").await;
+            assert_eq!(
+                dead,
+                9 + sweeps,
+                "each sweep starts one, which is not followed at once"
+            );
+        }
+        let newer = stage.push("hello", "1.2.0").await;
+        stage.rest().await;
+        assert!(
+            stage.live_image(&hello).await.ends_with(&newer),
+            "a newer push goes on meanwhile"
+        );
+
+        stage.mend("conclude-release");
+        stage.sweep().await;
+        stage.rest().await;
+        let desired = stage.desired(&hello).await;
+        assert_eq!((desired.open, desired.claim), (vec![], None));
+        stage.verdict(&hello, 2, Verdict::Superseded).await;
+        let next = stage.push("hello", "1.3.0").await;
+        stage.rest().await;
+        stage.verdict(&hello, 4, Verdict::Succeeded).await;
+        assert!(stage.live_image(&hello).await.ends_with(&next));
+    });
+}

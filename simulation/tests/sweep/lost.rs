@@ -1,0 +1,140 @@
+//! Events that never come.
+
+use http::Method;
+use landfall::record::Verdict;
+use landfall_local::cloud::ecs::SimulatedBehaviour;
+use landfall_simulation::scenario::{Behaviour, Rule};
+use serde_json::json;
+
+use crate::stage::{Stage, play, service};
+
+#[test]
+fn a_sweep_deploys_uploads_and_pushes_that_nobody_heard_of() {
+    play(async {
+        let stage = Stage::open(&["image-pushed", "config-changed", "rollout-changed"]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.put_file(&hello, 512).await;
+        stage.push("hello", "1.0.0").await;
+        stage.sweep().await;
+        stage.rest().await;
+        stage.verdict(&hello, 1, Verdict::Succeeded).await;
+
+        let pushed = stage.push("hello", "1.1.0").await;
+        stage.push("hello", "1.0.1").await;
+        stage.sweep().await;
+        stage.rest().await;
+        stage.verdict(&hello, 2, Verdict::Succeeded).await;
+        assert!(stage.live_image(&hello).await.ends_with(&pushed));
+
+        stage.later().await;
+        stage.put_file(&hello, 1024).await;
+        stage.sweep().await;
+        stage.rest().await;
+        stage.verdict(&hello, 3, Verdict::Succeeded).await;
+
+        stage.object(Method::DELETE, &hello.key, "").await;
+        stage.sweep().await;
+        assert_eq!(stage.desired(&hello).await.file, None);
+    });
+}
+
+#[test]
+fn a_sweep_that_finds_nothing_writes_nothing_and_reads_no_service() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.put_file(&hello, 512).await;
+        stage.push("hello", "1.0.0").await;
+        stage.rest().await;
+        stage.sweep().await;
+        stage.rest().await;
+        let before = stage.wire.faults.calls().len();
+        stage.sweep().await;
+        let calls = stage.wire.faults.calls().split_off(before);
+        let found = |kind: &str| calls.iter().any(|call| call.contains(kind));
+        assert!(
+            found("DescribeImages") && found("ListExecutions"),
+            "{calls:?}"
+        );
+        for kind in [
+            "PUT desired",
+            "GET desired",
+            "GET service file",
+            "StartExecution",
+            "PUT status",
+        ] {
+            assert!(!found(kind), "{kind}: {calls:?}");
+        }
+        stage.verdict(&hello, 1, Verdict::Succeeded).await;
+        assert_eq!(stage.desired(&hello).await.last_number, 1);
+    });
+}
+
+#[test]
+fn what_was_rolled_back_is_not_tried_again_by_a_sweep() {
+    play(async {
+        let stage = Stage::open(&["image-pushed"]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.push("hello", "1.0.0").await;
+        stage.put_file(&hello, 512).await;
+        stage.rest().await;
+        let crashes = Behaviour::Crashes.simulated();
+        stage.push_behaving("hello", "1.1.0", crashes).await;
+        for _ in 0..3 {
+            stage.sweep().await;
+            stage.rest().await;
+        }
+        stage.verdict(&hello, 2, Verdict::RolledBack).await;
+        assert_eq!(stage.desired(&hello).await.last_number, 2);
+    });
+}
+
+#[test]
+fn a_tag_that_is_moved_away_and_back_between_two_sweeps_is_followed_back() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Exact);
+        let manifest = |build: u8| json!({ "schemaVersion": 2, "build": build }).to_string();
+        let push = async |build| {
+            let behaviour = SimulatedBehaviour::default();
+            stage
+                .tag("hello", "latest", &manifest(build), behaviour)
+                .await
+        };
+        stage.push("hello", "unfollowed").await;
+        let first = push(1).await;
+        stage.put_file(&hello, 512).await;
+        stage.rest().await;
+        for _ in 0..2 {
+            stage.sweep().await;
+        }
+        push(2).await;
+        stage.rest().await;
+        stage.verdict(&hello, 2, Verdict::Succeeded).await;
+
+        stage.lose("image-pushed", true);
+        push(1).await;
+        stage.sweep().await;
+        stage.rest().await;
+        stage.verdict(&hello, 3, Verdict::Succeeded).await;
+        assert!(stage.live_image(&hello).await.ends_with(&first));
+    });
+}
+
+#[test]
+fn a_rejected_file_is_told_once() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        stage
+            .object(Method::PUT, "services/broken.yaml", "images: [")
+            .await;
+        stage.rest().await;
+        stage.sweep().await;
+        stage.sweep().await;
+        let events = stage.wire.cloud.events.recent_events();
+        let told = events
+            .iter()
+            .filter(|event| event["detail-type"] == "Landfall Service File Rejected");
+        assert_eq!(told.count(), 1);
+    });
+}

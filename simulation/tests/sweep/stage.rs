@@ -1,0 +1,289 @@
+//! A Landfall whose events come or are lost as a story wants it, and whose sweep comes when the story says so.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Method, Request};
+use jiff::Timestamp;
+use landfall::{
+    desired::{Claim, DesiredState},
+    record::{Record, Verdict},
+    service_id::ServiceId,
+};
+use landfall_local::{
+    cloud::{Cloud, Settings, ecs::SimulatedBehaviour},
+    lambda::{Function, FunctionError, Program},
+    local::ACCOUNT,
+    world::World,
+};
+use landfall_simulation::{
+    fault::{Faults, Plan},
+    installation::{CONFIG_BUCKET, REQUEST_ID, inline, install},
+    journal::Journal,
+    post::{Delivery, Post},
+    scenario::{Edition, Rule, Service},
+    wire::Wire,
+    witness::{desired, record},
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::time::sleep;
+
+/// Runs a story on a paused clock.
+pub(crate) fn play<F: Future<Output = ()>>(story: F) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(story);
+}
+
+/// A Landfall with nothing in it yet.
+pub(crate) struct Stage {
+    pub(crate) wire: Wire,
+    pub(crate) state_machine: String,
+    /// The functions whose events never come.
+    pub(crate) lost: Arc<Mutex<BTreeSet<&'static str>>>,
+}
+
+impl Stage {
+    /// One in which the events for these functions never come. Nothing sweeps by itself.
+    pub(crate) async fn open(lost: &[&'static str]) -> Self {
+        // The SDK counts retries per Region and process: each story has a Region of its own.
+        static REGIONS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = REGIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let region = format!("story-{number}");
+        let began = Timestamp::from_second(1_750_000_000).unwrap();
+        let world = Arc::new(World::new(ACCOUNT, &region, began, 1));
+        let settings = Settings::new("http://127.0.0.1:4599", None);
+        let cloud = Cloud::open(world.clone(), settings).await.unwrap();
+        let journal = Arc::new(Journal::new(world));
+        let wire = Wire {
+            cloud: cloud.clone(),
+            faults: Arc::new(Faults::new(Plan::Never, 0.0, 1)),
+            journal: journal.clone(),
+            witness: Arc::default(),
+        };
+        let (state_machine, schedules) = install(&wire).await.unwrap();
+        assert_eq!(
+            schedules.len(),
+            1,
+            "template.yaml has a schedule for the sweep"
+        );
+        let delivery = Delivery {
+            twice: 0.0,
+            late: 0.0,
+            latest: 1,
+            lost: 0.0,
+        };
+        let post = Arc::new(Post::new(cloud.clone(), journal, delivery, 1));
+        let lost: Arc<Mutex<BTreeSet<_>>> = Arc::new(Mutex::new(lost.iter().copied().collect()));
+        let losing = lost.clone();
+        cloud
+            .deliver_events(Arc::new(move |function, event| {
+                if !losing.lock().unwrap().contains(function) {
+                    post.carry(function, event);
+                }
+            }))
+            .unwrap();
+        Self {
+            wire,
+            state_machine,
+            lost,
+        }
+    }
+
+    /// From now on the events for a function are lost, or come.
+    pub(crate) fn lose(&self, function: &'static str, lost: bool) {
+        let mut all = self.lost.lock().unwrap();
+        match lost {
+            true => all.insert(function),
+            false => all.remove(function),
+        };
+    }
+
+    /// One whole sweep in one firing.
+    pub(crate) async fn sweep(&self) {
+        self.fire(self.wire.cloud.world.now(), 1).await;
+    }
+
+    /// One firing of the schedule.
+    pub(crate) async fn fire(&self, scheduled_at: Timestamp, every_minutes: i64) {
+        let event = json!({
+            "scheduledAt": scheduled_at,
+            "everyMinutes": every_minutes,
+            REQUEST_ID: self.wire.cloud.world.uuid(),
+        });
+        let functions = &self.wire.cloud.functions;
+        functions.invoke("sweep-due", event).await.unwrap();
+    }
+
+    /// Every invocation of a function fails from now on.
+    pub(crate) fn break_function(&self, name: &str) {
+        let broken = Program::Inline(Arc::new(|_| {
+            Box::pin(async { Err(FunctionError::new("Unexpected", "broken by the story")) })
+        }));
+        self.register(name, broken);
+    }
+
+    /// A broken function works again.
+    pub(crate) fn mend(&self, name: &str) {
+        self.register(name, inline(&self.wire, name).unwrap());
+    }
+
+    fn register(&self, name: &str, program: Program) {
+        self.wire.cloud.functions.register(Function {
+            name: name.into(),
+            program,
+            timeout: Duration::from_secs(900),
+            memory_size: 256,
+        });
+    }
+
+    /// Pushes an image; answers its digest.
+    pub(crate) async fn push(&self, repository: &str, tag: &str) -> String {
+        self.push_behaving(repository, tag, SimulatedBehaviour::default())
+            .await
+    }
+
+    /// Pushes an image with such containers; answers its digest.
+    pub(crate) async fn push_behaving(
+        &self,
+        repository: &str,
+        tag: &str,
+        behaviour: SimulatedBehaviour,
+    ) -> String {
+        let ecr = &self.wire.cloud.ecr;
+        // It may be there.
+        let _ = ecr
+            .call("CreateRepository", json!({ "repositoryName": repository }))
+            .await;
+        let manifest = json!({ "schemaVersion": 2, "build": format!("{repository}:{tag}") });
+        self.tag(repository, tag, &manifest.to_string(), behaviour)
+            .await
+    }
+
+    /// Gives a manifest a tag.
+    pub(crate) async fn tag(
+        &self,
+        repository: &str,
+        tag: &str,
+        manifest: &str,
+        behaviour: SimulatedBehaviour,
+    ) -> String {
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(manifest)));
+        self.wire.cloud.ecs.simulate(&digest, behaviour);
+        let input =
+            json!({ "repositoryName": repository, "imageManifest": manifest, "imageTag": tag });
+        self.wire.cloud.ecr.call("PutImage", input).await.unwrap();
+        digest
+    }
+
+    /// Puts a service's file.
+    pub(crate) async fn put_file(&self, service: &Service, memory: u32) {
+        let file = service.file(Edition {
+            desired_count: 1,
+            memory,
+            bake: 0,
+            before: None,
+        });
+        self.object(Method::PUT, &service.key, &file.to_string())
+            .await;
+    }
+
+    /// Puts or deletes an object in the config bucket.
+    pub(crate) async fn object(&self, method: Method, key: &str, text: &str) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://127.0.0.1:4599/{CONFIG_BUCKET}/{key}"))
+            .header("host", "127.0.0.1:4599")
+            .header("content-length", text.len())
+            .body(Bytes::from(text.to_owned()))
+            .unwrap();
+        let answer = self.wire.cloud.handle(request).await;
+        assert!(answer.status().is_success(), "{key}: {answer:?}");
+    }
+
+    /// The desired state.
+    pub(crate) async fn desired(&self, service: &Service) -> DesiredState {
+        desired(&self.wire.cloud, &service.id).await.unwrap()
+    }
+
+    /// Who works on the service.
+    pub(crate) async fn claim(&self, service: &Service) -> Option<Claim> {
+        desired(&self.wire.cloud, &service.id).await?.claim
+    }
+
+    /// Somebody stops an execution.
+    pub(crate) async fn stop(&self, execution: &str) {
+        let input = json!({ "executionArn": execution });
+        let executions = &self.wire.cloud.executions;
+        executions.call("StopExecution", input).await.unwrap();
+    }
+
+    /// Waits until no execution runs.
+    pub(crate) async fn rest(&self) {
+        for _ in 0..2000 {
+            sleep(Duration::from_secs(5)).await;
+            if self.executions("RUNNING").await == 0 {
+                return;
+            }
+        }
+        panic!("executions run for ever\n{}", self.wire.journal.timeline());
+    }
+
+    /// How many executions there are of a status.
+    pub(crate) async fn executions(&self, status: &str) -> usize {
+        let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": status, "maxResults": 1000 });
+        let executions = &self.wire.cloud.executions;
+        let listed = executions.call("ListExecutions", input).await.unwrap();
+        listed["executions"].as_array().unwrap().len()
+    }
+
+    /// The record of a release that has its verdict.
+    pub(crate) async fn verdict(&self, service: &Service, number: u64, verdict: Verdict) -> Record {
+        let record = record(&self.wire.cloud, &service.id, number).await;
+        let record = record.unwrap_or_else(|| {
+            panic!(
+                "release {number} has no record\n{}",
+                self.wire.journal.timeline()
+            )
+        });
+        assert_eq!(record.verdict, verdict, "{}", record.reason);
+        record
+    }
+
+    /// The image that the service runs.
+    pub(crate) async fn live_image(&self, service: &Service) -> String {
+        let ecs = &self.wire.cloud.ecs;
+        let input = json!({ "cluster": service.id.cluster(), "services": [service.id.service()] });
+        let described = ecs.call("DescribeServices", input).await.unwrap();
+        let revision = described["services"][0]["taskDefinition"].clone();
+        let input = json!({ "taskDefinition": revision });
+        let described: Value = ecs.call("DescribeTaskDefinition", input).await.unwrap();
+        let image = &described["taskDefinition"]["containerDefinitions"][0]["image"];
+        image.as_str().unwrap().to_owned()
+    }
+
+    /// Lets time pass, so that the next upload has another second.
+    pub(crate) async fn later(&self) {
+        sleep(Duration::from_secs(2)).await;
+    }
+}
+
+/// The service `web/<name>`, which follows `hello` by `rule`.
+pub(crate) fn service(name: &str, rule: Rule) -> Service {
+    Service {
+        id: ServiceId::new("web", name).unwrap(),
+        key: format!("services/{name}.yaml"),
+        repository: "hello".into(),
+        rule,
+        health_check: false,
+        circuit_breaker: true,
+    }
+}
