@@ -5,7 +5,9 @@
 
 mod adoption;
 mod bad_releases;
+mod capacity;
 mod good_releases;
+mod hold;
 mod ingress;
 mod interruptions;
 mod lost_events;

@@ -4,6 +4,7 @@
 pub mod bucket;
 pub mod clock;
 pub mod cloud_map;
+pub mod cluster;
 pub mod config;
 pub mod descriptions;
 pub mod desired;
@@ -13,6 +14,7 @@ pub mod elb;
 pub mod events;
 mod fault;
 pub mod lambda;
+pub mod operator;
 pub mod parameters;
 pub mod raw;
 pub mod scaling;

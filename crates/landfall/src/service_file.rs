@@ -5,6 +5,7 @@
 //! own.
 
 pub mod autoscaling;
+mod capacity;
 mod conformity;
 pub mod discovery;
 pub mod document;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use autoscaling::Autoscaling;
+pub use capacity::Logs;
 pub use discovery::Discovery;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
@@ -51,6 +53,12 @@ pub struct ServiceFile {
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
+    /// What `CreateCapacityProvider` takes, for each that the cluster has to have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capacity: Vec<Map<String, Value>>,
+    /// What log groups are created with.
+    #[serde(default, skip_serializing_if = "Logs::is_default")]
+    pub logs: Logs,
     /// How requests come from a listener to the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,

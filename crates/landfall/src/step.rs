@@ -14,4 +14,4 @@ pub mod update_service;
 pub mod verify_health;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, autoscaling, conformity,
-    discovery,
+    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, autoscaling, capacity,
+    conformity, discovery,
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems},
@@ -21,8 +21,9 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 12] = [
     "cluster",
+    "capacity",
     "images",
     "taskDefinition",
     "before",
@@ -30,6 +31,7 @@ const SECTIONS: [&str; 10] = [
     "ingress",
     "autoscaling",
     "discovery",
+    "logs",
     "verify",
     "after",
 ];
@@ -90,6 +92,17 @@ pub(super) fn check_document(document: &Node, text: &[u8]) -> Checked {
                 &spelling,
                 &mut found,
             );
+        }
+    }
+    if let Some(Node {
+        value: NodeValue::Sequence(items),
+        ..
+    }) = document.get("capacity")
+    {
+        let request = || Api::ecs().request(capacity::OPERATION);
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("capacity[{index}]");
+            conformity::check(item, &path, request(), &spelling, &mut found);
         }
     }
     rules::check(document, &mut found);
@@ -158,6 +171,14 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         };
         ingress::read(&section, &surroundings, problems)
     });
+    let capacity = root
+        .get("capacity")
+        .map(|node| capacity::read(node, problems))
+        .unwrap_or_default();
+    let logs = root
+        .mapping("logs", problems)
+        .map(|section| capacity::logs(&section, problems))
+        .unwrap_or_default();
     let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
@@ -202,6 +223,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
             None => return None,
         },
         service,
+        capacity,
+        logs,
         ingress,
         autoscaling,
         discovery,

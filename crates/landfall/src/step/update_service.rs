@@ -1,9 +1,12 @@
 //! Step `UpdateService`: the service runs the new revision, or is created with it.
 
+mod capacity;
 mod leftovers;
 pub mod unchangeable;
 
 use std::collections::BTreeMap;
+
+pub use capacity::CapacityShare;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,6 +77,8 @@ pub struct LiveService {
     pub pending_count: i32,
     /// Its deployments.
     pub deployments: Vec<LiveDeployment>,
+    /// Its capacity provider strategy; empty if it has a launch type.
+    pub capacity: Vec<CapacityShare>,
     /// The target groups that its tasks are registered in.
     pub target_groups: Vec<String>,
     /// Its events with their times, newest first.
@@ -91,8 +96,6 @@ pub struct LiveService {
 pub struct CreatedWith {
     /// `EC2`, `FARGATE` or `EXTERNAL`; none if it has capacity providers.
     pub launch_type: Option<String>,
-    /// The capacity providers of its strategy.
-    pub capacity_providers: Vec<String>,
     /// The ARN of the role by which ECS registers its tasks in load balancers.
     pub role: Option<String>,
 }
@@ -255,6 +258,9 @@ pub(super) fn section(
     let live_groups = live.map_or(&[][..], |live| &live.target_groups);
     let balancers = load_balancers_to_send(file, service, balancer, live_groups);
     body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
+    if let Some(live) = live {
+        capacity::move_tasks(&mut body, &file.service, live);
+    }
     body
 }
 
