@@ -26,8 +26,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use autoscaling::Autoscaling;
-pub use discovery::Discovery;
 pub use capacity::Logs;
+pub use discovery::Discovery;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
 pub use parameters::{Draft, Values};

@@ -79,11 +79,6 @@ pub(super) fn service(call: &str, service: &Service) -> Result<LiveService, Faul
             launch_type: service
                 .launch_type()
                 .map(|launch_type| launch_type.as_str().to_owned()),
-            capacity_providers: service
-                .capacity_provider_strategy()
-                .iter()
-                .map(|item| item.capacity_provider().to_owned())
-                .collect(),
             role: service.role_arn().map(str::to_owned),
         },
     })

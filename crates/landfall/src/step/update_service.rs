@@ -96,8 +96,6 @@ pub struct LiveService {
 pub struct CreatedWith {
     /// `EC2`, `FARGATE` or `EXTERNAL`; none if it has capacity providers.
     pub launch_type: Option<String>,
-    /// The capacity providers of its strategy.
-    pub capacity_providers: Vec<String>,
     /// The ARN of the role by which ECS registers its tasks in load balancers.
     pub role: Option<String>,
 }
@@ -231,8 +229,8 @@ pub fn update_body(
     body.insert("taskDefinition".into(), json!(input.task_definition));
     let is_empty =
         live.is_some_and(|live| live.scheduling_strategy == "REPLICA" && live.desired_count == 0);
-    let owning = file.filter(|file| file.owns_task_definition());
-    if let Some(file) = owning.filter(|_| input.last_good.is_none() && is_empty) {
+    let owner = file.filter(|file| file.owns_task_definition());
+    if let Some(file) = owner.filter(|_| input.last_good.is_none() && is_empty) {
         one_task_at_least(&mut body, file);
     }
     body

@@ -273,7 +273,15 @@ fn everything_that_can_be_changed_in_place_is_sent_as_it_stands() {
     for member in CREATE_ONLY {
         file.service.insert(member.into(), json!("x"));
     }
-    let mut body = Value::Object(update_body(&input(), Some(&file), Some(&live(1))));
+    let live = LiveService {
+        capacity: vec![CapacityShare {
+            provider: "FARGATE_SPOT".into(),
+            base: 0,
+            weight: 1,
+        }],
+        ..live(1)
+    };
+    let mut body = Value::Object(update_body(&input(), Some(&file), Some(&live)));
     for filled_in in ["cluster", "service", "taskDefinition"] {
         assert!(body.as_object_mut().unwrap().remove(filled_in).is_some());
     }

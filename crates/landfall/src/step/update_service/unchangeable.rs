@@ -43,7 +43,8 @@ fn text<'a>(file: &'a ServiceFile, member: &str) -> Option<&'a str> {
     file.service.get(member).and_then(Value::as_str)
 }
 
-/// A service whose file names capacity providers has no launch type any more.
+/// A service whose file names capacity providers has no launch type any more, and one that has some goes back to its launch
+/// type with an empty strategy.
 fn launch_type(file: &ServiceFile, live: &LiveService) -> Option<String> {
     let wanted = text(file, "launchType")?;
     let has_strategy = |strategy: &Value| strategy.as_array().is_some_and(|each| !each.is_empty());
@@ -53,12 +54,6 @@ fn launch_type(file: &ServiceFile, live: &LiveService) -> Option<String> {
         .is_some_and(has_strategy)
     {
         return None;
-    }
-    if let Some(provider) = live.created.capacity_providers.first() {
-        return Some(format!(
-            "service.launchType is {wanted}, but the service runs on the capacity provider {provider}: write \
-             service.capacityProviderStrategy instead of launchType."
-        ));
     }
     let launched = live.created.launch_type.as_deref()?;
     (launched != wanted).then(|| {
@@ -153,13 +148,5 @@ mod tests {
         ] {
             assert!(told_all.contains(part), "{told_all}");
         }
-        let on_spot = CreatedWith {
-            capacity_providers: vec!["FARGATE_SPOT".into()],
-            ..CreatedWith::default()
-        };
-        assert!(
-            told(json!({"launchType": "FARGATE"}), on_spot)
-                .contains("but the service runs on the capacity provider FARGATE_SPOT")
-        );
     }
 }
