@@ -5,6 +5,7 @@ mod clients;
 mod demo;
 mod diff;
 mod hello_server;
+mod hold;
 mod init;
 mod live;
 mod local;
@@ -37,6 +38,10 @@ enum Verb {
     Init(init::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
+    /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
+    Hold(hold::HoldArguments),
+    /// Let a service that is on hold change again, and deploy the newest release.
+    Resume(hold::ResumeArguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.
     #[command(hide = true)]
     HelloServer(hello_server::Arguments),
@@ -59,6 +64,8 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Diff(arguments) => diff::run(arguments).await,
         Verb::Init(arguments) => init::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await
             .map(|()| ExitCode::SUCCESS),

@@ -85,6 +85,12 @@ fn told(desired: &DesiredState, records: &[Record]) -> String {
         Some(file) => lines.push(format!("  file      {}", file.key)),
         None => lines.push("  file      none: it is not followed".into()),
     }
+    if let Some(hold) = &desired.hold {
+        lines.push(format!(
+            "  on hold   since {:.0}: {}",
+            hold.since, hold.reason
+        ));
+    }
     for (container, rule) in desired.waiting_for() {
         lines.push(format!(
             "  waits     for the first push of {}:{} (container {container})",
@@ -100,8 +106,13 @@ fn told(desired: &DesiredState, records: &[Record]) -> String {
     }
     for release in &desired.open {
         lines.push(format!(
-            "  release {:<3} on its way ({})",
-            release.number, release.cause
+            "  release {:<3} {} ({})",
+            release.number,
+            match desired.next_release() {
+                Some(next) if next.number >= release.number => "on its way",
+                _ => "waits for the end of the hold",
+            },
+            release.cause
         ));
     }
     for record in records {

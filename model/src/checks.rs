@@ -21,6 +21,7 @@ const ONE_AT_WORK: &str = "at most one live execution may change ECS";
 const NEVER_OLDER: &str = "an older image never replaces a newer one";
 const ONE_VERDICT: &str = "a release gets one verdict";
 const RECORDED: &str = "a verdict has its record, and it says the same";
+const NOTHING_BEGINS: &str = "during a hold nothing newer is rolled out";
 const NOT_AGAIN: &str = "a release with a record is not rolled out again";
 const HELD_RIGHTLY: &str = "whoever holds the claim lives, or somebody comes to take it";
 const CONVERGES: &str = "in the end what is desired runs, or what was last good";
@@ -28,13 +29,14 @@ const NO_LEFTOVERS: &str = "in the end nothing is held, open or without a record
 const FAIR: &str = "in the end nothing good was rejected";
 
 /// The names of everything that is checked.
-pub const CHECKS: [&str; 10] = [
+pub const CHECKS: [&str; 11] = [
     ONE_WRITER,
     ONE_AT_WORK,
     NEVER_OLDER,
     ONE_VERDICT,
     RECORDED,
     NOT_AGAIN,
+    NOTHING_BEGINS,
     HELD_RIGHTLY,
     CONVERGES,
     NO_LEFTOVERS,
@@ -57,6 +59,9 @@ pub(crate) fn properties() -> Vec<Property<Protocol>> {
         Property::always(RECORDED, |_, state: &State| state.offence != Some(RECORDED)),
         Property::always(NOT_AGAIN, |_, state: &State| {
             state.offence != Some(NOT_AGAIN)
+        }),
+        Property::always(NOTHING_BEGINS, |_, state: &State| {
+            state.offence != Some(NOTHING_BEGINS)
         }),
         Property::always(HELD_RIGHTLY, |_, state| is_held_rightly(state)),
         Property::always(CONVERGES, |protocol, state| {
@@ -114,9 +119,13 @@ fn has_no_leftovers(protocol: &Protocol, state: &State) -> bool {
     let desired = &state.desired;
     let is_recorded = |number| state.records.contains_key(&number);
     let first = if protocol.scenario.settled { 2 } else { 1 };
+    let waits = |number| {
+        let mut open = desired.open.iter();
+        desired.hold.is_some() && open.any(|release| release.number == number)
+    };
     desired.claim.is_none()
-        && desired.open.is_empty()
-        && (first..=desired.last_number).all(is_recorded)
+        && (desired.open.is_empty() || desired.hold.is_some())
+        && (first..=desired.last_number).all(|number| is_recorded(number) || waits(number))
         && !state.executions.iter().any(Execution::is_alive)
 }
 
@@ -124,6 +133,11 @@ impl Protocol {
     /// What is desired is what ECR and S3 have; ECS runs it with its `service` section, or what was last good if it was bad.
     fn has_converged(&self, state: &State) -> bool {
         let desired = &state.desired;
+        if desired.hold.is_some() {
+            // What was begun has come to its end.
+            return desired.next_release().is_none()
+                && state.service.is_none_or(|service| !service.is_moving());
+        }
         let followed = desired.file.as_ref();
         let file = followed.and_then(|file| file.version_id.parse::<usize>().ok());
         let image = desired.images.values().next();
@@ -190,6 +204,9 @@ impl Protocol {
     pub(crate) fn check_rollout_of(&self, state: &mut State, release: &Release) {
         if state.records.contains_key(&release.number) {
             state.offend(NOT_AGAIN);
+        }
+        if state.held_at.is_some_and(|newest| release.number > newest) {
+            state.offend(NOTHING_BEGINS);
         }
         let image = self.image_in(release);
         let file = self.file_of(&release.content.file);

@@ -122,7 +122,7 @@ impl Protocol {
 
 /// The state `MoreToDo`.
 fn goes_on(concluded: &DesiredState) -> Execution {
-    match concluded.newest_open() {
+    match concluded.next_release() {
         Some(_) => Execution::Claiming(Claiming::ReadDesired),
         None => Execution::Done,
     }

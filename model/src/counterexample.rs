@@ -25,6 +25,8 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
     let tag = |image: usize| format!("hello:{} (image {image})", protocol.images[image].tag);
     let happening = |list: usize| match protocol.scenario.happenings[list][state.happened[list]] {
         crate::Happening::Push(image) => format!("{} is pushed", tag(image)),
+        crate::Happening::Hold => "an operator holds the service".into(),
+        crate::Happening::Resume => "an operator resumes the service".into(),
         crate::Happening::Upload(file) => format!("version {file} of the service file is uploaded"),
     };
     let trigger = |index: usize| {

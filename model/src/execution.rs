@@ -199,7 +199,7 @@ impl Protocol {
                 Some(ending) => Step::ConcludeDesired(self.endings.keep(ending.clone())),
                 None => return Execution::Done,
             },
-            Action::Joined | Action::Settled => return Execution::Done,
+            Action::Joined | Action::Settled | Action::Held => return Execution::Done,
         };
         let claim = self.claims.keep(output);
         Execution::Working { claim, step }

@@ -41,13 +41,17 @@ pub enum Quality {
     NeverStarts,
 }
 
-/// Something that people do, of which an event tells.
+/// Something that people do. Of pushes and uploads an event tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// The image gets its tag in ECR.
     Push(usize),
     /// The version becomes the current one of the service file in S3.
     Upload(usize),
+    /// An operator holds the service.
+    Hold,
+    /// An operator ends the hold.
+    Resume,
 }
 
 /// How many faults there are in one run, at whatever points.

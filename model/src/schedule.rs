@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use landfall::{desired::DesiredState, record::Verdict};
+use landfall::{desired::DesiredState, hold::SetBy, record::Verdict};
 use stateright::{Model, Property};
 
 use crate::{
@@ -89,6 +89,24 @@ impl Protocol {
                 state.file = Some(file);
                 Event::FileChanged
             }
+            Happening::Hold => {
+                let mut desired = DesiredState::clone(&state.desired);
+                desired.hold(String::new(), SetBy::Operator, THEN);
+                state.held_at = Some(desired.last_number);
+                state.desired = self.desired.keep(desired);
+                return;
+            }
+            Happening::Resume => {
+                let mut desired = DesiredState::clone(&state.desired);
+                desired.resume();
+                state.held_at = None;
+                let is_open = desired.next_release().is_some();
+                state.desired = self.desired.keep(desired);
+                if is_open {
+                    state.start();
+                }
+                return;
+            }
         };
         for _ in 0..deliveries {
             state.deliver(event);
@@ -128,6 +146,7 @@ impl Model for Protocol {
             file: None,
             tagged: Vec::new(),
             service: None,
+            held_at: None,
             brought: None,
             happened: vec![0; self.scenario.happenings.len()],
             invocations: Vec::new(),
@@ -151,7 +170,11 @@ impl Model for Protocol {
         for (list, happenings) in self.scenario.happenings.iter().enumerate() {
             if state.happened[list] < happenings.len() {
                 actions.push(Action::Happen(list));
-                if faults.duplicates > 0 {
+                let is_told = !matches!(
+                    happenings[state.happened[list]],
+                    Happening::Hold | Happening::Resume
+                );
+                if faults.duplicates > 0 && is_told {
                     actions.push(Action::HappenToldTwice(list));
                 }
             }

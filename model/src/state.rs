@@ -27,6 +27,8 @@ pub struct State {
     pub(crate) tagged: Vec<usize>,
     /// The service in ECS.
     pub(crate) service: Option<Service>,
+    /// The newest release when the hold was set that is in force.
+    pub(crate) held_at: Option<u64>,
     /// The newest image that any release has brought to ECS.
     pub(crate) brought: Option<usize>,
     /// How many happenings of each list are over.

@@ -184,6 +184,6 @@ impl Protocol {
 }
 
 fn starts(desired: &DesiredState) -> Option<Call> {
-    let release = desired.newest_open()?.number;
+    let release = desired.next_release()?.number;
     Some(Call::StartExecution { release })
 }

@@ -9,7 +9,7 @@ use std::{
 
 use landfall_model::{
     Action, CHECKS, Faults, Guard,
-    Happening::{Push, Upload},
+    Happening::{Hold, Push, Resume, Upload},
     Protocol, Pushed,
     Quality::{self, FailsChecks, Good, NeverStarts},
     Scenario, State, told,
@@ -80,6 +80,14 @@ fn a_wider_rule(faults: Faults) -> Scenario {
     Scenario {
         files: vec!["semver:~1.0", "semver:^1"],
         ..two_pushes_and_a_file(faults)
+    }
+}
+
+/// The same two pushes, while an operator does something else.
+fn with_an_operator(does: Vec<landfall_model::Happening>, faults: Faults) -> Scenario {
+    Scenario {
+        happenings: vec![vec![Push(1)], vec![Push(2)], does],
+        ..two_pushes(faults)
     }
 }
 
@@ -249,6 +257,31 @@ fn a_release_that_executions_die_of_is_given_up() {
         ..two_pushes(faults)
     };
     holds("one bad push, five crashes", scenario);
+}
+
+#[test]
+fn during_a_hold_nothing_begins_and_after_it_nothing_is_lost() {
+    holds(
+        "two pushes, a hold",
+        with_an_operator(vec![Hold], NO_FAULTS),
+    );
+    holds(
+        "two pushes, a hold that ends",
+        with_an_operator(vec![Hold, Resume], NO_FAULTS),
+    );
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_hold_and_a_crash() {
+    let faults = Faults {
+        crashes: 1,
+        ..NO_FAULTS
+    };
+    holds(
+        "two pushes, a hold that ends, a crash",
+        with_an_operator(vec![Hold, Resume], faults),
+    );
 }
 
 #[test]

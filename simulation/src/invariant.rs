@@ -49,6 +49,7 @@ impl fmt::Display for Violation {
 pub async fn broken(run: &Run) -> Vec<Violation> {
     let mut broken = run.gaps.clone();
     broken.extend(one_writer(run));
+    broken.extend(holds(run));
     broken.extend(tasks_run_once(run));
     if !run.quiet {
         broken.push(Violation::new(
@@ -102,6 +103,25 @@ fn one_writer(run: &Run) -> Vec<Violation> {
                     name(&change.claim)
                 ),
             )
+        })
+        .collect()
+}
+
+/// 7. While a service is on hold nothing begins.
+fn holds(run: &Run) -> Vec<Violation> {
+    let changes = run.witness.changes().into_iter();
+    changes
+        .filter(|change| change.alive)
+        .filter_map(|change| {
+            let hold = change.held?;
+            Some(Violation::new(
+                7,
+                change.service,
+                format!(
+                    "was changed by {} although it was on hold: {}",
+                    change.function, hold.reason
+                ),
+            ))
         })
         .collect()
 }
@@ -208,7 +228,14 @@ async fn one_verdict_each(run: &Run, desired: &DesiredState) -> Vec<Violation> {
             format!("is still claimed by {}", short(&claim.execution)),
         ));
     }
+    let waits = |number| {
+        let mut open = desired.open.iter();
+        desired.hold.is_some() && open.any(|release| release.number == number)
+    };
     for release in &desired.open {
+        if waits(release.number) {
+            continue;
+        }
         broken.push(Violation::new(
             4,
             service,
@@ -216,7 +243,7 @@ async fn one_verdict_each(run: &Run, desired: &DesiredState) -> Vec<Violation> {
         ));
     }
     let told = run.witness.told();
-    for number in 1..=desired.last_number {
+    for number in (1..=desired.last_number).filter(|number| !waits(*number)) {
         let Some(record) = record(&run.cloud, service, number).await else {
             broken.push(Violation::new(
                 4,
@@ -260,6 +287,7 @@ async fn converged(
     if let Some(expected) = story
         .file
         .as_ref()
+        .filter(|_| desired.hold.is_none())
         .and_then(|file| wanted(file, service, &run.pushes))
     {
         let (file, push) = expected;

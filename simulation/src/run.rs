@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Method, Request};
 use jiff::Timestamp;
 use landfall::step::register_task_definition::CONTENT_TAG;
+use landfall_aws::operator::Operator;
 use landfall_local::{
     cloud::{Cloud, Settings, store::StoreError},
     local::ACCOUNT,
@@ -23,13 +24,13 @@ use tokio::time::{Instant, sleep};
 use crate::{
     executions::Executions,
     fault::{Faults, Made},
-    installation::{self, CONFIG_BUCKET, InstallationError},
+    installation::{self, CONFIG_BUCKET, InstallationError, STATE_BUCKET},
     invariant::{self, Violation},
     journal::Journal,
     post::Post,
     scenario::{Behaviour, Move, Scenario},
     serving::Guard,
-    wire::Wire,
+    wire::{self, Wire},
     witness::Witness,
 };
 
@@ -228,6 +229,8 @@ struct Stage {
     wire: Wire,
     post: Arc<Post>,
     executions: Executions,
+    operator: Operator,
+    state_machine: String,
     pushes: Vec<Pushed>,
     stories: Vec<Story>,
     guard: Guard,
@@ -261,7 +264,7 @@ impl Stage {
             scenario.seed ^ 2,
         ));
         cloud.deliver_events(post.deliver())?;
-        let executions = Executions::new(&wire, state_machine);
+        let executions = Executions::new(&wire, state_machine.clone());
         executions.watch(wire.faults.clone());
         if let Some(minutes) = scenario.sweep_minutes {
             for mut schedule in schedules {
@@ -275,6 +278,12 @@ impl Stage {
             pushes: Vec::new(),
             scenario,
             executions,
+            operator: Operator::new(
+                &wire::sdk(wire.clone()),
+                STATE_BUCKET,
+                Some(CONFIG_BUCKET.into()),
+            ),
+            state_machine,
             wire,
             post,
         })
@@ -312,6 +321,11 @@ impl Stage {
         journal.note("—", "faults end, events flow");
         self.wire.faults.end();
         self.post.become_punctual();
+        if self.scenario.resumed {
+            for service in 0..self.scenario.services.len() {
+                self.resume(service).await;
+            }
+        }
         let deadline = Instant::now() + QUIET_WITHIN;
         let looks = self.looks_until_quiet();
         let mut quiet_looks = 0;
@@ -410,10 +424,24 @@ impl Stage {
                 }
             }
             Move::StopTask { service } => self.stop_task(service).await,
+            Move::Hold { service } => {
+                let id = &self.scenario.services[service].id;
+                // Landfall may not know it yet.
+                let _ = self.operator.hold(id, "maintenance").await;
+            }
+            Move::Resume { service } => self.resume(service).await,
             Move::Abort { service, after } => {
                 let wanted = self.scenario.services[service].id.clone();
                 tokio::spawn(self.executions.clone().abort_next(wanted, after));
             }
+        }
+    }
+
+    async fn resume(&self, service: usize) {
+        let id = &self.scenario.services[service].id;
+        let resumed = self.operator.resume(id, Some(&self.state_machine)).await;
+        if let Err(fault) = resumed {
+            self.wire.journal.note("—", format!("not resumed: {fault}"));
         }
     }
 

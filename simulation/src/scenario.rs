@@ -27,6 +27,8 @@ pub struct Scenario {
     /// Whether the conditions of conditional writes get lost, so that newer objects are overwritten unseen: the
     /// invariants have to notice.
     pub unconditional: bool,
+    /// Whether every hold has ended when everything comes to rest.
+    pub resumed: bool,
     /// Within how many minutes a sweep looks at everything once; none if nobody sweeps.
     pub sweep_minutes: Option<i64>,
 }
@@ -170,6 +172,16 @@ pub enum Move {
         /// To this service.
         service: usize,
     },
+    /// An operator holds a service.
+    Hold {
+        /// This one.
+        service: usize,
+    },
+    /// An operator resumes a service.
+    Resume {
+        /// This one.
+        service: usize,
+    },
     /// One of a service's tasks is stopped.
     StopTask {
         /// Of this service.
@@ -283,6 +295,13 @@ impl Author {
             let next = self.next(service, &services[service], strangers, aborts);
             moves.push(next);
         }
+        if self.rng.random_bool(0.25) {
+            let service = self.rng.random_range(0..services.len());
+            for operator in [Move::Hold { service }, Move::Resume { service }] {
+                let place = self.rng.random_range(0..=moves.len());
+                moves.insert(place, operator);
+            }
+        }
         let moves = moves.into_iter().map(|next| (self.pause(), next)).collect();
         let rate = *self.pick(&[0.0, 0.01, 0.03, 0.08]);
         let faults = match rate {
@@ -298,6 +317,7 @@ impl Author {
             latest: *self.pick(&[5, 60, 600]),
             lost: 0.0,
         };
+        let resumed = self.rng.random_bool(0.5);
         let slow = *self.pick(&[0.0, 0.02, 0.3]);
         // A sweep makes up for what never comes; without one everything has to come.
         let sweep_minutes = *self.pick(&[None, Some(1), Some(2), Some(5)]);
@@ -309,6 +329,7 @@ impl Author {
         Scenario {
             seed: self.seed,
             slow,
+            resumed,
             services,
             moves,
             faults,

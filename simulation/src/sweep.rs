@@ -134,6 +134,7 @@ fn scenario(number: u64, moves: Vec<(Duration, Move)>) -> Option<Scenario> {
         moves,
         faults: Plan::Never,
         slow: 0.0,
+        resumed: true,
         delivery: Delivery {
             twice: 0.0,
             late: 0.0,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use landfall::{
     desired::DesiredState,
+    hold::Hold,
     keys,
     record::{Record, Verdict},
     service_id::ServiceId,
@@ -32,6 +33,8 @@ pub struct Change {
     pub claim: Option<String>,
     /// The revision that it gave the service.
     pub task_definition: Option<String>,
+    /// Why the service was on hold, if the change was for a release that the hold kept from beginning.
+    pub held: Option<Hold>,
     /// The HTTP status of ECS's answer.
     pub status: u16,
 }
@@ -169,9 +172,10 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
         Some(execution) => is_running(cloud, execution).await,
         None => false,
     };
+    let desired = desired(cloud, &service).await;
     Some(Change {
-        claim: desired(cloud, &service)
-            .await
+        held: desired.as_ref().and_then(kept_from),
+        claim: desired
             .and_then(|desired| desired.claim)
             .map(|claim| claim.execution),
         service,
@@ -182,6 +186,19 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
         task_definition: input["taskDefinition"].as_str().map(str::to_owned),
         status: 0,
     })
+}
+
+/// The hold that ought to have kept anybody from changing the service. Releases that are older than the hold may have
+/// been begun.
+fn kept_from(desired: &DesiredState) -> Option<Hold> {
+    let hold = desired.hold.as_ref()?;
+    let claim = desired.claim.as_ref();
+    let claimed = claim.and_then(|claim| {
+        let mut open = desired.open.iter();
+        open.find(|release| release.number == claim.release)
+    });
+    let may = claimed.is_some_and(|release| release.created_at <= hold.since);
+    (!may).then(|| hold.clone())
 }
 
 /// A request for a task that runs alone, and what runs alone of the same family.

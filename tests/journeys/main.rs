@@ -6,6 +6,7 @@
 mod adoption;
 mod bad_releases;
 mod good_releases;
+mod hold;
 mod ingress;
 mod interruptions;
 mod lost_events;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata, primitives::ByteStream};
 use jiff::Timestamp;
-use landfall::{service_file::MAX_BYTES, sweep::FileMark};
+use landfall::{
+    desired::DesiredState, keys, service_file::MAX_BYTES, status::FileStatus, sweep::FileMark,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Fault;
@@ -193,6 +195,21 @@ impl Bucket {
             Fault::Unexpected(format!("{key} cannot be written as JSON: {error}"))
         })?;
         self.put(key, bytes, condition).await
+    }
+
+    /// In the config bucket: brings the status of the followed service file up to date. Its warnings stay.
+    pub async fn keep_status(&self, desired: &DesiredState) -> Result<(), Fault> {
+        let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) else {
+            return Ok(());
+        };
+        let key = keys::status(&file.key);
+        let status = match self.get_json::<FileStatus>(&key).await? {
+            Some((before, _)) => status.with_warnings_of(before),
+            None => status,
+        };
+        self.put_json(&key, &status, Condition::None)
+            .await
+            .map(drop)
     }
 
     /// Deletes an object, if it is there.

@@ -12,6 +12,7 @@ pub mod elb;
 pub mod events;
 mod fault;
 pub mod lambda;
+pub mod operator;
 pub mod parameters;
 pub mod raw;
 pub mod sfn;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     content::ContentHash,
     follow::FollowRule,
+    hold::Hold,
     image::Image,
     record::{Cause, Content, Release, TaskDefinition, Verdict},
     service_id::ServiceId,
@@ -46,6 +47,9 @@ pub struct DesiredState {
     pub concluded: Option<Concluded>,
     /// The service file whose `service` section ECS certainly has; none while that is uncertain.
     pub applied_file: Option<ContentHash>,
+    /// Why nothing changes the service by itself, while that is so.
+    #[serde(default)]
+    pub hold: Option<Hold>,
 }
 
 /// The service file that is followed.
@@ -121,6 +125,7 @@ impl DesiredState {
             last_good: None,
             concluded: None,
             applied_file: None,
+            hold: None,
         }
     }
 
@@ -129,10 +134,9 @@ impl DesiredState {
         self.open.last()
     }
 
-    /// Whether a release newer than `number` should run.
+    /// Whether a release newer than `number` should run. During a hold none takes the place of another.
     pub fn supersedes(&self, number: u64) -> bool {
-        self.newest_open()
-            .is_some_and(|newest| newest.number > number)
+        self.next_release().is_some_and(|next| next.number > number)
     }
 
     /// Containers that follow a repository in which no image is admitted yet.

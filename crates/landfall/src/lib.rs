@@ -8,6 +8,7 @@ pub mod difference;
 pub mod event;
 pub mod export;
 pub mod follow;
+pub mod hold;
 pub mod image;
 pub mod keys;
 pub mod record;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     desired::DesiredState,
     follow::FollowRule,
+    hold::Hold,
     service_file::{Problem, Rejection},
     service_id::ServiceId,
 };
@@ -28,6 +29,9 @@ pub enum FileStatus {
         message: String,
         /// Containers that wait for the first admitted image of a repository.
         waiting_for: BTreeMap<String, FollowRule>,
+        /// Why nothing changes the service by itself, while that is so.
+        #[serde(default)]
+        hold: Option<Hold>,
         /// What is probably not meant so, but keeps nothing from being accepted.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<Problem>,
@@ -53,7 +57,7 @@ impl FileStatus {
             .into_iter()
             .map(|(container, rule)| (container.clone(), rule.clone()))
             .collect();
-        let message = if waiting_for.is_empty() {
+        let mut message = if waiting_for.is_empty() {
             format!(
                 "release {} says what {} should run",
                 desired.last_number, desired.service
@@ -67,12 +71,16 @@ impl FileStatus {
                 .collect();
             format!("waiting for the first push of {}", wanted.join(", "))
         };
+        if let Some(hold) = &desired.hold {
+            message += &format!("; on hold: {}", hold.reason);
+        }
         Some(Self::Accepted {
             version_id: file.version_id.clone(),
             service: desired.service.clone(),
             release: (desired.last_number > 0).then_some(desired.last_number),
             message,
             waiting_for,
+            hold: desired.hold.clone(),
             warnings: Vec::new(),
         })
     }

@@ -12,4 +12,4 @@ pub mod update_service;
 pub mod verify_health;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;

@@ -79,7 +79,7 @@ impl ConcludeRelease {
                 return Ok(Output {
                     verdict,
                     reason,
-                    again: concluded.newest_open().is_some(),
+                    again: concluded.next_release().is_some(),
                 });
             }
         }

@@ -119,7 +119,7 @@ impl ConfigChanged {
                             .put_json(&keys::status(key), &status, Condition::None)
                             .await?;
                     }
-                    let Some(newest) = desired.newest_open() else {
+                    let Some(newest) = desired.next_release() else {
                         return Ok(());
                     };
                     let input = ExecutionInput {

@@ -61,8 +61,9 @@ impl ExecutionEnded {
         };
         let service = &dead.input.service;
         let desired = self.state.read(service).await?.desired;
-        let Some(release) = desired.newest_open() else {
-            tracing::info!(%service, execution = dead.execution, "every release has its verdict");
+        let Some(release) = desired.next_release() else {
+            let held = desired.hold.is_some();
+            tracing::info!(%service, held, execution = dead.execution, "nothing is left to do");
             return Ok(());
         };
         if dead.input.restarts == MAX_RESTARTS {

@@ -140,8 +140,9 @@ impl ImagePushed {
             if moves {
                 continue;
             }
-            let Some(newest) = desired.newest_open() else {
-                tracing::info!(%service, tag = pushed.tag, "nothing changes");
+            let Some(newest) = desired.next_release() else {
+                let held = desired.hold.is_some();
+                tracing::info!(%service, tag = pushed.tag, held, "nothing changes");
                 return Ok(());
             };
             tracing::info!(%service, tag = pushed.tag, release = newest.number, "joined");

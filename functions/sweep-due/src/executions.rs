@@ -50,7 +50,7 @@ impl SweepDue {
         restarts: u32,
         request_id: &str,
     ) -> Result<(), Fault> {
-        let Some(newest) = desired.newest_open() else {
+        let Some(newest) = desired.next_release() else {
             return Ok(());
         };
         if let Some(claim) = &desired.claim

@@ -54,6 +54,8 @@ pub enum Action {
     Joined,
     /// Every release has its verdict.
     Settled,
+    /// The service is on hold, and nothing that was begun is left to end.
+    Held,
 }
 
 /// What is known of the execution that holds the claim.
@@ -96,8 +98,11 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     {
         return Decision::conclude(desired, me, release, claim.attempt, ending);
     }
-    let Some(release) = desired.newest_open() else {
-        return Decision::without_claim(Action::Settled);
+    let Some(release) = desired.next_release() else {
+        return Decision::without_claim(match desired.hold {
+            Some(_) => Action::Held,
+            None => Action::Settled,
+        });
     };
     let attempt = match previous {
         Some(claim) if claim.release != release.number => 1,

@@ -15,7 +15,7 @@ use crate::{
     service_id::ServiceId,
 };
 
-pub(super) const FILE: &str = r#"
+pub(crate) const FILE: &str = r#"
 cluster: { clusterName: web }
 images: { web: { repository: hello, tag: "semver:^1" } }
 taskDefinition:
@@ -37,20 +37,20 @@ service:
   healthCheckGracePeriodSeconds: 5
 "#;
 
-pub(super) fn file() -> ServiceFile {
+pub(crate) fn file() -> ServiceFile {
     ServiceFile::parse(FILE.as_bytes()).unwrap()
 }
 
-pub(super) fn service() -> ServiceId {
+pub(crate) fn service() -> ServiceId {
     ServiceId::new("web", "hello").unwrap()
 }
 
-pub(super) fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
 }
 
 /// Release `number` with version `1.<number>.0` of its image and a file of its own.
-pub(super) fn release(number: u64) -> Release {
+pub(crate) fn release(number: u64) -> Release {
     let image = Image {
         registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com".into(),
         repository: "hello".into(),
@@ -72,11 +72,11 @@ pub(super) fn release(number: u64) -> Release {
     }
 }
 
-pub(super) fn revision(number: u64) -> String {
+pub(crate) fn revision(number: u64) -> String {
     format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/hello:{number}")
 }
 
-pub(super) fn good(number: u64) -> GoodRelease {
+pub(crate) fn good(number: u64) -> GoodRelease {
     GoodRelease {
         number,
         content: release(number).content,
@@ -88,7 +88,7 @@ pub(super) fn good(number: u64) -> GoodRelease {
 }
 
 /// A desired state in which these releases are open, after a good release 1 whose file ECS has.
-pub(super) fn desired(open: &[u64]) -> DesiredState {
+pub(crate) fn desired(open: &[u64]) -> DesiredState {
     let mut desired = DesiredState::new(service());
     desired.open = open.iter().copied().map(release).collect();
     desired.last_number = open.last().copied().unwrap_or(1);
@@ -98,7 +98,7 @@ pub(super) fn desired(open: &[u64]) -> DesiredState {
 }
 
 /// The service at rest: three tasks of this revision in one completed deployment.
-pub(super) fn live(number: u64) -> LiveService {
+pub(crate) fn live(number: u64) -> LiveService {
     LiveService {
         status: "ACTIVE".into(),
         controller: "ECS".into(),
@@ -112,7 +112,7 @@ pub(super) fn live(number: u64) -> LiveService {
     }
 }
 
-pub(super) fn deployment(number: u64, status: &str, state: &str, running: i32) -> LiveDeployment {
+pub(crate) fn deployment(number: u64, status: &str, state: &str, running: i32) -> LiveDeployment {
     LiveDeployment {
         id: format!("ecs-svc/{number}"),
         status: status.into(),
@@ -125,7 +125,7 @@ pub(super) fn deployment(number: u64, status: &str, state: &str, running: i32) -
 }
 
 /// The service on its way from one revision to another, of which `running` tasks run.
-pub(super) fn rolling(from: u64, to: u64, running: i32) -> LiveService {
+pub(crate) fn rolling(from: u64, to: u64, running: i32) -> LiveService {
     LiveService {
         running_count: 3 + running,
         deployments: vec![

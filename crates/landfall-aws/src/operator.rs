@@ -1,0 +1,142 @@
+//! What operators do to a service: they hold it, and they resume it.
+
+use landfall::{
+    desired::DesiredState, event::execution_status::ExecutionInput, hold::SetBy, refusal::Refusal,
+    service_id::ServiceId,
+};
+
+use crate::{
+    Fault,
+    bucket::{Bucket, Written},
+    clock::Clock,
+    config::SdkConfig,
+    desired::StateBucket,
+    sfn::StepFunctions,
+};
+
+/// Somebody with rights of their own.
+#[derive(Debug)]
+pub struct Operator {
+    state: StateBucket,
+    files: Option<Bucket>,
+    executions: StepFunctions,
+    clock: Clock,
+}
+
+impl Operator {
+    /// An operator of the Landfall with this state bucket. With its config bucket, the status beside the service file is
+    /// kept up to date too.
+    pub fn new(config: &SdkConfig, state_bucket: &str, config_bucket: Option<String>) -> Self {
+        Self {
+            state: StateBucket::named(config, state_bucket),
+            files: config_bucket.map(|name| Bucket::new(config, name)),
+            executions: StepFunctions::new(config),
+            clock: Clock::of(config),
+        }
+    }
+
+    /// Holds a service and answers what is desired of it. A hold that is there already stays.
+    ///
+    /// # Errors
+    /// Refused if Landfall does not know the service.
+    pub async fn hold(&self, service: &ServiceId, reason: &str) -> Result<DesiredState, Fault> {
+        let now = self.clock.now();
+        let hold = |desired: &mut DesiredState| desired.hold(reason.into(), SetBy::Operator, now);
+        self.change(service, hold).await
+    }
+
+    /// Ends the hold of a service and starts an execution if there is something to deploy; answers what is desired of
+    /// the service. Without `state_machine`, the one that made its last record is taken.
+    ///
+    /// # Errors
+    /// Refused if Landfall does not know the service, or if no state machine is named and none ever worked on it.
+    pub async fn resume(
+        &self,
+        service: &ServiceId,
+        state_machine: Option<&str>,
+    ) -> Result<DesiredState, Fault> {
+        let state_machine = match state_machine {
+            Some(state_machine) => state_machine.to_owned(),
+            None => self.last_state_machine(service).await?,
+        };
+        let desired = self.change(service, DesiredState::resume).await?;
+        if let Some(release) = desired.next_release() {
+            let input = ExecutionInput {
+                service: service.clone(),
+                restarts: 0,
+            };
+            let request_id = format!("resume-{}", self.clock.now().as_nanosecond());
+            self.executions
+                .start(&state_machine, &input, release.number, &request_id)
+                .await?;
+        }
+        Ok(desired)
+    }
+
+    async fn change(
+        &self,
+        service: &ServiceId,
+        change: impl Fn(&mut DesiredState),
+    ) -> Result<DesiredState, Fault> {
+        loop {
+            let read = self.state.read(service).await?;
+            if read.desired.file.is_none() && read.desired.last_number == 0 {
+                return Err(Fault::Refused(format!(
+                    "no service file has described {service} yet"
+                )));
+            }
+            let mut desired = read.desired.clone();
+            change(&mut desired);
+            if desired != read.desired
+                && self.state.write(&read, &desired).await? == Written::Conflict
+            {
+                continue;
+            }
+            if let Some(files) = &self.files {
+                files.keep_status(&desired).await?;
+            }
+            return Ok(desired);
+        }
+    }
+
+    async fn last_state_machine(&self, service: &ServiceId) -> Result<String, Fault> {
+        let numbers = self.state.record_numbers(service).await?;
+        let record = match numbers.last() {
+            Some(number) => self.state.record(service, *number).await?,
+            None => None,
+        };
+        let state_machine = record.and_then(|record| state_machine_of(&record.execution));
+        let unknown = || {
+            Refusal::new(format!(
+                "no release of {service} has been concluded yet, so its state machine is not known: name it with \
+                 --state-machine"
+            ))
+        };
+        Ok(state_machine.ok_or_else(unknown)?)
+    }
+}
+
+/// The state machine of an execution, `arn:…:execution:<state machine>:<name>`
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html>).
+fn state_machine_of(execution: &str) -> Option<String> {
+    let (start, rest) = execution.split_once(":execution:")?;
+    let (name, _) = rest.split_once(':')?;
+    Some(format!("{start}:stateMachine:{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_execution_names_its_state_machine() {
+        let execution = "arn:aws:states:eu-west-1:000000000000:execution:landfall-release:hello-1";
+        assert_eq!(
+            state_machine_of(execution).unwrap(),
+            "arn:aws:states:eu-west-1:000000000000:stateMachine:landfall-release"
+        );
+        assert_eq!(state_machine_of("hello-1"), None);
+    }
+}
