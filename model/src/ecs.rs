@@ -127,6 +127,7 @@ impl Service {
             running_count: if self.is_steady() { count } else { 0 },
             pending_count: 0,
             deployments: vec![primary],
+            capacity: Vec::new(),
             target_groups: Vec::new(),
             events: Vec::new(),
         }

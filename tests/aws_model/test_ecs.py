@@ -158,3 +158,35 @@ def test_an_image_that_is_missing_stops_the_task_with_a_reason(ecs, cluster):
     arn = ecs.run_task(cluster=cluster, taskDefinition="missing", launchType="FARGATE", networkConfiguration=FARGATE)["tasks"][0]["taskArn"]
     stopped = eventually(lambda: [each for each in ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"] if each["lastStatus"] == "STOPPED"])
     assert "CannotPullContainer" in stopped[0]["stoppedReason"]
+
+
+def test_capacity_providers_are_made_associated_and_used(ecs, cluster, fails):
+    group = {"autoScalingGroupArn": "web", "managedScaling": {"status": "ENABLED", "targetCapacity": 100}}
+    made = ecs.create_capacity_provider(name="model-ec2", autoScalingGroupProvider=group, tags=[{"key": "a", "value": "b"}])
+    assert made["capacityProvider"]["status"] == "ACTIVE"
+    assert fails(ecs.create_capacity_provider, name="model-ec2", autoScalingGroupProvider=group) == "InvalidParameterException"
+    managed = {
+        "infrastructureRoleArn": "arn:aws:iam::123456789012:role/ecs",
+        "instanceLaunchTemplate": {
+            "ec2InstanceProfileArn": "arn:aws:iam::123456789012:instance-profile/ecs", "networkConfiguration": {"subnets": ["subnet-1"]},
+        },
+    }
+    ecs.create_capacity_provider(name="model-managed", cluster=cluster, managedInstancesProvider=managed)
+    described = ecs.describe_capacity_providers(capacityProviders=["model-ec2", "FARGATE", "nobody"])
+    assert [each["name"] for each in described["capacityProviders"]] == ["model-ec2", "FARGATE"]
+    assert described["failures"][0]["reason"] == "MISSING"
+
+    family = definition(ecs, "capacity")["taskDefinitionArn"]
+    strategy = [{"capacityProvider": "model-ec2", "weight": 1}]
+    used = dict(cluster=cluster, serviceName="used", taskDefinition=family, desiredCount=0, capacityProviderStrategy=strategy)
+    assert fails(ecs.create_service, networkConfiguration=FARGATE, **used) == "InvalidParameterException"
+    put = ecs.put_cluster_capacity_providers(
+        cluster=cluster, capacityProviders=["model-managed", "model-ec2"], defaultCapacityProviderStrategy=strategy,
+    )["cluster"]
+    assert put["capacityProviders"] == ["model-managed", "model-ec2"]
+    service = ecs.create_service(networkConfiguration=FARGATE, **used)["service"]
+    assert service["capacityProviderStrategy"][0]["capacityProvider"] == "model-ec2" and "launchType" not in service
+    updated = ecs.update_cluster(cluster=cluster, settings=[{"name": "containerInsights", "value": "enhanced"}])["cluster"]
+    assert updated["settings"] == [{"name": "containerInsights", "value": "enhanced"}]
+    assert fails(ecs.put_cluster_capacity_providers, cluster=cluster, capacityProviders=["nobody"], defaultCapacityProviderStrategy=[]) \
+        == "InvalidParameterException"

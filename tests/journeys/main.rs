@@ -5,6 +5,7 @@
 
 mod adoption;
 mod bad_releases;
+mod capacity;
 mod good_releases;
 mod hold;
 mod ingress;

@@ -3,6 +3,7 @@
 
 pub mod bucket;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod descriptions;
 pub mod desired;

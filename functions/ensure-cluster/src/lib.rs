@@ -5,18 +5,19 @@ use landfall::step::{
     update_service::nothing_to_adopt,
 };
 use landfall_aws::{
-    Fault,
+    Fault, cluster,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
     lambda::step_span,
 };
 
-/// Creates the cluster if it is missing.
+/// Creates the cluster if it is missing, and what it needs besides.
 #[derive(Debug)]
 pub struct EnsureCluster {
     state: StateBucket,
     ecs: Ecs,
+    surroundings: cluster::Surroundings,
 }
 
 /// What log lines are about.
@@ -38,33 +39,58 @@ impl EnsureCluster {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
+            surroundings: cluster::Surroundings::new(&surroundings.sdk),
         }
     }
 
-    /// Answers the cluster, created from the service file's `cluster` section if need be.
+    /// Answers the cluster, created from the service file's `cluster` section if need be. If the file's sections have to be
+    /// applied, its capacity providers, settings and log groups are there too.
     ///
     /// # Errors
-    /// Transient while the cluster comes up or goes down; refused as ECS refuses.
+    /// Transient while the cluster comes up or goes down, or its capacity providers are being updated; refused as AWS
+    /// refuses.
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let live = self.ecs.cluster(input.service.cluster()).await?;
-        match plan(live) {
-            Plan::Use { arn } => Ok(Output {
-                arn,
-                created: false,
-            }),
-            Plan::AskAgain { status } => Err(Fault::Transient(format!(
+        let plan = plan(live);
+        if let Plan::AskAgain { status } = plan {
+            return Err(Fault::Transient(format!(
                 "the cluster {} is {status}",
                 input.service.cluster()
-            ))),
-            Plan::Create => {
-                let file = self.state.file(&input.release.content.file).await?;
-                if !file.owns_task_definition() {
-                    return Err(nothing_to_adopt(&input.service).into());
-                }
+            )));
+        }
+        let file = match input.apply_service || plan == Plan::Create {
+            true => Some(self.state.file(&input.release.content.file).await?),
+            false => None,
+        };
+        if let Some(file) = &file
+            && plan == Plan::Create
+            && !file.owns_task_definition()
+        {
+            return Err(nothing_to_adopt(&input.service).into());
+        }
+        let (needs, service) = (&self.surroundings, &input.service);
+        if let Some(file) = &file {
+            needs.create_log_groups(file, service).await?;
+            needs
+                .create_capacity_providers(file, service, false)
+                .await?;
+        }
+        let output = match (plan, &file) {
+            (Plan::Use { arn }, _) => Output {
+                arn,
+                created: false,
+            },
+            (_, Some(file)) => {
                 let arn = self.ecs.create_cluster(&file.cluster).await?;
                 tracing::info!(arn, "created the cluster");
-                Ok(Output { arn, created: true })
+                Output { arn, created: true }
             }
+            (_, None) => return Err(Fault::Unexpected("a cluster without a file".into())),
+        };
+        if let Some(file) = &file {
+            needs.create_capacity_providers(file, service, true).await?;
+            needs.keep_cluster(file, service).await?;
         }
+        Ok(output)
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use landfall::{
     record::{StoppedContainer, StoppedTask},
     step::{
-        update_service::{LiveDeployment, LiveService},
+        update_service::{CapacityShare, LiveDeployment, LiveService},
         verify_health::TaskHealth,
     },
 };
@@ -46,6 +46,15 @@ pub(super) fn service(call: &str, service: &Service) -> Result<LiveService, Faul
             .iter()
             .map(|each| deployment(call, each))
             .collect::<Result<_, _>>()?,
+        capacity: service
+            .capacity_provider_strategy()
+            .iter()
+            .map(|share| CapacityShare {
+                provider: share.capacity_provider().to_owned(),
+                base: i64::from(share.base()),
+                weight: i64::from(share.weight()),
+            })
+            .collect(),
         target_groups: service
             .load_balancers()
             .iter()

@@ -5,6 +5,7 @@
 //! an await.
 
 mod announce;
+mod capacity;
 mod clusters;
 mod container;
 mod deployments;
@@ -151,6 +152,10 @@ impl Ecs {
             "DescribeClusters" => self.describe_clusters(&input),
             "ListClusters" => self.list_clusters(),
             "DeleteCluster" => self.delete_cluster(&input),
+            "UpdateCluster" => self.update_cluster(&input),
+            "PutClusterCapacityProviders" => self.put_cluster_capacity_providers(&input),
+            "CreateCapacityProvider" => self.create_capacity_provider(&input),
+            "DescribeCapacityProviders" => self.describe_capacity_providers(&input),
             "RegisterTaskDefinition" => self.register_task_definition(&input),
             "DescribeTaskDefinition" => self.describe_task_definition(&input),
             "DeregisterTaskDefinition" => self.deregister_task_definition(&input),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, conformity,
+    Checked, HttpProbe, MAX_BYTES, ProbeTarget, ServiceFile, Verify, capacity, conformity,
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems},
@@ -21,13 +21,15 @@ use crate::{
     service_id::ServiceId,
 };
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 10] = [
     "cluster",
+    "capacity",
     "images",
     "taskDefinition",
     "before",
     "service",
     "ingress",
+    "logs",
     "verify",
     "after",
 ];
@@ -99,6 +101,17 @@ pub(super) fn check_document(document: &Node, text: &[u8]) -> Checked {
             );
         }
     }
+    if let Some(Node {
+        value: NodeValue::Sequence(items),
+        ..
+    }) = document.get("capacity")
+    {
+        let request = || Api::ecs().request(capacity::OPERATION);
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("capacity[{index}]");
+            conformity::check(item, &path, request(), &spelling, &mut found);
+        }
+    }
     rules::check(document, &mut found);
     problems.add_untold(found);
     Checked::of(file, problems.0)
@@ -165,6 +178,14 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         };
         ingress::read(&section, &surroundings, problems)
     });
+    let capacity = root
+        .get("capacity")
+        .map(|node| capacity::read(node, problems))
+        .unwrap_or_default();
+    let logs = root
+        .mapping("logs", problems)
+        .map(|section| capacity::logs(&section, problems))
+        .unwrap_or_default();
     let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
@@ -190,6 +211,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
             None => return None,
         },
         service,
+        capacity,
+        logs,
         ingress,
         verify,
         before,

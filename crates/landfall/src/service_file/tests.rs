@@ -168,22 +168,22 @@ fn text_that_is_no_document_is_told_with_its_place() {
         (
             b"",
             "1:1: expected a mapping, found nothing\n\
-             \x20 hint: a service file has the sections cluster, images, taskDefinition, before, service, ingress, verify, after",
+             \x20 hint: a service file has the sections cluster, capacity, images, taskDefinition, before, service, ingress, logs, verify, after",
         ),
         (
             b"# only a comment\n",
             "2:1: expected a mapping, found nothing\n\
-             \x20 hint: a service file has the sections cluster, images, taskDefinition, before, service, ingress, verify, after",
+             \x20 hint: a service file has the sections cluster, capacity, images, taskDefinition, before, service, ingress, logs, verify, after",
         ),
         (
             b"- cluster\n- service\n",
             "1:1: expected a mapping, found a list\n\
-             \x20 hint: a service file has the sections cluster, images, taskDefinition, before, service, ingress, verify, after",
+             \x20 hint: a service file has the sections cluster, capacity, images, taskDefinition, before, service, ingress, logs, verify, after",
         ),
         (
             b"hello",
             "1:1: expected a mapping, found text\n\
-             \x20 hint: a service file has the sections cluster, images, taskDefinition, before, service, ingress, verify, after",
+             \x20 hint: a service file has the sections cluster, capacity, images, taskDefinition, before, service, ingress, logs, verify, after",
         ),
     ] {
         assert_eq!(told(text), expected, "{}", String::from_utf8_lossy(text));

@@ -1,11 +1,18 @@
 //! Step `EnsureCluster`: the cluster is there.
 
+mod surroundings;
+
+pub use surroundings::{
+    association, capacity_providers, cluster_update, is_of_one_cluster, wanted_log_groups,
+};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{record::Release, service_id::ServiceId};
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Input {
     /// The service, whose cluster it is about.
     pub service: ServiceId,
@@ -13,6 +20,9 @@ pub struct Input {
     pub execution: String,
     /// The release.
     pub release: Release,
+    /// Whether the file's sections have to be applied: only then are capacity and log groups looked at.
+    #[serde(default)]
+    pub apply_service: bool,
 }
 
 /// What the step answers.

@@ -107,6 +107,7 @@ pub(crate) fn live(number: u64) -> LiveService {
         running_count: 3,
         pending_count: 0,
         deployments: vec![deployment(number, "PRIMARY", "COMPLETED", 3)],
+        capacity: Vec::new(),
         target_groups: Vec::new(),
         events: Vec::new(),
     }

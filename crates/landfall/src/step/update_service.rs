@@ -1,5 +1,9 @@
 //! Step `UpdateService`: the service runs the new revision, or is created with it.
 
+mod capacity;
+
+pub use capacity::CapacityShare;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -67,6 +71,8 @@ pub struct LiveService {
     pub pending_count: i32,
     /// Its deployments.
     pub deployments: Vec<LiveDeployment>,
+    /// Its capacity provider strategy; empty if it has a launch type.
+    pub capacity: Vec<CapacityShare>,
     /// The target groups that its tasks are registered in.
     pub target_groups: Vec<String>,
     /// Its events with their times, newest first.
@@ -227,6 +233,9 @@ pub(super) fn section(
     let live_groups = live.map_or(&[][..], |live| &live.target_groups);
     let balancers = load_balancers_to_send(file, service, balancer, live_groups);
     body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
+    if let Some(live) = live {
+        capacity::move_tasks(&mut body, &file.service, live);
+    }
     body
 }
 

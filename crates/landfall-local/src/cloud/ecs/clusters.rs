@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::capacity::known;
 use super::state::{LastStatus, ServiceStatus, State, Tagged};
 use super::{Ecs, list, strings, text};
 use crate::cloud::fault::Fault;
@@ -20,6 +21,7 @@ impl Ecs {
             return Err(super::invalid("Cluster name contains invalid characters."));
         }
         let mut state = self.inner.lock();
+        known(&state, &strings(input, "capacityProviders"))?;
         if state
             .clusters
             .get(name)
@@ -120,7 +122,7 @@ impl Ecs {
     }
 }
 
-fn described(state: &State, name: &str, tags: bool) -> Value {
+pub(super) fn described(state: &State, name: &str, tags: bool) -> Value {
     let Some(cluster) = state.clusters.get(name) else {
         return Value::Null;
     };

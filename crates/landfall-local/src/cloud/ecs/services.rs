@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::capacity::associated;
 use super::service_checks::{active_task_definition, playable};
 use super::service_description::described;
 use super::state::{Revision, Service, ServiceStatus, State};
@@ -76,6 +77,7 @@ impl Ecs {
         }
         let task_definition = active_task_definition(&state, text(input, "taskDefinition"))?;
         playable(input)?;
+        associated(&state, &cluster, input)?;
         self.check_load_balancers(&state, &task_definition, list(input, "loadBalancers"))?;
 
         let now = inner.world.epoch_seconds();
@@ -157,6 +159,7 @@ impl Ecs {
             ));
         }
         playable(input)?;
+        associated(&state, &cluster, input)?;
         let mut wanted = input.clone();
         let current = |member: &str| state.services[&arn].fields.get(member).cloned();
         let task_definition = match text(input, "taskDefinition") {

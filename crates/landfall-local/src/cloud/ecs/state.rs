@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) service_deployments: BTreeMap<String, ServiceDeployment>,
     pub(super) revisions: BTreeMap<String, Revision>,
     #[serde(default)]
+    pub(super) capacity_providers: BTreeMap<String, Tagged>,
+    #[serde(default)]
     pub(super) simulated_ports: u16,
 }
 

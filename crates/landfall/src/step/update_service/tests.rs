@@ -222,3 +222,49 @@ fn a_service_is_steady_when_one_completed_deployment_runs_all_its_tasks() {
         assert!(!service.is_steady(), "{story}");
     }
 }
+
+#[test]
+fn a_new_deployment_is_forced_exactly_when_the_capacity_strategy_differs() {
+    let share = |provider: &str, weight| CapacityShare {
+        provider: provider.into(),
+        base: 0,
+        weight,
+    };
+    let strategy = json!([{ "capacityProvider": "FARGATE_SPOT", "weight": 3 }, { "capacityProvider": "FARGATE", "weight": 1 }]);
+    let spot = |file: &mut ServiceFile| {
+        file.service.shift_remove("launchType");
+        file.service
+            .insert("capacityProviderStrategy".into(), strategy.clone());
+    };
+    let mut with = file();
+    spot(&mut with);
+    let mut silent = file();
+    silent.service.shift_remove("launchType");
+    for (file, capacity, forced, sent) in [
+        (&with, vec![], true, Some(&strategy)),
+        (
+            &with,
+            vec![share("FARGATE", 1), share("FARGATE_SPOT", 3)],
+            false,
+            Some(&strategy),
+        ),
+        (&with, vec![share("FARGATE", 1)], true, Some(&strategy)),
+        (&file(), vec![], false, None),
+        (&file(), vec![share("FARGATE", 1)], true, Some(&json!([]))),
+        (&silent, vec![share("FARGATE", 1)], false, None),
+    ] {
+        let live = LiveService {
+            capacity,
+            ..live(1)
+        };
+        let body = update_body(&input(), Some(file), Some(&live));
+        assert_eq!(
+            body.get("forceNewDeployment"),
+            forced.then_some(&json!(true)),
+            "{live:?}"
+        );
+        assert_eq!(body.get("capacityProviderStrategy"), sent, "{live:?}");
+        let push = update_body(&input(), None, Some(&live));
+        assert_eq!(push.get("forceNewDeployment"), None);
+    }
+}

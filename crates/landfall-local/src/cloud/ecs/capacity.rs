@@ -1,0 +1,167 @@
+//! Capacity providers. They are kept and shown; where tasks really run does not depend on them here.
+
+use serde_json::{Map, Value, json};
+
+use super::state::{State, Tagged};
+use super::{Ecs, invalid, list, strings, text};
+use crate::cloud::fault::Fault;
+
+/// There in every account.
+const GIVEN: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
+
+impl Ecs {
+    pub(super) fn create_capacity_provider(&self, input: &Value) -> Result<Value, Fault> {
+        let name = text(input, "name");
+        if name.is_empty()
+            || ["aws", "ecs", "fargate"]
+                .iter()
+                .any(|word| name.to_ascii_lowercase().starts_with(word))
+        {
+            return Err(invalid(format!(
+                "The capacity provider name '{name}' is not valid."
+            )));
+        }
+        let managed = !input["managedInstancesProvider"].is_null();
+        if managed != input["autoScalingGroupProvider"].is_null() {
+            return Err(invalid(
+                "A capacity provider must specify either autoScalingGroupProvider or managedInstancesProvider.",
+            ));
+        }
+        let mut state = self.inner.lock();
+        if state.capacity_providers.contains_key(name) {
+            return Err(invalid("The capacity provider already exists."));
+        }
+        let cluster = match managed {
+            true => Some(state.cluster(input)?.0),
+            false => None,
+        };
+        let arn = self
+            .inner
+            .world
+            .arn("ecs", &format!("capacity-provider/{name}"));
+        let mut fields = Map::from_iter([
+            ("capacityProviderArn".to_owned(), json!(arn)),
+            ("name".into(), json!(name)),
+            ("status".into(), json!("ACTIVE")),
+        ]);
+        let kind = if managed {
+            "managedInstancesProvider"
+        } else {
+            "autoScalingGroupProvider"
+        };
+        fields.insert(kind.into(), input[kind].clone());
+        if let Some(cluster) = &cluster {
+            fields.insert("cluster".into(), json!(cluster));
+        }
+        let tags = list(input, "tags").to_vec();
+        let answer = described(&Tagged {
+            fields: fields.clone(),
+            tags: tags.clone(),
+        });
+        state
+            .capacity_providers
+            .insert(name.into(), Tagged { fields, tags });
+        if let Some(known) = cluster.and_then(|cluster| state.clusters.get_mut(&cluster)) {
+            let mut names = known.fields["capacityProviders"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            names.push(json!(name));
+            known
+                .fields
+                .insert("capacityProviders".into(), names.into());
+        }
+        Ok(json!({ "capacityProvider": answer }))
+    }
+
+    pub(super) fn describe_capacity_providers(&self, input: &Value) -> Result<Value, Fault> {
+        let state = self.inner.lock();
+        let wanted = strings(input, "capacityProviders");
+        let (mut found, mut failures) = (Vec::new(), Vec::new());
+        for reference in &wanted {
+            let name = reference.rsplit('/').next().unwrap_or(reference);
+            let arn = || {
+                self.inner
+                    .world
+                    .arn("ecs", &format!("capacity-provider/{name}"))
+            };
+            match state.capacity_providers.get(name) {
+                Some(known) => found.push(described(known)),
+                None if GIVEN.contains(&name) => {
+                    found.push(json!({ "capacityProviderArn": arn(), "name": name, "status": "ACTIVE", "tags": [] }));
+                }
+                None => failures.push(json!({ "arn": arn(), "reason": "MISSING" })),
+            }
+        }
+        if wanted.is_empty() {
+            found.extend(state.capacity_providers.values().map(described));
+        }
+        Ok(json!({ "capacityProviders": found, "failures": failures }))
+    }
+
+    pub(super) fn put_cluster_capacity_providers(&self, input: &Value) -> Result<Value, Fault> {
+        let mut state = self.inner.lock();
+        let (name, _) = state.cluster(input)?;
+        known(&state, &strings(input, "capacityProviders"))?;
+        if let Some(cluster) = state.clusters.get_mut(&name) {
+            for member in ["capacityProviders", "defaultCapacityProviderStrategy"] {
+                cluster
+                    .fields
+                    .insert(member.into(), list(input, member).into());
+            }
+        }
+        Ok(json!({ "cluster": super::clusters::described(&state, &name, true) }))
+    }
+
+    pub(super) fn update_cluster(&self, input: &Value) -> Result<Value, Fault> {
+        let mut state = self.inner.lock();
+        let (name, _) = state.cluster(input)?;
+        if let Some(cluster) = state.clusters.get_mut(&name) {
+            for member in ["settings", "configuration", "serviceConnectDefaults"] {
+                if let Some(value) = input.get(member).filter(|value| !value.is_null()) {
+                    cluster.fields.insert(member.into(), value.clone());
+                }
+            }
+        }
+        Ok(json!({ "cluster": super::clusters::described(&state, &name, true) }))
+    }
+}
+
+/// Refuses capacity providers that do not exist.
+pub(super) fn known(state: &State, names: &[&str]) -> Result<(), Fault> {
+    let missing = names
+        .iter()
+        .find(|name| !GIVEN.contains(name) && !state.capacity_providers.contains_key(**name));
+    match missing {
+        None => Ok(()),
+        Some(name) => Err(invalid(format!(
+            "The specified capacity provider '{name}' was not found."
+        ))),
+    }
+}
+
+/// Refuses a strategy with a capacity provider that the cluster does not have.
+pub(super) fn associated(state: &State, cluster: &str, input: &Value) -> Result<(), Fault> {
+    let has = |name: &str| {
+        let cluster = state.clusters.get(cluster);
+        let names = cluster.and_then(|cluster| cluster.fields["capacityProviders"].as_array());
+        names.is_some_and(|names| names.iter().any(|known| known == name))
+    };
+    let strategy = list(input, "capacityProviderStrategy");
+    match strategy
+        .iter()
+        .all(|item| has(text(item, "capacityProvider")))
+    {
+        true => Ok(()),
+        false => Err(invalid(
+            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the \
+             cluster. Associate the capacity provider with the cluster and try again.",
+        )),
+    }
+}
+
+fn described(provider: &Tagged) -> Value {
+    let mut fields = provider.fields.clone();
+    fields.insert("tags".into(), json!(provider.tags));
+    fields.into()
+}
