@@ -14,7 +14,7 @@ use landfall_simulation::{
 };
 
 /// How many seeds are played here; `simulate` plays as many as one likes.
-const SEEDS: usize = 200;
+const SEEDS: usize = 60;
 /// Of all faults at all calls of all journeys, one in so many is tried here; `simulate --sweep` tries all.
 const ONE_IN: usize = 83;
 /// Within so many seeds it is noticed if writes overwrite each other.
@@ -58,6 +58,7 @@ fn a_seed_plays_the_same_every_time() {
 }
 
 #[test]
+#[ignore = "plays up to 60 seeds"]
 fn a_seed_notices_writes_that_overwrite_each_other_and_says_how_to_play_it_again() {
     let bad = (0..NOTICED_WITHIN)
         .map(|seed| {
