@@ -397,3 +397,15 @@ fn every_state_that_is_not_a_call_says_what_it_is_for() {
         );
     }
 }
+
+#[test]
+fn the_alarm_on_failed_releases_counts_the_lines_that_conclude_release_writes_at_any_level() {
+    let template = include_str!("../template.yaml");
+    let function = include_str!("../functions/conclude-release/src/lib.rs");
+    let pattern = format!(
+        "'{{ $.message = \"concluded\" && $.verdict = \"{}\" }}'",
+        Verdict::Failed
+    );
+    assert!(template.contains(&format!("FilterPattern: {pattern}")));
+    assert!(function.contains("tracing::error!(%verdict, reason, \"concluded\")"));
+}

@@ -105,19 +105,25 @@ pub fn digest(manifest: &str) -> String {
 impl Stage {
     /// An empty one.
     pub async fn open() -> Self {
-        Self::start(None).await
+        Self::start(None, "").await
     }
 
     /// One that goes on where the last one with this folder stopped.
     pub async fn open_in(data_dir: &Path) -> Self {
-        Self::start(Some(data_dir.to_path_buf())).await
+        Self::start(Some(data_dir.to_path_buf()), "").await
     }
 
-    async fn start(data_dir: Option<PathBuf>) -> Self {
+    /// An empty one whose service files get these values: `NAME=value`, separated by commas.
+    pub async fn open_with(file_parameters: &str) -> Self {
+        Self::start(None, file_parameters).await
+    }
+
+    async fn start(data_dir: Option<PathBuf>, file_parameters: &str) -> Self {
         let settings = Settings {
             port: 0,
             data_dir,
             functions: functions().await,
+            file_parameters: file_parameters.into(),
         };
         let local = Local::start(settings, DEFINITION)
             .await

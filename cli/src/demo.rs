@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let narrator = Narrator::new(arguments.json);
     let folder = landfall_local::binaries::target_folder().join("demo");
     let application = Application::prepare(&folder, &narrator).await?;
-    let local = crate::local::start(0, None).await?;
+    let local = crate::local::start(0, None, String::new()).await?;
     let started = Instant::now();
     narrator.begin();
     narrator.say(&format!(

@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// Keep everything in this folder, so that the next start goes on from there.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// What service files get for `${param:NAME}`: NAME=value, separated by commas.
+    #[arg(long, default_value = "")]
+    file_parameters: String,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -51,7 +54,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Some(Verb::LoadBalancer(arguments)) => return load_balancer::run(arguments).await,
         None => {}
     }
-    let local = start(arguments.port, arguments.data_dir).await?;
+    let local = start(
+        arguments.port,
+        arguments.data_dir,
+        arguments.file_parameters,
+    )
+    .await?;
     let endpoint = local.endpoint();
     println!(
         "Landfall listens at {endpoint}. Any AWS client can use it, with any credentials:\n\n  \
@@ -78,7 +86,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// Starts engine and cloud.
-pub(crate) async fn start(port: u16, data_dir: Option<PathBuf>) -> Result<Local> {
+pub(crate) async fn start(
+    port: u16,
+    data_dir: Option<PathBuf>,
+    file_parameters: String,
+) -> Result<Local> {
     let names: BTreeSet<String> = DEFINITION.functions().into_diagnostic()?;
     let functions = binaries::folder(&names, |line| eprintln!("{line}"))
         .await
@@ -88,6 +100,7 @@ pub(crate) async fn start(port: u16, data_dir: Option<PathBuf>) -> Result<Local>
             port,
             data_dir,
             functions,
+            file_parameters,
         },
         DEFINITION,
     )

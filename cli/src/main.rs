@@ -3,8 +3,11 @@
 mod check;
 mod clients;
 mod demo;
+mod diff;
 mod hello_server;
 mod hold;
+mod init;
+mod live;
 mod local;
 mod status;
 
@@ -29,6 +32,10 @@ enum Verb {
     Demo(demo::Arguments),
     /// Run Landfall on this machine, against an embedded AWS that any AWS client can use.
     Local(local::Arguments),
+    /// Say what a release of a service file would change against what is live.
+    Diff(diff::Arguments),
+    /// Write a service file for a service that runs already.
+    Init(init::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
     /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
@@ -54,6 +61,8 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Demo(arguments) => demo::run(arguments).await,
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Diff(arguments) => diff::run(arguments).await,
+        Verb::Init(arguments) => init::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),

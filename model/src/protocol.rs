@@ -93,6 +93,7 @@ impl Protocol {
     pub(crate) fn followed(&self, file: usize) -> FollowedFile {
         let (content, document) = &self.files[file];
         FollowedFile {
+            placeholders: None,
             key: KEY.into(),
             version_id: file.to_string(),
             content: content.clone(),

@@ -84,6 +84,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         config_bucket: variable("CONFIG_BUCKET").unwrap_or_default(),
         state_bucket: variable("STATE_BUCKET").unwrap_or_default(),
         state_machine: variable("STATE_MACHINE_ARN"),
+        file_parameters: variable("FILE_PARAMETERS").unwrap_or_default(),
     };
     let arn = wire.cloud.functions.arn(&function.name);
     macro_rules! step {

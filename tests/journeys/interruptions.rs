@@ -148,6 +148,7 @@ async fn an_event_that_is_not_what_it_claims_is_refused_and_changes_nothing() {
         ("config-changed", push.clone(), "check the rule"),
         ("rollout-changed", push.clone(), "check the rule"),
         ("execution-ended", push.clone(), "check the rule"),
+        ("sweep-due", push.clone(), "the schedule's input"),
     ] {
         let (error, told) = stage.invoke(function, event).await.unwrap_err();
         assert_eq!(error, "Refused", "{function}: {told}");

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adoption;
 mod bad_releases;
 mod good_releases;
 mod hold;
@@ -11,6 +12,7 @@ mod interruptions;
 mod lost_events;
 mod one_off_tasks;
 mod order;
+mod parameters;
 mod service_files;
 mod strangers;
 mod tag_policies;

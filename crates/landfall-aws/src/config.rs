@@ -56,10 +56,13 @@ pub struct Surroundings {
     pub state_bucket: String,
     /// The ARN of the release state machine; only those who start executions know it.
     pub state_machine: Option<String>,
+    /// The parameters of the installation that service files may ask for, `NAME=value` between commas; only
+    /// `config-changed` knows them.
+    pub file_parameters: String,
 }
 
 impl Surroundings {
-    /// What the environment variables `CONFIG_BUCKET`, `STATE_BUCKET` and `STATE_MACHINE_ARN` say.
+    /// What the environment variables `CONFIG_BUCKET`, `STATE_BUCKET`, `STATE_MACHINE_ARN` and `FILE_PARAMETERS` say.
     ///
     /// # Errors
     /// Unexpected if a bucket is not named: the function was not installed by the template.
@@ -69,6 +72,7 @@ impl Surroundings {
             config_bucket: variable("CONFIG_BUCKET")?,
             state_bucket: variable("STATE_BUCKET")?,
             state_machine: variable("STATE_MACHINE_ARN").ok(),
+            file_parameters: variable("FILE_PARAMETERS").unwrap_or_default(),
         })
     }
 

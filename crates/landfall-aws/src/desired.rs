@@ -7,7 +7,7 @@ use landfall::{
     keys,
     record::Record,
     refusal::Refusal,
-    service_file::ServiceFile,
+    service_file::{ServiceFile, parameters::Site},
     service_id::ServiceId,
     step::{check_rollout::Sleeper, run_task::Runs},
 };
@@ -122,6 +122,30 @@ impl StateBucket {
             .put(&keys::file(&content), text.into_bytes(), Condition::None)
             .await?;
         Ok(content)
+    }
+
+    /// Keeps the places of a file whose values are asked for again with every push, and answers their name.
+    pub async fn keep_placeholders(&self, sites: &[Site]) -> Result<ContentHash, Fault> {
+        let document = serde_json::to_value(sites).map_err(|error| {
+            Fault::Unexpected(format!(
+                "the placeholders cannot be written as JSON: {error}"
+            ))
+        })?;
+        let content = ContentHash::of(&document);
+        self.0
+            .put_json(&keys::placeholders(&content), &document, Condition::None)
+            .await?;
+        Ok(content)
+    }
+
+    /// What [`Self::keep_placeholders`] kept.
+    ///
+    /// # Errors
+    /// Refused if it is not there: nothing deletes it.
+    pub async fn placeholders(&self, content: &ContentHash) -> Result<Vec<Site>, Fault> {
+        let key = keys::placeholders(content);
+        let missing = || Refusal::new(format!("{key} is gone from the state bucket"));
+        Ok(self.0.get_json(&key).await?.ok_or_else(missing)?.0)
     }
 
     /// Which service the service file at `key` described when it was last accepted.

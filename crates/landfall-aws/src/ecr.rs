@@ -98,6 +98,21 @@ impl Ecr {
         Ok(images)
     }
 
+    /// The tags of the image with this digest; none if it is gone.
+    pub async fn tags(&self, repository: &str, digest: &str) -> Result<Vec<String>, Fault> {
+        let id = ImageIdentifier::builder().image_digest(digest).build();
+        let request = self.client.describe_images().repository_name(repository);
+        match request.image_ids(id).send().await {
+            Ok(answer) => Ok(answer
+                .image_details()
+                .iter()
+                .flat_map(|detail| detail.image_tags().to_vec())
+                .collect()),
+            Err(error) if is_missing(error.code()) => Ok(Vec::new()),
+            Err(error) => Err(Fault::of(CALL, error)),
+        }
+    }
+
     /// Creates a repository, unless it is there.
     pub async fn ensure_repository(&self, repository: &str) -> Result<(), Fault> {
         match self

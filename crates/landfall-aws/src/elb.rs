@@ -138,6 +138,18 @@ impl Elb {
         Ok(group.to_owned())
     }
 
+    /// The path that a target group asks for health; none if it does not ask by HTTP.
+    pub async fn health_check_path(&self, target_group: &str) -> Result<Option<String>, Fault> {
+        let request = self.0.describe_target_groups();
+        let answer = request.target_group_arns(target_group).send().await;
+        let answer = answer
+            .map_err(|error| Fault::of("elasticloadbalancing:DescribeTargetGroups", error))?;
+        let group = answer.target_groups().first();
+        Ok(group
+            .and_then(|group| group.health_check_path())
+            .map(str::to_owned))
+    }
+
     /// Where an `ingress` is asked: its listener's load balancer, by the host name that its rule wants.
     ///
     /// # Errors

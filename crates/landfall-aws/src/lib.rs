@@ -4,6 +4,7 @@
 pub mod bucket;
 pub mod clock;
 pub mod config;
+pub mod descriptions;
 pub mod desired;
 pub mod drift;
 pub mod ecr;
@@ -13,6 +14,7 @@ pub mod events;
 mod fault;
 pub mod lambda;
 pub mod operator;
+pub mod parameters;
 pub mod raw;
 pub mod sfn;
 pub mod sweep_memory;

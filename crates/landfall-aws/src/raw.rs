@@ -53,6 +53,11 @@ const fn regional(id: &'static str, name: &'static str) -> Service {
     }
 }
 
+/// ECS, for what has to be read as it is written.
+pub const ECS: JsonService = JsonService {
+    service: regional("ECS", "ecs"),
+    target: "AmazonEC2ContainerServiceV20141113",
+};
 /// Application Auto Scaling.
 pub const APPLICATION_AUTO_SCALING: JsonService = JsonService {
     service: regional("Application Auto Scaling", "application-autoscaling"),

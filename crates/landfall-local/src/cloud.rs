@@ -1,6 +1,7 @@
 //! The embedded cloud: one HTTP endpoint that answers as AWS does.
 
 pub mod bus;
+pub mod cloudformation;
 mod dispatch;
 pub mod ecr;
 pub mod ecs;
@@ -10,6 +11,7 @@ pub mod fault;
 pub mod logs;
 pub mod request_log;
 pub mod s3;
+pub mod ssm;
 pub mod store;
 pub mod sts;
 pub mod wire;
@@ -25,6 +27,7 @@ use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 
 use self::{
     bus::Bus,
+    cloudformation::CloudFormation,
     ecr::{Ecr, Lookup},
     ecs::{Ecs, EcsSettings, ImageLookup},
     elb::{Elb, ElbSettings},
@@ -32,6 +35,7 @@ use self::{
     logs::Logs,
     request_log::RequestLog,
     s3::S3,
+    ssm::Ssm,
     store::{DataDir, Saver, StoreError},
     sts::Sts,
 };
@@ -60,6 +64,10 @@ pub struct Cloud {
     pub functions: Functions,
     /// State machines and their executions.
     pub executions: StepFunctions,
+    /// Parameters.
+    pub ssm: Ssm,
+    /// The exports of stacks.
+    pub cloud_formation: CloudFormation,
     sts: Sts,
     /// What was asked, for tests and reports.
     pub requests: RequestLog,
@@ -116,6 +124,7 @@ impl Cloud {
         let ecr = Ecr::new(world.clone(), bus.clone(), folder("images"));
         let events = Events::new(world.clone(), bus.clone());
         let logs = Logs::new(world.clone());
+        let ssm = Ssm::new(world.clone());
         let elb = Elb::new(world.clone(), settings.elb);
         let ecs = {
             let (ecr, logs) = (ecr.clone(), logs.clone());
@@ -154,6 +163,7 @@ impl Cloud {
                 restore(&data_dir, "ecr", |snapshot| ecr.restore(snapshot))?;
                 restore(&data_dir, "events", |snapshot| events.restore(snapshot))?;
                 restore(&data_dir, "logs", |snapshot| logs.restore(snapshot))?;
+                restore(&data_dir, "ssm", |snapshot| ssm.restore(snapshot))?;
                 if let Some(snapshot) = data_dir.read("elasticloadbalancing")? {
                     let restored = elb.restore(snapshot).await;
                     restored.map_err(|reason| data_dir.damaged("elasticloadbalancing", reason))?;
@@ -173,6 +183,10 @@ impl Cloud {
                 saver.keep("events", false, {
                     let events = events.clone();
                     move || events.snapshot()
+                });
+                saver.keep("ssm", false, {
+                    let ssm = ssm.clone();
+                    move || ssm.snapshot()
                 });
                 saver.keep("logs", true, {
                     let logs = logs.clone();
@@ -199,8 +213,10 @@ impl Cloud {
         };
         Ok(Arc::new(Self {
             sts: Sts::new(world.clone()),
+            cloud_formation: CloudFormation::new(world.clone()),
             requests: RequestLog::default(),
             undelivered: Mutex::new(Some(undelivered)),
+            ssm,
             s3,
             ecr,
             events,

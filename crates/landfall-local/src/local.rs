@@ -44,7 +44,12 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// The folder with the functions' binaries.
     pub functions: PathBuf,
+    /// The template's parameter `FileParameters`.
+    pub file_parameters: String,
 }
+
+/// The environment variable that holds the parameter `FileParameters`.
+const FILE_PARAMETERS: &str = "FILE_PARAMETERS";
 
 /// Why a Landfall did not start.
 #[derive(Debug, thiserror::Error)]
@@ -131,9 +136,15 @@ impl Local {
             &cloud,
             &installation,
             definition.state_machine,
-            |function| Program::Process {
-                path: settings.functions.join(&function.name),
-                environment: function.environment.clone(),
+            |function| {
+                let mut environment = function.environment.clone();
+                if let Some(value) = environment.get_mut(FILE_PARAMETERS) {
+                    value.clone_from(&settings.file_parameters);
+                }
+                Program::Process {
+                    path: settings.functions.join(&function.name),
+                    environment,
+                }
             },
         )
         .await?;

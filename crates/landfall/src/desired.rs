@@ -71,6 +71,9 @@ pub struct FollowedFile {
     pub content: ContentHash,
     /// Container name → follow rule.
     pub follows: BTreeMap<String, FollowRule>,
+    /// Under which name its placeholders are kept whose values are asked for again with every push; none if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholders: Option<ContentHash>,
 }
 
 /// An execution's sole right to change the service in ECS.
@@ -199,6 +202,17 @@ impl DesiredState {
     /// Joins what ECR says now of an admitted tag into the images of every container that follows it, and makes a new
     /// release if that changes what should run.
     pub fn join_image(&mut self, observed: &Image, now: Timestamp) {
+        self.take_image(observed);
+        let cause = Cause::ImagePushed {
+            repository: observed.repository.clone(),
+            tag: observed.tag.clone(),
+            digest: observed.digest.clone(),
+        };
+        self.release_if_changed(cause, false, now);
+    }
+
+    /// Joins what ECR says of an admitted tag without making a release of it: the service file lacks a value.
+    pub fn take_image(&mut self, observed: &Image) {
         for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
             let known = self.images.remove(&container);
             let given_up = [known.clone(), self.withdrawn.remove(&container)];
@@ -214,12 +228,13 @@ impl DesiredState {
             self.images.insert(container, joined);
         }
         self.lift_quarantine();
-        let cause = Cause::ImagePushed {
-            repository: observed.repository.clone(),
-            tag: observed.tag.clone(),
-            digest: observed.digest.clone(),
-        };
-        self.release_if_changed(cause, false, now);
+    }
+
+    /// Takes up the followed file with other values for its placeholders. The next release is made of it.
+    pub fn refresh_file(&mut self, content: ContentHash) {
+        if let Some(file) = &mut self.file {
+            file.content = content;
+        }
     }
 
     /// Takes up an accepted service file. `found` holds, for each of [`Self::new_rules`], the newest admitted image of

@@ -10,6 +10,7 @@
 //! | state | `services/<cluster>/<service>/tasks.json` | the tasks that were started before and after the rollout of the newest release |
 //! | state | `services/<cluster>/<service>/releases/<number>.json` | one record per release |
 //! | state | `files/<content hash>.json` | accepted service files, never changed |
+//! | state | `placeholders/<content hash>.json` | the places of accepted files whose values are asked for again with every push |
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
 //! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository, or once did; empty |
 //! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard held when a sweep had joined it |
@@ -80,6 +81,11 @@ pub fn records(service: &ServiceId) -> String {
 /// An accepted service file.
 pub fn file(content: &ContentHash) -> String {
     format!("files/{content}.json")
+}
+
+/// The places of an accepted service file whose values are asked for again with every push.
+pub fn placeholders(content: &ContentHash) -> String {
+    format!("placeholders/{content}.json")
 }
 
 /// Which service the service file at `key` describes.

@@ -4,8 +4,10 @@
 pub mod api;
 pub mod content;
 pub mod desired;
+pub mod difference;
 pub mod drift;
 pub mod event;
+pub mod export;
 pub mod follow;
 pub mod hold;
 pub mod image;

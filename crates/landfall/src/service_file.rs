@@ -8,6 +8,7 @@ pub mod document;
 mod ingress;
 mod mapping;
 pub mod one_off_task;
+pub mod parameters;
 mod place;
 pub mod problem;
 mod read;
@@ -21,7 +22,9 @@ use serde_json::{Map, Value};
 
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
+pub use parameters::{Draft, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
+pub(crate) use spelling::nearest;
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
 
@@ -37,7 +40,9 @@ pub struct ServiceFile {
     /// Container name → the image it follows.
     #[serde(default)]
     pub images: BTreeMap<String, FollowRule>,
-    /// What `RegisterTaskDefinition` takes; followed containers have no `image`.
+    /// What `RegisterTaskDefinition` takes; followed containers have no `image`. Empty if the file adopts what the service
+    /// runs: see [`Self::owns_task_definition`].
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
     pub service: Map<String, Value>,
@@ -121,6 +126,11 @@ impl Checked {
         Self { file, problems }
     }
 
+    fn add(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
+        self.problems.sort_by_key(|problem| problem.position);
+    }
+
     fn refused(problems: Vec<Problem>) -> Self {
         Self::of(None, problems)
     }
@@ -140,17 +150,25 @@ impl Checked {
 }
 
 impl ServiceFile {
-    /// Reads a service file, YAML or JSON.
+    /// Reads a service file without placeholders, YAML or JSON. One that may have some is a [`Draft`] first.
     ///
     /// # Errors
     /// Every problem that was found, each with its place and what to do.
     pub fn parse(text: &[u8]) -> Result<Self, Rejection> {
-        Self::check(text).accepted().map(|(file, _)| file)
+        let checked = Draft::read(text)?.resolve(&Values::new());
+        checked.accepted().map(|(file, _)| file)
     }
 
-    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it.
+    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it as it stands. What depends on
+    /// the values of its placeholders is not asked.
     pub fn check(text: &[u8]) -> Checked {
         read::check(text)
+    }
+
+    /// Whether the task definition is the file's. If not, the file adopts a service that somebody else describes too: its
+    /// live task definition is the base of each release, and another owner's revision is nothing strange.
+    pub fn owns_task_definition(&self) -> bool {
+        !self.task_definition.is_empty()
     }
 
     /// Which service the file describes.

@@ -6,12 +6,12 @@ use landfall::{
     desired::{DesiredState, FollowedFile},
     follow::FollowRule,
     image::Image,
-    service_file::{Rejection, ServiceFile},
+    service_file::Rejection,
     service_id::ServiceId,
 };
 use landfall_aws::{Fault, bucket::Written};
 
-use crate::ConfigChanged;
+use crate::{Accepted, ConfigChanged};
 
 /// What became of an accepted service file.
 pub(crate) enum Followed {
@@ -34,11 +34,18 @@ impl ConfigChanged {
         &self,
         key: &str,
         version_id: &str,
-        file: &ServiceFile,
+        accepted: &Accepted,
     ) -> Result<Followed, Fault> {
+        let Accepted {
+            file, changeable, ..
+        } = accepted;
         let service = file.service_id()?;
         let previous = self.state.source(key).await?;
         let content = self.state.keep_file(file).await?;
+        let placeholders = match &**changeable {
+            [] => None,
+            sites => Some(self.state.keep_placeholders(sites).await?),
+        };
         let repositories: BTreeSet<_> =
             file.images.values().map(|rule| &*rule.repository).collect();
         loop {
@@ -69,6 +76,7 @@ impl ConfigChanged {
                 version_id: version_id.into(),
                 content: content.clone(),
                 follows: file.images.clone(),
+                placeholders: placeholders.clone(),
             };
             desired.follow_file(followed, found, self.clock.now());
             if desired != read.desired

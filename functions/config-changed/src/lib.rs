@@ -6,7 +6,7 @@ use lambda_runtime::LambdaEvent;
 use landfall::{
     event::{Heard, execution_status::ExecutionInput, object_changed},
     keys,
-    service_file::{MAX_BYTES, Problem, Rejection, ServiceFile},
+    service_file::{Draft, MAX_BYTES, Problem, Rejection, ServiceFile, parameters::Site},
     service_id::ServiceId,
     status::FileStatus,
 };
@@ -18,6 +18,7 @@ use landfall_aws::{
     desired::StateBucket,
     ecr::Ecr,
     events::{Events, SERVICE_FILE_REJECTED},
+    parameters::Parameters,
     sfn::StepFunctions,
 };
 use serde_json::Value;
@@ -31,9 +32,18 @@ pub struct ConfigChanged {
     state: StateBucket,
     ecr: Ecr,
     events: Events,
+    parameters: Parameters,
     executions: StepFunctions,
     state_machine: String,
     clock: Clock,
+}
+
+/// A service file that nothing is wrong with.
+struct Accepted {
+    file: ServiceFile,
+    warnings: Vec<Problem>,
+    /// The places whose values are asked for again with every push.
+    changeable: Vec<Site>,
 }
 
 /// What log lines are about.
@@ -64,6 +74,7 @@ impl ConfigChanged {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecr: Ecr::new(&surroundings.sdk),
             events: Events::new(&surroundings.sdk),
+            parameters: Parameters::new(&surroundings.sdk, &surroundings.file_parameters),
             executions: StepFunctions::new(&surroundings.sdk),
             state_machine: surroundings.state_machine()?.into(),
             clock: surroundings.clock(),
@@ -95,15 +106,15 @@ impl ConfigChanged {
             let Some(object) = self.files.get(key).await? else {
                 return self.deleted(key).await;
             };
-            let (file, warnings) = match accept(&object) {
+            let accepted = match self.accept(&object).await? {
                 Ok(accepted) => accepted,
                 Err(rejection) => return self.rejected(key, &object.version_id, &rejection).await,
             };
-            match self.follow(key, &object.version_id, &file).await? {
+            match self.follow(key, &object.version_id, &accepted).await? {
                 Followed::Desired(desired) => {
                     tracing::info!(service = %desired.service, release = desired.last_number, "follows the service file");
                     if let Some(status) = FileStatus::of(&desired) {
-                        let status = status.with_warnings(warnings);
+                        let status = status.with_warnings(accepted.warnings.clone());
                         self.files
                             .put_json(&keys::status(key), &status, Condition::None)
                             .await?;
@@ -126,6 +137,25 @@ impl ConfigChanged {
                 Followed::ChangedMeanwhile => {}
             }
         }
+    }
+
+    /// Reads a service file with the values of its placeholders in their places.
+    async fn accept(&self, object: &Object) -> Result<Result<Accepted, Rejection>, Fault> {
+        if object.size > MAX_BYTES {
+            return Ok(Err(Rejection::too_large(object.size)));
+        }
+        let draft = match Draft::read(&object.bytes) {
+            Ok(draft) => draft,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let values = self.parameters.values(&draft.placeholders()).await?;
+        let changeable = draft.changeable(&values);
+        let accepted = draft.resolve(&values).accepted();
+        Ok(accepted.map(|(file, warnings)| Accepted {
+            file,
+            warnings,
+            changeable,
+        }))
     }
 
     /// The event goes first: once the status is there, the rejection of this version is known and is not told again.
@@ -191,12 +221,4 @@ impl ConfigChanged {
             }
         }
     }
-}
-
-/// The file and its warnings.
-fn accept(object: &Object) -> Result<(ServiceFile, Vec<Problem>), Rejection> {
-    if object.size > MAX_BYTES {
-        return Err(Rejection::too_large(object.size));
-    }
-    ServiceFile::check(&object.bytes).accepted()
 }

@@ -1,6 +1,9 @@
 //! Step `EnsureCluster`, apart from its process.
 
-use landfall::step::ensure_cluster::{Input, Output, Plan, plan};
+use landfall::step::{
+    ensure_cluster::{Input, Output, Plan, plan},
+    update_service::nothing_to_adopt,
+};
 use landfall_aws::{
     Fault,
     config::{SdkConfig, Surroundings},
@@ -55,6 +58,9 @@ impl EnsureCluster {
             ))),
             Plan::Create => {
                 let file = self.state.file(&input.release.content.file).await?;
+                if !file.owns_task_definition() {
+                    return Err(nothing_to_adopt(&input.service).into());
+                }
                 let arn = self.ecs.create_cluster(&file.cluster).await?;
                 tracing::info!(arn, "created the cluster");
                 Ok(Output { arn, created: true })

@@ -2,11 +2,14 @@
 
 use lambda_runtime::LambdaEvent;
 use landfall::{
+    desired::DesiredState,
     event::{
         Heard,
         execution_status::ExecutionInput,
         image_action::{self, PushedTag},
     },
+    image::Image,
+    service_file::parameters::{placeholders as placeholders_of, refreshed},
     service_id::ServiceId,
     status::FileStatus,
 };
@@ -18,6 +21,7 @@ use landfall_aws::{
     desired::{Read, StateBucket},
     ecr::Ecr,
     lambda::Home,
+    parameters::Parameters,
     sfn::StepFunctions,
     sweep_memory::SweepMemory,
 };
@@ -29,6 +33,7 @@ pub struct ImagePushed {
     state: StateBucket,
     config_bucket: Bucket,
     ecr: Ecr,
+    parameters: Parameters,
     sweeps: SweepMemory,
     executions: StepFunctions,
     state_machine: String,
@@ -58,6 +63,7 @@ impl ImagePushed {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             config_bucket: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
             ecr: Ecr::new(&surroundings.sdk),
+            parameters: Parameters::new(&surroundings.sdk, &surroundings.file_parameters),
             sweeps: SweepMemory::named(&surroundings.sdk, &surroundings.state_bucket),
             executions: StepFunctions::new(&surroundings.sdk),
             state_machine: surroundings.state_machine()?.into(),
@@ -120,8 +126,7 @@ impl ImagePushed {
                 tracing::info!(%service, tag = pushed.tag, "ignored: nothing has the tag any more");
                 return Ok(());
             };
-            let mut desired = read.desired.clone();
-            desired.join_image(&image, self.clock.now());
+            let desired = self.joined(&read.desired, &image).await?;
             let moves = read.desired.moves_tag(&image);
             if moves {
                 self.sweeps.distrust(&image, self.clock.now()).await?;
@@ -152,13 +157,50 @@ impl ImagePushed {
         }
     }
 
-    /// The status of a service file says what it waits for; the first admitted image ends the waiting.
-    async fn tell_first_release(
-        &self,
-        read: &Read,
-        desired: &landfall::desired::DesiredState,
-    ) -> Result<(), Fault> {
-        if read.desired.waiting_for().is_empty() {
+    /// The desired state with the image in it. If that makes a release, the values of the file's placeholders are asked
+    /// for again first; while one has none, the image is taken in and nothing is released.
+    async fn joined(&self, before: &DesiredState, image: &Image) -> Result<DesiredState, Fault> {
+        let now = self.clock.now();
+        let mut desired = before.clone();
+        desired.join_image(image, now);
+        let Some(file) = before.file.as_ref() else {
+            return Ok(desired);
+        };
+        let makes_release = desired.last_number > before.last_number;
+        let Some(placeholders) = file.placeholders.as_ref().filter(|_| makes_release) else {
+            return Ok(desired);
+        };
+        let sites = self.state.placeholders(placeholders).await?;
+        let values = self.parameters.values(&placeholders_of(&sites)).await?;
+        let kept = self.state.file(&file.content).await?;
+        let mut desired = before.clone();
+        match refreshed(&kept, &sites, &values) {
+            Ok(filled) => {
+                desired.refresh_file(self.state.keep_file(&filled).await?);
+                desired.join_image(image, now);
+            }
+            Err(rejection) => {
+                tracing::warn!(%rejection, "nothing is released: the service file lacks a value");
+                let status = FileStatus::rejected(&file.key, &file.version_id, &rejection);
+                let key = landfall::keys::status(&file.key);
+                self.config_bucket
+                    .put_json(&key, &status, Condition::None)
+                    .await?;
+                desired.take_image(image);
+            }
+        }
+        Ok(desired)
+    }
+
+    /// The status of a service file says what it waits for; the first admitted image ends the waiting. A release of a file
+    /// with placeholders says that they have values, again.
+    async fn tell_first_release(&self, read: &Read, desired: &DesiredState) -> Result<(), Fault> {
+        let asks = desired
+            .file
+            .as_ref()
+            .is_some_and(|file| file.placeholders.is_some());
+        let filled = asks && desired.last_number > read.desired.last_number;
+        if read.desired.waiting_for().is_empty() && !filled {
             return Ok(());
         }
         if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) {

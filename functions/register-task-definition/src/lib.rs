@@ -3,13 +3,17 @@
 use landfall::{
     record::TaskDefinition,
     service_file::ServiceFile,
-    step::register_task_definition::{
-        IngressWork, Input, Output, Registration, ingress_work, render, reusable,
+    step::{
+        register_task_definition::{
+            IngressWork, Input, Output, Registration, ingress_work, render, render_live, reusable,
+        },
+        update_service::nothing_to_adopt,
     },
 };
 use landfall_aws::{
     Fault,
     config::{SdkConfig, Surroundings},
+    descriptions::Descriptions,
     desired::StateBucket,
     ecs::Ecs,
     lambda::step_span,
@@ -20,6 +24,7 @@ use landfall_aws::{
 pub struct RegisterTaskDefinition {
     state: StateBucket,
     ecs: Ecs,
+    descriptions: Descriptions,
 }
 
 /// What log lines are about.
@@ -41,17 +46,23 @@ impl RegisterTaskDefinition {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
+            descriptions: Descriptions::new(&surroundings.sdk),
         }
     }
 
     /// Answers a revision whose images are pinned by digest.
     ///
     /// # Errors
-    /// Refused as ECS refuses.
+    /// Refused as ECS refuses, and if the file adopts a service that is not there.
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let file = self.state.file(&input.release.content.file).await?;
-        let registration = render(&file, &input.release, &input.service)?;
-        let task_definition = match reusable(input.last_good.as_ref(), &registration.content) {
+        let (registration, known) = if file.owns_task_definition() {
+            (render(&file, &input.release, &input.service)?, None)
+        } else {
+            self.adopted(&input, &file).await?
+        };
+        let known = known.or_else(|| reusable(input.last_good.as_ref(), &registration.content));
+        let task_definition = match known {
             Some(revision) => revision,
             None => self.register(&input, registration).await?,
         };
@@ -63,6 +74,33 @@ impl RegisterTaskDefinition {
             ingress: self.ingress(&input, &file).await?,
             balancer: None,
         })
+    }
+
+    /// What is to be registered for an adopted service, and the revision that it runs if that was made from the same.
+    async fn adopted(
+        &self,
+        input: &Input,
+        file: &ServiceFile,
+    ) -> Result<(Registration, Option<TaskDefinition>), Fault> {
+        let live = self.ecs.service(&input.service).await?;
+        let live = live.filter(|live| live.status == "ACTIVE");
+        let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
+        let primary = live.primary().ok_or_else(|| {
+            Fault::Refused(format!(
+                "{} has no primary deployment to start from: its deployment controller is {}",
+                input.service, live.controller
+            ))
+        })?;
+        let arn = &primary.task_definition;
+        let revision = self.descriptions.task_definition(arn).await?;
+        let registration = render_live(&revision, file, &input.release, &input.service)?;
+        let known = revision
+            .was_made_from(&registration.content, &input.service)
+            .then(|| TaskDefinition {
+                arn: arn.clone(),
+                content: registration.content.clone(),
+            });
+        Ok((registration, known))
     }
 
     /// Only a changed file costs a look at the one before.

@@ -3,7 +3,9 @@
 use landfall::{
     drift::reason,
     service_file::ServiceFile,
-    step::update_service::{Input, LiveService, Plan, Rollout, create_body, plan, update_body},
+    step::update_service::{
+        Input, LiveService, Plan, Rollout, create_body, nothing_to_adopt, plan, update_body,
+    },
 };
 use landfall_aws::{
     Fault,
@@ -71,6 +73,9 @@ impl UpdateService {
             }
             Plan::Create => {
                 let file = self.state.file(&input.release.content.file).await?;
+                if !file.owns_task_definition() {
+                    return Err(nothing_to_adopt(&input.service).into());
+                }
                 whole(&file)?;
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }

@@ -73,6 +73,7 @@ fn settled(number: usize, image: &Image) -> DesiredState {
         tag: TagPolicy::parse("semver:^1").unwrap(),
     };
     let file = FollowedFile {
+        placeholders: None,
         key: key(number),
         version_id: "1".into(),
         content: ContentHash::of(&json!(number)),

@@ -71,6 +71,7 @@ impl Cloud {
             }
             ("AWSEvents", Ok(input)) => ("events", self.events.call(&operation, input).await),
             ("Logs_20140328", Ok(input)) => ("logs", self.logs.call(&operation, input).await),
+            ("AmazonSSM", Ok(input)) => ("ssm", self.ssm.call(&operation, input).await),
             ("AmazonEC2ContainerServiceV20141113", Ok(input)) => {
                 ("ecs", self.ecs.call(&operation, input).await)
             }
@@ -114,6 +115,11 @@ impl Cloud {
                 "elasticloadbalancing",
                 "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
                 self.elb.call(&operation, input).await,
+            ),
+            "2010-05-15" => (
+                "cloudformation",
+                "http://cloudformation.amazonaws.com/doc/2010-05-15/",
+                self.cloud_formation.call(&operation, input).await,
             ),
             other => {
                 let message = format!(

@@ -37,6 +37,7 @@ fn rule(tag: &str) -> FollowRule {
 fn file(content: &str, follows: &[(&str, &str)]) -> FollowedFile {
     let follows = follows.iter();
     FollowedFile {
+        placeholders: None,
         key: "services/hello.yaml".into(),
         version_id: format!("version of {content}"),
         content: ContentHash::of(&json!(content)),

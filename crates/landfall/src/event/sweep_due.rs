@@ -107,6 +107,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_looks_at_everything_at_once() {
+        let example = include_str!("../../../../events/sweep-due.json");
+        let due = read(&serde_json::from_str(example).unwrap()).unwrap();
+        assert_eq!(due.shards().count(), Shard::all().count());
+        assert!(due.executions());
+    }
+
+    #[test]
     fn an_input_that_is_none_of_the_schedules_is_refused() {
         for (event, message) in [
             (json!(null), "expected the schedule's input"),

@@ -187,11 +187,12 @@ impl<'a> Mapping<'a> {
     ) -> Option<u64> {
         let node = self.get(name)?;
         let number = match &node.value {
-            NodeValue::Scalar(Value::Number(number)) => {
-                number.as_u64().filter(|n| (least..=most).contains(n))
-            }
+            NodeValue::Scalar(Value::Number(number)) => number.as_u64(),
+            // The value of a placeholder is text.
+            NodeValue::Scalar(Value::String(text)) => text.parse().ok(),
             _ => None,
         };
+        let number = number.filter(|number| (least..=most).contains(number));
         if number.is_none() {
             let message = format!("expected a whole number from {least} to {most}");
             problems.add(Problem::new(node.position, &self.path_of(name), message));
@@ -213,7 +214,8 @@ impl<'a> Mapping<'a> {
                 .parse::<SignedDuration>()
                 .ok()
                 .filter(|duration| duration.subsec_nanos() == 0)
-                .and_then(|duration| u64::try_from(duration.as_secs()).ok()),
+                .and_then(|duration| u64::try_from(duration.as_secs()).ok())
+                .or_else(|| text.parse().ok()),
             _ => None,
         };
         let seconds = seconds.filter(|seconds| (least..=most).contains(seconds));

@@ -9,7 +9,7 @@ use super::{
     document::{Node, NodeValue},
     ingress,
     mapping::{HOUR, Mapping, Problems},
-    one_off_task,
+    one_off_task, parameters,
     problem::{Position, Problem, Rejection},
     rules,
     spelling::{Spelling, misspelt, nearest},
@@ -44,22 +44,38 @@ const LONGEST_WATCH: u64 = 6 * HOUR;
 const MAX_PROBE_SECONDS: u64 = 30;
 
 /// The sections that are passed through to ECS, and the operation that takes each.
-const ECS_SECTIONS: [(&str, &str); 3] = [
+pub(super) const ECS_SECTIONS: [(&str, &str); 3] = [
     ("cluster", "CreateCluster"),
     ("taskDefinition", "RegisterTaskDefinition"),
     ("service", "CreateService"),
 ];
 
-pub(super) fn check(text: &[u8]) -> Checked {
+/// The document that a text is.
+pub(super) fn document(text: &[u8]) -> Result<Node, Rejection> {
     if text.len() > MAX_BYTES {
-        return Checked::refused(Rejection::too_large(text.len()).problems);
+        return Err(Rejection::too_large(text.len()));
     }
-    let document = match Node::parse(text) {
-        Ok(document) => document,
-        Err(problem) => return Checked::refused(vec![problem]),
-    };
+    Node::parse(text).map_err(|problem| Rejection {
+        problems: vec![problem],
+    })
+}
+
+/// What a text says, with its placeholders as they stand.
+pub(super) fn check(text: &[u8]) -> Checked {
+    match document(text) {
+        Ok(document) => {
+            let mut checked = check_document(&document, text);
+            parameters::check(&document, &mut checked);
+            checked
+        }
+        Err(rejection) => Checked::refused(rejection.problems),
+    }
+}
+
+/// What a document says; `text` is what it was read from.
+pub(super) fn check_document(document: &Node, text: &[u8]) -> Checked {
     let mut problems = Problems::default();
-    let file = sections(&document, &mut problems);
+    let file = sections(document, &mut problems);
     let mut found = Problems::default();
     let spelling = Spelling::of(text);
     for (name, operation) in ECS_SECTIONS {
@@ -73,7 +89,7 @@ pub(super) fn check(text: &[u8]) -> Checked {
             );
         }
     }
-    rules::check(&document, &mut found);
+    rules::check(document, &mut found);
     problems.add_untold(found);
     Checked::of(file, problems.0)
 }
@@ -92,11 +108,19 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         "add `cluster:` with `clusterName: <name>`",
         problems,
     );
-    let task_definition = root.needed_mapping(
-        "taskDefinition",
-        "add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them",
-        problems,
-    );
+    let task_definition = root.mapping("taskDefinition", problems);
+    let adopts = root.get("taskDefinition").is_none();
+    if adopts && root.get("images").is_none() {
+        let problem = Problem::new(
+            document.position,
+            "taskDefinition",
+            "this section is missing",
+        );
+        problems.add(problem.hint(
+            "add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them; or \
+             `images:` with the images to follow in what the service runs already",
+        ));
+    }
     let service = root.needed_mapping(
         "service",
         "add `service:` with `serviceName: <name>`",
@@ -111,6 +135,12 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let images = images
         .map(|section| follow_rules(&section, &containers, problems))
         .unwrap_or_default();
+    if adopts && root.get("images").is_some() && images.is_empty() && problems.0.is_empty() {
+        let problem = Problem::new(document.position, "images", "nothing is followed");
+        problems.add(problem.hint(
+            "without `taskDefinition` only images change: name at least one container and what it follows",
+        ));
+    }
     if let (Some(cluster), Some(service)) = (&cluster, &service) {
         identity(cluster, service, problems);
     }
@@ -128,7 +158,8 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
-        .map(|section| verify(&section, is_balanced, problems))
+        // What serves an adopted service is not in the file.
+        .map(|section| verify(&section, is_balanced || adopts, problems))
         .unwrap_or_default();
     let names: Vec<_> = containers.iter().map(|container| container.name).collect();
     let names = (!names.is_empty()).then_some(&*names);
@@ -143,7 +174,11 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     Some(ServiceFile {
         cluster: as_sent(&cluster?),
         images,
-        task_definition: as_sent(&task_definition?),
+        task_definition: match task_definition {
+            Some(section) => as_sent(&section),
+            None if adopts => Map::new(),
+            None => return None,
+        },
         service,
         ingress,
         verify,

@@ -24,15 +24,22 @@ mod volumes;
 use std::borrow::Cow;
 
 use super::{
-    document::Node,
+    document::{Node, NodeValue},
     mapping::Problems,
     place::{Place, Said},
     problem::Problem,
     spelling::nearest,
 };
 
+/// The longest list of a file that rules look at. They compare items with each other, which nobody should be able to make
+/// last long.
+const LONGEST_LIST: usize = 1_000;
+
 /// Reports what the rules find.
 pub(super) fn check(document: &Node, problems: &mut Problems) {
+    if longest_list(document) > LONGEST_LIST {
+        return;
+    }
     let file = File::of(document);
     for rule in [
         capacity::check,
@@ -54,6 +61,20 @@ pub(super) fn check(document: &Node, problems: &mut Problems) {
         volumes::check,
     ] {
         rule(&file, problems);
+    }
+}
+
+fn longest_list(node: &Node) -> usize {
+    match &node.value {
+        NodeValue::Scalar(_) => 0,
+        NodeValue::Sequence(items) => {
+            let within = items.iter().map(longest_list).max();
+            items.len().max(within.unwrap_or_default())
+        }
+        NodeValue::Mapping(entries) => {
+            let within = entries.iter().map(|(_, node)| longest_list(node)).max();
+            within.unwrap_or_default()
+        }
     }
 }
 

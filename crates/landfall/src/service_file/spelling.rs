@@ -46,7 +46,7 @@ impl<'a> Spelling<'a> {
 
 /// The name that `written` was probably meant to be, for a hint. Only short names are compared, and only with the first
 /// fifty: a hint is not worth more time.
-pub(super) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     nearest_within(written, names, |_| 2)
 }
 

@@ -228,7 +228,8 @@ fn every_section_is_checked_and_every_problem_has_its_place() {
             "verify: {}\n".into(),
             "1:1: cluster: this section is missing\n\
              \x20 hint: add `cluster:` with `clusterName: <name>`\n1:1: taskDefinition: this section is missing\n\
-             \x20 hint: add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them\n1:1: service: this section is missing\n\
+             \x20 hint: add `taskDefinition:` with `family` and `containerDefinitions`, as RegisterTaskDefinition takes them; or \
+             `images:` with the images to follow in what the service runs already\n1:1: service: this section is missing\n\
              \x20 hint: add `service:` with `serviceName: <name>`",
         ),
         (
@@ -541,4 +542,20 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_file_without_task_definition_adopts_what_the_service_runs_and_so_has_to_follow_something() {
+    let text = "cluster: { clusterName: web }\nimages: { web: { repository: hello, tag: \"semver:^1\" } }\n\
+                service: { serviceName: hello }\nverify: { http: { path: / } }\n";
+    let file = ServiceFile::parse(text.as_bytes()).unwrap();
+    assert!(!file.owns_task_definition());
+    let (_, stored) = file.stored().unwrap();
+    assert!(!stored.contains("taskDefinition"), "{stored}");
+    assert_eq!(serde_json::from_str::<ServiceFile>(&stored).unwrap(), file);
+    let nothing = text.replace("{ web: { repository: hello, tag: \"semver:^1\" } }", "{}");
+    let told = ServiceFile::parse(nothing.as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("images: nothing is followed"), "{told}");
 }

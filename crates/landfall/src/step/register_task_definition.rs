@@ -1,5 +1,7 @@
 //! Step `RegisterTaskDefinition`: a revision whose images are pinned by digest.
 
+mod adopt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +14,8 @@ use crate::{
     service_file::ServiceFile,
     service_id::ServiceId,
 };
+
+pub use adopt::{LiveRevision, render_live};
 
 /// The tag that says which service a resource belongs to.
 pub const SERVICE_TAG: &str = "landfall:service";
@@ -102,7 +106,15 @@ pub fn render(
     release: &Release,
     service: &ServiceId,
 ) -> Result<Registration, Refusal> {
-    let mut body = file.task_definition.clone();
+    fill(file.task_definition.clone(), file, release, service)
+}
+
+fn fill(
+    mut body: Map<String, Value>,
+    file: &ServiceFile,
+    release: &Release,
+    service: &ServiceId,
+) -> Result<Registration, Refusal> {
     // A file that was made from a described revision has its tags, and ECS refuses a key that is there twice.
     if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
         tags.retain(|tag| {

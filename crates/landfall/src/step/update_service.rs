@@ -116,6 +116,14 @@ impl LiveService {
     }
 }
 
+/// That a service is to be adopted which is not there.
+pub fn nothing_to_adopt(service: &ServiceId) -> Refusal {
+    Refusal::new(format!(
+        "there is no service {service} to adopt: its service file has no taskDefinition, so the service has to exist; create \
+         it first, correct cluster.clusterName or service.serviceName, or write the section taskDefinition"
+    ))
+}
+
 /// Which call makes the service run the revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -190,7 +198,8 @@ pub fn update_body(
     body.insert("taskDefinition".into(), json!(input.task_definition));
     let is_empty =
         live.is_some_and(|live| live.scheduling_strategy == "REPLICA" && live.desired_count == 0);
-    if file.is_some() && input.last_good.is_none() && is_empty {
+    let owned = file.is_some_and(ServiceFile::owns_task_definition);
+    if owned && input.last_good.is_none() && is_empty {
         one_task_at_least(&mut body);
     }
     body

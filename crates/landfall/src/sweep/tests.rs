@@ -30,6 +30,7 @@ fn following(tag: &str, pushes: &[Image]) -> DesiredState {
         tag: TagPolicy::parse(tag).unwrap(),
     };
     let file = FollowedFile {
+        placeholders: None,
         key: "services/hello.yaml".into(),
         version_id: "1".into(),
         content: ContentHash::of(&json!({})),

@@ -5,7 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::File;
 use crate::service_file::mapping::Problems;
 
+/// ECS takes 10 containers (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>); this many
+/// are looked at.
+const MOST_CONTAINERS: usize = 100;
+
 pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
+    if file.containers.len() > MOST_CONTAINERS {
+        return;
+    }
     let mut edges: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for container in &file.containers {
         for item in container.place.items("dependsOn") {

@@ -361,3 +361,21 @@ fn values_that_are_known_at_release_time_only_are_not_judged() {
         assert_eq!(told(&FARGATE.replacen(from, to, 1)), [""; 0], "{to}");
     }
 }
+
+#[test]
+fn containers_that_all_wait_for_each_other_are_looked_at_quickly() {
+    let containers: String = (0..990)
+        .map(|index| {
+            format!(
+                "    - {{ name: c{index}, image: a, memory: 6, dependsOn: [{{ containerName: c{}, condition: START }}] }}\n",
+                (index + 1) % 990
+            )
+        })
+        .collect();
+    let text = format!(
+        "cluster: {{ clusterName: web }}\ntaskDefinition:\n  family: a\n  containerDefinitions:\n{containers}service: {{ serviceName: a }}\n"
+    );
+    let begin = std::time::Instant::now();
+    told(&text);
+    assert!(begin.elapsed().as_secs() < 15, "{:?}", begin.elapsed());
+}

@@ -82,6 +82,88 @@ fn a_revision_is_used_again_only_for_the_content_it_was_made_from() {
     assert_eq!(reusable(None, &revision.content), None);
 }
 
+fn adopting() -> ServiceFile {
+    let text = "cluster: { clusterName: web }\nimages: { web: { repository: hello, tag: 'semver:^1' } }\n\
+                service: { serviceName: hello }\n";
+    ServiceFile::parse(text.as_bytes()).unwrap()
+}
+
+/// What Terraform registered, with members that only ECS's answers have and one that nobody knows yet.
+fn live() -> LiveRevision {
+    let fields = json!({
+        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/hello:7", "revision": 7,
+        "status": "ACTIVE", "requiresAttributes": [{"name": "ecs.capability.task-eni"}],
+        "compatibilities": ["EC2"], "registeredAt": 1.5, "registeredBy": "arn:aws:iam::123456789012:role/terraform",
+        "family": "hello", "cpu": "256", "gravity": {"mode": "low"},
+        "containerDefinitions": [
+            {"name": "web", "image": "hello:old", "essential": true, "cpu": 0, "antennas": [1]},
+            {"name": "log", "image": "log:1"}
+        ]
+    });
+    let tags = json!([
+        {"key": "team", "value": "greetings"}, {"key": "aws:cloudformation:stack-name", "value": "web"},
+        {"key": "env", "value": "prod"}
+    ]);
+    LiveRevision {
+        fields: fields.as_object().unwrap().clone(),
+        tags: tags.as_array().unwrap().clone(),
+    }
+}
+
+#[test]
+fn an_adopted_revision_keeps_everything_but_the_followed_images_and_what_cannot_be_sent() {
+    let registration = render_live(&live(), &adopting(), &release(2), &service()).unwrap();
+    let digest = format!("sha256:{:064}", 2);
+    let own = ["landfall:service", "landfall:content"];
+    let mut body = registration.body;
+    let tags = body["tags"].as_array_mut().unwrap();
+    tags.retain(|tag| !own.contains(&tag["key"].as_str().unwrap()));
+    assert_eq!(
+        Value::Object(body),
+        json!({
+            "family": "hello", "cpu": "256", "gravity": {"mode": "low"},
+            "tags": [{"key": "env", "value": "prod"}, {"key": "team", "value": "greetings"}],
+            "containerDefinitions": [
+                {
+                    "name": "web", "essential": true, "cpu": 0, "antennas": [1],
+                    "image": format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello@{digest}")
+                },
+                {"name": "log", "image": "log:1"}
+            ]
+        })
+    );
+}
+
+#[test]
+fn what_was_registered_for_an_adopted_service_is_known_again_by_its_content() {
+    let first = render_live(&live(), &adopting(), &release(2), &service()).unwrap();
+    let mut fields = first.body.clone();
+    let Some(Value::Array(mut tags)) = fields.remove("tags") else {
+        panic!("no tags")
+    };
+    // ECS promises no order.
+    tags.reverse();
+    let ours = LiveRevision { fields, tags };
+    let again = render_live(&ours, &adopting(), &release(2), &service()).unwrap();
+    assert_eq!(again, first);
+    assert!(ours.was_made_from(&again.content, &service()));
+    let next = render_live(&ours, &adopting(), &release(3), &service()).unwrap();
+    assert!(!ours.was_made_from(&next.content, &service()));
+    assert!(!live().was_made_from(&first.content, &service()));
+}
+
+#[test]
+fn a_followed_container_that_the_service_does_not_run_is_refused_with_those_that_it_does() {
+    let mut file = adopting();
+    let rule = file.images.remove("web").unwrap();
+    file.images.insert("wbe".into(), rule);
+    let refusal = render_live(&live(), &file, &release(2), &service()).unwrap_err();
+    assert_eq!(
+        refusal.0,
+        "images.wbe: what web/hello runs has no container `wbe`: did you mean `web`? The containers are `web`, `log`"
+    );
+}
+
 #[test]
 fn listener_rule_and_target_group_are_looked_after_when_the_section_has_to_be_applied() {
     let at = |listener: &str| {

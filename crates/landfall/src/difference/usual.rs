@@ -1,0 +1,241 @@
+//! What ECS fills in by itself, so that it is there in an answer and need not be in a file.
+//!
+//! Found in the answers of `RegisterTaskDefinition`
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>, examples), in the members'
+//! documentation, and in what the Terraform provider takes for equal
+//! (<https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/ecs/task_definition_equivalency.go>).
+
+use serde_json::{Map, Value, json};
+
+use crate::step::register_task_definition::LiveRevision;
+
+/// Members that ECS's answers have with these values when a request has not named them.
+fn default_of(member: &str) -> Option<Value> {
+    Some(match member {
+        "essential" => json!(true),
+        "protocol" => json!("tcp"),
+        "hostPort" => json!(0),
+        "interval" => json!(30),
+        "timeout" => json!(5),
+        "retries" => json!(3),
+        "rootDirectory" => json!("/"),
+        "readOnly" | "enableFaultInjection" | "enableExecuteCommand" | "enableECSManagedTags" => {
+            json!(false)
+        }
+        "schedulingStrategy" => json!("REPLICA"),
+        "deploymentController" => json!({ "type": "ECS" }),
+        "deploymentCircuitBreaker" => json!({ "enable": false, "rollback": false }),
+        "propagateTags" => json!("NONE"),
+        "platformVersion" => json!("LATEST"),
+        "healthCheckGracePeriodSeconds" | "bakeTimeInMinutes" | "base" => json!(0),
+        "assignPublicIp" => json!("DISABLED"),
+        "strategy" => json!("ROLLING"),
+        "maximumPercent" => json!(200),
+        "minimumHealthyPercent" => json!(100),
+        _ => return None,
+    })
+}
+
+/// Whether a member may as well not be there.
+pub(super) fn is_default(member: &str, value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) if fields.is_empty() => true,
+        _ => default_of(member).as_ref() == Some(value),
+    }
+}
+
+/// Whether two values of a member mean the same: a role by its name and by its ARN, a number and its text.
+pub(super) fn same(member: &str, left: &Value, right: &Value) -> bool {
+    if left == right {
+        return true;
+    }
+    match (left, right) {
+        (Value::String(left), Value::String(right))
+            if member.ends_with("RoleArn") || member == "role" =>
+        {
+            let short = |text: &str| !text.starts_with("arn:");
+            let name = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
+            (short(left) || short(right)) && name(left) == name(right)
+        }
+        (Value::String(text), Value::Number(number))
+        | (Value::Number(number), Value::String(text)) => *text == number.to_string(),
+        _ => false,
+    }
+}
+
+/// Whether a member is a mapping of names that people choose.
+pub(super) fn is_table(member: &str) -> bool {
+    matches!(member, "options" | "dockerLabels" | "driverOpts" | "labels")
+}
+
+/// A task definition, described or to be registered, without what ECS fills in and without Landfall's own tags.
+pub fn without_defaults(task_definition: &Map<String, Value>) -> Map<String, Value> {
+    let tags = task_definition.get("tags").and_then(Value::as_array);
+    let revision = LiveRevision {
+        fields: task_definition
+            .iter()
+            .filter(|(name, _)| *name != "tags")
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        tags: tags.cloned().unwrap_or_default(),
+    };
+    let mut body = revision.registrable();
+    for (member, unit) in [("cpu", "vcpu"), ("memory", "gb")] {
+        if let Some(size) = body.get_mut(member) {
+            *size = units(size, unit);
+        }
+    }
+    let mode = body
+        .get("networkMode")
+        .and_then(Value::as_str)
+        .unwrap_or("bridge")
+        .to_owned();
+    // Windows has another default, and Fargate none: there the mode is always written.
+    if mode == "bridge" {
+        body.shift_remove("networkMode");
+    }
+    let containers = body
+        .get_mut("containerDefinitions")
+        .and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        if container.get("cpu") == Some(&json!(0))
+            && let Some(fields) = container.as_object_mut()
+        {
+            fields.shift_remove("cpu");
+        }
+        let ports = container
+            .get_mut("portMappings")
+            .and_then(Value::as_array_mut);
+        for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+            // With a network of its own, or the host's, a task has no other choice
+            // (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html>).
+            if ["awsvpc", "host"].contains(&&*mode)
+                && port.get("hostPort") == port.get("containerPort")
+            {
+                port.shift_remove("hostPort");
+            }
+        }
+    }
+    let mut body = Value::Object(body);
+    prune("", &mut body);
+    match body {
+        Value::Object(body) => body,
+        _ => Map::new(),
+    }
+}
+
+/// `.25 vCPU` as CPU units and `0.5 GB` as MiB, as ECS answers them.
+fn units(size: &Value, unit: &str) -> Value {
+    let text = match size {
+        Value::String(text) => text.trim().to_ascii_lowercase().replace(' ', ""),
+        other => other.to_string(),
+    };
+    let number = text
+        .strip_suffix(unit)
+        .and_then(|number| number.parse::<f64>().ok());
+    match number {
+        Some(number) => format!("{:.0}", number * 1024.0).into(),
+        None => text.into(),
+    }
+}
+
+fn prune(member: &str, value: &mut Value) {
+    match value {
+        // The names in such a mapping are nobody's members.
+        Value::Object(_) if is_table(member) => {}
+        Value::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                prune(name, value);
+            }
+            fields.retain(|name, value| !is_default(name, value));
+        }
+        Value::Array(items) => {
+            for item in items {
+                prune(member, item);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Members of a described service that are no members of a `service` section
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>).
+const ANSWERED_ONLY: [&str; 18] = [
+    "clusterArn",
+    "createdAt",
+    "createdBy",
+    "currentServiceDeployment",
+    "currentServiceRevisions",
+    "deployments",
+    "events",
+    "pendingCount",
+    "platformFamily",
+    "resourceManagementType",
+    "roleArn",
+    "runningCount",
+    "serviceArn",
+    "status",
+    "taskDefinition",
+    "taskSets",
+    "failures",
+    "serviceName",
+];
+
+/// What DescribeServices shows with the primary deployment only
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>).
+const OF_THE_DEPLOYMENT: [&str; 3] = [
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+];
+
+/// A described service together with what only its primary deployment shows.
+pub(super) fn with_deployment(live: &Map<String, Value>) -> Map<String, Value> {
+    let mut live = live.clone();
+    let deployments = live.get("deployments").and_then(Value::as_array);
+    let primary = deployments
+        .into_iter()
+        .flatten()
+        .find(|deployment| deployment.get("status") == Some(&json!("PRIMARY")))
+        .cloned();
+    for member in OF_THE_DEPLOYMENT {
+        if let Some(value) = primary.as_ref().and_then(|primary| primary.get(member)) {
+            live.entry(member).or_insert_with(|| value.clone());
+        }
+    }
+    live
+}
+
+/// The `service` section that describes a live service, without what ECS fills in.
+pub fn writable_service(live: &Map<String, Value>) -> Map<String, Value> {
+    let mut section = Map::new();
+    section.insert(
+        "serviceName".into(),
+        live.get("serviceName").cloned().unwrap_or_default(),
+    );
+    for (member, value) in with_deployment(live) {
+        if !ANSWERED_ONLY.contains(&&*member) {
+            section.insert(member, value);
+        }
+    }
+    // A daemon service has no count of its own.
+    if section.get("schedulingStrategy") == Some(&json!("DAEMON")) {
+        section.shift_remove("desiredCount");
+    }
+    let tags = LiveRevision {
+        fields: Map::new(),
+        tags: section
+            .shift_remove("tags")
+            .and_then(|tags| tags.as_array().cloned())
+            .unwrap_or_default(),
+    };
+    section.extend(tags.registrable());
+    let mut section = Value::Object(section);
+    prune("", &mut section);
+    match section {
+        Value::Object(section) => section,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,186 @@
+//! A service file for a live service: the other way round.
+
+mod yaml;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    difference::{without_defaults, writable_service},
+    follow::TagPolicy,
+    service_id::ServiceId,
+    step::register_task_definition::LiveRevision,
+};
+
+/// A container whose image is in this account's registry, and what it could follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followable {
+    /// The container's name.
+    pub container: String,
+    /// The repository's name.
+    pub repository: String,
+    /// A tag that the running image has; none if it has none any more.
+    pub tag: Option<String>,
+}
+
+/// What of a live service goes into a file.
+#[derive(Clone, Debug)]
+pub struct Live<'a> {
+    /// Which service.
+    pub service: &'a ServiceId,
+    /// The revision of its primary deployment.
+    pub revision: &'a LiveRevision,
+    /// As `DescribeServices` answers it.
+    pub fields: &'a Map<String, Value>,
+    /// The containers that can be followed.
+    pub followable: &'a [Followable],
+    /// The path that the first target group asks for health.
+    pub health_path: Option<&'a str>,
+}
+
+/// Where an image reference of a private registry points, `<account>.dkr.ecr.<region>.amazonaws.com/<repository>…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference<'a> {
+    /// The registry's host.
+    pub registry: &'a str,
+    /// The repository's name.
+    pub repository: &'a str,
+    /// The tag; `latest` if the reference has neither tag nor digest.
+    pub tag: Option<&'a str>,
+    /// `sha256:…`
+    pub digest: Option<&'a str>,
+}
+
+impl<'a> Reference<'a> {
+    /// Reads a reference into a private ECR registry; none if it is another.
+    pub fn read(image: &'a str) -> Option<Self> {
+        let (registry, rest) = image.split_once('/')?;
+        if !registry.contains(".dkr.ecr.") {
+            return None;
+        }
+        let (name, digest) = match rest.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (rest, None),
+        };
+        let (repository, tag) = match name.split_once(':') {
+            Some((repository, tag)) => (repository, Some(tag)),
+            None => (name, None),
+        };
+        Some(Self {
+            registry,
+            repository,
+            tag: tag.or(digest.is_none().then_some("latest")),
+            digest,
+        })
+    }
+}
+
+/// The tag policy that somebody probably wants who runs an image with `tag`: all compatible versions, or that tag.
+pub fn suggested_policy(tag: Option<&str>) -> String {
+    let tag = tag.unwrap_or("latest");
+    let digits = tag.strip_prefix('v').unwrap_or(tag);
+    let Ok(version) = semver::Version::parse(digits) else {
+        return tag.into();
+    };
+    let caret = match version.major {
+        0 => format!("semver:^0.{}", version.minor),
+        major => format!("semver:^{major}"),
+    };
+    // A pre-release is admitted only by a range that names it.
+    match TagPolicy::parse(&caret) {
+        Ok(policy) if policy.admits(tag) => caret,
+        _ => tag.into(),
+    }
+}
+
+/// The whole file, or with `adopt` the one that leaves the task definition and the service to their owner.
+pub fn service_file(live: &Live<'_>, adopt: bool) -> String {
+    let mut text = format!(
+        "# {}, as it was found in ECS. What is marked with `decide` is a guess.\n",
+        live.service
+    );
+    let cluster = json!({ "clusterName": live.service.cluster() });
+    text += &yaml::section("cluster", &cluster);
+    text += &images(live, adopt);
+    if adopt {
+        let service = json!({ "serviceName": live.service.service() });
+        text += "# No taskDefinition: what the service runs is the base of each release.\n";
+        text += &yaml::section("service", &service);
+    } else {
+        text += &yaml::section("taskDefinition", &task_definition(live).into());
+        let service = writable_service(live.fields);
+        if service.contains_key("desiredCount") {
+            text += "# decide: leave desiredCount out if something scales the service.\n";
+        }
+        text += &yaml::section("service", &service.into());
+    }
+    text + &verify(live)
+}
+
+fn images(live: &Live<'_>, adopt: bool) -> String {
+    if live.followable.is_empty() {
+        let needed = if adopt { " This file needs one." } else { "" };
+        return format!(
+            "# decide: no container runs an image of this account's ECR, so nothing is followed.{needed}\n\
+             # images:\n#   <container>: {{ repository: <name>, tag: \"semver:^1\" }}\n"
+        );
+    }
+    let mut text = "images:\n".to_owned();
+    for image in live.followable {
+        let runs = match &image.tag {
+            Some(tag) => format!("it runs {tag}"),
+            None => "the image that it runs has no tag".into(),
+        };
+        let rule = json!({ "repository": image.repository, "tag": suggested_policy(image.tag.as_deref()) });
+        text += &format!("  # decide: which tags to follow; {runs}.\n");
+        text += &yaml::indented(2, &image.container, &rule);
+    }
+    text
+}
+
+fn task_definition(live: &Live<'_>) -> Map<String, Value> {
+    let mut body = without_defaults(&live.revision.registrable());
+    let containers = body
+        .get_mut("containerDefinitions")
+        .and_then(Value::as_array_mut);
+    for container in containers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        let name = container.get("name").and_then(Value::as_str);
+        let followed = live
+            .followable
+            .iter()
+            .any(|image| Some(&*image.container) == name);
+        if followed {
+            container.shift_remove("image");
+        }
+    }
+    // As people write it: the family first, the containers last.
+    let mut ordered = Map::new();
+    for first in ["family"] {
+        if let Some(value) = body.shift_remove(first) {
+            ordered.insert(first.into(), value);
+        }
+    }
+    let containers = body.shift_remove("containerDefinitions");
+    ordered.extend(body);
+    if let Some(containers) = containers {
+        ordered.insert("containerDefinitions".into(), containers);
+    }
+    ordered
+}
+
+fn verify(live: &Live<'_>) -> String {
+    let probe = match live.health_path {
+        Some(path) => format!(
+            "#   http: {}   # what the target group asks for\n",
+            yaml::flow(&json!({ "path": path }))
+        ),
+        None => String::new(),
+    };
+    format!("# decide: when a rollout counts as good.\n# verify:\n{probe}#   bake: 2m\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{difference, service_file::ServiceFile};
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+/// A Fargate service behind a load balancer, as ECS describes it.
+fn revision() -> LiveRevision {
+    LiveRevision {
+        fields: object(json!({
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/hello:7", "revision": 7,
+            "status": "ACTIVE", "compatibilities": ["EC2", "FARGATE"], "placementConstraints": [], "volumes": [],
+            "containerDefinitions": [
+                {
+                    "name": "web", "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello:1.4.0", "cpu": 0,
+                    "portMappings": [{"containerPort": 8080, "hostPort": 8080, "protocol": "tcp"}], "essential": true,
+                    "environment": [{"name": "PORT", "value": "8080"}, {"name": "ZERO", "value": "007"}, {"name": "YES", "value": "no"}],
+                    "mountPoints": [], "volumesFrom": [], "systemControls": [],
+                    "logConfiguration": {"logDriver": "awslogs", "options": {
+                        "awslogs-group": "/ecs/hello", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"
+                    }}
+                },
+                {"name": "log", "image": "public.ecr.aws/log:1", "essential": false, "cpu": 0}
+            ],
+            "family": "hello", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256",
+            "memory": "512", "executionRoleArn": "arn:aws:iam::123456789012:role/ecsTaskExecutionRole"
+        })),
+        tags: vec![json!({"key": "team", "value": "greetings"})],
+    }
+}
+
+fn fields() -> Map<String, Value> {
+    object(json!({
+        "serviceArn": "arn:aws:ecs:eu-west-1:123456789012:service/web/hello", "serviceName": "hello", "status": "ACTIVE",
+        "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/web", "desiredCount": 2, "runningCount": 2,
+        "launchType": "FARGATE", "platformVersion": "LATEST", "platformFamily": "Linux", "schedulingStrategy": "REPLICA",
+        "taskDefinition": "arn:aws:ecs:eu-west-1:123456789012:task-definition/hello:7",
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": true, "rollback": true}, "maximumPercent": 200,
+            "minimumHealthyPercent": 100, "strategy": "ROLLING", "bakeTimeInMinutes": 0
+        },
+        "networkConfiguration": {"awsvpcConfiguration": {
+            "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"
+        }},
+        "loadBalancers": [{"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/hello/1",
+            "containerName": "web", "containerPort": 8080}],
+        "deployments": [{"status": "PRIMARY", "taskDefinition": "arn:aws:ecs:eu-west-1:123456789012:task-definition/hello:7"}],
+        "events": [], "createdAt": 1.5, "placementStrategy": [], "propagateTags": "NONE", "tags": [],
+        "deploymentController": {"type": "ECS"}, "enableECSManagedTags": false, "enableExecuteCommand": false
+    }))
+}
+
+fn text(adopt: bool) -> String {
+    let service = ServiceId::new("web", "hello").unwrap();
+    let followable = [Followable {
+        container: "web".into(),
+        repository: "hello".into(),
+        tag: Some("1.4.0".into()),
+    }];
+    let live = Live {
+        service: &service,
+        revision: &revision(),
+        fields: &fields(),
+        followable: &followable,
+        health_path: Some("/health"),
+    };
+    service_file(&live, adopt)
+}
+
+#[test]
+fn a_live_service_is_written_down_as_somebody_would() {
+    assert_eq!(
+        text(false),
+        r#"# web/hello, as it was found in ECS. What is marked with `decide` is a guess.
+cluster: { clusterName: web }
+images:
+  # decide: which tags to follow; it runs 1.4.0.
+  web: { repository: hello, tag: semver:^1 }
+"#
+        .replace("semver:^1", "\"semver:^1\"")
+            + r#"taskDefinition:
+  family: hello
+  networkMode: awsvpc
+  requiresCompatibilities: [FARGATE]
+  cpu: "256"
+  memory: "512"
+  executionRoleArn: arn:aws:iam::123456789012:role/ecsTaskExecutionRole
+  tags:
+    - { key: team, value: greetings }
+  containerDefinitions:
+    - name: web
+      portMappings:
+        - { containerPort: 8080 }
+      environment:
+        - { name: PORT, value: "8080" }
+        - { name: ZERO, value: "007" }
+        - { name: "YES", value: "no" }
+      logConfiguration:
+        logDriver: awslogs
+        options:
+          awslogs-group: /ecs/hello
+          awslogs-region: eu-west-1
+          awslogs-stream-prefix: web
+    - { name: log, image: public.ecr.aws/log:1, essential: false }
+# decide: leave desiredCount out if something scales the service.
+service:
+  serviceName: hello
+  desiredCount: 2
+  launchType: FARGATE
+  deploymentConfiguration:
+    deploymentCircuitBreaker: { enable: true, rollback: true }
+  networkConfiguration:
+    awsvpcConfiguration:
+      subnets: [subnet-1, subnet-2]
+      securityGroups: [sg-1]
+      assignPublicIp: ENABLED
+  loadBalancers:
+    - targetGroupArn: arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/hello/1
+      containerName: web
+      containerPort: 8080
+# decide: when a rollout counts as good.
+# verify:
+#   http: { path: /health }   # what the target group asks for
+#   bake: 2m
+"#
+    );
+}
+
+#[test]
+fn what_is_written_is_accepted_and_differs_in_nothing_but_the_followed_image() {
+    let file = ServiceFile::parse(text(false).as_bytes()).unwrap();
+    let live = revision().registrable();
+    let found = difference::task_definition(&live, &file.task_definition);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        found[0].path,
+        "taskDefinition.containerDefinitions[web].image"
+    );
+    assert_eq!(difference::service(&fields(), &file.service), []);
+    let adopting = ServiceFile::parse(text(true).as_bytes()).unwrap();
+    assert!(!adopting.owns_task_definition());
+    assert_eq!(adopting.images, file.images);
+}
+
+#[test]
+fn a_policy_is_guessed_from_the_tag_that_runs_and_admits_it() {
+    for (tag, guessed) in [
+        (Some("1.4.0"), "semver:^1"),
+        (Some("v2.0.1"), "semver:^2"),
+        (Some("0.3.1"), "semver:^0.3"),
+        (Some("1.0.0-rc.1"), "1.0.0-rc.1"),
+        (Some("main-17"), "main-17"),
+        (None, "latest"),
+    ] {
+        assert_eq!(suggested_policy(tag), guessed);
+        assert!(
+            TagPolicy::parse(guessed)
+                .unwrap()
+                .admits(tag.unwrap_or("latest"))
+        );
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        "(~|yes|No|0x1f|1e3|1_000|\\.5|12:30|2024-01-01|- a|a: b|#x|&a|\\*a|!t|%|@|`|\"|'|\\[|\\{|=|<<|\\t|\\n)"
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-zA-Z0-9 _~-]{1,8}", inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_is_read_as_it_was(value in any_json()) {
+        let text = yaml::section("any", &value);
+        let read = crate::service_file::document::Node::parse(text.as_bytes()).unwrap().to_json();
+        prop_assert_eq!(&read["any"], &value, "{}", text);
+    }
+}
