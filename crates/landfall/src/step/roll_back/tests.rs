@@ -398,7 +398,7 @@ fn what_somebody_else_gave_the_service_is_left_alone_however_the_release_ended()
         for desired in [desired(&[2]), uncertain()] {
             let plan = plan(&desired, Some(&live(7)), stage, &theirs);
             assert_eq!(plan.verdict(&desired, stage), Verdict::Drifted, "{stage:?}");
-            assert_eq!(plan.body(&service(), None), None, "{stage:?}");
+            assert_eq!(plan.body(&service(), None, None, None), None, "{stage:?}");
         }
     }
 }
