@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     clients::report,
+    file,
     live::{LiveService, best},
 };
 
@@ -27,6 +28,9 @@ use crate::{
 pub(crate) struct Arguments {
     /// The service file.
     file: PathBuf,
+    /// The installation's `FileParameters`, for placeholders such as `${param:NAME}`.
+    #[arg(long, default_value = "")]
+    parameters: String,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -34,12 +38,9 @@ pub(crate) struct Arguments {
 
 /// Compares, and exits with 0 if a release would change nothing, 2 if it would, 1 if that cannot be said.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let text = std::fs::read(&arguments.file).into_diagnostic()?;
-    let file = ServiceFile::parse(&text).map_err(|rejection| {
-        miette!("{} is not accepted:\n{rejection}", arguments.file.display())
-    })?;
-    let service = file.service_id().map_err(|refusal| miette!("{refusal}"))?;
     let sdk = config::load().await;
+    let file = file::read(&arguments.file, &arguments.parameters, &sdk).await?;
+    let service = file.service_id().map_err(|refusal| miette!("{refusal}"))?;
     let ecr = Ecr::new(&sdk);
     let live = LiveService::find(&sdk, &service).await?;
     let release = newest(&file, &ecr).await?;

@@ -4,12 +4,14 @@ mod check;
 mod clients;
 mod demo;
 mod diff;
+mod file;
 mod hello_server;
 mod hold;
 mod init;
 mod live;
 mod local;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,8 @@ enum Verb {
     Diff(diff::Arguments),
     /// Write a service file for a service that runs already.
     Init(init::Arguments),
+    /// Ask AWS whether everything is there that a service file takes for granted.
+    Verify(verify::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
     /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
@@ -63,6 +67,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Diff(arguments) => diff::run(arguments).await,
         Verb::Init(arguments) => init::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Verify(arguments) => verify::run(arguments).await,
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),

@@ -10,7 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use landfall_aws::bucket::{Bucket, Condition};
+use landfall_aws::{
+    bucket::{Bucket, Condition},
+    ecr::Ecr,
+    ecs::Ecs,
+};
+use serde_json::{Value, json};
 
 const LANDFALL: &str = env!("CARGO_BIN_EXE_landfall");
 
@@ -223,5 +228,146 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
         success(&["status", "web/hello", "--port", &local.port]),
         shown
     );
+    local.interrupt();
+}
+
+/// A command that talks to AWS itself, told by its environment that AWS is here.
+fn landfall_at(endpoint: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(LANDFALL);
+    command.args(arguments).envs([
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("COLUMNS", "400"),
+        ("NO_COLOR", "1"),
+    ]);
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Services as other people make them: of two containers and of one, with the image by tag and by digest.
+fn foreign_services(digest: &str) -> [(&'static str, Value, Value); 2] {
+    let registry = "000000000000.dkr.ecr.eu-west-1.amazonaws.com";
+    [
+        (
+            "worker",
+            json!({
+                "family": "worker", "gravity": { "mode": "low" },
+                "containerDefinitions": [
+                    {
+                        "name": "work", "image": format!("{registry}/hello:1.0.0"), "memory": 64,
+                        "environment": [{ "name": "DB_PASSWORD", "value": "hunter2" }, { "name": "COUNT", "value": "010" }],
+                        "command": ["run", "--fast"],
+                    },
+                    { "name": "log", "image": "public.ecr.aws/log:1", "memory": 32, "essential": false },
+                ],
+                "volumes": [{ "name": "data" }], "tags": [{ "key": "team", "value": "greetings" }],
+            }),
+            json!({ "desiredCount": 1, "deploymentConfiguration": { "maximumPercent": 150 } }),
+        ),
+        (
+            "pinned",
+            json!({
+                "family": "pinned", "networkMode": "bridge", "cpu": "256", "memory": "512",
+                "containerDefinitions": [
+                    { "name": "web", "image": format!("{registry}/hello@{digest}"), "portMappings": [{ "containerPort": 80 }] },
+                ],
+            }),
+            json!({ "desiredCount": 2, "propagateTags": "SERVICE", "tags": [{ "key": "env", "value": "test" }] }),
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_until_something_changes()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path());
+    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
+    let (ecs, ecr) = (Ecs::new(&config), Ecr::new(&config));
+    ecr.ensure_repository("hello").await.unwrap();
+    let manifest = |version: &str| {
+        json!({ "schemaVersion": 2, "annotations": { "version": version },
+                "mediaType": "application/vnd.oci.image.manifest.v1+json" })
+        .to_string()
+    };
+    let digest = ecr
+        .put_manifest("hello", "1.0.0", &manifest("1.0.0"))
+        .await
+        .unwrap();
+    let object = |value: Value| value.as_object().unwrap().clone();
+    ecs.create_cluster(&object(json!({ "clusterName": "web" })))
+        .await
+        .unwrap();
+    let file = folder.path().join("file.yaml");
+    let path = file.display().to_string();
+    for (name, task_definition, service) in foreign_services(&digest) {
+        let arn = ecs
+            .register_task_definition(&object(task_definition))
+            .await
+            .unwrap();
+        let mut body = object(service);
+        body.insert("cluster".into(), "web".into());
+        body.insert("serviceName".into(), name.into());
+        body.insert("taskDefinition".into(), arn.into());
+        ecs.create_service(&body).await.unwrap();
+
+        for form in [&[] as &[&str], &["--adopt"]] {
+            let arguments = ["init", "--cluster", "web", "--service", name];
+            let written = landfall_at(&local.endpoint, &[&arguments, form].concat());
+            assert!(written.status.success(), "{}", text(&written.stderr));
+            std::fs::write(&file, &written.stdout).unwrap();
+            let checked = landfall(&["check", &path]);
+            assert!(checked.status.success(), "{}", text(&checked.stderr));
+            let compared = landfall_at(&local.endpoint, &["diff", &path]);
+            assert_eq!(
+                compared.status.code(),
+                Some(0),
+                "{}{}{}",
+                text(&written.stdout),
+                text(&compared.stdout),
+                text(&compared.stderr)
+            );
+        }
+    }
+
+    let arguments = ["init", "--cluster", "web", "--service", "worker"];
+    let written = text(&landfall_at(&local.endpoint, &arguments).stdout);
+    let changed = written
+        .replace("hunter2", "hunter3")
+        .replace("\"010\"", "\"011\"")
+        .replace("maximumPercent: 150", "maximumPercent: 175");
+    std::fs::write(&file, changed).unwrap();
+    ecr.put_manifest("hello", "1.1.0", &manifest("1.1.0"))
+        .await
+        .unwrap();
+    let compared = landfall_at(&local.endpoint, &["diff", &path]);
+    assert_eq!(compared.status.code(), Some(2));
+    let told = text(&compared.stdout);
+    for line in [
+        "web/worker, which runs worker:1",
+        "~ taskDefinition.containerDefinitions[work].image: hello:1.0.0 (sha256:",
+        " → hello:1.1.0 (sha256:",
+        "~ taskDefinition.containerDefinitions[work].environment[COUNT]: 010 → 011",
+        "~ taskDefinition.containerDefinitions[work].environment[DB_PASSWORD]: (hidden) → (hidden)",
+        "~ service.deploymentConfiguration.maximumPercent: 150 → 175",
+        "4 differences.",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let json = landfall_at(&local.endpoint, &["diff", "--json", &path]).stdout;
+    assert!(!text(&json).contains("hunter"));
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["differences"].as_array().unwrap().len(), 4);
+
+    let missing = landfall_at(
+        &local.endpoint,
+        &["init", "--cluster", "web", "--service", "other"],
+    );
+    assert_eq!(missing.status.code(), Some(1));
     local.interrupt();
 }

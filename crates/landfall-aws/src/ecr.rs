@@ -113,6 +113,18 @@ impl Ecr {
         }
     }
 
+    /// The manifest of the image with this digest.
+    pub async fn manifest(&self, repository: &str, digest: &str) -> Result<Option<String>, Fault> {
+        let id = ImageIdentifier::builder().image_digest(digest).build();
+        let request = self.client.batch_get_image().repository_name(repository);
+        let answer = request.image_ids(id).send().await;
+        let answer = answer.map_err(|error| Fault::of("ecr:BatchGetImage", error))?;
+        let image = answer.images().first();
+        Ok(image
+            .and_then(|image| image.image_manifest())
+            .map(str::to_owned))
+    }
+
     /// Creates a repository, unless it is there.
     pub async fn ensure_repository(&self, repository: &str) -> Result<(), Fault> {
         match self

@@ -153,6 +153,21 @@ impl Elb {
         Ok(balancer.cloned())
     }
 
+    /// What the targets of a target group have to be: `ip`, `instance`, `lambda` or `alb`.
+    ///
+    /// # Errors
+    /// Refused with the code `TargetGroupNotFound` if there is none.
+    pub async fn target_type(&self, target_group: &str) -> Result<String, Fault> {
+        const CALL: &str = "elasticloadbalancing:DescribeTargetGroups";
+        let request = self.0.describe_target_groups();
+        let answer = request.target_group_arns(target_group).send().await;
+        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
+        let group = answer.target_groups().first();
+        let kind = group.and_then(|group| group.target_type());
+        kind.map(|kind| kind.as_str().to_owned())
+            .ok_or_else(|| Fault::incomplete(CALL, "TargetType"))
+    }
+
     /// The path that a target group asks for health; none if it does not ask by HTTP.
     pub async fn health_check_path(&self, target_group: &str) -> Result<Option<String>, Fault> {
         let request = self.0.describe_target_groups();

@@ -38,6 +38,9 @@ const THROTTLES: [&str; 8] = [
 /// (<https://github.com/aws/containers-roadmap/issues/1010>).
 const CONCURRENT_REGISTRATION: &str = "Too many concurrent attempts to create a new revision";
 
+/// What stands between a call and AWS's error code.
+const REFUSED: &str = " was refused: ";
+
 impl Fault {
     /// The error names that a function can answer; the state machine's `Retry` and `Catch` match on them.
     pub const NAMES: [&str; 3] = ["Transient", "Refused", "Unexpected"];
@@ -49,6 +52,13 @@ impl Fault {
             Self::Refused(_) => "Refused",
             Self::Unexpected(_) => "Unexpected",
         }
+    }
+
+    /// AWS's error code, if AWS refused a call.
+    pub fn code(&self) -> Option<&str> {
+        let (Self::Transient(text) | Self::Refused(text) | Self::Unexpected(text)) = self;
+        let (_, refusal) = text.split_once(REFUSED)?;
+        refusal.split(':').next()
     }
 
     /// The failure of `call`, e.g. `ecs:UpdateService`.
@@ -65,7 +75,7 @@ impl Fault {
         };
         let code = refused.code().unwrap_or("no error code");
         let message = refused.message().unwrap_or("no message");
-        let text = format!("{call} was refused: {code}: {message}");
+        let text = format!("{call}{REFUSED}{code}: {message}");
         let status = error
             .raw_response()
             .map_or(0, |response| response.status().as_u16());

@@ -13,6 +13,7 @@ pub mod ecs;
 pub mod elb;
 pub mod events;
 mod fault;
+mod inspection;
 pub mod lambda;
 pub mod operator;
 pub mod parameters;
@@ -22,3 +23,4 @@ pub mod sfn;
 pub mod sweep_memory;
 
 pub use fault::Fault;
+pub use inspection::Inspection;

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod hold;
 pub mod image;
 pub mod keys;
+pub mod prerequisites;
 pub mod record;
 pub mod refusal;
 pub mod service_file;

@@ -1,0 +1,108 @@
+//! `landfall verify`: whether everything is there that a service file takes for granted.
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+use landfall::prerequisites::{self, Finding, Prerequisite, Thing};
+use landfall_aws::{Inspection, config};
+use miette::{IntoDiagnostic, Result, miette};
+use serde_json::json;
+
+use crate::{file, live::LiveService};
+
+/// Which service file.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The service file.
+    file: PathBuf,
+    /// The installation's `FileParameters`, for placeholders such as `${param:NAME}`.
+    #[arg(long, default_value = "")]
+    parameters: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks, and exits with 1 if something is missing. What may not be asked is unknown, and no failure.
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let sdk = config::load().await;
+    let file = file::read(&arguments.file, &arguments.parameters, &sdk).await?;
+    let service = file.service_id().map_err(|refusal| miette!("{refusal}"))?;
+    let task_definition = if file.owns_task_definition() {
+        file.task_definition.clone()
+    } else {
+        let live = LiveService::find(&sdk, &service).await?;
+        let live = live.ok_or_else(|| {
+            miette!(
+                "{}",
+                landfall::step::update_service::nothing_to_adopt(&service)
+            )
+        })?;
+        live.revision.fields
+    };
+    let inspection = Inspection::new(&sdk);
+    let mut found = Vec::new();
+    for needed in prerequisites::of(&file, &task_definition) {
+        let finding = inspection.look(&needed.thing).await;
+        found.push((needed, finding));
+    }
+    let text = if arguments.json {
+        let documents = found.iter().map(|(needed, finding)| {
+            let mut document = json!(finding);
+            document["path"] = needed.path.clone().into();
+            document["what"] = named(&needed.thing).into();
+            document
+        });
+        format!("{:#}\n", json!(documents.collect::<Vec<_>>()))
+    } else {
+        told(&found)
+    };
+    anstream::stdout()
+        .write_all(text.as_bytes())
+        .into_diagnostic()?;
+    let missing = found
+        .iter()
+        .any(|(_, finding)| matches!(finding, Finding::Missing(_)));
+    Ok(ExitCode::from(u8::from(missing)))
+}
+
+const OK: Style = AnsiColor::Green.on_default();
+const MISSING: Style = AnsiColor::Red.on_default();
+const UNKNOWN: Style = AnsiColor::Yellow.on_default();
+
+fn told(found: &[(Prerequisite, Finding)]) -> String {
+    let mut text = String::new();
+    let mut counts = [0; 3];
+    for (needed, finding) in found {
+        let (index, word, style, about) = match finding {
+            Finding::Ok(about) => (0, "ok", OK, about),
+            Finding::Missing(about) => (1, "missing", MISSING, about),
+            Finding::Unknown(about) => (2, "unknown", UNKNOWN, about),
+        };
+        counts[index] += 1;
+        text += &format!(
+            "{style}{word:<8}{style:#}{} ({})\n",
+            named(&needed.thing),
+            needed.path
+        );
+        if !about.is_empty() {
+            text += &format!("        {about}\n");
+        }
+    }
+    let [ok, missing, unknown] = counts;
+    text + &format!("{ok} ok, {missing} missing, {unknown} unknown.\n")
+}
+
+fn named(thing: &Thing) -> String {
+    match thing {
+        Thing::Role(name) => format!("role {name}"),
+        Thing::Image(rule, _) => format!("image {}:{}", rule.repository, rule.tag),
+        Thing::Subnet(id) => format!("subnet {id}"),
+        Thing::SecurityGroup(id) => format!("security group {id}"),
+        Thing::TargetGroup(arn, _) => format!("target group {arn}"),
+        Thing::Secret(arn) => format!("secret {arn}"),
+        Thing::Parameter(name) => format!("parameter {name}"),
+        Thing::LogGroup(name) => format!("log group {name}"),
+    }
+}

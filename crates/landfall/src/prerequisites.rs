@@ -1,0 +1,269 @@
+//! What has to be there before a service file can be rolled out: roles, images, networks, target groups, secrets and log
+//! groups that it names and does not make.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{follow::FollowRule, service_file::ServiceFile};
+
+/// One thing that a service file takes for granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prerequisite {
+    /// Which member of the file names it.
+    pub path: String,
+    /// What it is.
+    pub thing: Thing,
+}
+
+/// What may be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// An IAM role that tasks get, by name; it has to trust ECS's tasks.
+    Role(String),
+    /// An image that a follow rule admits, for the task's platform.
+    Image(FollowRule, Platform),
+    /// A subnet.
+    Subnet(String),
+    /// A security group.
+    SecurityGroup(String),
+    /// A target group, by ARN, and what its targets have to be: `ip` or `instance`.
+    TargetGroup(String, &'static str),
+    /// A secret of Secrets Manager, by ARN.
+    Secret(String),
+    /// A parameter of Systems Manager, by name.
+    Parameter(String),
+    /// A log group, by name.
+    LogGroup(String),
+}
+
+/// What an image has to run on, in the words of an image index
+/// (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Platform {
+    /// `linux` or `windows`.
+    pub os: String,
+    /// `amd64` or `arm64`.
+    pub architecture: String,
+}
+
+/// What was found of a prerequisite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "about")]
+pub enum Finding {
+    /// It is there.
+    Ok(String),
+    /// It is not there, or is not what it has to be; with what to do.
+    Missing(String),
+    /// That cannot be said; with why.
+    Unknown(String),
+}
+
+/// How AWS's services say that somebody may not ask.
+const NOT_ALLOWED: [&str; 4] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "UnauthorizedException",
+];
+
+/// What a refusal with `code` says of a prerequisite: that it is not there if the code is one of `absent`, else nothing.
+pub fn refused(call: &str, code: &str, absent: &[&str], hint: &str) -> Finding {
+    if absent.contains(&code) {
+        Finding::Missing(hint.into())
+    } else if NOT_ALLOWED.contains(&code) {
+        Finding::Unknown(format!("not allowed to ask: that needs {call}"))
+    } else {
+        Finding::Unknown(format!("{call} answers {code}"))
+    }
+}
+
+/// Whether a role's trust policy lets ECS's tasks have it
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html>).
+pub fn trusts_tasks(policy: &Value) -> bool {
+    let items = |value: &Value| match value {
+        Value::Array(items) => items.clone(),
+        other => vec![other.clone()],
+    };
+    items(&policy["Statement"]).iter().any(|statement| {
+        statement["Effect"] == "Allow"
+            && items(&statement["Principal"]["Service"])
+                .iter()
+                .any(|service| service == "ecs-tasks.amazonaws.com")
+    })
+}
+
+/// Whether an image with this manifest runs on `platform`: none if the manifest is that of one image, which does not say
+/// (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
+pub fn runs_on(manifest: &Value, platform: &Platform) -> Option<bool> {
+    let manifests = manifest.get("manifests")?.as_array()?;
+    Some(manifests.iter().any(|one| {
+        one["platform"]["os"] == *platform.os
+            && one["platform"]["architecture"] == *platform.architecture
+    }))
+}
+
+/// What `file` takes for granted. `task_definition` is the file's, or for an adopted service what it runs.
+pub fn of(file: &ServiceFile, task_definition: &Map<String, Value>) -> Vec<Prerequisite> {
+    let mut found = Vec::new();
+    let mut add = |path: String, thing: Thing| {
+        let known: &Vec<Prerequisite> = &found;
+        if known.iter().all(|one| one.thing != thing) {
+            found.push(Prerequisite { path, thing });
+        }
+    };
+    for member in ["executionRoleArn", "taskRoleArn"] {
+        if let Some(role) = text(task_definition.get(member)) {
+            // `arn:aws:iam::…:role/path/name` or the name.
+            let name = role.rsplit('/').next().unwrap_or(role);
+            add(format!("taskDefinition.{member}"), Thing::Role(name.into()));
+        }
+    }
+    let platform = platform(task_definition.get("runtimePlatform"));
+    for (container, rule) in &file.images {
+        add(
+            format!("images.{container}"),
+            Thing::Image(rule.clone(), platform.clone()),
+        );
+    }
+    for (path, container) in containers(task_definition) {
+        for (list, member) in [
+            ("secrets", "valueFrom"),
+            ("logConfiguration.secretOptions", "valueFrom"),
+        ] {
+            let items = list
+                .split('.')
+                .try_fold(container, |value, name| value.get(name));
+            for (index, item) in items
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .enumerate()
+            {
+                if let Some(reference) = text(item.get(member)) {
+                    add(format!("{path}.{list}[{index}]"), secret(reference));
+                }
+            }
+        }
+        let credentials = container.pointer("/repositoryCredentials/credentialsParameter");
+        if let Some(reference) = text(credentials) {
+            add(format!("{path}.repositoryCredentials"), secret(reference));
+        }
+        if let Some(group) = log_group(container) {
+            add(
+                format!("{path}.logConfiguration"),
+                Thing::LogGroup(group.into()),
+            );
+        }
+    }
+    let service = Value::Object(file.service.clone());
+    let network = "networkConfiguration.awsvpcConfiguration";
+    let awsvpc = service.pointer("/networkConfiguration/awsvpcConfiguration");
+    let named = |list: &str| {
+        let items = awsvpc
+            .and_then(|awsvpc| awsvpc.get(list)?.as_array())
+            .cloned();
+        items
+            .into_iter()
+            .flatten()
+            .filter_map(|id| id.as_str().map(str::to_owned))
+    };
+    for id in named("subnets") {
+        add(format!("service.{network}.subnets"), Thing::Subnet(id));
+    }
+    for id in named("securityGroups") {
+        add(
+            format!("service.{network}.securityGroups"),
+            Thing::SecurityGroup(id),
+        );
+    }
+    // With a network of its own a task is a target by its address
+    // (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html>).
+    let target = match text(task_definition.get("networkMode")) {
+        Some("awsvpc") => "ip",
+        _ => "instance",
+    };
+    let balancers = service.get("loadBalancers").and_then(Value::as_array);
+    for (index, balancer) in balancers.into_iter().flatten().enumerate() {
+        if let Some(arn) = text(balancer.get("targetGroupArn")) {
+            add(
+                format!("service.loadBalancers[{index}]"),
+                Thing::TargetGroup(arn.into(), target),
+            );
+        }
+    }
+    found
+}
+
+fn text(value: Option<&Value>) -> Option<&str> {
+    value
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+fn containers(task_definition: &Map<String, Value>) -> impl Iterator<Item = (String, &Value)> {
+    let containers = task_definition
+        .get("containerDefinitions")
+        .and_then(Value::as_array);
+    containers
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(index, container)| {
+            let name = text(container.get("name")).map_or(index.to_string(), str::to_owned);
+            (
+                format!("taskDefinition.containerDefinitions[{name}]"),
+                container,
+            )
+        })
+}
+
+/// Fargate and EC2 take Linux on x86_64 unless told otherwise
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html>).
+fn platform(runtime: Option<&Value>) -> Platform {
+    let member = |name| text(runtime.and_then(|runtime| runtime.get(name))).unwrap_or_default();
+    Platform {
+        os: match member("operatingSystemFamily").starts_with("WINDOWS") {
+            true => "windows".into(),
+            false => "linux".into(),
+        },
+        architecture: match member("cpuArchitecture") {
+            "ARM64" => "arm64".into(),
+            _ => "amd64".into(),
+        },
+    }
+}
+
+/// The secret that a `valueFrom` names: a secret's ARN, which may go on with a key, a stage and a version; a parameter's ARN
+/// or its name (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html>).
+fn secret(reference: &str) -> Thing {
+    let parts: Vec<&str> = reference.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "secretsmanager", ..] if parts.len() >= 7 => Thing::Secret(parts[..7].join(":")),
+        ["arn", _, "ssm", _, _, resource] => {
+            let name = resource.strip_prefix("parameter").unwrap_or(resource);
+            // A name without folders stands in the ARN behind a slash that is not its own.
+            let name = match name[1.min(name.len())..].contains('/') {
+                true => name,
+                false => name.trim_start_matches('/'),
+            };
+            Thing::Parameter(name.into())
+        }
+        _ => Thing::Parameter(reference.into()),
+    }
+}
+
+/// The log group of a container that logs by `awslogs`, unless ECS is told to create it.
+fn log_group(container: &Value) -> Option<&str> {
+    let configuration = container.get("logConfiguration")?;
+    let options = configuration.get("options")?;
+    let created = options
+        .get("awslogs-create-group")
+        .is_some_and(|value| value == "true" || value == true);
+    if text(configuration.get("logDriver"))? != "awslogs" || created {
+        return None;
+    }
+    text(options.get("awslogs-group"))
+}
+
+#[cfg(test)]
+mod tests;
