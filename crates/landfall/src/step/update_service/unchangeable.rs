@@ -114,7 +114,6 @@ mod tests {
         CreatedWith {
             launch_type: Some(launch_type.into()),
             role: Some("arn:aws:iam::123456789012:role/ecs".into()),
-            ..CreatedWith::default()
         }
     }
 
