@@ -330,7 +330,8 @@ impl DesiredState {
     }
 
     /// Writes the verdict of release `number` and gives up the claim. Older releases without a verdict are dropped
-    /// from the open ones: they were superseded. Newer ones stay open.
+    /// from the open ones: they were superseded. Newer ones stay open; if the newest has images that are left out now,
+    /// another one without them takes its place.
     pub fn conclude(
         &mut self,
         number: u64,
@@ -366,6 +367,7 @@ impl DesiredState {
             content: release.content,
             verdict,
         });
+        self.replace_what_is_left_out();
     }
 }
 

@@ -43,6 +43,14 @@ pub fn is_service_file(key: &str) -> bool {
     key.starts_with(SERVICE_FILES) && endings.iter().any(|ending| key.ends_with(ending))
 }
 
+/// The prefix of the service files' statuses in the config bucket.
+pub const STATUSES: &str = "status/services/";
+
+/// The key of the service file that the status at `key` is of; none if it is no status.
+pub fn told_of(key: &str) -> Option<&str> {
+    key.strip_prefix("status/")?.strip_suffix(".json")
+}
+
 /// The status of the service file at `key`, in the config bucket.
 pub fn status(key: &str) -> String {
     format!("status/{key}.json")

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     desired::DesiredState,
     image::Image,
-    record::{Release, Verdict},
+    record::{Content, Release, Verdict},
 };
 
 /// How many are remembered. Each stands for another release that was bad of what is followed now.
@@ -96,6 +96,25 @@ impl DesiredState {
             }
             Verdict::RolledBack | Verdict::Failed => self.quarantine_images(release),
             Verdict::Superseded | Verdict::Rejected | Verdict::Drifted => {}
+        }
+    }
+
+    /// A service file that was uploaded while the bad images were on their way made a release of both.
+    pub(crate) fn replace_what_is_left_out(&mut self) {
+        let Some(newest) = self.newest_open().cloned() else {
+            return;
+        };
+        let content = Content {
+            file: newest.content.file.clone(),
+            images: self.images_to_run(),
+        };
+        if !self.left_out().is_empty() && !newest.content.runs_the_same_as(&content) {
+            self.last_number += 1;
+            self.open.push(Release {
+                number: self.last_number,
+                content,
+                ..newest
+            });
         }
     }
 

@@ -128,16 +128,19 @@ pub fn missed(desired: &DesiredState, repository: &str, listing: &[Image]) -> BT
     missed
 }
 
-/// The keys of service files that are new, changed or gone.
+/// The keys of service files that are new, changed or gone. `told` are those that have a status: one may have come and gone
+/// between two sweeps.
 pub fn changed_files(
     known: &BTreeMap<String, FileMark>,
     listed: &BTreeMap<String, FileMark>,
-) -> Vec<String> {
+    told: &BTreeSet<String>,
+) -> BTreeSet<String> {
     let changed = listed
         .iter()
         .filter(|(key, mark)| known.get(*key) != Some(mark))
         .map(|(key, _)| key);
-    let gone = known.keys().filter(|key| !listed.contains_key(*key));
+    let gone = known.keys().chain(told);
+    let gone = gone.filter(|key| !listed.contains_key(*key));
     changed.chain(gone).cloned().collect()
 }
 

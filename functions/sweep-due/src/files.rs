@@ -1,6 +1,6 @@
 //! Service files whose events were lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall::{
     keys,
@@ -10,26 +10,48 @@ use landfall_aws::{Fault, sweep_memory::Remembered};
 
 use crate::{Outcome, SweepDue};
 
+/// What lies in the config bucket.
+pub(crate) struct Listed {
+    /// The service files.
+    pub(crate) files: BTreeMap<String, FileMark>,
+    /// The statuses beside them.
+    pub(crate) statuses: BTreeMap<String, FileMark>,
+}
+
 impl SweepDue {
+    /// The files are listed before the statuses: a file that comes in between is looked at twice rather than taken for
+    /// deleted, because a look asks for the file itself.
+    pub(crate) async fn list_files(&self) -> Result<Listed, Fault> {
+        Ok(Listed {
+            files: self.files.marks(keys::SERVICE_FILES).await?,
+            statuses: self.files.marks(keys::STATUSES).await?,
+        })
+    }
+
     /// Does for every new, changed or deleted service file of a shard what `config-changed` does, and remembers what was
     /// listed: whatever happens to a file after the listing is another mark.
     pub(crate) async fn look_at_files(
         &self,
         remembered: &mut Remembered,
-        listed: &BTreeMap<String, FileMark>,
+        listed: &Listed,
         request_id: &str,
         outcome: &mut Outcome,
     ) {
+        let shard = remembered.shard();
+        let is_due = |key: &String| {
+            keys::is_service_file(key)
+                && key.len() <= keys::LONGEST_SERVICE_FILE
+                && Shard::of(key) == shard
+        };
+        let told = listed.statuses.keys().filter_map(|key| keys::told_of(key));
+        let told: BTreeSet<_> = told.map(str::to_owned).filter(is_due).collect();
         let listed: BTreeMap<_, _> = listed
+            .files
             .iter()
-            .filter(|(key, _)| {
-                keys::is_service_file(key)
-                    && key.len() <= keys::LONGEST_SERVICE_FILE
-                    && Shard::of(key) == remembered.shard()
-            })
+            .filter(|(key, _)| is_due(key))
             .map(|(key, mark)| (key.clone(), mark.clone()))
             .collect();
-        for key in changed_files(&remembered.memory.files, &listed) {
+        for key in changed_files(&remembered.memory.files, &listed, &told) {
             let looked = self
                 .look_at_file(remembered, &key, listed.get(&key), request_id)
                 .await;

@@ -84,7 +84,7 @@ impl SweepDue {
             return outcome.0;
         }
         let repositories = self.state.followed_repositories().await?;
-        let files = self.files.marks(keys::SERVICE_FILES).await?;
+        let files = self.list_files().await?;
         for shard in shards {
             match self.memory.read(shard).await {
                 Ok(mut remembered) => {

@@ -342,6 +342,26 @@ fn a_file_that_may_be_to_blame_leaves_the_images_alone() {
 }
 
 #[test]
+fn a_file_that_was_uploaded_while_a_bad_image_was_on_its_way_is_released_without_it() {
+    let follows = [("web", "semver:^1")];
+    let bad = desired()
+        .following(file("a", &follows))
+        .pushed(image("1.0.0", "good", 1))
+        .claimed()
+        .concluded(Verdict::Succeeded)
+        .pushed(image("1.1.0", "bad", 2))
+        .claimed();
+    let mut uploaded = bad.following(file("b", &follows));
+    assert_eq!(uploaded.newest(), (3, vec!["1.1.0"]));
+    uploaded.conclude(2, Verdict::RolledBack, None);
+    assert_eq!(uploaded.newest(), (4, vec!["1.0.0"]));
+    let open: Vec<_> = uploaded.open.iter().map(|release| release.number).collect();
+    assert_eq!(open, [3, 4]);
+    let newest = uploaded.newest_open().unwrap();
+    assert_eq!(newest.content.file, file("b", &follows).content);
+}
+
+#[test]
 fn a_moved_tag_can_lead_back_to_the_last_good_image() {
     let live = desired()
         .following(file("a", &[("web", "live")]))

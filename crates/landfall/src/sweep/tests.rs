@@ -195,8 +195,11 @@ fn files_that_are_new_changed_or_gone_are_found() {
         ("c", mark("1", 2)),
         ("e", mark("1", 1)),
     ]);
-    assert_eq!(changed_files(&known, &listed), ["b", "c", "e", "d"]);
-    assert!(changed_files(&known, &known).is_empty());
+    // `f` came and went between two looks.
+    let told = BTreeSet::from(["a".to_owned(), "f".to_owned()]);
+    let changed: Vec<_> = changed_files(&known, &listed, &told).into_iter().collect();
+    assert_eq!(changed, ["b", "c", "d", "e", "f"]);
+    assert!(changed_files(&known, &known, &BTreeSet::new()).is_empty());
 }
 
 #[test]
