@@ -123,7 +123,7 @@ async fn an_event_that_is_not_what_it_claims_is_refused_and_changes_nothing() {
         (
             "image-pushed",
             but(&|event| event["version"] = "1".into()),
-            "only version `0` is known",
+            "only version \"0\" is known",
         ),
         (
             "image-pushed",

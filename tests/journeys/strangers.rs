@@ -150,6 +150,8 @@ async fn an_edit_of_the_file_does_not_bring_back_an_image_that_was_bad() {
     stage.push_behaving("hello", "1.1.0", crashing).await;
     stage.verdict(&service, 2, Verdict::RolledBack).await;
 
+    // The edit starts no deployment, and this ECS has rolled back faster than clocks may differ.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     let mut edited = SampleFile::new("hello", "hello", "semver:^1");
     edited.desired_count = 1;
     let message = stage.follow("services/hello.yaml", &edited.text()).await;

@@ -206,7 +206,7 @@ fn yaml() -> impl Strategy<Value = String> {
         any::<i64>().prop_map(|number| number.to_string()),
         "(semver|glob|regex):.{0,20}".prop_map(|text| format!("{text:?}")),
     ];
-    let node = leaf.prop_recursive(5, 60, 6, move |inner| {
+    leaf.prop_recursive(5, 60, 6, move |inner| {
         let pairs = proptest::collection::vec((key.clone(), inner.clone()), 0..6);
         let items = proptest::collection::vec(inner, 0..6);
         prop_oneof![
@@ -227,8 +227,7 @@ fn yaml() -> impl Strategy<Value = String> {
                 items.collect::<String>()
             }),
         ]
-    });
-    node
+    })
 }
 
 proptest! {

@@ -14,6 +14,7 @@ use landfall::{
     image::Image,
     keys,
     service_id::ServiceId,
+    status::FileStatus,
     sweep::{Memory, Shard, fingerprint},
 };
 use landfall_aws::{bucket::Bucket, ecr::Ecr};
@@ -104,6 +105,9 @@ async fn at_rest() -> Stage {
             let follower = keys::follower(&repository, &desired.service);
             s3.put(STATE_BUCKET, &follower, "").unwrap();
             s3.put(CONFIG_BUCKET, &key(service), file(service, 512))
+                .unwrap();
+            let status = serde_json::to_string(&FileStatus::of(&desired)).unwrap();
+            s3.put(CONFIG_BUCKET, &keys::status(&key(service)), status)
                 .unwrap();
         }
         let memory = memories.entry(Shard::of(&repository)).or_default();
