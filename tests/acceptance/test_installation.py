@@ -28,10 +28,10 @@ CHANGES_ECS = {
     "ecs:CreateCluster": {"EnsureClusterFunction"},
     "ecs:RegisterTaskDefinition": {"RegisterTaskDefinitionFunction"},
     "ecs:CreateService": {"UpdateServiceFunction"},
-    "ecs:UpdateService": {"UpdateServiceFunction", "RollBackFunction"},
+    "ecs:UpdateService": {"UpdateServiceFunction", "RollBackFunction", "EnsureScalingFunction"},
     "ecs:DeleteService": set(),
     "ecs:DeleteCluster": set(),
-    "ecs:StopTask": set(),
+    "ecs:StopTask": {"RunTaskFunction"},
 }
 
 

@@ -35,11 +35,20 @@ impl Elb {
         {
             return Err(in_use(priority));
         }
-        let suffix = arn_suffix(&format!("{listener}{priority}{}", Value::from(conditions)));
-        let arn = format!(
-            "{}/{suffix}",
-            listener.replacen(":listener/", ":listener-rule/", 1)
-        );
+        // A rule that got another priority keeps its ARN.
+        let arn_of = |number: usize| {
+            let suffix = arn_suffix(&format!(
+                "{listener}{priority}{}{number}",
+                Value::from(conditions)
+            ));
+            let rule = listener.replacen(":listener/", ":listener-rule/", 1);
+            format!("{rule}/{suffix}")
+        };
+        let mut number = 0;
+        while state.rules.contains_key(&arn_of(number)) {
+            number += 1;
+        }
+        let arn = arn_of(number);
         let fields = json!({
             "RuleArn": arn,
             "Priority": priority.to_string(),
