@@ -205,18 +205,7 @@ impl Elb {
     /// # Errors
     /// Refused if no load balancer has a web listener for it.
     pub async fn address(&self, target_group: &str) -> Result<Address, Fault> {
-        let groups = self
-            .0
-            .describe_target_groups()
-            .target_group_arns(target_group)
-            .send()
-            .await;
-        let groups = groups
-            .map_err(|error| Fault::of("elasticloadbalancing:DescribeTargetGroups", error))?;
-        let balancer = groups
-            .target_groups()
-            .first()
-            .and_then(|group| group.load_balancer_arns().first());
+        let balancer = self.load_balancer_of(target_group).await?;
         let unreachable = || {
             Fault::Refused(format!(
                 "no load balancer listens for {target_group}: add a listener, or give verify.http.url in the service file"
@@ -226,7 +215,7 @@ impl Elb {
         let balancers = self
             .0
             .describe_load_balancers()
-            .load_balancer_arns(balancer)
+            .load_balancer_arns(&balancer)
             .send()
             .await;
         let balancers = balancers

@@ -14,8 +14,8 @@ use crate::{Outcome, SweepDue};
 pub(crate) struct Listed {
     /// The service files.
     pub(crate) files: BTreeMap<String, FileMark>,
-    /// The statuses beside them.
-    pub(crate) statuses: BTreeMap<String, FileMark>,
+    /// The keys of the statuses beside them.
+    pub(crate) statuses: Vec<String>,
 }
 
 impl SweepDue {
@@ -24,7 +24,7 @@ impl SweepDue {
     pub(crate) async fn list_files(&self) -> Result<Listed, Fault> {
         Ok(Listed {
             files: self.files.marks(keys::SERVICE_FILES).await?,
-            statuses: self.files.marks(keys::STATUSES).await?,
+            statuses: self.files.keys(keys::STATUSES).await?,
         })
     }
 
@@ -43,7 +43,7 @@ impl SweepDue {
                 && key.len() <= keys::LONGEST_SERVICE_FILE
                 && Shard::of(key) == shard
         };
-        let told = listed.statuses.keys().filter_map(|key| keys::told_of(key));
+        let told = listed.statuses.iter().filter_map(|key| keys::told_of(key));
         let told: BTreeSet<_> = told.map(str::to_owned).filter(is_due).collect();
         let listed: BTreeMap<_, _> = listed
             .files
