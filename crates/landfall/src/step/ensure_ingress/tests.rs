@@ -166,7 +166,7 @@ fn the_target_group_that_serves_comes_first_and_is_the_one_that_is_kept() {
             wanted.map(|group| group.name).collect()
         };
         assert_eq!(names(&two), [first.clone(), second.clone()]);
-        assert_eq!(names(&file()), [first.clone()]);
+        assert_eq!(names(&file()), std::slice::from_ref(first));
     }
 }
 
