@@ -7,8 +7,11 @@
 pub mod autoscaling;
 mod capacity;
 mod conformity;
+mod containers;
 pub mod discovery;
 pub mod document;
+mod identity;
+mod images;
 mod ingress;
 mod mapping;
 mod mistaken;
@@ -19,6 +22,7 @@ pub mod problem;
 mod read;
 mod rules;
 mod spelling;
+mod verify;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +37,7 @@ pub use one_off_task::{OnFailure, OneOffTask};
 pub use parameters::{Draft, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
 pub(crate) use spelling::nearest;
+pub use verify::{HttpProbe, ProbeTarget, Verify};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
 
@@ -78,58 +83,6 @@ pub struct ServiceFile {
     /// Tasks that run after the release proved good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<OneOffTask>,
-}
-
-/// When a rollout counts as good, beyond ECS's own word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Verify {
-    /// A request to the service.
-    pub http: Option<HttpProbe>,
-    /// For how long, in seconds, a healthy service is watched before the release counts as good.
-    pub bake_seconds: u64,
-    /// How long, in seconds, the rollout may take until ECS calls it complete, and then the checks until they pass.
-    pub timeout_seconds: u64,
-}
-
-impl Default for Verify {
-    fn default() -> Self {
-        Self {
-            http: None,
-            bake_seconds: 0,
-            timeout_seconds: 900,
-        }
-    }
-}
-
-/// A request that a healthy service answers as described.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HttpProbe {
-    /// Where to: a whole URL, or a path below the load balancer that serves the service's first target group.
-    pub target: ProbeTarget,
-    /// The status that has to be answered.
-    pub status: u16,
-    /// Text that the body has to contain.
-    pub body: Option<String>,
-    /// How long, in seconds, an answer may take.
-    pub timeout_seconds: u64,
-    /// Seconds between two looks.
-    pub interval_seconds: u64,
-    /// How many looks in a row have to be good.
-    pub successes: u32,
-    /// After how many bad looks in a row the release is given up.
-    pub failures: u32,
-}
-
-/// Where an [`HttpProbe`] goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ProbeTarget {
-    /// A path below the service's load balancer.
-    Path(String),
-    /// A whole URL.
-    Url(String),
 }
 
 /// What was found in the text of a service file.
