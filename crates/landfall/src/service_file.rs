@@ -34,7 +34,7 @@ pub use capacity::Logs;
 pub use discovery::Discovery;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
-pub use parameters::{Draft, Values};
+pub use parameters::{Draft, Placeholder, Site, Source, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
 pub(crate) use spelling::nearest;
 pub use verify::{HttpProbe, ProbeTarget, Verify};
@@ -91,12 +91,18 @@ pub struct Checked {
     file: Option<ServiceFile>,
     /// Everything that was found, errors and warnings, in the order of the file.
     pub problems: Vec<Problem>,
+    /// Where a value is filled in when the file is uploaded, in the order of the file.
+    pub sites: Vec<Site>,
 }
 
 impl Checked {
     fn of(file: Option<ServiceFile>, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.position);
-        Self { file, problems }
+        Self {
+            file,
+            problems,
+            sites: Vec::new(),
+        }
     }
 
     fn add(&mut self, problems: Vec<Problem>) {
