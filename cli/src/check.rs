@@ -1,6 +1,7 @@
-//! `landfall check`: everything that is wrong with service files, before they are deployed.
+//! `landfall check`: everything that is wrong with service files, before they are deployed, and what they ask for.
 
 mod files;
+mod placeholders;
 mod report;
 
 use std::{
@@ -14,6 +15,8 @@ use clap::Args;
 use landfall::service_file::{Problem, ServiceFile};
 use miette::{IntoDiagnostic, Result};
 use serde::Serialize;
+
+use placeholders::Use;
 
 /// Which files.
 #[derive(Debug, Args)]
@@ -34,8 +37,22 @@ pub(crate) struct Arguments {
 struct Finding {
     file: String,
     problems: Vec<Problem>,
+    placeholders: Vec<Use>,
     #[serde(skip)]
     text: Vec<u8>,
+}
+
+impl Finding {
+    fn of(file: &files::File) -> Result<Self> {
+        let text = file.read()?;
+        let checked = ServiceFile::check(&text);
+        Ok(Self {
+            file: file.name.clone(),
+            problems: checked.problems,
+            placeholders: placeholders::uses(&checked.sites),
+            text,
+        })
+    }
 }
 
 /// Shows what is wrong. Fails if a file would not be accepted.
@@ -57,7 +74,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let shown = report::shown(&findings, terminal, colours).into_diagnostic()?;
         print(&mut std::io::stderr().lock(), &shown)?;
         let line = report::summary(findings.len(), errors, warnings);
-        print(&mut std::io::stdout().lock(), &line)?;
+        let told = placeholders::told(&findings) + &line;
+        print(&mut std::io::stdout().lock(), &told)?;
     }
     let failed = errors > 0 || arguments.deny_warnings && warnings > 0;
     Ok(ExitCode::from(u8::from(failed)))
@@ -72,11 +90,7 @@ fn check(files: &[files::File]) -> Result<Vec<Finding>> {
     let work = || {
         let mut findings = Vec::new();
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            findings.push(file.read().map(|text| Finding {
-                file: file.name.clone(),
-                problems: ServiceFile::check(&text).problems,
-                text,
-            }));
+            findings.push(Finding::of(file));
         }
         findings
     };

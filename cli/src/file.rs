@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use landfall::service_file::{Draft, ServiceFile};
+use landfall::service_file::{Draft, ServiceFile, Source};
 use landfall_aws::{config::SdkConfig, parameters::Parameters};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
@@ -17,6 +17,18 @@ pub(crate) async fn read(path: &Path, parameters: &str, sdk: &SdkConfig) -> Resu
     let draft = Draft::read(&text).map_err(refused)?;
     let asked = draft.placeholders();
     let values = Parameters::new(sdk, parameters).values(&asked).await;
-    let accepted = draft.resolve(&values.map_err(report)?).accepted();
+    let mut values = values.map_err(report)?;
+    for (placeholder, value) in &mut values {
+        if let (Source::Param, Err(missing)) = (placeholder.source, value) {
+            let name = &placeholder.name;
+            missing.message =
+                format!("no value is given for the installation's parameter `{name}`");
+            missing.hint = format!(
+                "pass --parameters {name}=<value>, as FileParameters of Landfall's stack says it; several with commas between \
+                 them"
+            );
+        }
+    }
+    let accepted = draft.resolve(&values).accepted();
     accepted.map(|(file, _)| file).map_err(refused)
 }

@@ -115,6 +115,38 @@ fn standard_input_is_checked_and_told_as_json() {
 }
 
 #[test]
+fn what_a_file_asks_for_is_listed_with_its_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let asking = GOOD
+        .replace("clusterName: web", "clusterName: \"${param:stage}-web\"")
+        .replace(
+            "image: a,",
+            "image: a, command: [echo, \"${ssm:/a/b} $${ssm:/no} ${export:C} ${HOME}\"],",
+        );
+    fs::write(folder.path().join("asking.yaml"), asking).unwrap();
+    fs::write(folder.path().join("good.yaml"), GOOD).unwrap();
+    let output = check(folder.path(), &["asking.yaml", "good.yaml"], "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        text(&output.stdout),
+        "asking.yaml is filled in when it is uploaded:\n\
+        \x20 1:25  ${param:stage}  cluster.clusterName (from FileParameters of the installation)\n\
+        \x20 2:90  ${ssm:/a/b}     taskDefinition.containerDefinitions[0].command[1] (from SSM Parameter Store)\n\
+        \x20 2:90  ${export:C}     taskDefinition.containerDefinitions[0].command[1] (from exports of CloudFormation stacks)\n\
+        2 files: no problems\n"
+    );
+    let output = check(folder.path(), &["--json", "asking.yaml"], "");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        told[0]["placeholders"][1],
+        serde_json::json!({
+            "line": 2, "column": 90, "path": "taskDefinition.containerDefinitions[0].command[1]",
+            "source": "ssm", "name": "/a/b", "placeholder": "${ssm:/a/b}",
+        })
+    );
+}
+
+#[test]
 fn what_is_not_there_is_told() {
     let folder = tempfile::tempdir().unwrap();
     for (argument, expected) in [

@@ -7,8 +7,11 @@
 pub mod autoscaling;
 mod capacity;
 mod conformity;
+mod containers;
 pub mod discovery;
 pub mod document;
+mod identity;
+mod images;
 mod ingress;
 mod mapping;
 mod mistaken;
@@ -19,6 +22,7 @@ pub mod problem;
 mod read;
 mod rules;
 mod spelling;
+mod verify;
 
 use std::collections::BTreeMap;
 
@@ -30,9 +34,10 @@ pub use capacity::Logs;
 pub use discovery::Discovery;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask};
-pub use parameters::{Draft, Values};
+pub use parameters::{Draft, Placeholder, Site, Source, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
 pub(crate) use spelling::nearest;
+pub use verify::{HttpProbe, ProbeTarget, Verify};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
 
@@ -80,70 +85,24 @@ pub struct ServiceFile {
     pub after: Vec<OneOffTask>,
 }
 
-/// When a rollout counts as good, beyond ECS's own word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Verify {
-    /// A request to the service.
-    pub http: Option<HttpProbe>,
-    /// For how long, in seconds, a healthy service is watched before the release counts as good.
-    pub bake_seconds: u64,
-    /// How long, in seconds, the rollout may take until ECS calls it complete, and then the checks until they pass.
-    pub timeout_seconds: u64,
-}
-
-impl Default for Verify {
-    fn default() -> Self {
-        Self {
-            http: None,
-            bake_seconds: 0,
-            timeout_seconds: 900,
-        }
-    }
-}
-
-/// A request that a healthy service answers as described.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HttpProbe {
-    /// Where to: a whole URL, or a path below the load balancer that serves the service's first target group.
-    pub target: ProbeTarget,
-    /// The status that has to be answered.
-    pub status: u16,
-    /// Text that the body has to contain.
-    pub body: Option<String>,
-    /// How long, in seconds, an answer may take.
-    pub timeout_seconds: u64,
-    /// Seconds between two looks.
-    pub interval_seconds: u64,
-    /// How many looks in a row have to be good.
-    pub successes: u32,
-    /// After how many bad looks in a row the release is given up.
-    pub failures: u32,
-}
-
-/// Where an [`HttpProbe`] goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ProbeTarget {
-    /// A path below the service's load balancer.
-    Path(String),
-    /// A whole URL.
-    Url(String),
-}
-
 /// What was found in the text of a service file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
     file: Option<ServiceFile>,
     /// Everything that was found, errors and warnings, in the order of the file.
     pub problems: Vec<Problem>,
+    /// Where a value is filled in when the file is uploaded, in the order of the file.
+    pub sites: Vec<Site>,
 }
 
 impl Checked {
     fn of(file: Option<ServiceFile>, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.position);
-        Self { file, problems }
+        Self {
+            file,
+            problems,
+            sites: Vec::new(),
+        }
     }
 
     fn add(&mut self, problems: Vec<Problem>) {

@@ -218,7 +218,8 @@ fn with_installation_value(part: &Part, values: &Values) -> Part {
     part.clone()
 }
 
-/// Adds what is wrong with the placeholders of a document, and takes away what was said of values that are not known yet.
+/// Adds the placeholders of a document and what is wrong with them, and takes away what was said of values that are not
+/// known yet.
 pub(super) fn check(document: &Node, checked: &mut Checked) {
     let Finder { sites, problems } = Finder::through(document);
     let paths: BTreeSet<&str> = sites.iter().map(|site| &*site.path).collect();
@@ -226,17 +227,23 @@ pub(super) fn check(document: &Node, checked: &mut Checked) {
         .problems
         .retain(|problem| !paths.contains(&*problem.path));
     checked.add(problems);
+    checked.sites = sites;
+}
+
+impl Site {
+    /// What it asks for, in order.
+    pub fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder(placeholder) => Some(placeholder),
+            Part::Text(_) => None,
+        })
+    }
 }
 
 /// What these places ask for.
 pub fn placeholders(sites: &[Site]) -> BTreeSet<Placeholder> {
-    let parts = sites.iter().flat_map(|site| &site.parts);
-    parts
-        .filter_map(|part| match part {
-            Part::Placeholder(placeholder) => Some(placeholder.clone()),
-            Part::Text(_) => None,
-        })
-        .collect()
+    let asked = sites.iter().flat_map(Site::placeholders);
+    asked.cloned().collect()
 }
 
 /// An accepted file with new values in these places.

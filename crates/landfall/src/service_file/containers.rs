@@ -1,0 +1,79 @@
+//! The containers of `taskDefinition`, as the sections need them that name containers.
+
+use std::collections::BTreeSet;
+
+use super::{
+    document::{Node, NodeValue},
+    mapping::{Mapping, Problems},
+    problem::{Position, Problem},
+    spelling::misspelt,
+};
+
+/// A container.
+pub(super) struct Container<'a> {
+    pub(super) name: &'a str,
+    pub(super) position: Position,
+    pub(super) path: String,
+    pub(super) image: Option<Position>,
+}
+
+/// Reads them, and says what they lack to be known by name.
+pub(super) fn read<'a>(
+    task_definition: &Mapping<'a>,
+    problems: &mut Problems,
+) -> Vec<Container<'a>> {
+    task_definition.needed_text(
+        "family",
+        "name the task definition's family, e.g. `family: hello`",
+        problems,
+    );
+    let path = task_definition.path_of("containerDefinitions");
+    let hint = "list at least one container, each with a `name`";
+    let items = match task_definition.get("containerDefinitions") {
+        None => {
+            problems.add(
+                Problem::new(task_definition.position(), &path, "this field is missing").hint(hint),
+            );
+            return Vec::new();
+        }
+        Some(Node {
+            value: NodeValue::Sequence(items),
+            ..
+        }) if !items.is_empty() => items,
+        Some(node) => {
+            problems.add(
+                Problem::new(node.position, &path, "expected a list of containers").hint(hint),
+            );
+            return Vec::new();
+        }
+    };
+    let mut containers: Vec<Container<'_>> = Vec::new();
+    let mut names = BTreeSet::new();
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        let Some(mapping) = Mapping::of(item, &path, problems) else {
+            continue;
+        };
+        let Some((name, position)) =
+            mapping.needed_text("name", "every container has a name", problems)
+        else {
+            continue;
+        };
+        if !names.insert(name) {
+            let message = format!("there are two containers named `{name}`");
+            problems.add(Problem::new(position, &mapping.path_of("name"), message));
+        }
+        containers.push(Container {
+            name,
+            position,
+            path,
+            image: mapping
+                .entries()
+                .find(|(key, _)| {
+                    key.name == "image" || misspelt(&key.name, std::iter::once("image")).is_some()
+                })
+                .map(|(_, node)| node.position),
+        });
+    }
+    containers
+}
