@@ -220,7 +220,9 @@ async fn never_older(run: &Run, service: &Service) -> Vec<Violation> {
         let Some(digest) = digest(&run.cloud, &revision).await else {
             continue;
         };
-        let Some(rank) = order.iter().position(|push| push.digest == digest) else {
+        let ranks = order.iter().enumerate();
+        let mut ranks = ranks.filter_map(|(rank, push)| (push.digest == digest).then_some(rank));
+        let Some(first) = ranks.clone().next() else {
             broken.push(Violation::new(
                 3,
                 &service.id,
@@ -228,14 +230,18 @@ async fn never_older(run: &Run, service: &Service) -> Vec<Violation> {
             ));
             continue;
         };
-        if let Some((_, newer)) = newest.as_ref().filter(|(newest, _)| rank < *newest) {
-            broken.push(Violation::new(
+        // A tag that was moved back gives an older image a later place.
+        let least = newest.as_ref().map_or(0, |(newest, _)| *newest);
+        match (ranks.find(|rank| *rank >= least), &newest) {
+            (None, Some((_, newer))) => broken.push(Violation::new(
                 3,
                 &service.id,
-                format!("was given {} after {newer}", order[rank].tag),
-            ));
-        } else {
-            newest = Some((rank, order[rank].tag.clone()));
+                format!("was given {} after {newer}", order[first].tag),
+            )),
+            (rank, _) => {
+                let rank = rank.unwrap_or(first);
+                newest = Some((rank, order[rank].tag.clone()));
+            }
         }
     }
     broken

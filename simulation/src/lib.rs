@@ -9,6 +9,7 @@ pub mod invariant;
 pub mod invocation;
 pub mod journal;
 pub mod matrix;
+pub mod neighbours;
 pub mod post;
 pub mod run;
 pub mod scenario;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
@@ -18,7 +18,7 @@ use landfall_simulation::{
     matrix::Matrix,
     run::{Report, RunError, play},
     scenario::Scenario,
-    sweep::journeys,
+    sweep::{Played, journeys},
 };
 
 /// Plays Landfall under seeded faults and asks about its invariants.
@@ -39,6 +39,17 @@ struct Arguments {
     /// Of the sweep, play only one in so many.
     #[arg(long, value_name = "N", default_value_t = 1)]
     one_in: usize,
+    /// Of the sweep, play only this journey.
+    #[arg(
+        long,
+        requires = "sweep",
+        conflicts_with = "write",
+        value_name = "NAME"
+    )]
+    journey: Option<String>,
+    /// Of the journey, play this fault alone, as a sweep numbers it, and print its timeline.
+    #[arg(long, requires = "journey", value_name = "N")]
+    hit: Option<usize>,
     /// Write the tables of the sweep between the markers of this file instead.
     #[arg(long, requires = "sweep", value_name = "FILE")]
     write: Option<PathBuf>,
@@ -77,7 +88,7 @@ fn main() -> Result<ExitCode, SimulateError> {
         .threads
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     if arguments.sweep {
-        return sweep(threads, arguments.one_in, arguments.write.as_deref()).map(exit);
+        return sweep(threads, &arguments).map(exit);
     }
     let next = AtomicU64::new(arguments.first);
     let end = arguments.first + arguments.seeds;
@@ -119,20 +130,37 @@ fn main() -> Result<ExitCode, SimulateError> {
 }
 
 /// Hits every journey everywhere; prints the tables, or writes them into `file`. Whether every run was good.
-fn sweep(threads: usize, one_in: usize, file: Option<&Path>) -> Result<bool, SimulateError> {
+fn sweep(threads: usize, arguments: &Arguments) -> Result<bool, SimulateError> {
+    let began = Instant::now();
     let mut hits = Vec::new();
-    let journeys = journeys();
-    for journey in &journeys {
-        hits.extend(journey.hits()?.into_iter().map(|hit| (journey, hit)));
+    let mut journeys = journeys();
+    if let Some(name) = &arguments.journey {
+        journeys.retain(|journey| journey.name == name);
     }
-    let hits: Vec<_> = hits.into_iter().step_by(one_in.max(1)).collect();
+    for journey in &journeys {
+        let numbered = journey.hits()?.into_iter().enumerate();
+        hits.extend(numbered.map(|(number, hit)| (journey, number, hit)));
+    }
+    if let Some(hit) = arguments.hit {
+        hits.retain(|(_, number, _)| *number == hit);
+    }
+    let hits: Vec<_> = hits.into_iter().step_by(arguments.one_in.max(1)).collect();
     let next = AtomicUsize::new(0);
     let matrix = Mutex::new(Matrix::new(journeys.iter().map(|journey| journey.name)));
     let work = || -> Result<(), RunError> {
-        while let Some((journey, hit)) = hits.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let wrong = journey.play(hit)?;
+        while let Some((journey, number, hit)) = hits.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Played { wrong, timeline } = journey.play(hit)?;
+            if arguments.hit.is_some() {
+                println!("{timeline}");
+            }
             for wrong in &wrong {
                 println!("{}, {hit}: {wrong}", journey.name);
+            }
+            if !wrong.is_empty() {
+                println!(
+                    "  again: --sweep --journey {:?} --hit {number}",
+                    journey.name
+                );
             }
             let mut matrix = matrix.lock().unwrap_or_else(PoisonError::into_inner);
             matrix.add(journey.name, hit, wrong.is_empty());
@@ -141,7 +169,7 @@ fn sweep(threads: usize, one_in: usize, file: Option<&Path>) -> Result<bool, Sim
     };
     on_threads(threads, work)?;
     let matrix = matrix.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match file {
+    match &arguments.write {
         None => print!("{matrix}"),
         Some(file) => {
             let text = fs::read_to_string(file)?;
@@ -150,7 +178,11 @@ fn sweep(threads: usize, one_in: usize, file: Option<&Path>) -> Result<bool, Sim
         }
     }
     let (all, bad) = matrix.count();
-    println!("{all} runs, {bad} bad");
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    println!(
+        "{all} runs, {bad} bad; {:.0} runs a minute on {threads} threads",
+        all as f64 / minutes
+    );
     Ok(bad == 0)
 }
 

@@ -34,6 +34,24 @@ pub struct Delivery {
     pub late: f64,
     /// How late, in seconds, at most.
     pub latest: u64,
+    /// The function whose events never come.
+    pub never: Option<&'static str>,
+}
+
+impl Delivery {
+    /// Every event comes, once and soon.
+    pub const RELIABLE: Self = Self {
+        twice: 0.0,
+        lost: 0.0,
+        late: 0.0,
+        latest: 1,
+        never: None,
+    };
+
+    /// Whether events may be missing for good.
+    pub fn loses(&self) -> bool {
+        self.lost > 0.0 || self.never.is_some()
+    }
 }
 
 /// Carries events.
@@ -69,7 +87,7 @@ impl Post {
 
     /// Carries an event to a function, once or twice, sooner or later, or not at all.
     pub fn carry(self: &Arc<Self>, function: &str, event: Value) {
-        let delays = self.delays();
+        let delays = self.delays(function);
         if delays.is_empty() {
             self.journal
                 .note(function, format!("lost: {}", told(&event)));
@@ -124,13 +142,13 @@ impl Post {
         }
     }
 
-    fn delays(&self) -> Vec<Duration> {
+    fn delays(&self, function: &str) -> Vec<Duration> {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
         let soon = Duration::from_millis(rng.random_range(5..400));
         if self.punctual.load(Ordering::Relaxed) {
             return vec![soon];
         }
-        if rng.random_bool(self.delivery.lost) {
+        if rng.random_bool(self.delivery.lost) || self.delivery.never == Some(function) {
             return Vec::new();
         }
         let copies = if rng.random_bool(self.delivery.twice) {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use landfall::step::register_task_definition::CONTENT_TAG;
 use landfall_aws::operator::Operator;
 use landfall_local::{
-    cloud::{Cloud, Settings, store::StoreError},
+    cloud::{Cloud, Settings, fault::Fault, store::StoreError},
     local::ACCOUNT,
     schedule,
     world::World,
@@ -27,6 +27,7 @@ use crate::{
     installation::{self, CONFIG_BUCKET, InstallationError, STATE_BUCKET},
     invariant::{self, Violation},
     journal::Journal,
+    neighbours::Neighbours,
     post::Post,
     scenario::{Behaviour, Move, Scenario},
     serving::Guard,
@@ -74,6 +75,7 @@ pub struct Pushed {
     pub digest: String,
     /// Its containers.
     pub behaviour: Behaviour,
+    manifest: String,
 }
 
 /// What happened to one service.
@@ -150,6 +152,9 @@ pub enum RunError {
     /// The installation.
     #[error(transparent)]
     Installation(#[from] InstallationError),
+    /// What stands around it.
+    #[error("{}: {}", .0.code, .0.message)]
+    Neighbours(Fault),
 }
 
 /// Plays the scenario of a seed on a paused clock, and asks about every invariant.
@@ -234,6 +239,7 @@ struct Stage {
     pushes: Vec<Pushed>,
     stories: Vec<Story>,
     guard: Guard,
+    neighbours: Neighbours,
 }
 
 impl Stage {
@@ -242,8 +248,9 @@ impl Stage {
         let region = format!("sim-{}", scenario.seed);
         let began = Timestamp::from_second(1_750_000_000).unwrap_or(Timestamp::UNIX_EPOCH);
         let world = Arc::new(World::new(ACCOUNT, &region, began, scenario.seed));
-        let cloud =
-            Cloud::open(world.clone(), Settings::new("http://127.0.0.1:4599", None)).await?;
+        let mut settings = Settings::new("http://127.0.0.1:4599", None);
+        settings.elb.bind_listeners = false;
+        let cloud = Cloud::open(world.clone(), settings).await?;
         let journal = Arc::new(Journal::new(world));
         let wire = Wire {
             cloud: cloud.clone(),
@@ -257,6 +264,9 @@ impl Stage {
             unconditional: scenario.unconditional,
         };
         let (state_machine, schedules) = installation::install(&wire).await?;
+        let neighbours = Neighbours::settle(&cloud)
+            .await
+            .map_err(RunError::Neighbours)?;
         let post = Arc::new(Post::new(
             cloud.clone(),
             journal,
@@ -274,6 +284,7 @@ impl Stage {
         executions.watch(wire.faults.clone());
         Ok(Self {
             guard: Guard::new(cloud, &scenario),
+            neighbours,
             stories: vec![Story::default(); scenario.services.len()],
             pushes: Vec::new(),
             scenario,
@@ -340,7 +351,7 @@ impl Stage {
                 // As people do with a dead-letter queue once its cause is gone; unless the sweep has to find out by itself.
                 redriven = true;
                 quiet_looks = 0;
-                if self.scenario.delivery.lost > 0.0 {
+                if self.scenario.delivery.loses() {
                     continue;
                 }
                 for (function, event) in dead {
@@ -373,13 +384,13 @@ impl Stage {
         (run, journal)
     }
 
-    /// After events were lost, a whole sweep has to find nothing to do.
+    /// After events were lost, a whole sweep has to find nothing to do, or the one that was made by hand has to have been
+    /// repeated.
     fn looks_until_quiet(&self) -> u128 {
-        let sweep = match self.scenario.sweep_minutes {
-            Some(minutes) if self.scenario.delivery.lost > 0.0 => {
-                Duration::from_secs(60 * (minutes.unsigned_abs() + 2))
-            }
-            _ => Duration::ZERO,
+        let minutes = self.scenario.sweep_minutes.unwrap_or(1);
+        let sweep = match self.scenario.delivery.loses() {
+            true => Duration::from_secs(60 * (minutes.unsigned_abs() + 2)),
+            false => Duration::ZERO,
         };
         24.max(sweep.as_millis() / LOOK.as_millis())
     }
@@ -390,9 +401,22 @@ impl Stage {
                 repository,
                 tag,
                 behaviour,
-            } => self.push(repository, tag, behaviour).await,
+            } => {
+                let manifest =
+                    json!({ "schemaVersion": 2, "build": self.pushes.len() }).to_string();
+                self.push(repository, tag, behaviour, manifest).await;
+            }
+            Move::MoveBack {
+                repository,
+                tag,
+                by,
+            } => self.move_back(repository, tag, by).await,
             Move::PutFile { service, edition } => {
-                let file = self.scenario.services[service].file(edition);
+                let described = &self.scenario.services[service];
+                let mut file = described.file(edition);
+                if edition.sections {
+                    file = self.neighbours.added_to(file, &described.id);
+                }
                 self.put(service, file.to_string()).await;
                 self.stories[service].file = Some(file);
                 self.stories[service].deleted = false;
@@ -425,6 +449,11 @@ impl Stage {
                     self.stranger(service, json!({ "taskDefinition": "stranger" }))
                         .await;
                 }
+            }
+            Move::Sweep => {
+                let scheduled_at = self.wire.cloud.world.now();
+                let event = json!({ "scheduledAt": scheduled_at, "everyMinutes": 1 });
+                self.post.carry("sweep-due", event);
             }
             Move::StopTask { service } => self.stop_task(service).await,
             Move::Hold { service } => {
@@ -461,8 +490,42 @@ impl Stage {
         }
     }
 
-    async fn push(&mut self, repository: String, tag: String, behaviour: Behaviour) {
-        let manifest = json!({ "schemaVersion": 2, "build": self.pushes.len() }).to_string();
+    async fn move_back(&mut self, repository: String, tag: String, by: usize) {
+        let mut images: Vec<&Pushed> = Vec::new();
+        let mut named = None;
+        for push in self
+            .pushes
+            .iter()
+            .filter(|push| push.repository == repository)
+        {
+            let known = images.iter().position(|image| image.digest == push.digest);
+            let place = known.unwrap_or(images.len());
+            if known.is_none() {
+                images.push(push);
+            }
+            if push.tag == tag {
+                named = Some(place);
+            }
+        }
+        // Every push of the tag may have been refused.
+        let before = named.and_then(|place| place.checked_sub(by));
+        if let Some(Pushed {
+            behaviour,
+            manifest,
+            ..
+        }) = before.map(|place| images[place].clone())
+        {
+            self.push(repository, tag, behaviour, manifest).await;
+        }
+    }
+
+    async fn push(
+        &mut self,
+        repository: String,
+        tag: String,
+        behaviour: Behaviour,
+        manifest: String,
+    ) {
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(&manifest)));
         let cloud = &self.wire.cloud;
         cloud.ecs.simulate(&digest, behaviour.simulated());
@@ -474,6 +537,7 @@ impl Stage {
                 tag,
                 digest,
                 behaviour,
+                manifest,
             }),
             Err(fault) => self
                 .wire

@@ -99,6 +99,8 @@ impl Behaviour {
             Self::Good => SimulatedBehaviour::default(),
             Self::Crashes => SimulatedBehaviour {
                 exits: Some((Duration::from_millis(200), 1)),
+                // Nobody gets to ask them before they are gone, unlike this load balancer, which asks at once.
+                healthy: Healthy::Never,
                 ..SimulatedBehaviour::default()
             },
             Self::NeverHealthy => SimulatedBehaviour {
@@ -120,6 +122,8 @@ pub struct Edition {
     pub bake: u32,
     /// The task that runs before the rollout.
     pub before: Option<Before>,
+    /// Whether it has the sections `ingress`, `autoscaling`, `discovery` and `after`.
+    pub sections: bool,
 }
 
 /// A task that runs before a rollout.
@@ -142,6 +146,15 @@ pub enum Move {
         tag: String,
         /// Its containers.
         behaviour: Behaviour,
+    },
+    /// A tag is moved back to an image that was pushed before the one that it names.
+    MoveBack {
+        /// In this repository.
+        repository: String,
+        /// The tag.
+        tag: String,
+        /// By so many images.
+        by: usize,
     },
     /// A service file is uploaded.
     PutFile {
@@ -182,6 +195,8 @@ pub enum Move {
         /// This one.
         service: usize,
     },
+    /// A sweep looks at everything once.
+    Sweep,
     /// One of a service's tasks is stopped.
     StopTask {
         /// Of this service.
@@ -262,6 +277,8 @@ struct Author {
     rng: StdRng,
     versions: u32,
     builds: u32,
+    /// Repositories and tags in the order of the pushes.
+    pushed: Vec<(String, String)>,
 }
 
 impl Author {
@@ -271,6 +288,7 @@ impl Author {
             rng: StdRng::seed_from_u64(seed),
             versions: 0,
             builds: 0,
+            pushed: Vec::new(),
         }
     }
 
@@ -280,7 +298,7 @@ impl Author {
         let aborts = self.rng.random_bool(0.3);
         let mut moves = Vec::new();
         for (service, described) in services.iter().enumerate() {
-            let edition = self.edition();
+            let edition = self.edition(described);
             let mut first = vec![
                 Move::PutFile { service, edition },
                 self.push(described, false),
@@ -316,6 +334,7 @@ impl Author {
             late: *self.pick(&[0.0, 0.1, 0.4]),
             latest: *self.pick(&[5, 60, 600]),
             lost: 0.0,
+            never: None,
         };
         let resumed = self.rng.random_bool(0.5);
         let slow = *self.pick(&[0.0, 0.02, 0.3]);
@@ -359,9 +378,10 @@ impl Author {
 
     fn next(&mut self, service: usize, described: &Service, strangers: bool, aborts: bool) -> Move {
         match self.rng.random_range(0..100) {
+            0..8 if described.rule != Rule::Glob => self.move_back(described),
             0..50 => self.push(described, true),
             50..65 => {
-                let edition = self.edition();
+                let edition = self.edition(described);
                 Move::PutFile { service, edition }
             }
             65..69 => Move::BreakFile { service },
@@ -401,14 +421,36 @@ impl Author {
             2 if may_be_bad && service.health_check => Behaviour::NeverHealthy,
             _ => Behaviour::Good,
         };
+        let repository = service.repository.clone();
+        self.pushed.push((repository.clone(), tag.clone()));
         Move::Push {
-            repository: service.repository.clone(),
+            repository,
             tag,
             behaviour,
         }
     }
 
-    fn edition(&mut self) -> Edition {
+    /// Moves a tag that the service follows. Not with a rule that orders tags by the time of their push: which of two tags
+    /// is the later then depends on what was heard meanwhile.
+    fn move_back(&mut self, service: &Service) -> Move {
+        let mut tags = self.pushed.iter().filter(|(repository, tag)| {
+            *repository == service.repository && service.rule.admits(tag)
+        });
+        let latest = match service.rule {
+            Rule::Semver => tags.max_by_key(|(_, tag)| semver::Version::parse(tag).ok()),
+            Rule::Glob | Rule::Exact => tags.next_back(),
+        };
+        match latest.cloned() {
+            Some((repository, tag)) => Move::MoveBack {
+                repository,
+                tag,
+                by: self.rng.random_range(1..3),
+            },
+            None => self.push(service, true),
+        }
+    }
+
+    fn edition(&mut self, service: &Service) -> Edition {
         Edition {
             desired_count: self.rng.random_range(1..4),
             memory: *self.pick(&[512, 1024]),
@@ -417,6 +459,8 @@ impl Author {
                 takes: *self.pick(&[1, 20, 300]),
                 exit_code: *self.pick(&[0, 0, 0, 3]),
             }),
+            // A load balancer finds out what never becomes healthy, as a health check does.
+            sections: service.health_check && self.rng.random_bool(0.3),
         }
     }
 

@@ -1,6 +1,9 @@
 //! Watches that what was serving keeps serving.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use landfall_local::cloud::Cloud;
 use serde_json::{Value, json};
@@ -20,6 +23,8 @@ pub struct Guard {
     /// Revision → the digest it runs.
     images: BTreeMap<String, Option<String>>,
     gaps: BTreeMap<String, Violation>,
+    /// The services that had a good release, as they have for ever then.
+    proven: BTreeSet<String>,
 }
 
 impl Guard {
@@ -30,6 +35,7 @@ impl Guard {
             services: scenario.services.clone(),
             images: BTreeMap::new(),
             gaps: BTreeMap::new(),
+            proven: BTreeSet::new(),
         }
     }
 
@@ -46,10 +52,14 @@ impl Guard {
             if story.strangers || self.gaps.contains_key(&name) {
                 continue;
             }
-            let proven = desired(&self.cloud, &service.id)
-                .await
-                .is_some_and(|desired| desired.last_good.is_some());
-            if proven && !self.serves(service, pushes).await {
+            if !self.proven.contains(&name) {
+                let desired = desired(&self.cloud, &service.id).await;
+                if desired.is_none_or(|desired| desired.last_good.is_none()) {
+                    continue;
+                }
+                self.proven.insert(name.clone());
+            }
+            if !self.serves(service, pushes).await {
                 journal.note("—", format!("⚠ nothing good serves {name}"));
                 let gap = Violation::new(
                     5,

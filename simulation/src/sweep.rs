@@ -41,6 +41,16 @@ pub enum Hit {
     },
 }
 
+/// What became of a journey with a fault.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// What did not hold: an invariant, that no two revisions have the same content, or that the fault was met where it was
+    /// meant.
+    pub wrong: Vec<String>,
+    /// What happened.
+    pub timeline: String,
+}
+
 impl fmt::Display for Hit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,56 +71,83 @@ pub fn journeys() -> Vec<Journey> {
         tag: tag.into(),
         behaviour,
     };
-    let file_with = |memory, bake, before: Option<u8>| Move::PutFile {
-        service: 0,
-        edition: Edition {
-            desired_count: 2,
-            memory,
-            bake,
-            before: before.map(|exit_code| Before {
-                takes: 20,
-                exit_code,
-            }),
-        },
+    let plain = Edition {
+        desired_count: 2,
+        memory: 512,
+        bake: 0,
+        before: None,
+        sections: false,
     };
-    let file = file_with(512, 0, None);
-    let (soon, later) = (Duration::from_millis(500), Duration::from_secs(60));
-    let first = |behaviour| vec![(soon, push("1.0.0", behaviour)), (soon, file.clone())];
+    let file = |edition| Move::PutFile {
+        service: 0,
+        edition,
+    };
+    let migrated = |exit_code| Edition {
+        memory: 1024,
+        before: Some(Before {
+            takes: 20,
+            exit_code,
+        }),
+        ..plain
+    };
+    let watched = Edition {
+        memory: 1024,
+        bake: 5,
+        ..plain
+    };
+    let surrounded = Edition {
+        sections: true,
+        ..plain
+    };
+    let good = |tag| push(tag, Behaviour::Good);
+    let bad = |tag| push(tag, Behaviour::Crashes);
+    let first = |push, edition| vec![(SOON, push), (SOON, file(edition))];
+    let after_first = |then: Vec<(Duration, Move)>| {
+        let mut moves = first(good("1.0.0"), plain);
+        moves.extend(then);
+        moves
+    };
     let stories = [
-        ("first release", vec![]),
-        ("redeploy", vec![(later, push("1.1.0", Behaviour::Good))]),
+        ("first release", after_first(vec![])),
+        ("redeploy", after_first(vec![(LATER, good("1.1.0"))])),
+        ("roll-back", after_first(vec![(LATER, bad("1.1.0"))])),
         (
-            "roll-back",
-            vec![(later, push("1.1.0", Behaviour::Crashes))],
+            "roll-back by Landfall",
+            after_first(vec![(LATER, push("1.1.0", Behaviour::NeverHealthy))]),
         ),
         (
             "supersede",
-            vec![
-                (later, push("1.1.0", Behaviour::Good)),
-                (soon, push("1.2.0", Behaviour::Good)),
-            ],
+            after_first(vec![(LATER, good("1.1.0")), (SOON, good("1.2.0"))]),
         ),
         (
             "config change, watched",
-            vec![(later, file_with(1024, 5, None))],
+            after_first(vec![(LATER, file(watched))]),
         ),
-        ("migration", vec![(later, file_with(1024, 0, Some(0)))]),
+        ("migration", after_first(vec![(LATER, file(migrated(0)))])),
         (
             "failed migration",
-            vec![(later, file_with(1024, 0, Some(3)))],
+            after_first(vec![(LATER, file(migrated(3)))]),
         ),
-        ("bad first release", vec![]),
+        ("bad first release", first(bad("1.0.0"), plain)),
+        ("all sections", first(good("1.0.0"), surrounded)),
+        ("sections go", {
+            let mut moves = first(good("1.0.0"), surrounded);
+            moves.push((LATER, file(plain)));
+            moves
+        }),
+        (
+            "lost push",
+            after_first(vec![(LATER, good("1.1.0")), (SOON, Move::Sweep)]),
+        ),
     ];
-    let journey = |(number, (name, then)): (usize, (&'static str, Vec<_>))| {
-        let mut moves = first(match name {
-            "bad first release" => Behaviour::Crashes,
-            _ => Behaviour::Good,
-        });
-        moves.extend(then);
-        Some(Journey {
-            name,
-            scenario: scenario(u64::try_from(number).ok()?, moves)?,
-        })
+    let journey = |(number, (name, moves)): (usize, (&'static str, Vec<_>))| {
+        let mut scenario = scenario(u64::try_from(number).ok()?, moves)?;
+        match name {
+            "roll-back by Landfall" => scenario.services[0].circuit_breaker = false,
+            "lost push" => scenario.delivery.never = Some("image-pushed"),
+            _ => {}
+        }
+        Some(Journey { name, scenario })
     };
     stories
         .into_iter()
@@ -118,6 +155,11 @@ pub fn journeys() -> Vec<Journey> {
         .filter_map(journey)
         .collect()
 }
+
+/// Before what was done last has had an effect.
+const SOON: Duration = Duration::from_millis(500);
+/// After everything has come to rest.
+const LATER: Duration = Duration::from_secs(60);
 
 fn scenario(number: u64, moves: Vec<(Duration, Move)>) -> Option<Scenario> {
     Some(Scenario {
@@ -135,12 +177,7 @@ fn scenario(number: u64, moves: Vec<(Duration, Move)>) -> Option<Scenario> {
         faults: Plan::Never,
         slow: 0.0,
         resumed: true,
-        delivery: Delivery {
-            twice: 0.0,
-            late: 0.0,
-            latest: 1,
-            lost: 0.0,
-        },
+        delivery: Delivery::RELIABLE,
         sweep_minutes: None,
         unconditional: false,
     })
@@ -168,12 +205,11 @@ impl Journey {
         Ok(at_calls.chain(at_states).collect())
     }
 
-    /// Plays the journey with this one fault; answers what did not hold: an invariant, no second revision of the same
-    /// content, and that the fault was met where it was meant.
+    /// Plays the journey with this one fault.
     ///
     /// # Errors
     /// As [`play`].
-    pub fn play(&self, hit: &Hit) -> Result<Vec<String>, RunError> {
+    pub fn play(&self, hit: &Hit) -> Result<Played, RunError> {
         let faults = match *hit {
             Hit::Call { number, fault, .. } => Plan::Once {
                 call: number,
@@ -195,6 +231,9 @@ impl Journey {
         if !met || report.faults != 1 {
             wrong.push(format!("the fault was met {} times", report.faults));
         }
-        Ok(wrong)
+        Ok(Played {
+            wrong,
+            timeline: report.timeline,
+        })
     }
 }

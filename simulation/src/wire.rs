@@ -185,13 +185,22 @@ async fn killed(caller: &Invocation) -> Result<Response<Bytes>, ConnectorError> 
 /// A request, as far as the wire must understand it.
 struct Call {
     name: String,
-    object_storage: bool,
+    protocol: Protocol,
 }
 
-/// One refusal in the words of the JSON services and of S3.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Json,
+    S3,
+    Query,
+}
+
+/// One refusal in the words of the JSON services, of S3, and of Elastic Load Balancing
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html>).
 struct Refused {
     json: (u16, &'static str),
     s3: (u16, &'static str),
+    query: (u16, &'static str),
     message: &'static str,
 }
 
@@ -200,24 +209,35 @@ const BY_PLAN: &str = "by the plan of faults";
 const THROTTLED: Refused = Refused {
     json: (400, "ThrottlingException"),
     s3: (503, "SlowDown"),
+    query: (400, "ThrottlingException"),
     message: BY_PLAN,
 };
 const SERVER_ERROR: Refused = Refused {
     json: (500, "InternalServerError"),
     s3: (500, "InternalError"),
+    query: (500, "InternalFailure"),
     message: BY_PLAN,
 };
 const DENIED: Refused = Refused {
     json: (400, "AccessDeniedException"),
     s3: (403, "AccessDenied"),
+    query: (400, "AccessDeniedException"),
     message: BY_PLAN,
 };
 /// <https://github.com/aws/containers-roadmap/issues/1010>
 const TOO_MANY_REGISTRATIONS: Refused = Refused {
     json: (400, "ClientException"),
     s3: (503, "SlowDown"),
+    query: (400, "ThrottlingException"),
     message: "Too many concurrent attempts to create a new revision of the specified family.",
 };
+
+/// The operation of a request in the protocol `awsQuery`, whose form begins with it.
+fn action(request: &Request<Bytes>) -> Option<String> {
+    let form = std::str::from_utf8(request.body()).ok()?;
+    let operation = form.strip_prefix("Action=")?.split('&').next()?;
+    (request.uri().path() == "/").then(|| operation.to_owned())
+}
 
 impl Call {
     fn of(request: &Request<Bytes>) -> Self {
@@ -228,11 +248,17 @@ impl Call {
         match target.and_then(|target| target.rsplit('.').next()) {
             Some(operation) => Self {
                 name: operation.into(),
-                object_storage: false,
+                protocol: Protocol::Json,
             },
-            None => Self {
-                name: format!("{} {}", request.method(), request.uri().path()),
-                object_storage: true,
+            None => match action(request) {
+                Some(operation) => Self {
+                    name: operation,
+                    protocol: Protocol::Query,
+                },
+                None => Self {
+                    name: format!("{} {}", request.method(), request.uri().path()),
+                    protocol: Protocol::S3,
+                },
             },
         }
     }
@@ -252,7 +278,7 @@ impl Call {
             ("/landfall-config/status/", "status"),
             ("/landfall-config/services/", "service file"),
         ];
-        if !self.object_storage {
+        if self.protocol != Protocol::S3 {
             return self.name.clone();
         }
         let method = self.name.split(' ').next().unwrap_or_default();
@@ -267,18 +293,21 @@ impl Call {
 
     fn refusal(&self, refused: &Refused) -> Response<Bytes> {
         let message = refused.message;
-        let (status, body) = if self.object_storage {
-            let (status, code) = refused.s3;
-            let body = format!(
-                "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
-            );
-            (status, body)
-        } else {
-            let (status, code) = refused.json;
-            (
-                status,
-                format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}"),
-            )
+        let xml = |code| format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        let (status, body) = match self.protocol {
+            Protocol::Json => {
+                let (status, code) = refused.json;
+                let body = format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}");
+                (status, body)
+            }
+            Protocol::S3 => (refused.s3.0, xml(refused.s3.1)),
+            Protocol::Query => {
+                let (status, code) = refused.query;
+                (
+                    status,
+                    format!("<ErrorResponse>{}</ErrorResponse>", xml(code)),
+                )
+            }
         };
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() =

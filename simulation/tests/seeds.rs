@@ -8,6 +8,7 @@ use std::{
 
 use landfall_simulation::{
     fault::Fault,
+    matrix::Matrix,
     run::{Report, play},
     scenario::Scenario,
     sweep::{Hit, journeys},
@@ -96,9 +97,33 @@ fn one_fault_at_one_place_of_a_journey_breaks_no_invariant() {
         .collect();
     on_two_threads(sample.len(), |number| {
         let (_, (journey, hit)) = sample[number];
-        let wrong = journey.play(hit).unwrap();
+        let wrong = journey.play(hit).unwrap().wrong;
         assert!(wrong.is_empty(), "{}, {hit}: {wrong:?}", journey.name);
     });
+}
+
+#[test]
+fn the_committed_table_of_the_sweep_has_the_calls_states_and_journeys_of_today() {
+    let journeys = journeys();
+    let mut matrix = Matrix::new(journeys.iter().map(|journey| journey.name));
+    for journey in &journeys {
+        for hit in journey.hits().unwrap() {
+            matrix.add(journey.name, &hit, true);
+        }
+    }
+    let committed = include_str!("../../docs/fault-matrix.md");
+    assert_eq!(
+        without_counts(committed),
+        without_counts(&matrix.placed_in(committed).unwrap()),
+        "write it anew: docs/fault-matrix.md says how"
+    );
+}
+
+/// The table without how often each cell was played, which changes with every call that is made once more or less.
+fn without_counts(table: &str) -> Vec<String> {
+    let rows = table.lines().filter(|line| line.starts_with('|'));
+    rows.map(|row| row.replace(|character: char| character.is_ascii_digit(), ""))
+        .collect()
 }
 
 /// A registration that takes effect although nobody hears of it, or that ECS has no time for.

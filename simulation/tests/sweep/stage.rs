@@ -76,13 +76,7 @@ impl Stage {
             1,
             "template.yaml has a schedule for the sweep"
         );
-        let delivery = Delivery {
-            twice: 0.0,
-            late: 0.0,
-            latest: 1,
-            lost: 0.0,
-        };
-        let post = Arc::new(Post::new(cloud.clone(), journal, delivery, 1));
+        let post = Arc::new(Post::new(cloud.clone(), journal, Delivery::RELIABLE, 1));
         let lost: Arc<Mutex<BTreeSet<_>>> = Arc::new(Mutex::new(lost.iter().copied().collect()));
         let losing = lost.clone();
         cloud
@@ -192,6 +186,7 @@ impl Stage {
             memory,
             bake: 0,
             before: None,
+            sections: false,
         });
         self.object(Method::PUT, &service.key, &file.to_string())
             .await;

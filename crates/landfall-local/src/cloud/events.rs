@@ -6,12 +6,13 @@ mod rules;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use self::pattern::Pattern;
 use super::{bus::Bus, fault::Fault};
 use crate::world::World;
 
@@ -37,6 +38,9 @@ struct Rule {
     description: Map<String, Value>,
     /// PutTargets' targets as they came, in the order of their ids.
     targets: BTreeMap<String, Value>,
+    /// What `EventPattern` says, once an event asked.
+    #[serde(skip)]
+    pattern: OnceLock<Option<Pattern>>,
 }
 
 impl Events {

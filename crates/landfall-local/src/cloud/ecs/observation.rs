@@ -154,11 +154,13 @@ impl Inner {
         if watched.contains(&ContainerHealth::Unhealthy) {
             return bad("Task failed container health checks".into());
         }
-        let balanced = service
-            .fields
-            .get("loadBalancers")
-            .and_then(Value::as_array)
-            .map_or(0, Vec::len);
+        // Tasks of earlier deployments stay registered where they are, however the service is balanced now.
+        let primary = service.deployments.first().map(|primary| &primary.id);
+        let balancers = service.fields.get("loadBalancers");
+        let balanced = match task.deployment.as_ref() == primary {
+            true => balancers.and_then(Value::as_array).map_or(0, Vec::len),
+            false => 0,
+        };
         let mut waiting =
             watched.contains(&ContainerHealth::Unknown) || task.targets.len() < balanced;
         for target in &task.targets {

@@ -34,15 +34,17 @@ impl Events {
     fn targets_of(&self, event: &Value) -> Vec<(String, Value)> {
         let rules = self.rules();
         let matching = rules.values().filter(|rule| {
-            let text = rule
-                .description
-                .get("EventPattern")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            rule.description
+            let description = &rule.description;
+            let pattern = rule.pattern.get_or_init(|| {
+                let text = description.get("EventPattern").and_then(Value::as_str);
+                Pattern::parse(text.unwrap_or_default()).ok()
+            });
+            description
                 .get("State")
                 .is_some_and(|state| state == "ENABLED")
-                && Pattern::parse(text).is_ok_and(|pattern| pattern.matches(event))
+                && pattern
+                    .as_ref()
+                    .is_some_and(|pattern| pattern.matches(event))
         });
         matching
             .flat_map(|rule| rule.targets.values())

@@ -1,5 +1,7 @@
 //! Rules and targets.
 
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value, json};
 
 use super::{Events, check_bus, dispatcher::function_name, pattern::Pattern, validation};
@@ -36,6 +38,7 @@ impl Events {
             _ => Map::new(),
         };
         rule.description.remove("Tags");
+        rule.pattern = OnceLock::new();
         let arn = self.world.arn("events", &format!("rule/{name}"));
         rule.description.insert("Arn".into(), arn.clone().into());
         rule.description

@@ -69,6 +69,24 @@ async fn a_rolling_update_never_leaves_too_few_tasks_up_nor_runs_too_many() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_served_without_a_load_balancer_stays_up_until_its_successor_is_in_one() {
+    let cloud = cloud();
+    cloud.service("hello:1.0.0", 2, json!({})).await;
+    cloud.until_steady().await;
+    let group = cloud.target_group().await;
+    let balancer =
+        json!([{ "targetGroupArn": group, "containerName": "web", "containerPort": 80 }]);
+    cloud.update(json!({ "loadBalancers": balancer })).await;
+    for _ in 0..300 {
+        sleep(Duration::from_millis(50)).await;
+        let running = cloud.tasks("RUNNING").await.into_iter();
+        let up = running.filter(|task| task["lastStatus"] == "RUNNING");
+        assert!(up.count() >= 2, "too few");
+    }
+    cloud.until_steady().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_circuit_breaker_rolls_a_crashing_revision_back_while_the_old_one_keeps_running() {
     let mut cloud = cloud();
     cloud.service("hello:1.0.0", 2, json!({})).await;
