@@ -335,7 +335,9 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
             "{name} does not retry Transient"
         );
         for error in ["Refused", "Unexpected", "States.ALL", "States.Timeout"] {
-            assert!(!names(&state, "Retry", error), "{name} retries {error}");
+            // Only of the way back a refusal is asked again: what comes of it is a bad release that stays.
+            let again = (name.as_str(), error) == ("RollBack", "Refused");
+            assert_eq!(names(&state, "Retry", error), again, "{name}: {error}");
         }
         assert!(
             names(&state, "Catch", "States.ALL"),
