@@ -3,7 +3,7 @@
 use landfall::{
     service_file::Autoscaling,
     service_id::ServiceId,
-    step::ensure_scaling::{Input, Output, needs_label, plan, resource_label},
+    step::ensure_scaling::{Change, Input, Output, needs_label, plan, resource_label},
 };
 use landfall_aws::{
     Fault,
@@ -85,15 +85,29 @@ impl EnsureScaling {
             true => Some(self.label(service).await?),
             false => None,
         };
-        let live = self.scaling.of(service, wanted.is_none()).await?;
         let mut changes = Vec::new();
-        for change in plan(service, wanted, &live, label.as_deref(), self.clock.now()) {
-            self.scaling.make(&change).await?;
-            let told = format!("{} {}", change.operation, change.name);
-            tracing::info!(change = told.trim_end(), "changed the service's scaling");
-            changes.push(told.trim_end().to_owned());
+        let mut refused: Option<(Change, Fault)> = None;
+        'looking: loop {
+            let live = self.scaling.of(service, wanted.is_none()).await?;
+            let plan = plan(service, wanted, &live, label.as_deref(), self.clock.now());
+            if let Some((_, fault)) = refused.take_if(|(change, _)| plan.contains(change)) {
+                return Err(fault);
+            }
+            for change in plan {
+                match self.scaling.make(&change).await {
+                    // The request before this one may have done it, and only its answer was lost: a target takes tags once.
+                    Err(fault @ Fault::Refused(_)) if refused.is_none() => {
+                        refused = Some((change, fault));
+                        continue 'looking;
+                    }
+                    made => made?,
+                }
+                let told = format!("{} {}", change.operation, change.name);
+                tracing::info!(change = told.trim_end(), "changed the service's scaling");
+                changes.push(told.trim_end().to_owned());
+            }
+            return Ok(Output { changes });
         }
-        Ok(Output { changes })
     }
 
     /// The load balancer and target group by which the service's requests are counted.
