@@ -229,15 +229,12 @@ impl Plan {
             .balancers
             .iter()
             .any(|balancer| balancer.alternate.is_some());
-        let state = live
-            .primary()
-            .and_then(|primary| primary.rollout_state.as_deref());
         let is_up = |deployment: &LiveDeployment| {
             deployment.status != "PRIMARY"
                 && deployment.task_definition == good.task_definition.arn
                 && deployment.running_count >= live.desired_count.max(1)
         };
-        has_two && state == Some("IN_PROGRESS") && live.deployments.iter().any(is_up)
+        has_two && live.deployments.iter().any(is_up)
     }
 
     /// The verdict of the release once the plan is carried out.

@@ -215,7 +215,7 @@ pub fn decide(
 fn is_baking(service: &LiveService) -> bool {
     let primary = service.primary();
     let state = primary.and_then(|primary| primary.rollout_state.as_deref());
-    service.pace_seconds > 0 && state == Some("IN_PROGRESS")
+    service.pace_seconds > 0 && (state == Some("IN_PROGRESS") || service.revisions.len() > 1)
 }
 
 fn seconds_since(start: Timestamp, now: Timestamp) -> u64 {
