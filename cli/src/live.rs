@@ -4,7 +4,7 @@ use landfall::{
     export::{Followable, Reference},
     image::registry_host,
     service_id::ServiceId,
-    step::register_task_definition::LiveRevision,
+    step::{register_task_definition::LiveRevision, update_service},
 };
 use landfall_aws::{config::SdkConfig, descriptions::Descriptions, ecr::Ecr, ecs::Ecs};
 use miette::{Result, miette};
@@ -16,6 +16,8 @@ use crate::clients::report;
 pub(crate) struct LiveService {
     /// As `DescribeServices` answers it.
     pub(crate) fields: Map<String, Value>,
+    /// The same as far as decisions need it.
+    pub(crate) known: update_service::LiveService,
     /// The revision of its primary deployment.
     pub(crate) revision: LiveRevision,
 }
@@ -41,6 +43,7 @@ impl LiveService {
         };
         Ok(Some(Self {
             fields,
+            known,
             revision: revision.map_err(report)?,
         }))
     }

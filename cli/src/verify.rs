@@ -1,6 +1,6 @@
 //! `landfall verify`: whether everything is there that a service file takes for granted.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
@@ -9,25 +9,19 @@ use landfall_aws::{Inspection, config};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 
-use crate::{file, live::LiveService};
+use crate::{file::FileArguments, live::LiveService};
 
 /// Which service file.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The service file.
-    file: PathBuf,
-    /// The installation's `FileParameters`, for placeholders such as `${param:NAME}`.
-    #[arg(long, default_value = "")]
-    parameters: String,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    file: FileArguments,
 }
 
 /// Asks, and exits with 1 if something is missing. What may not be asked is unknown, and no failure.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let sdk = config::load().await;
-    let file = file::read(&arguments.file, &arguments.parameters, &sdk).await?;
+    let file = arguments.file.read(&sdk).await?;
     let service = file.service_id().map_err(|refusal| miette!("{refusal}"))?;
     let task_definition = if file.owns_task_definition() {
         file.task_definition.clone()
@@ -47,7 +41,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         let finding = inspection.look(&needed.thing).await;
         found.push((needed, finding));
     }
-    let text = if arguments.json {
+    let text = if arguments.file.json {
         let documents = found.iter().map(|(needed, finding)| {
             let mut document = json!(finding);
             document["path"] = needed.path.clone().into();

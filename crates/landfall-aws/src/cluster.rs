@@ -18,16 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Fault,
-    raw::{JsonClient, JsonService, LOGS, Service},
-};
-
-const ECS: JsonService = JsonService {
-    service: Service {
-        id: "ECS",
-        name: "ecs",
-        global: false,
-    },
-    target: "AmazonEC2ContainerServiceV20141113",
+    raw::{ECS, JsonClient, LOGS},
 };
 
 /// Clusters' settings and capacity, and log groups.
@@ -60,10 +51,31 @@ impl Surroundings {
         service: &ServiceId,
         of_one_cluster: bool,
     ) -> Result<(), Fault> {
+        for body in self
+            .missing_capacity_providers(file, service, of_one_cluster)
+            .await?
+        {
+            self.tell("CreateCapacityProvider", &body).await?;
+            tracing::info!(name = %body["name"], "created the capacity provider");
+        }
+        Ok(())
+    }
+
+    /// The file's capacity providers that are missing, as they would be created: those that belong to one cluster, or the
+    /// others.
+    ///
+    /// # Errors
+    /// As ECS answers.
+    pub async fn missing_capacity_providers(
+        &self,
+        file: &ServiceFile,
+        service: &ServiceId,
+        of_one_cluster: bool,
+    ) -> Result<Vec<Map<String, Value>>, Fault> {
         let mut bodies = capacity_providers(file, service);
         bodies.retain(|body| is_of_one_cluster(body) == of_one_cluster);
         if bodies.is_empty() {
-            return Ok(());
+            return Ok(bodies);
         }
         let names: Vec<&Value> = bodies.iter().filter_map(|body| body.get("name")).collect();
         let mut asked = json!({ "capacityProviders": names });
@@ -75,14 +87,22 @@ impl Surroundings {
             .filter(|provider| provider["status"] != "INACTIVE")
             .filter_map(|provider| provider["name"].as_str())
             .collect();
-        for body in &bodies {
-            let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-            if !live.contains(name) {
-                self.tell("CreateCapacityProvider", body).await?;
-                tracing::info!(name, "created the capacity provider");
-            }
-        }
-        Ok(())
+        bodies.retain(|body| {
+            let name = body.get("name").and_then(Value::as_str);
+            !live.contains(name.unwrap_or_default())
+        });
+        Ok(bodies)
+    }
+
+    /// The cluster of a service with its settings and attachments; none if it is not shown.
+    ///
+    /// # Errors
+    /// As ECS answers.
+    pub async fn cluster(&self, service: &ServiceId) -> Result<Option<Value>, Fault> {
+        let include = ["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS"];
+        let asked = json!({ "clusters": [service.cluster()], "include": include });
+        let answer = self.ecs.call("DescribeClusters", &asked).await?;
+        Ok(items(&answer, "clusters").next().cloned())
     }
 
     /// Makes the cluster what the file says of it, and associates the capacity providers that the file names.
@@ -90,21 +110,18 @@ impl Surroundings {
     /// # Errors
     /// Transient while the cluster's capacity providers are being updated.
     pub async fn keep_cluster(&self, file: &ServiceFile, service: &ServiceId) -> Result<(), Fault> {
-        let include = ["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS"];
-        let asked = json!({ "clusters": [service.cluster()], "include": include });
-        let answer = self.ecs.call("DescribeClusters", &asked).await?;
-        let live = items(&answer, "clusters").next().ok_or_else(|| {
+        let live = self.cluster(service).await?.ok_or_else(|| {
             Fault::Transient(format!(
                 "the cluster {} is not shown yet",
                 service.cluster()
             ))
         })?;
-        if let Some(body) = cluster_update(file, live) {
+        if let Some(body) = cluster_update(file, &live) {
             self.tell("UpdateCluster", &body).await?;
             tracing::info!("changed the cluster's settings");
         }
-        self.wait(live)?;
-        if let Some(body) = association(file, live) {
+        self.wait(&live)?;
+        if let Some(body) = association(file, &live) {
             let answer = self.tell("PutClusterCapacityProviders", &body).await?;
             tracing::info!(providers = %body["capacityProviders"], "associated capacity providers");
             self.wait(&answer["cluster"])?;
@@ -138,12 +155,7 @@ impl Surroundings {
         file: &ServiceFile,
         service: &ServiceId,
     ) -> Result<(), Fault> {
-        for name in wanted_log_groups(file, &self.region) {
-            let asked = json!({ "logGroupNamePrefix": name });
-            let answer = self.logs.call("DescribeLogGroups", &asked).await?;
-            if items(&answer, "logGroups").any(|group| group["logGroupName"] == *name) {
-                continue;
-            }
+        for name in self.missing_log_groups(file).await? {
             let group =
                 json!({ "logGroupName": name, "tags": { SERVICE_TAG: service_tag(service) } });
             self.logs.call("CreateLogGroup", &group).await?;
@@ -153,6 +165,22 @@ impl Surroundings {
             tracing::info!(log_group = name, days, "created the log group");
         }
         Ok(())
+    }
+
+    /// The log groups that would be created.
+    ///
+    /// # Errors
+    /// As CloudWatch Logs answers.
+    pub async fn missing_log_groups(&self, file: &ServiceFile) -> Result<Vec<String>, Fault> {
+        let mut missing = Vec::new();
+        for name in wanted_log_groups(file, &self.region) {
+            let asked = json!({ "logGroupNamePrefix": name });
+            let answer = self.logs.call("DescribeLogGroups", &asked).await?;
+            if !items(&answer, "logGroups").any(|group| group["logGroupName"] == *name) {
+                missing.push(name);
+            }
+        }
+        Ok(missing)
     }
 }
 
