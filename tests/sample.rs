@@ -18,6 +18,8 @@ pub struct SampleFile {
     pub task_definition: String,
     /// Further lines of the container.
     pub container: String,
+    /// Further lines of `service.deploymentConfiguration`.
+    pub deployment: String,
     /// Further lines of `service`.
     pub service: String,
     /// The lines of `ingress`; without any there is no such section.
@@ -36,6 +38,7 @@ impl SampleFile {
             desired_count: 2,
             task_definition: String::new(),
             container: String::new(),
+            deployment: String::new(),
             service: String::new(),
             ingress: String::new(),
             verify: String::new(),
@@ -64,6 +67,7 @@ impl SampleFile {
             "service:\n  serviceName: {name}\n  desiredCount: {desired_count}\n  deploymentConfiguration:\n    \
              deploymentCircuitBreaker: {{ enable: true, rollback: true }}\n"
         );
+        indented(&mut text, 4, &self.deployment);
         indented(&mut text, 2, &self.service);
         for (section, lines) in [("ingress", &self.ingress), ("verify", &self.verify)] {
             if !lines.is_empty() {

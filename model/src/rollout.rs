@@ -324,7 +324,7 @@ impl Protocol {
             self.change(state, me, &body);
         }
         let verdict = plan.verdict(&read, stage);
-        let Some(rollout) = plan.rollout(THEN) else {
+        let Some(rollout) = plan.rollout(THEN, None, None) else {
             return self.ends(verdict);
         };
         let arn = rollout.task_definition;

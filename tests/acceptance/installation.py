@@ -69,7 +69,7 @@ def package(emulator, template: dict, binaries: Path) -> dict:
     s3.create_bucket(Bucket=ARTEFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
     packaged = json.loads(json.dumps(template))
     _allow_plain_http(packaged)
-    _widen_ecs_resources(packaged)
+    _widen_resources(packaged)
     for resource in functions_of(packaged).values():
         binary = resource["Metadata"]["BuildProperties"]["Binary"]
         path = binaries / binary
@@ -99,13 +99,22 @@ def _allow_plain_http(template: dict) -> None:
             del resources[name]
 
 
-def _widen_ecs_resources(template: dict) -> None:
-    """Let ECS statements name any resource: ministack takes every ECS call for one on its cluster, or on no resource at all."""
-    for function in functions_of(template).values():
-        for policy in function["Properties"]["Policies"]:
-            for statement in policy.get("Statement", []):
-                if all(action.startswith("ecs:") for action in _listed(statement["Action"])):
-                    statement["Resource"] = "*"
+def _widen_resources(template: dict) -> None:
+    """Let statements about ECS and load balancers name any resource, whatever its tags.
+
+    ministack takes every ECS call for one on its cluster or on no resource at all, and every call of Elastic Load Balancing, whose
+    parameters are in the body, for one on no resource. So of these statements only the actions are held to.
+    """
+    policies = [policy for function in functions_of(template).values() for policy in function["Properties"]["Policies"]]
+    policies += [
+        resource["Properties"]["PolicyDocument"]
+        for resource in template["Resources"].values() if resource["Type"] == "AWS::IAM::ManagedPolicy"
+    ]
+    for policy in policies:
+        for statement in policy.get("Statement", []):
+            if all(action.startswith(("ecs:", "elasticloadbalancing:")) for action in _listed(statement["Action"])):
+                statement["Resource"] = "*"
+                statement.pop("Condition", None)
 
 
 def _listed(one_or_more) -> list:

@@ -1,12 +1,15 @@
 """The example stacks, installed into the emulator, and the service file that uses one of them.
 
-ministack makes no NAT gateways and no key pairs, so tasks stay in the public subnets and the pair is one by name; the image of the instances comes from a parameter of
+ministack starts no tasks without Docker, so a server of this process stands in for them, and is registered in the target group as
+ECS would do. It makes no NAT gateways and no key pairs, so tasks stay in the public subnets and the pair is one by name; the image of the instances comes from a parameter of
 its own, because nobody may write AWS's public ones.
 """
 
 from __future__ import annotations
 
+import http.server
 import re
+import threading
 import time
 
 import pytest
@@ -56,12 +59,37 @@ def test_instances_stand_in_the_subnets_of_the_network_example(emulator, network
     assert group["VPCZoneIdentifier"] == network["TaskSubnets"]
 
 
-@pytest.mark.xfail(strict=True, reason="ministack asks for CreateTargetGroup and CreateRule on no resource, which the role does not allow")
-def test_the_service_file_of_the_network_example_gets_a_rule_of_its_listener(emulator, landfall, network):
+class Hello(http.server.BaseHTTPRequestHandler):
+    """Answers like the example's application."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"Hello, World!\n")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def task():
+    """The port of a running application."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hello)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def test_the_service_file_of_the_network_example_is_rolled_out_and_answers_at_its_url(emulator, landfall, network, task):
+    elb = emulator.client("elbv2")
+    listener = elb.describe_listeners(ListenerArns=[network["ListenerArn"]])["Listeners"][0]
+    balancer = elb.describe_load_balancers(LoadBalancerArns=[listener["LoadBalancerArn"]])["LoadBalancers"][0]
+    # Names of load balancers are in no DNS here.
+    url = f"{emulator.endpoint}/_alb/{balancer['LoadBalancerName']}/"
     text = (EXAMPLES / "network" / "hello.yaml").read_text().replace("serviceName: hello", "serviceName: networked")
     text = text.replace("repository: hello", "repository: networked").replace("family: hello", "family: networked")
-    # Nothing runs here, so nothing could get healthy or answer.
-    text = text.replace("desiredCount: 2", "desiredCount: 0").split("\nverify:")[0]
+    text = text.replace("http: { path: /,", f"http: {{ url: {url}, interval: 1s,")
+    assert url in text
     text = re.sub(r"(: )(\[?)[^\n]*?(\]?)  # output: (\w+)", lambda match: match[1] + match[2] + network[match[4]] + match[3], text)
     assert "123456789012:role/web-task-execution" in text and "f2f7dc8efc522ab2" not in text
     landfall.put_service_file("services/networked.yaml", text)
@@ -70,12 +98,23 @@ def test_the_service_file_of_the_network_example_gets_a_rule_of_its_listener(emu
 
     landfall.ecr.create_repository(repositoryName="networked")
     landfall.push("networked", "1.0.0")
+    group = landfall.until("the service has a target group", lambda: target_group(landfall, "web/networked"))
+    elb.register_targets(TargetGroupArn=group, Targets=[{"Id": host, "Port": task} for host in ("127.0.0.1", "localhost")])
     record = landfall.until("release 1 is concluded", lambda: landfall.record("web/networked", 1))
     assert record["verdict"] == "succeeded", record["reason"]
 
-    rules = emulator.client("elbv2").describe_rules(ListenerArn=network["ListenerArn"])["Rules"]
+    assert landfall.service("web/networked")["runningCount"] == 2
+    rules = elb.describe_rules(ListenerArn=network["ListenerArn"])["Rules"]
     [rule] = [each for each in rules if each["Priority"] != "default"]
-    [balancer] = landfall.service("web/networked")["loadBalancers"]
-    assert balancer["targetGroupArn"] == rule["Actions"][0]["TargetGroupArn"]
+    assert rule["Actions"][0]["TargetGroupArn"] == group
     groups = emulator.client("logs").describe_log_groups(logGroupNamePrefix="/ecs/hello")["logGroups"]
     assert [group["retentionInDays"] for group in groups] == [30]
+
+
+def target_group(landfall, service: str) -> str | None:
+    """The target group that ECS was told of, if the service is there already."""
+    try:
+        balancers = landfall.service(service)["loadBalancers"]
+    except (IndexError, landfall.ecs.exceptions.ClusterNotFoundException):
+        return None
+    return balancers[0]["targetGroupArn"] if balancers else None

@@ -190,3 +190,46 @@ def test_capacity_providers_are_made_associated_and_used(ecs, cluster, fails):
     assert updated["settings"] == [{"name": "containerInsights", "value": "enhanced"}]
     assert fails(ecs.put_cluster_capacity_providers, cluster=cluster, capacityProviders=["nobody"], defaultCapacityProviderStrategy=[]) \
         == "InvalidParameterException"
+
+
+def test_requests_move_between_two_target_groups(ecs, checked, cluster):
+    elb = checked("elbv2")
+    groups = [
+        elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId="vpc-1", TargetType="ip", HealthCheckIntervalSeconds=5)
+        ["TargetGroups"][0]["TargetGroupArn"] for name in ("sides", "sides-b")
+    ]
+    balancer = elb.create_load_balancer(Name="sides", Subnets=["subnet-1", "subnet-2"])["LoadBalancers"][0]["LoadBalancerArn"]
+    refuse = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]
+    listener = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=48124, DefaultActions=refuse)["Listeners"][0]["ListenerArn"]
+    weighted = [{"TargetGroupArn": group, "Weight": weight} for group, weight in zip(groups, (100, 0))]
+    rule = elb.create_rule(
+        ListenerArn=listener, Priority=1, Conditions=[{"Field": "path-pattern", "Values": ["*"]}],
+        Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": weighted}}],
+    )["Rules"][0]["RuleArn"]
+    definition(ecs, "sides")
+    ecs.create_service(
+        cluster=cluster, serviceName="s", taskDefinition="sides", desiredCount=1, launchType="FARGATE", networkConfiguration=FARGATE,
+        deploymentConfiguration={"strategy": "CANARY", "bakeTimeInMinutes": 0,
+                                 "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 1}},
+        loadBalancers=[{
+            "targetGroupArn": groups[0], "containerName": "web", "containerPort": 80,
+            "advancedConfiguration": {"alternateTargetGroupArn": groups[1], "productionListenerRule": rule,
+                                      "roleArn": "arn:aws:iam::000000000000:role/balancers"},
+        }],
+    )
+    eventually(lambda: deployments(ecs, cluster, "s", "SUCCESSFUL"))
+    second = definition(ecs, "sides", image="public.ecr.aws/nginx/nginx:2")["taskDefinitionArn"]
+    ecs.update_service(cluster=cluster, service="s", taskDefinition=second)
+    arn = ecs.list_service_deployments(cluster=cluster, service="s")["serviceDeployments"][0]["serviceDeploymentArn"]
+
+    def described():
+        return ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"][0]
+
+    eventually(lambda: described()["lifecycleStage"] == "PRODUCTION_TRAFFIC_SHIFT")
+    assert described()["targetServiceRevision"]["requestedProductionTrafficWeight"] == 10.0
+    eventually(lambda: described()["status"] == "SUCCESSFUL")
+    revision = ecs.describe_services(cluster=cluster, services=["s"])["services"][0]["currentServiceRevisions"][0]["arn"]
+    resolved = ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"][0]["resolvedConfiguration"]
+    assert resolved["loadBalancers"] == [{"targetGroupArn": groups[1], "productionListenerRule": rule}]
+    served = elb.describe_rules(RuleArns=[rule])["Rules"][0]["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    assert {each["TargetGroupArn"]: each["Weight"] for each in served} == {groups[0]: 0, groups[1]: 100}

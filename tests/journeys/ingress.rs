@@ -12,13 +12,13 @@ use tokio::{
 };
 
 /// A load balancer whose listener answers 404 where no rule takes the request.
-struct Balancer {
+pub(crate) struct Balancer {
     listener: String,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Balancer {
-    async fn new(stage: &Stage) -> Self {
+    pub(crate) async fn new(stage: &Stage) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = socket.local_addr().unwrap().port();
         drop(socket);
@@ -39,7 +39,12 @@ impl Balancer {
 
     /// The status that a request to this host and path is answered with.
     async fn status(&self, host: &str, path: &str) -> u16 {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        Self::status_at(self.port, host, path).await
+    }
+
+    /// The same, without the rest of the balancer.
+    pub(crate) async fn status_at(port: u16, host: &str, path: &str) -> u16 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -48,7 +53,7 @@ impl Balancer {
     }
 
     /// The rules but the listener's default.
-    async fn rules(&self, stage: &Stage) -> Vec<Value> {
+    pub(crate) async fn rules(&self, stage: &Stage) -> Vec<Value> {
         let answer = elb(
             stage,
             "DescribeRules",
@@ -60,7 +65,7 @@ impl Balancer {
         rules
     }
 
-    fn file(&self, conditions: &str) -> SampleFile {
+    pub(crate) fn file(&self, conditions: &str) -> SampleFile {
         let mut file = SampleFile::new("hello", "hello", "semver:^1");
         file.container = "portMappings: [{ containerPort: 8080 }]".into();
         file.verify = "http: { path: /api/health, interval: 1s, successes: 1 }".into();
@@ -73,7 +78,7 @@ impl Balancer {
     }
 }
 
-async fn elb(stage: &Stage, operation: &str, input: Value) -> Value {
+pub(crate) async fn elb(stage: &Stage, operation: &str, input: Value) -> Value {
     let answer = stage.local.cloud.elb.call(operation, input).await;
     answer.unwrap_or_else(|fault| panic!("{operation}: {}: {}", fault.code, fault.message))
 }
@@ -92,7 +97,7 @@ fn calls_of_ensure_ingress(stage: &Stage, seen: usize) -> usize {
         .count()
 }
 
-async fn release(stage: &Stage, service: &ServiceId, file: &SampleFile, number: u64) {
+pub(crate) async fn release(stage: &Stage, service: &ServiceId, file: &SampleFile, number: u64) {
     stage.follow("services/hello.yaml", &file.text()).await;
     stage.verdict(service, number, Verdict::Succeeded).await;
 }

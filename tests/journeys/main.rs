@@ -5,6 +5,7 @@
 
 mod adoption;
 mod bad_releases;
+mod blue_green;
 mod capacity;
 mod good_releases;
 mod hold;

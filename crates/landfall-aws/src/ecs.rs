@@ -288,6 +288,26 @@ impl Ecs {
         }))
     }
 
+    /// The target groups that the tasks of a service revision are registered in, where there are two to choose from; none
+    /// if ECS does not say.
+    pub async fn groups_of_revision(&self, revision: &str) -> Result<Vec<String>, Fault> {
+        const CALL: &str = "ecs:DescribeServiceRevisions";
+        let request = self.0.describe_service_revisions();
+        let answer = request.service_revision_arns(revision).send().await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if is_not_offered(error.code()) => return Ok(Vec::new()),
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        let revision = answer.service_revisions().first();
+        let resolved = revision.and_then(|revision| revision.resolved_configuration());
+        let balancers = resolved.map_or(&[][..], |resolved| resolved.load_balancers());
+        let groups = balancers.iter();
+        Ok(groups
+            .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
+            .collect())
+    }
+
     async fn reason_of_rollback(&self, service_deployment: &str) -> Result<Option<String>, Fault> {
         const CALL: &str = "ecs:DescribeServiceDeployments";
         let request = self

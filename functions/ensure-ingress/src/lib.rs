@@ -4,7 +4,7 @@ use landfall::{
     service_file::{Ingress, ServiceFile},
     service_id::ServiceId,
     step::ensure_ingress::{
-        Balancer, Input, Purpose, RulePlan, WantedGroup, group_names, plan_rule, usable,
+        Balancer, Input, LiveRule, Purpose, RulePlan, WantedGroup, group_names, plan_rule, usable,
         wanted_groups,
     },
 };
@@ -77,11 +77,12 @@ impl EnsureIngress {
         };
         let listener = self.elb.listener(&ingress.listener_arn).await?;
         let balancer = self.elb.load_balancer(&listener.load_balancer).await?;
+        let rules = self.elb.rules(&ingress.listener_arn).await?;
         let mut groups = Vec::new();
-        for wanted in wanted_groups(file, service) {
+        for wanted in wanted_groups(file, service, &rules) {
             groups.push(self.group(&wanted, ingress, &balancer.vpc, service).await?);
         }
-        let rule = self.rule(ingress, service, &groups).await?;
+        let rule = self.rule(ingress, service, rules, &groups).await?;
         let mut groups = groups.into_iter();
         let target_group = groups
             .next()
@@ -124,10 +125,10 @@ impl EnsureIngress {
         &self,
         ingress: &Ingress,
         service: &ServiceId,
+        mut live: Vec<LiveRule>,
         groups: &[String],
     ) -> Result<String, Fault> {
         for _ in 0..CHOICES {
-            let live = self.elb.rules(&ingress.listener_arn).await?;
             match plan_rule(ingress, service, &live, groups)? {
                 RulePlan::Create { priority } => {
                     let created = self.elb.create_rule(ingress, priority, groups, service);
@@ -135,6 +136,7 @@ impl EnsureIngress {
                         tracing::info!(rule = arn, priority, "created the listener rule");
                         return Ok(arn);
                     }
+                    live = self.elb.rules(&ingress.listener_arn).await?;
                 }
                 RulePlan::Keep {
                     arn,
@@ -176,9 +178,8 @@ impl EnsureIngress {
                         continue;
                     }
                     let rules = self.elb.rules(&listener).await?.into_iter();
-                    let own = rules.filter(|rule| {
-                        rule.priority.is_some() && rule.forwards_to.contains(&group.arn)
-                    });
+                    let own = rules
+                        .filter(|rule| rule.priority.is_some() && rule.forwards_to(&group.arn));
                     for rule in own {
                         self.elb.delete_rule(&rule.arn).await?;
                         tracing::info!(rule = rule.arn, "deleted the listener rule");

@@ -99,7 +99,8 @@ impl EnsureScaling {
     /// The load balancer and target group by which the service's requests are counted.
     async fn label(&self, service: &ServiceId) -> Result<String, Fault> {
         let live = self.ecs.service(service).await?;
-        let group = live.and_then(|live| live.target_groups.into_iter().next());
+        let group = live.and_then(|live| live.balancers.into_iter().next());
+        let group = group.map(|balancer| balancer.target_group);
         let group = group.ok_or_else(|| {
             Fault::Refused(format!(
                 "{service} has no target group whose requests could be counted: give it a load balancer, or name one in \

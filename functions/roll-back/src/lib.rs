@@ -104,7 +104,7 @@ impl RollBack {
         Ok(Output {
             action: plan.action(),
             verdict: plan.verdict(&desired, input.failure.stage),
-            rollout: plan.rollout(self.clock.now()),
+            rollout: plan.rollout(self.clock.now(), file.as_ref(), live.as_ref()),
             diagnosis,
         })
     }

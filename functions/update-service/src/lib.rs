@@ -5,8 +5,8 @@ use landfall::{
     drift::reason,
     service_file::ServiceFile,
     step::update_service::{
-        Input, LiveService, Plan, Rollout, cleared, create_body, nothing_to_adopt, plan,
-        tag_changes, update_body,
+        Input, LiveService, Plan, Rollout, cleared, create_body, deployment_seconds,
+        nothing_to_adopt, plan, tag_changes, update_body,
     },
 };
 use landfall_aws::{
@@ -69,6 +69,7 @@ impl UpdateService {
             )),
             _ => Ok(()),
         };
+        let mut timeout_seconds = deployment_seconds(input.timeout_seconds, None, live.as_ref());
         match plan {
             Plan::AskAgain => {
                 return Err(Fault::Transient(format!(
@@ -82,12 +83,15 @@ impl UpdateService {
                     return Err(nothing_to_adopt(&input.service).into());
                 }
                 whole(&file)?;
+                timeout_seconds = deployment_seconds(input.timeout_seconds, Some(&file), None);
                 self.ecs.create_service(&create_body(&input, &file)).await?;
             }
             Plan::UpdateAll => {
                 let previous = self.previous(&input).await?;
                 let file = cleared(self.file(&input).await?, previous.as_ref());
                 whole(&file)?;
+                timeout_seconds =
+                    deployment_seconds(input.timeout_seconds, Some(&file), live.as_ref());
                 // Tags first: ECS gives them to the tasks that it starts.
                 if let Some(live) = &live {
                     let tags = tag_changes(&file, previous.as_ref(), &input.release, live);
@@ -111,7 +115,7 @@ impl UpdateService {
         Ok(Rollout {
             task_definition: Some(input.task_definition),
             started_at,
-            timeout_seconds: input.timeout_seconds,
+            timeout_seconds,
         })
     }
 

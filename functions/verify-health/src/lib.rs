@@ -6,7 +6,7 @@ use landfall::{
     desired::DesiredState,
     service_file::{HttpProbe, ProbeTarget, ServiceFile},
     step::{
-        update_service::LiveService,
+        update_service::{LiveBalancer, LiveService},
         verify_health::{Input, Output, Sight, decide},
     },
 };
@@ -89,8 +89,8 @@ impl VerifyHealth {
             return Ok(sight);
         };
         sight.tasks = self.ecs.running_tasks(&input.service).await?;
-        for target_group in &service.target_groups {
-            sight.targets.extend(self.elb.targets(target_group).await?);
+        for target_group in self.serving_groups(&service).await? {
+            sight.targets.extend(self.elb.targets(&target_group).await?);
         }
         if let Some(http) = &file.verify.http {
             let address = self.address(http, file, &service).await?;
@@ -98,6 +98,20 @@ impl VerifyHealth {
         }
         sight.service = Some(service);
         Ok(sight)
+    }
+
+    /// Of two target groups, ECS knows which one the service is in.
+    async fn serving_groups(&self, service: &LiveService) -> Result<Vec<String>, Fault> {
+        let has_two = |balancer: &LiveBalancer| balancer.alternate.is_some();
+        if let [revision] = &*service.revisions
+            && service.balancers.iter().any(has_two)
+        {
+            let groups = self.ecs.groups_of_revision(revision).await?;
+            if !groups.is_empty() {
+                return Ok(groups);
+            }
+        }
+        Ok(service.target_groups().into_iter().cloned().collect())
     }
 
     async fn address(
@@ -118,12 +132,12 @@ impl VerifyHealth {
         let mut address = match &file.ingress {
             Some(ingress) => self.elb.ingress_address(ingress).await?,
             None => {
-                let target_group = service.target_groups.first().ok_or_else(|| {
+                let balancer = service.balancers.first().ok_or_else(|| {
                     Fault::Refused(
                         "verify.http.path needs a load balancer, but the service in ECS has none: give verify.http.url".into(),
                     )
                 })?;
-                self.elb.address(target_group).await?
+                self.elb.address(&balancer.target_group).await?
             }
         };
         address.url.push_str(path);

@@ -2,13 +2,15 @@
 
 use aws_sdk_ecs::{
     primitives::DateTime,
-    types::{Deployment, Service, Task},
+    types::{Deployment, DeploymentConfiguration, LoadBalancer, Service, Task},
 };
 use jiff::Timestamp;
 use landfall::{
     record::{StoppedContainer, StoppedTask},
     step::{
-        update_service::{CapacityShare, CreatedWith, LiveDeployment, LiveService},
+        update_service::{
+            CapacityShare, CreatedWith, LiveBalancer, LiveDeployment, LiveService, Pace,
+        },
         verify_health::TaskHealth,
     },
 };
@@ -55,11 +57,19 @@ pub(super) fn service(call: &str, service: &Service) -> Result<LiveService, Faul
                 weight: i64::from(share.weight()),
             })
             .collect(),
-        target_groups: service
+        balancers: service
             .load_balancers()
             .iter()
-            .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
+            .filter_map(balancer)
             .collect(),
+        revisions: service
+            .current_service_revisions()
+            .iter()
+            .filter_map(|revision| revision.arn().map(str::to_owned))
+            .collect(),
+        pace_seconds: service
+            .deployment_configuration()
+            .map_or(0, |configuration| pace(configuration).seconds()),
         events: events.collect::<Result<_, Fault>>()?,
         arn: service
             .service_arn()
@@ -82,6 +92,36 @@ pub(super) fn service(call: &str, service: &Service) -> Result<LiveService, Faul
             role: service.role_arn().map(str::to_owned),
         },
     })
+}
+
+/// Nothing for a Classic Load Balancer, which has no target group.
+fn balancer(balancer: &LoadBalancer) -> Option<LiveBalancer> {
+    let advanced = balancer.advanced_configuration();
+    let text = |member: Option<&str>| member.map(str::to_owned);
+    Some(LiveBalancer {
+        target_group: balancer.target_group_arn()?.to_owned(),
+        alternate: advanced.and_then(|advanced| text(advanced.alternate_target_group_arn())),
+        rule: advanced.and_then(|advanced| text(advanced.production_listener_rule())),
+        role: advanced.and_then(|advanced| text(advanced.role_arn())),
+        container: balancer.container_name().unwrap_or_default().to_owned(),
+        port: balancer
+            .container_port()
+            .and_then(|port| u64::try_from(port).ok())
+            .unwrap_or_default(),
+    })
+}
+
+fn pace(configuration: &DeploymentConfiguration) -> Pace {
+    let strategy = configuration.strategy().map_or("", |each| each.as_str());
+    let linear = configuration.linear_configuration();
+    let canary = configuration.canary_configuration();
+    Pace::with(
+        strategy,
+        configuration.bake_time_in_minutes().map(f64::from),
+        linear.and_then(|linear| linear.step_percent()),
+        linear.and_then(|linear| linear.step_bake_time_in_minutes().map(f64::from)),
+        canary.and_then(|canary| canary.canary_bake_time_in_minutes().map(f64::from)),
+    )
 }
 
 fn deployment(call: &str, deployment: &Deployment) -> Result<LiveDeployment, Fault> {

@@ -14,7 +14,7 @@ use landfall::{
     service_file::{HealthCheck, Ingress},
     service_id::ServiceId,
     step::{
-        ensure_ingress::{LiveGroup, LiveRule, WantedGroup},
+        ensure_ingress::{Forward, LiveGroup, LiveRule, WantedGroup},
         register_task_definition::{SERVICE_TAG, service_tag},
     },
 };
@@ -383,13 +383,17 @@ fn rule(call: &str, rule: &Rule) -> Result<LiveRule, Fault> {
     for action in rule.actions() {
         let config = action.forward_config();
         let several = config.map_or(&[][..], |config| config.target_groups());
-        forwards_to.extend(
-            several
-                .iter()
-                .filter_map(|tuple| tuple.target_group_arn().map(str::to_owned)),
-        );
+        forwards_to.extend(several.iter().filter_map(|tuple| {
+            Some(Forward {
+                group: tuple.target_group_arn()?.to_owned(),
+                weight: tuple.weight().unwrap_or(1),
+            })
+        }));
         if several.is_empty() {
-            forwards_to.extend(action.target_group_arn().map(str::to_owned));
+            forwards_to.extend(action.target_group_arn().map(|group| Forward {
+                group: group.to_owned(),
+                weight: 1,
+            }));
         }
     }
     Ok(LiveRule {

@@ -24,6 +24,7 @@ mod state;
 mod task_definitions;
 mod task_life;
 mod tasks;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,6 +61,8 @@ pub struct EcsSettings {
     /// Factor on the intervals of container health checks; 1.0 is AWS's pace. Start and grace periods are for programs,
     /// which start no sooner here: they last as long as they say.
     pub health_check_time_scale: f64,
+    /// How long a minute is for which a deployment bakes, before or after its requests have moved.
+    pub deployment_minute: Duration,
 }
 
 impl Default for EcsSettings {
@@ -72,6 +75,7 @@ impl Default for EcsSettings {
             settle: Duration::from_millis(1500),
             restart_backoff: Duration::from_secs(1),
             health_check_time_scale: 0.2,
+            deployment_minute: Duration::from_secs(3),
         }
     }
 }

@@ -93,14 +93,16 @@ struct Container<'a> {
     place: Place<'a>,
 }
 
+fn section_of<'a>(document: &'a Node, name: &str) -> Option<Place<'a>> {
+    document.get(name).map(|node| Place {
+        node,
+        path: name.into(),
+    })
+}
+
 impl<'a> File<'a> {
     fn of(document: &'a Node) -> Self {
-        let section = |name: &str| {
-            document.get(name).map(|node| Place {
-                node,
-                path: name.into(),
-            })
-        };
+        let section = |name| section_of(document, name);
         let task = section("taskDefinition");
         let containers = task
             .iter()
@@ -115,6 +117,10 @@ impl<'a> File<'a> {
             service: section("service"),
             task,
         }
+    }
+
+    fn section(&self, name: &str) -> Option<Place<'a>> {
+        section_of(self.document, name)
     }
 
     fn has(&self, section: &str) -> bool {

@@ -98,8 +98,26 @@ pub struct LiveRule {
     pub paths: BTreeSet<String>,
     /// Whether it has conditions of other kinds.
     pub has_other_conditions: bool,
-    /// The target groups that it forwards to.
-    pub forwards_to: Vec<String>,
+    /// Where it forwards to.
+    pub forwards_to: Vec<Forward>,
+}
+
+impl LiveRule {
+    /// Whether it forwards to a target group, however few requests.
+    pub fn forwards_to(&self, group: &str) -> bool {
+        self.forwards_to
+            .iter()
+            .any(|forward| forward.group == group)
+    }
+}
+
+/// A target group that a rule forwards to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Its ARN.
+    pub group: String,
+    /// Its share of the requests.
+    pub weight: i32,
 }
 
 /// What to do about the rule.
@@ -147,26 +165,34 @@ pub fn group_names(service: &ServiceId) -> [String; 2] {
 
 /// Whether a target group is one that Landfall makes for this service, by its ARN.
 pub fn is_ours(target_group: &str, service: &ServiceId) -> bool {
-    let name = target_group
-        .split_once(":targetgroup/")
-        .and_then(|(_, rest)| rest.split('/').next());
-    name.is_some_and(|name| group_names(service).iter().any(|own| own == name))
+    name_of(target_group).is_some_and(|name| group_names(service).iter().any(|own| own == name))
+}
+
+fn name_of(target_group: &str) -> Option<&str> {
+    let (_, rest) = target_group.split_once(":targetgroup/")?;
+    rest.split('/').next()
 }
 
 /// Whether the deployment strategy moves requests between two target groups.
 pub fn has_two_groups(file: &ServiceFile) -> bool {
-    let strategy = file
-        .service
-        .get("deploymentConfiguration")
-        .and_then(|configuration| configuration.get("strategy"))
-        .and_then(Value::as_str);
-    strategy.is_some_and(|strategy| TWO_GROUP_STRATEGIES.contains(&strategy))
+    strategy(file).is_some_and(|strategy| TWO_GROUP_STRATEGIES.contains(&strategy))
 }
 
-/// The target groups that a file asks for. Tasks with a network interface of their own are targets by address, others
-/// by instance
+/// The deployment strategy that a file names.
+pub(super) fn strategy(file: &ServiceFile) -> Option<&str> {
+    let configuration = file.service.get("deploymentConfiguration")?;
+    configuration.get("strategy")?.as_str()
+}
+
+/// The target groups that a file asks for, first the one that most requests go to by the listener's rules: a service that
+/// had two of them and is to have one keeps that one. Tasks with a network interface of their own are targets by address,
+/// others by instance
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/alb.html>).
-pub fn wanted_groups(file: &ServiceFile, service: &ServiceId) -> Vec<WantedGroup> {
+pub fn wanted_groups(
+    file: &ServiceFile,
+    service: &ServiceId,
+    rules: &[LiveRule],
+) -> Vec<WantedGroup> {
     let awsvpc = file.service.contains_key("networkConfiguration")
         || file
             .task_definition
@@ -175,7 +201,16 @@ pub fn wanted_groups(file: &ServiceFile, service: &ServiceId) -> Vec<WantedGroup
             == Some("awsvpc");
     let target_type = if awsvpc { "ip" } else { "instance" };
     let count = if has_two_groups(file) { 2 } else { 1 };
-    group_names(service)
+    let mut names = group_names(service);
+    let weight = |name: &str| {
+        let forwards = rules.iter().flat_map(|rule| &rule.forwards_to);
+        let own = forwards.filter(|forward| name_of(&forward.group) == Some(name));
+        own.map(|forward| forward.weight).max().unwrap_or(0)
+    };
+    if weight(&names[1]) > weight(&names[0]) {
+        names.swap(0, 1);
+    }
+    names
         .into_iter()
         .take(count)
         .map(|name| WantedGroup { name, target_type })
@@ -232,7 +267,7 @@ pub fn plan_rule(
     groups: &[String],
 ) -> Result<RulePlan, Refusal> {
     let is_own = |rule: &&LiveRule| {
-        let forwards = rule.forwards_to.iter().any(|group| groups.contains(group));
+        let forwards = groups.iter().any(|group| rule.forwards_to(group));
         rule.priority.is_some() && forwards
     };
     let hosts: BTreeSet<String> = ingress.hosts.iter().cloned().collect();
@@ -273,7 +308,7 @@ pub fn plan_rule(
         arn: own.arn.clone(),
         modify_conditions: !same(own),
         // Between two groups ECS moves the requests: a rule that knows both is left as it is.
-        modify_action: !groups.iter().all(|group| own.forwards_to.contains(group)),
+        modify_action: !groups.iter().all(|group| own.forwards_to(group)),
         priority: ingress
             .priority
             .filter(|wanted| own.priority != Some(*wanted)),
@@ -350,7 +385,7 @@ pub fn load_balancers_to_send(
     file: &ServiceFile,
     service: &ServiceId,
     balancer: Option<&Balancer>,
-    live_groups: &[String],
+    live_groups: &[&String],
 ) -> Option<Value> {
     match (&file.ingress, balancer) {
         (Some(ingress), Some(balancer)) => Some(load_balancers(file, ingress, balancer)),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     ensure_ingress::Balancer,
-    update_service::{LiveService, Rollout, section},
+    update_service::{LiveService, Rollout, deployment_seconds, section},
 };
 use crate::{
     desired::{DesiredState, GoodRelease},
@@ -256,8 +256,13 @@ impl Plan {
         }
     }
 
-    /// What to wait for.
-    pub fn rollout(&self, now: Timestamp) -> Option<Rollout> {
+    /// What to wait for; `file` is what was sent with it, if anything.
+    pub fn rollout(
+        &self,
+        now: Timestamp,
+        file: Option<&ServiceFile>,
+        live: Option<&LiveService>,
+    ) -> Option<Rollout> {
         let task_definition = match self {
             Self::Revert { good, .. } => Some(good.task_definition.arn.clone()),
             Self::RevertTo { task_definition } | Self::LeaveToEcs { task_definition } => {
@@ -269,7 +274,7 @@ impl Plan {
         Some(Rollout {
             task_definition,
             started_at: now,
-            timeout_seconds: TIMEOUT_SECONDS,
+            timeout_seconds: deployment_seconds(TIMEOUT_SECONDS, file, live),
         })
     }
 

@@ -1,11 +1,14 @@
 //! Step `UpdateService`: the service runs the new revision, or is created with it.
 
+mod balancers;
 mod capacity;
 mod leftovers;
+mod pace;
 pub mod unchangeable;
 
 use std::collections::BTreeMap;
 
+pub use balancers::LiveBalancer;
 pub use capacity::CapacityShare;
 
 use jiff::Timestamp;
@@ -13,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use leftovers::{TagChanges, cleared, tag_changes};
+pub use pace::Pace;
 
 use super::{
     ensure_ingress::{Balancer, load_balancers_to_send},
@@ -79,8 +83,12 @@ pub struct LiveService {
     pub deployments: Vec<LiveDeployment>,
     /// Its capacity provider strategy; empty if it has a launch type.
     pub capacity: Vec<CapacityShare>,
-    /// The target groups that its tasks are registered in.
-    pub target_groups: Vec<String>,
+    /// What its tasks are registered in.
+    pub balancers: Vec<LiveBalancer>,
+    /// The ARNs of the service revisions that it runs: one, but during a deployment.
+    pub revisions: Vec<String>,
+    /// How long, in seconds, a deployment of it takes on purpose.
+    pub pace_seconds: u64,
     /// Its events with their times, newest first.
     pub events: Vec<(Timestamp, String)>,
     /// Its ARN.
@@ -121,6 +129,14 @@ pub struct LiveDeployment {
 }
 
 impl LiveService {
+    /// The target groups that its tasks may be registered in.
+    pub fn target_groups(&self) -> Vec<&String> {
+        self.balancers
+            .iter()
+            .flat_map(LiveBalancer::groups)
+            .collect()
+    }
+
     /// The deployment that ECS is heading for.
     pub fn primary(&self) -> Option<&LiveDeployment> {
         self.deployments
@@ -141,6 +157,19 @@ impl LiveService {
             && self.running_count == self.desired_count
             && self.pending_count == 0
     }
+}
+
+/// How long, in seconds, ECS may take for a deployment: so long as the service file says, and the time that it takes on
+/// purpose, by what ECS was sent or by what the service has.
+pub fn deployment_seconds(
+    timeout_seconds: u64,
+    file: Option<&ServiceFile>,
+    live: Option<&LiveService>,
+) -> u64 {
+    let said = file.and_then(|file| file.service.get("deploymentConfiguration"));
+    let said = said.map(|said| Pace::of(said).seconds()).unwrap_or(0);
+    let has = live.map_or(0, |live| live.pace_seconds);
+    timeout_seconds.saturating_add(said.max(has))
 }
 
 /// That a service is to be adopted which is not there.
@@ -255,11 +284,12 @@ pub(super) fn section(
     live: Option<&LiveService>,
 ) -> Map<String, Value> {
     let mut body = updatable(file);
-    let live_groups = live.map_or(&[][..], |live| &live.target_groups);
-    let balancers = load_balancers_to_send(file, service, balancer, live_groups);
+    let live_groups = live.map(LiveService::target_groups).unwrap_or_default();
+    let balancers = load_balancers_to_send(file, service, balancer, &live_groups);
     body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
     if let Some(live) = live {
         capacity::move_tasks(&mut body, &file.service, live);
+        balancers::leave_to_ecs(&mut body, live);
     }
     body
 }

@@ -83,7 +83,7 @@ pub struct Sight {
     pub service: Option<LiveService>,
     /// The tasks that run.
     pub tasks: Vec<TaskHealth>,
-    /// The targets in the service's target groups.
+    /// The targets in the target groups that serve.
     pub targets: Vec<TargetHealth>,
     /// What the HTTP probe got, if there is one.
     pub probe: Option<ProbeAnswer>,
@@ -264,8 +264,8 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
             target.target, target.state
         ));
     }
-    // Every task is a target in each of the groups.
-    let wanted_targets = wanted.saturating_mul(service.target_groups.len());
+    // Every task is a target once for each load balancer.
+    let wanted_targets = wanted.saturating_mul(service.balancers.len());
     let healthy = sight.targets.iter().filter(state_is(&["healthy"])).count();
     if healthy < wanted_targets {
         return Look::NotYet(format!("{healthy} of {wanted_targets} targets are healthy"));

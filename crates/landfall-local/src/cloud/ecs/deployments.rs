@@ -4,13 +4,25 @@ use serde_json::{Value, json};
 
 use super::Inner;
 use super::scheduler::failure_threshold;
-use super::state::{Deployment, Rollout, ServiceDeployment, State};
+use super::state::{Deployment, Rollout, Service, ServiceDeployment, State};
+use super::traffic::{Shift, is_side_by_side};
 
 impl Inner {
     /// Makes what the service now is its PRIMARY deployment, and stops a rollout that is under way.
     pub(super) fn begin_deployment(&self, state: &mut State, arn: &str, input: &Value) {
         self.stop_running_deployment(state, arn, "A newer service deployment was created.");
+        let serving = self.serving(state, arn);
+        // A part of the requests may have moved already.
+        self.send_requests(state, arn, serving.as_deref(), 100.0);
         let revision = self.revise(state, arn, input);
+        let configuration = state
+            .services
+            .get(arn)
+            .map(Service::deployment_configuration);
+        let configuration = configuration.unwrap_or_default();
+        if is_side_by_side(&configuration) {
+            self.choose_groups(state, arn, &revision, serving.as_deref());
+        }
         // No two of a service's deployments have the same moment: which one is the newest is told by it.
         let taken = |moment: f64| {
             let known = state.service_deployments.values();
@@ -25,11 +37,6 @@ impl Inner {
         let Some(service) = state.services.get_mut(arn) else {
             return;
         };
-        let configuration = service
-            .fields
-            .get("deploymentConfiguration")
-            .cloned()
-            .unwrap_or_default();
         let enabled = configuration["deploymentCircuitBreaker"]["enable"] == true;
         let service_deployment = format!(
             "{}/{}",
@@ -49,6 +56,7 @@ impl Inner {
                 .last_completed
                 .as_ref()
                 .map(|deployment| deployment.revision.clone()),
+            shift: Shift::planned(&configuration, serving),
             configuration,
             rollback: None,
             breaker: json!({
@@ -202,7 +210,7 @@ impl Inner {
         } else if rollback {
             record.end(
                 "ROLLBACK_FAILED",
-                "There is no completed service revision to roll back to.",
+                "No rollback candidate was found to run the rollback.",
                 now,
             );
         } else {
@@ -219,6 +227,8 @@ impl Inner {
     /// Makes the last completed deployment the PRIMARY one again; the caller has made sure that there is one.
     pub(super) fn roll_back(&self, state: &mut State, arn: &str, reason: &str) {
         let now = self.world.epoch_seconds();
+        let serving = self.serving(state, arn);
+        self.send_requests(state, arn, serving.as_deref(), 100.0);
         let Some(service) = state.services.get_mut(arn) else {
             return;
         };
@@ -255,6 +265,7 @@ impl Inner {
             .get_mut(&failed.service_deployment)
         {
             record.status = "ROLLBACK_IN_PROGRESS".into();
+            record.shift = record.shift.as_ref().map(|_| Shift::back(serving));
             record.status_reason = Some(reason.into());
             record.updated_at = now;
             record.rollback = Some(

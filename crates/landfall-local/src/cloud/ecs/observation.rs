@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::Inner;
-use super::scheduler::{Condition, TaskView, View, failure_threshold};
+use super::scheduler::{Condition, Side, TaskView, View, failure_threshold};
 use super::state::{ContainerHealth, LastStatus, Rollout, Service, State, Task};
+use super::traffic::Stage;
 use crate::cloud::elb::TargetState;
 
 impl Inner {
@@ -18,11 +19,26 @@ impl Inner {
         wake: &mut Option<f64>,
     ) -> View {
         let State {
-            services, tasks, ..
+            services,
+            tasks,
+            service_deployments,
+            ..
         } = state;
         let Some(service) = services.get_mut(arn) else {
             return View::nothing();
         };
+        let under_way = service.deployments.first().and_then(|primary| {
+            let record = service_deployments.get(&primary.service_deployment)?;
+            Some((record.is_running(), record.shift.as_ref()?))
+        });
+        let side_by_side = under_way.and_then(|(running, shift)| match shift.stage {
+            Stage::CleanUp => None,
+            _ if !running => Some(Side::Keep),
+            Stage::ReconcileService => Some(Side::Reconcile),
+            Stage::ScaleUp => Some(Side::ScaleUp),
+            Stage::ProductionTrafficShift | Stage::BakeTime => Some(Side::Keep),
+        });
+        let serving = under_way.and_then(|(_, shift)| shift.serving.clone());
         let configuration = service
             .fields
             .get("deploymentConfiguration")
@@ -55,6 +71,7 @@ impl Inner {
             views.push(TaskView {
                 arn: task.arn.clone(),
                 primary,
+                leftover: !primary && task.deployment != serving,
                 condition,
             });
         }
@@ -94,6 +111,7 @@ impl Inner {
                 .then(|| failure_threshold(service.desired_count)),
             failed_tasks: primary.map_or(0, |primary| primary.failed_tasks),
             throttled: throttled.is_some(),
+            side_by_side,
             tasks: views,
         }
     }
@@ -186,6 +204,7 @@ impl View {
             failure_threshold: None,
             failed_tasks: 0,
             throttled: false,
+            side_by_side: None,
             tasks: vec![],
         }
     }

@@ -50,6 +50,7 @@ impl Ecs {
                 .collect::<Vec<_>>()
             {
                 inner.count_failures(&mut state, &arn, now);
+                inner.advance(&mut state, &arn, now, &mut wake);
                 let view = inner.view(&mut state, &arn, now, &mut wake);
                 let plan = plan(&view);
                 inner.apply(&mut state, &arn, plan, &mut started);
@@ -182,6 +183,7 @@ impl Inner {
             }
         }
         match plan.turn {
+            Some(Turn::Shift) => self.move_requests(state, arn, self.world.epoch_seconds()),
             Some(Turn::Complete) => self.complete(state, arn),
             Some(Turn::Fail) => self.fail_deployment(state, arn),
             None => {}

@@ -17,6 +17,8 @@ pub(super) struct View {
     pub(super) failed_tasks: usize,
     /// The deployment may not start a task yet, because so many have failed.
     pub(super) throttled: bool,
+    /// Old and new tasks stay side by side until requests have moved.
+    pub(super) side_by_side: Option<Side>,
     pub(super) tasks: Vec<TaskView>,
 }
 
@@ -24,7 +26,20 @@ pub(super) struct View {
 pub(super) struct TaskView {
     pub(super) arn: String,
     pub(super) primary: bool,
+    /// Of a deployment that a newer one took the place of before requests had moved to it.
+    pub(super) leftover: bool,
     pub(super) condition: Condition,
+}
+
+/// What is done where old and new tasks are side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Leftovers make way, nothing starts.
+    Reconcile,
+    /// New tasks start.
+    ScaleUp,
+    /// Both stay as they are.
+    Keep,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +84,8 @@ pub(super) enum Why {
 /// A change of the PRIMARY deployment's rollout state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
+    /// Every new task is up: requests may move.
+    Shift,
     Complete,
     Fail,
 }
@@ -92,6 +109,9 @@ pub(super) fn plan(view: &View) -> Plan {
     }
     let abandoned = view.frozen && !view.completed_before;
     let desired = if abandoned { 0 } else { view.desired };
+    if let Some(side) = view.side_by_side {
+        return beside(view, desired, side);
+    }
     let lower = (desired * view.minimum_healthy_percent).div_ceil(100);
     let upper = desired * view.maximum_percent / 100;
 
@@ -168,6 +188,37 @@ pub(super) fn plan(view: &View) -> Plan {
     plan
 }
 
+/// The part of a deployment in which the tasks that serve are left alone, whatever becomes of the new ones.
+fn beside(view: &View, desired: usize, side: Side) -> Plan {
+    let mut plan = Plan::default();
+    let (mut primary, mut up) = (0, 0);
+    for task in &view.tasks {
+        match &task.condition {
+            Condition::Stopping => {}
+            Condition::Unhealthy(reason) => {
+                plan.stops.push(stop(task, Why::Unhealthy(reason.clone())));
+            }
+            _ if task.leftover && side == Side::Reconcile => {
+                plan.stops.push(stop(task, Why::Surplus));
+            }
+            _ if task.primary && primary == desired => plan.stops.push(stop(task, Why::Surplus)),
+            condition if task.primary => {
+                primary += 1;
+                up += usize::from(*condition == Condition::Up);
+            }
+            _ => {}
+        }
+    }
+    let may_start = !view.frozen && !view.throttled && side != Side::Reconcile;
+    if may_start {
+        plan.starts = desired - primary;
+    }
+    if side == Side::ScaleUp && view.in_progress && up == desired {
+        plan.turn = Some(Turn::Shift);
+    }
+    plan
+}
+
 /// How many failed tasks make a deployment fail: half the desired count, rounded up, at least 3 and at most 200
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
 pub(super) fn failure_threshold(desired: usize) -> usize {
@@ -200,6 +251,7 @@ mod tests {
             failure_threshold: None,
             failed_tasks: 0,
             throttled: false,
+            side_by_side: None,
             tasks: vec![],
         }
     }
@@ -210,6 +262,7 @@ mod tests {
             view.tasks.push(TaskView {
                 arn,
                 primary,
+                leftover: false,
                 condition: condition.clone(),
             });
         }
@@ -313,6 +366,7 @@ mod tests {
                     let task = TaskView {
                         arn: next.to_string(),
                         primary: true,
+                        leftover: false,
                         condition: Condition::Starting,
                     };
                     view.tasks.push(task);

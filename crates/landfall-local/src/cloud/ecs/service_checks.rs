@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::state::State;
+use super::traffic::is_side_by_side;
 use super::{Ecs, invalid, list, text};
 use crate::cloud::fault::Fault;
 
@@ -13,6 +14,7 @@ impl Ecs {
         state: &State,
         definition: &str,
         load_balancers: &[Value],
+        side_by_side: bool,
     ) -> Result<(), Fault> {
         let definition = state.task_definition(definition);
         for load_balancer in load_balancers {
@@ -54,6 +56,20 @@ impl Ecs {
                     )));
                 }
             }
+            let advanced = &load_balancer["advancedConfiguration"];
+            let rule = text(advanced, "productionListenerRule");
+            let forwarded = self.inner.elb.forwarded_by(rule);
+            let is_forwarded = |group| forwarded.iter().any(|known| known == group);
+            // AWS takes the request and rolls its deployment back with this reason.
+            if side_by_side
+                && !advanced.is_null()
+                && !(is_forwarded(group) && is_forwarded(text(advanced, "alternateTargetGroupArn")))
+            {
+                return Err(invalid(
+                    "Both targetGroup and alternateTargetGroup must be associated with the productionListenerRule or \
+                     testListenerRule.",
+                ));
+            }
         }
         Ok(())
     }
@@ -61,13 +77,15 @@ impl Ecs {
 
 /// Refuses what the embedded cloud would only pretend to do.
 pub(super) fn playable(input: &Value) -> Result<(), Fault> {
-    let strategy = input["deploymentConfiguration"]["strategy"]
-        .as_str()
-        .unwrap_or("ROLLING");
-    if strategy != "ROLLING" {
-        return Err(invalid(format!(
-            "The embedded cloud does not play the deployment strategy {strategy}: use ROLLING here."
-        )));
+    let configuration = &input["deploymentConfiguration"];
+    let strategy = configuration["strategy"].as_str().unwrap_or("ROLLING");
+    if strategy != "ROLLING" && !is_side_by_side(configuration) {
+        return Err(invalid(format!("Invalid deployment strategy: {strategy}.")));
+    }
+    if !list(configuration, "lifecycleHooks").is_empty() {
+        return Err(invalid(
+            "The embedded cloud does not play lifecycle hooks of deployments: leave them out here.",
+        ));
     }
     let controller = input["deploymentController"]["type"]
         .as_str()

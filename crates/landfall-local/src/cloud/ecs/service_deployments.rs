@@ -80,6 +80,10 @@ impl Ecs {
             ] {
                 fields.insert(name.into(), value);
             }
+            if !revision.resolved.is_empty() {
+                let resolved = json!({ "loadBalancers": revision.resolved });
+                fields.insert("resolvedConfiguration".into(), resolved);
+            }
             found.push(Value::from(fields));
         }
         Ok(json!({ "serviceRevisions": found, "failures": failures }))
@@ -202,12 +206,25 @@ fn described(state: &State, deployment: &ServiceDeployment) -> Value {
         .map_or(0, |service| service.desired_count);
     let rolling_back = deployment.rollback.is_some();
     let mut fields = shared(deployment);
-    let source: Vec<Value> = deployment
+    let mut source: Vec<Value> = deployment
         .source
         .iter()
         .map(|source| summary(source, if rolling_back { desired } else { 0 }))
         .collect();
-    let target = summary(&deployment.target, if rolling_back { 0 } else { desired });
+    let mut target = summary(&deployment.target, if rolling_back { 0 } else { desired });
+    let shift = deployment.shift.as_ref();
+    if let Some(shift) = shift {
+        // On the way back it is the source that gets the requests.
+        let percent = if rolling_back {
+            100.0 - shift.percent()
+        } else {
+            shift.percent()
+        };
+        target["requestedProductionTrafficWeight"] = json!(percent);
+        for source in &mut source {
+            source["requestedProductionTrafficWeight"] = json!(100.0 - percent);
+        }
+    }
     for (name, value) in [
         ("updatedAt", json!(deployment.updated_at)),
         ("stoppedAt", json!(deployment.stopped_at)),
@@ -216,6 +233,7 @@ fn described(state: &State, deployment: &ServiceDeployment) -> Value {
         ("deploymentConfiguration", deployment.configuration.clone()),
         ("rollback", json!(deployment.rollback)),
         ("deploymentCircuitBreaker", deployment.breaker.clone()),
+        ("lifecycleStage", json!(shift.map(|shift| shift.stage))),
     ] {
         if !value.is_null() {
             fields.insert(name.into(), value);

@@ -6,6 +6,7 @@ use super::capacity::associated;
 use super::service_checks::{active_task_definition, playable};
 use super::service_description::described;
 use super::state::{Revision, Service, ServiceStatus, State};
+use super::traffic::is_side_by_side;
 use super::{Ecs, Inner, invalid, list, page, strings, text};
 use crate::cloud::fault::Fault;
 
@@ -78,7 +79,12 @@ impl Ecs {
         let task_definition = active_task_definition(&state, text(input, "taskDefinition"))?;
         playable(input)?;
         associated(&state, &cluster, input)?;
-        self.check_load_balancers(&state, &task_definition, list(input, "loadBalancers"))?;
+        self.check_load_balancers(
+            &state,
+            &task_definition,
+            list(input, "loadBalancers"),
+            is_side_by_side(&input["deploymentConfiguration"]),
+        )?;
 
         let now = inner.world.epoch_seconds();
         let daemon = text(input, "schedulingStrategy") == "DAEMON";
@@ -173,10 +179,15 @@ impl Ecs {
             .cloned()
             .or_else(|| current("loadBalancers"));
         let load_balancers = load_balancers.unwrap_or_default();
+        let configuration = match &input["deploymentConfiguration"]["strategy"] {
+            Value::Null => current("deploymentConfiguration").unwrap_or_default(),
+            _ => input["deploymentConfiguration"].clone(),
+        };
         self.check_load_balancers(
             &state,
             &task_definition,
             load_balancers.as_array().map_or(&[], Vec::as_slice),
+            is_side_by_side(&configuration),
         )?;
         if input.get("taskDefinition").is_some() {
             wanted["taskDefinition"] = task_definition.into();
@@ -343,6 +354,7 @@ impl Inner {
             cluster_arn: service.cluster_arn(),
             fields,
             container_images,
+            resolved: vec![],
             created_at: self.world.epoch_seconds(),
         };
         state.revisions.insert(arn.clone(), revision);

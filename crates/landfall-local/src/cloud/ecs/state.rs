@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::traffic::Shift;
 use crate::cloud::fault::Fault;
 
 /// Stopped tasks can be described for this many seconds.
@@ -86,6 +87,9 @@ pub(super) struct Revision {
     pub(super) cluster_arn: String,
     pub(super) fields: Map<String, Value>,
     pub(super) container_images: Vec<Value>,
+    /// For each load balancer the target group that was chosen, where there are two.
+    #[serde(default)]
+    pub(super) resolved: Vec<Value>,
     pub(super) created_at: f64,
 }
 
@@ -103,6 +107,9 @@ pub(super) struct ServiceDeployment {
     pub(super) configuration: Value,
     pub(super) rollback: Option<Value>,
     pub(super) breaker: Value,
+    /// How its requests move, where there are two revisions side by side.
+    #[serde(default)]
+    pub(super) shift: Option<Shift>,
     pub(super) created_at: f64,
     pub(super) updated_at: f64,
     pub(super) finished_at: Option<f64>,
@@ -280,6 +287,11 @@ impl Service {
     pub(super) fn cluster_arn(&self) -> String {
         let (prefix, _) = self.arn.split_once(":service/").unwrap_or_default();
         format!("{prefix}:cluster/{}", self.cluster)
+    }
+
+    pub(super) fn deployment_configuration(&self) -> Value {
+        let configuration = self.fields.get("deploymentConfiguration");
+        configuration.cloned().unwrap_or_default()
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::container::{Report, run};
 use super::launch::{Port, Prepared};
 use super::state::{ContainerHealth, LastStatus, TargetReference, Task};
+use super::traffic::resolved;
 use super::{Ecs, Inner};
 
 impl Ecs {
@@ -217,16 +218,14 @@ fn start(inner: &Inner, arn: &str, prepared: Vec<Prepared>, containers: &mut Con
         .iter()
         .map(|container| container.name.clone())
         .collect();
-    let load_balancers = service
-        .fields
-        .get("loadBalancers")
-        .cloned()
-        .unwrap_or_default();
+    let own = service
+        .deployments
+        .iter()
+        .find(|deployment| Some(&deployment.id) == task.deployment.as_ref());
+    let revision = own.and_then(|deployment| state.revisions.get(&deployment.revision));
+    let load_balancers = revision.map(resolved).unwrap_or_default();
     let (service, mut targets) = (service.arn.clone(), vec![]);
-    for load_balancer in load_balancers.as_array().into_iter().flatten() {
-        let Some(group) = load_balancer["targetGroupArn"].as_str() else {
-            continue;
-        };
+    for (load_balancer, group) in &load_balancers {
         let Some(position) = names
             .iter()
             .position(|name| load_balancer["containerName"] == **name)

@@ -4,6 +4,7 @@
 mod requests;
 mod rollouts;
 mod tasks;
+mod traffic;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

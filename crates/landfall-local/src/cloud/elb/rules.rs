@@ -122,6 +122,31 @@ impl Elb {
         Ok(json!({ "Rules": rules }))
     }
 
+    /// The target groups that a rule forwards to; none if there is no such rule.
+    pub fn forwarded_by(&self, rule: &str) -> Vec<String> {
+        let state = self.inner.lock();
+        let rule = state.rules.get(rule).map(|rule| &rule.fields["Actions"]);
+        let actions = rule.and_then(Value::as_array).into_iter().flatten();
+        actions
+            .flat_map(forwarded_groups)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Makes a rule forward to these target groups by these weights, as ECS does during a deployment. A rule that is gone
+    /// is no matter.
+    pub fn weigh(&self, rule: &str, weights: &[(String, u64)]) {
+        let groups: Vec<Value> = weights
+            .iter()
+            .map(|(group, weight)| json!({ "TargetGroupArn": group, "Weight": weight }))
+            .collect();
+        let action = json!({ "Type": "forward", "ForwardConfig": { "TargetGroups": groups } });
+        if let Some(rule) = self.inner.lock().rules.get_mut(rule) {
+            rule.fields.insert("Actions".into(), json!([action]));
+        }
+        self.inner.changed();
+    }
+
     /// Two rules may change places in one request: a priority counts as in use only if its rule keeps it.
     pub(super) fn set_rule_priorities(&self, input: &Value) -> Result<Value, Fault> {
         let mut wanted = Vec::new();

@@ -35,6 +35,17 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
                 "the circuit breaker is documented for ROLLING only, not for {strategy}"
             )));
         }
+        // "The ALBRequestCountPerTarget metric … is not supported for the blue/green deployment type"
+        // (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html>).
+        let scaling = file.section("autoscaling");
+        let targets = scaling.map(|section| section.items("targets"));
+        for target in targets.into_iter().flatten() {
+            if target.says("metric").is("ALBRequestCountPerTarget") {
+                problems.add(target.odd(format!(
+                    "this counts the requests of one target group, and {strategy} moves them between two"
+                )));
+            }
+        }
         let without = service
             .items("loadBalancers")
             .into_iter()

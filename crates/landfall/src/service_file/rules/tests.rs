@@ -337,6 +337,23 @@ fn what_aws_refuses_late_is_told_before() {
 }
 
 #[test]
+fn requests_are_not_counted_where_they_move_between_two_target_groups() {
+    let metric = "autoscaling:\n  min: 1\n  max: 2\n  targets: [{ metric: ALBRequestCountPerTarget, value: 10 }]\n";
+    let rolling = format!("{FARGATE}{metric}");
+    assert_eq!(told(&rolling), [""; 0]);
+    let strategy = "deploymentConfiguration: { strategy: BLUE_GREEN, bakeTimeInMinutes: 5,";
+    let moving = rolling.replace("deploymentConfiguration: {", strategy);
+    assert!(
+        told(&moving).contains(
+            &"warning: autoscaling.targets[0]: this counts the requests of one target group, and BLUE_GREEN moves them between two"
+                .to_owned()
+        ),
+        "{:?}",
+        told(&moving)
+    );
+}
+
+#[test]
 fn a_task_without_an_essential_container_is_told() {
     let text = EC2.replace("memory: 64", "memory: 64, essential: false");
     assert_eq!(

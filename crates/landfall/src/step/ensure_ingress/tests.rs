@@ -35,7 +35,14 @@ fn rule(priority: u32, host: &str, group: &str) -> LiveRule {
         hosts: [host.to_owned()].into(),
         paths: BTreeSet::new(),
         has_other_conditions: false,
-        forwards_to: vec![group.into()],
+        forwards_to: vec![forward(group, 1)],
+    }
+}
+
+fn forward(group: &str, weight: i32) -> Forward {
+    Forward {
+        group: group.into(),
+        weight,
     }
 }
 
@@ -135,8 +142,32 @@ fn a_second_target_group_is_added_to_the_rule_and_then_left_to_ecs() {
         other => panic!("{other:?}"),
     };
     assert!(modifies_action(&live));
-    live[0].forwards_to = both.clone();
+    live[0].forwards_to = vec![forward("arn:ours", 0), forward("arn:ours-b", 100)];
     assert!(!modifies_action(&live));
+}
+
+#[test]
+fn the_target_group_that_serves_comes_first_and_is_the_one_that_is_kept() {
+    let arn = |name: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/0");
+    let [one, other] = group_names(&service());
+    let mut two = file();
+    two.service.insert(
+        "deploymentConfiguration".into(),
+        json!({ "strategy": "BLUE_GREEN" }),
+    );
+    for (weights, first, second) in [((100, 0), &one, &other), ((0, 100), &other, &one)] {
+        let mut rules = [rule(7, "a.example.com", "")];
+        rules[0].forwards_to = vec![
+            forward(&arn(&one), weights.0),
+            forward(&arn(&other), weights.1),
+        ];
+        let names = |file: &ServiceFile| -> Vec<String> {
+            let wanted = wanted_groups(file, &service(), &rules).into_iter();
+            wanted.map(|group| group.name).collect()
+        };
+        assert_eq!(names(&two), [first.clone(), second.clone()]);
+        assert_eq!(names(&file()), std::slice::from_ref(first));
+    }
 }
 
 #[test]
@@ -216,16 +247,14 @@ fn ecs_is_told_of_the_target_group_and_to_forget_it_when_the_section_is_gone() {
     assert_eq!(sent, Some(json!([own])));
 
     let [name, _] = group_names(&service());
-    let live = [format!(
-        "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/0123"
-    )];
+    let live = format!("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/0123");
     assert_eq!(
-        load_balancers_to_send(&file(), &service(), None, &live),
+        load_balancers_to_send(&file(), &service(), None, &[&live]),
         Some(json!([]))
     );
-    let foreign = ["arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/hello/0123".to_owned()];
+    let foreign = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/hello/0123".to_owned();
     assert_eq!(
-        load_balancers_to_send(&file(), &service(), None, &foreign),
+        load_balancers_to_send(&file(), &service(), None, &[&foreign]),
         None
     );
 

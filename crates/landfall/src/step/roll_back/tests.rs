@@ -338,11 +338,11 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
     ] {
         let sent = plan.body(&service(), file.as_ref(), None, None);
         assert_eq!(sent.map(Value::Object), body, "{plan:?}");
-        assert_eq!(plan.rollout(at(7)), awaited, "{plan:?}");
+        assert_eq!(plan.rollout(at(7), None, None), awaited, "{plan:?}");
         assert_eq!(plan.action(), action, "{plan:?}");
         // The state machine waits exactly if there is something to wait for.
         assert_eq!(
-            plan.rollout(at(7)).is_none(),
+            plan.rollout(at(7), None, None).is_none(),
             plan.action() == Action::NothingToUndo,
             "{plan:?}"
         );

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    super::register_task_definition::{RELEASE_TAG, SERVICE_TAG},
+    super::{
+        ensure_ingress::{has_two_groups, strategy},
+        register_task_definition::{RELEASE_TAG, SERVICE_TAG},
+    },
     LiveService,
 };
 use crate::{record::Release, service_file::ServiceFile};
@@ -47,6 +50,12 @@ pub fn cleared(mut file: ServiceFile, previous: Option<&ServiceFile>) -> Service
         if has(previous, member) && !has(&file, member) {
             file.service.insert(member.into(), empty);
         }
+    }
+    // A strategy that is not said stays, and would want the second target group that the file has no longer.
+    if has_two_groups(previous) && strategy(&file).is_none() {
+        let configuration = file.service.entry("deploymentConfiguration");
+        let configuration = configuration.or_insert_with(|| json!({}));
+        configuration["strategy"] = json!("ROLLING");
     }
     file
 }
@@ -120,6 +129,16 @@ mod tests {
             })
         );
         assert_eq!(cleared(file.clone(), None), file);
+    }
+
+    #[test]
+    fn a_service_rolls_again_when_its_file_no_longer_says_how_requests_move() {
+        let previous = with(json!({"deploymentConfiguration": {"strategy": "CANARY"}}));
+        let section = |file: Value| Value::Object(cleared(with(file), Some(&previous)).service);
+        let rolling = json!({"deploymentConfiguration": {"strategy": "ROLLING"}});
+        assert_eq!(section(json!({})), rolling);
+        let other = json!({"deploymentConfiguration": {"strategy": "LINEAR"}});
+        assert_eq!(section(other.clone()), other);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{super::sample::*, *};
-use crate::service_file::ProbeTarget;
+use crate::{service_file::ProbeTarget, step::update_service::LiveBalancer};
 
 fn input() -> Input {
     Input {
@@ -236,7 +236,11 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
     let bad = |reason: &str| Some((true, reason.to_owned()));
     let behind = |groups: &'static [&'static str], states: &'static [&'static str]| {
         move |sight: &mut Sight, service: &mut LiveService| {
-            service.target_groups = groups.iter().map(|group| (*group).into()).collect();
+            let balancer = |group: &&str| LiveBalancer {
+                target_group: (*group).into(),
+                ..LiveBalancer::default()
+            };
+            service.balancers = groups.iter().map(balancer).collect();
             sight.targets = targets(states);
         }
     };

@@ -99,7 +99,7 @@ async fn bad_requests_are_refused_in_ecs_own_words() {
         ),
         (
             "CreateService",
-            service(json!({ "deploymentConfiguration": { "strategy": "CANARY" } })),
+            service(json!({ "deploymentConfiguration": { "strategy": "SIDEWAYS" } })),
             "InvalidParameterException",
         ),
         (

@@ -1,0 +1,280 @@
+//! Blue/green, linear and canary deployments: two revisions side by side, and requests that move from one to the other by
+//! the weights of a listener rule
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html>).
+//!
+//! Of the stages those are played in which something happens. The circuit breaker is documented for rolling updates only,
+//! but acts on these too, as the acceptance tests of Terraform's provider show
+//! (<https://github.com/hashicorp/terraform-provider-aws/pull/43434>).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::state::{Revision, State};
+use super::{Inner, list, text};
+
+/// Strategies that have two revisions side by side.
+const STRATEGIES: [&str; 3] = ["BLUE_GREEN", "LINEAR", "CANARY"];
+
+/// How far such a deployment is: its `lifecycleStage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Stage {
+    /// Tasks of deployments that were under way before, and that no request goes to, make way.
+    ReconcileService,
+    /// The new tasks come up.
+    ScaleUp,
+    /// Requests move, step by step.
+    ProductionTrafficShift,
+    /// Both are up, and all requests go to the new ones.
+    BakeTime,
+    /// The old tasks go.
+    CleanUp,
+}
+
+/// How requests move from one deployment to another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Shift {
+    pub(super) stage: Stage,
+    /// The deployment that the requests went to before.
+    pub(super) serving: Option<String>,
+    /// The percentage that the new one gets with each step, and for how many minutes it is left at that.
+    steps: Vec<(f64, f64)>,
+    /// How many steps have been taken.
+    taken: usize,
+    bake_minutes: f64,
+    /// When the stage ends, if it ends by time.
+    until: Option<f64>,
+}
+
+impl Shift {
+    /// As a `deploymentConfiguration` says; none for rolling updates. Defaults are those of `LinearConfiguration` and
+    /// `CanaryConfiguration` (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html>).
+    pub(super) fn planned(configuration: &Value, serving: Option<String>) -> Option<Self> {
+        let number = |section: &str, member: &str, default: f64| {
+            configuration[section][member].as_f64().unwrap_or(default)
+        };
+        let mut steps = match configuration["strategy"].as_str()? {
+            "BLUE_GREEN" => vec![],
+            "LINEAR" => {
+                let percent = number("linearConfiguration", "stepPercent", 10.0).max(3.0);
+                let minutes = number("linearConfiguration", "stepBakeTimeInMinutes", 6.0);
+                let percents = (1..).map(|step| f64::from(step) * percent);
+                let before = percents.take_while(|percent| *percent < 100.0);
+                before.map(|percent| (percent, minutes)).collect()
+            }
+            "CANARY" => vec![(
+                number("canaryConfiguration", "canaryPercent", 5.0),
+                number("canaryConfiguration", "canaryBakeTimeInMinutes", 10.0),
+            )],
+            _ => return None,
+        };
+        steps.push((100.0, 0.0));
+        let bake_minutes = configuration["bakeTimeInMinutes"].as_f64().unwrap_or(0.0);
+        Some(Self::begun(serving, steps, bake_minutes))
+    }
+
+    /// The way back: at once, as soon as what was good is up.
+    pub(super) fn back(serving: Option<String>) -> Self {
+        Self::begun(serving, vec![(100.0, 0.0)], 0.0)
+    }
+
+    fn begun(serving: Option<String>, steps: Vec<(f64, f64)>, bake_minutes: f64) -> Self {
+        Self {
+            stage: Stage::ReconcileService,
+            serving,
+            steps,
+            taken: 0,
+            bake_minutes,
+            until: None,
+        }
+    }
+
+    /// The percentage of the requests that go to the new deployment.
+    pub(super) fn percent(&self) -> f64 {
+        let last = self.taken.checked_sub(1);
+        last.and_then(|last| self.steps.get(last))
+            .map_or(0.0, |(percent, _)| *percent)
+    }
+
+    /// Goes on where nothing has to be waited for any more. Answers whether a step was taken.
+    fn go_on(&mut self, now: f64, minute: f64) -> bool {
+        let taken = self.taken;
+        self.until = None;
+        while self.until.is_none() {
+            let (stage, minutes) = match (self.steps.get(self.taken), self.stage) {
+                (Some((_, minutes)), _) => {
+                    self.taken += 1;
+                    (Stage::ProductionTrafficShift, *minutes)
+                }
+                (None, Stage::BakeTime | Stage::CleanUp) => {
+                    self.stage = Stage::CleanUp;
+                    break;
+                }
+                (None, _) => (Stage::BakeTime, self.bake_minutes),
+            };
+            self.stage = stage;
+            self.until = (minutes > 0.0).then_some(now + minutes * minute);
+        }
+        self.taken > taken
+    }
+}
+
+/// Whether a `deploymentConfiguration` has two revisions side by side.
+pub(super) fn is_side_by_side(configuration: &Value) -> bool {
+    STRATEGIES.contains(&text(configuration, "strategy"))
+}
+
+/// The load balancers of a revision, each with the target group that its tasks are registered in.
+pub(super) fn resolved(revision: &Revision) -> Vec<(Value, String)> {
+    let fields = Value::from(revision.fields.clone());
+    let resolved = list(&fields, "loadBalancers")
+        .iter()
+        .enumerate()
+        .map(|(position, balancer)| {
+            let chosen = revision.resolved.get(position).unwrap_or(balancer);
+            (balancer.clone(), text(chosen, "targetGroupArn").to_owned())
+        });
+    resolved.collect()
+}
+
+impl Inner {
+    /// The deployment that a service's requests go to.
+    pub(super) fn serving(&self, state: &State, arn: &str) -> Option<String> {
+        let primary = state.services.get(arn)?.deployments.first()?;
+        let record = state.service_deployments.get(&primary.service_deployment);
+        match record.and_then(|record| record.shift.as_ref()) {
+            Some(shift) if shift.percent() < 100.0 => shift.serving.clone(),
+            _ => Some(primary.id.clone()),
+        }
+    }
+
+    /// Chooses the target groups of a new revision: those that the serving deployment's tasks are not in.
+    pub(super) fn choose_groups(
+        &self,
+        state: &mut State,
+        arn: &str,
+        revision: &str,
+        serving: Option<&str>,
+    ) {
+        let taken: Vec<String> = self
+            .revision_of(state, arn, serving)
+            .map(|revision| resolved(revision).into_iter().map(|(_, group)| group))
+            .into_iter()
+            .flatten()
+            .collect();
+        let Some(revision) = state.revisions.get_mut(revision) else {
+            return;
+        };
+        let balancers = Value::from(revision.fields.clone());
+        let chosen = list(&balancers, "loadBalancers").iter().map(|balancer| {
+            let advanced = &balancer["advancedConfiguration"];
+            let first = text(balancer, "targetGroupArn");
+            let group = match text(advanced, "alternateTargetGroupArn") {
+                "" => first,
+                alternate if taken.iter().any(|taken| taken == first) => alternate,
+                _ => first,
+            };
+            let rule = text(advanced, "productionListenerRule");
+            json!({ "targetGroupArn": group, "productionListenerRule": rule })
+        });
+        revision.resolved = chosen.collect();
+    }
+
+    fn revision_of<'a>(
+        &self,
+        state: &'a State,
+        arn: &str,
+        deployment: Option<&str>,
+    ) -> Option<&'a Revision> {
+        let mut deployments = state.services.get(arn)?.deployments.iter();
+        let found = deployments.find(|known| Some(&*known.id) == deployment)?;
+        state.revisions.get(&found.revision)
+    }
+
+    /// Sends this percentage of the requests to a deployment's tasks, and the others to the other target group.
+    pub(super) fn send_requests(
+        &self,
+        state: &State,
+        arn: &str,
+        deployment: Option<&str>,
+        percent: f64,
+    ) {
+        let Some(revision) = self.revision_of(state, arn, deployment) else {
+            return;
+        };
+        for (balancer, group) in resolved(revision) {
+            let advanced = &balancer["advancedConfiguration"];
+            let pair = [
+                text(&balancer, "targetGroupArn"),
+                text(advanced, "alternateTargetGroupArn"),
+            ];
+            let weights = pair.map(|each| {
+                let share = if each == group {
+                    percent
+                } else {
+                    100.0 - percent
+                };
+                (each.to_owned(), share.round() as u64)
+            });
+            self.elb
+                .weigh(text(advanced, "productionListenerRule"), &weights);
+        }
+    }
+
+    /// Takes the deployment that is under way further, if it only waited for others to go or for time to pass.
+    pub(super) fn advance(&self, state: &mut State, arn: &str, now: f64, wake: &mut Option<f64>) {
+        let Some(primary) = state.services.get(arn).and_then(|s| s.deployments.first()) else {
+            return;
+        };
+        let (id, record) = (primary.id.clone(), primary.service_deployment.clone());
+        let leftovers = |serving: Option<&String>| {
+            state.tasks_of(arn).any(|task| {
+                let own = task.deployment.as_ref();
+                !task.is_stopped() && own != Some(&id) && own != serving
+            })
+        };
+        let shift = state.service_deployments.get(&record);
+        let shift = shift
+            .filter(|record| record.is_running())
+            .and_then(|record| record.shift.as_ref());
+        let Some(shift) = shift else { return };
+        match (shift.stage, shift.until) {
+            (Stage::ReconcileService, _) if !leftovers(shift.serving.as_ref()) => {
+                if let Some(shift) = shift_mut(state, &record) {
+                    shift.stage = Stage::ScaleUp;
+                }
+            }
+            (_, Some(until)) if until <= now => self.move_requests(state, arn, now),
+            _ => {}
+        }
+        let until = shift_mut(state, &record).and_then(|shift| shift.until);
+        if let Some(until) = until {
+            *wake = Some(wake.map_or(until, |earlier| earlier.min(until)));
+        }
+    }
+
+    /// The next step of the primary deployment, and those after it that nothing has to be waited for.
+    pub(super) fn move_requests(&self, state: &mut State, arn: &str, now: f64) {
+        let Some(primary) = state.services.get(arn).and_then(|s| s.deployments.first()) else {
+            return;
+        };
+        let (id, record) = (primary.id.clone(), primary.service_deployment.clone());
+        let minute = self.settings.deployment_minute.as_secs_f64();
+        let Some(shift) = shift_mut(state, &record) else {
+            return;
+        };
+        let moved = shift.go_on(now, minute);
+        let percent = shift.percent();
+        if moved {
+            self.send_requests(state, arn, Some(&id), percent);
+        }
+        if let Some(record) = state.service_deployments.get_mut(&record) {
+            record.updated_at = now;
+        }
+        self.look.notify_one();
+    }
+}
+
+fn shift_mut<'a>(state: &'a mut State, record: &str) -> Option<&'a mut Shift> {
+    state.service_deployments.get_mut(record)?.shift.as_mut()
+}

@@ -1,0 +1,105 @@
+//! The load balancers that a service has in ECS.
+
+use serde_json::{Map, Value};
+
+use super::LiveService;
+
+/// One entry of a service's `loadBalancers`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html>).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveBalancer {
+    /// The target group's ARN.
+    pub target_group: String,
+    /// The second target group's ARN, for strategies that move requests from one to the other.
+    pub alternate: Option<String>,
+    /// The listener rule by whose weights they move.
+    pub rule: Option<String>,
+    /// The role by which ECS changes that rule.
+    pub role: Option<String>,
+    /// The container that answers.
+    pub container: String,
+    /// The port that it listens on.
+    pub port: u64,
+}
+
+impl LiveBalancer {
+    /// Its target groups.
+    pub fn groups(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.target_group).chain(&self.alternate)
+    }
+
+    /// Whether a file's entry says the same. Which of two groups comes first does not matter: they change places with
+    /// every deployment.
+    fn is(&self, said: &Value) -> bool {
+        let advanced = &said["advancedConfiguration"];
+        let of = |value: &Value| value.as_str().map(str::to_owned);
+        let mut said_groups = [
+            of(&said["targetGroupArn"]),
+            of(&advanced["alternateTargetGroupArn"]),
+        ];
+        let mut groups = [Some(self.target_group.clone()), self.alternate.clone()];
+        said_groups.sort();
+        groups.sort();
+        groups == said_groups
+            && self.rule == of(&advanced["productionListenerRule"])
+            && self.role == of(&advanced["roleArn"])
+            && said["containerName"] == *self.container
+            && said["containerPort"] == self.port
+    }
+}
+
+/// Leaves `loadBalancers` out of what `UpdateService` is sent if requests move between two target groups and nothing
+/// changes: ECS alone knows which of the two serves.
+pub(super) fn leave_to_ecs(body: &mut Map<String, Value>, live: &LiveService) {
+    let said = body.get("loadBalancers").and_then(Value::as_array);
+    let is_left = said.is_some_and(|said| {
+        said.len() == live.balancers.len()
+            && said
+                .iter()
+                .any(|each| each.get("advancedConfiguration").is_some())
+            && said
+                .iter()
+                .all(|each| live.balancers.iter().any(|balancer| balancer.is(each)))
+    });
+    if is_left {
+        body.remove("loadBalancers");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::step::sample;
+
+    fn said(first: &str, second: &str, port: u16) -> Map<String, Value> {
+        let advanced = json!({ "alternateTargetGroupArn": second, "productionListenerRule": "rule", "roleArn": "role" });
+        let entry = json!({
+            "targetGroupArn": first, "containerName": "web", "containerPort": port, "advancedConfiguration": advanced,
+        });
+        Map::from_iter([("loadBalancers".to_owned(), json!([entry]))])
+    }
+
+    #[test]
+    fn ecs_is_not_told_again_of_two_groups_that_it_has_whichever_serves() {
+        let mut live = sample::live(1);
+        live.balancers = vec![LiveBalancer {
+            target_group: "a".into(),
+            alternate: Some("b".into()),
+            rule: Some("rule".into()),
+            role: Some("role".into()),
+            container: "web".into(),
+            port: 80,
+        }];
+        let is_sent = |mut body: Map<String, Value>, live: &LiveService| {
+            leave_to_ecs(&mut body, live);
+            body.contains_key("loadBalancers")
+        };
+        assert!(!is_sent(said("a", "b", 80), &live));
+        assert!(!is_sent(said("b", "a", 80), &live));
+        assert!(is_sent(said("a", "b", 81), &live));
+        assert!(is_sent(said("a", "c", 80), &live));
+        assert!(is_sent(said("a", "b", 80), &sample::live(1)));
+    }
+}
