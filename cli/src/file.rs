@@ -7,7 +7,7 @@ use landfall::service_file::{Draft, ServiceFile, Source};
 use landfall_aws::{config::SdkConfig, parameters::Parameters};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
-use crate::clients::report;
+use crate::clients::report_aws;
 
 /// Which service file, and how it is told of.
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ impl FileArguments {
         let draft = Draft::read(&text).map_err(refused)?;
         let asked = draft.placeholders();
         let values = Parameters::new(sdk, &self.parameters).values(&asked).await;
-        let mut values = values.map_err(report)?;
+        let mut values = values.map_err(report_aws)?;
         for (placeholder, value) in &mut values {
             if let (Source::Param, Err(missing)) = (placeholder.source, value) {
                 let name = &placeholder.name;

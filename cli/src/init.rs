@@ -19,7 +19,7 @@ use landfall_aws::{
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::Value;
 
-use crate::{clients::report, live::LiveService};
+use crate::{clients::report_aws, live::LiveService};
 
 /// Which service.
 #[derive(Debug, Args)]
@@ -83,16 +83,19 @@ impl Around {
         let group = balancer.and_then(|balancer| balancer["targetGroupArn"].as_str());
         let (mut health_path, mut ingress, mut label) = (None, None, None);
         if let (Some(balancer), Some(group)) = (balancer, group) {
-            health_path = elb.health_check_path(group).await.map_err(report)?;
-            ingress = elb.ingress_of(balancer).await.map_err(report)?;
-            label = elb.request_label(group).await.map_err(report)?;
+            health_path = elb.health_check_path(group).await.map_err(report_aws)?;
+            ingress = elb.ingress_of(balancer).await.map_err(report_aws)?;
+            label = elb.request_label(group).await.map_err(report_aws)?;
         }
-        let scaling = Scaling::new(sdk).of(service, false).await.map_err(report)?;
+        let scaling = Scaling::new(sdk)
+            .of(service, false)
+            .await
+            .map_err(report_aws)?;
         let registry = items("serviceRegistries").and_then(|registries| registries.first());
         let discovery = match registry {
             Some(registry) => {
                 let found = CloudMap::new(sdk).discovery_of(registry).await;
-                found.map_err(report)?
+                found.map_err(report_aws)?
             }
             None => None,
         };

@@ -37,7 +37,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let inspection = Inspection::new(&sdk);
     let mut found = Vec::new();
-    for needed in prerequisites::of(&file, &task_definition) {
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    for needed in prerequisites::of(&file, &task_definition, &region) {
         let finding = inspection.look(&needed.thing).await;
         found.push((needed, finding));
     }
@@ -90,13 +91,20 @@ fn told(found: &[(Prerequisite, Finding)]) -> String {
 
 fn named(thing: &Thing) -> String {
     match thing {
-        Thing::Role(name) => format!("role {name}"),
+        Thing::Role(name, _) => format!("role {name}"),
+        Thing::InstanceProfile(name) => format!("instance profile {name}"),
         Thing::Image(rule, _) => format!("image {}:{}", rule.repository, rule.tag),
         Thing::Subnet(id) => format!("subnet {id}"),
         Thing::SecurityGroup(id) => format!("security group {id}"),
         Thing::TargetGroup(arn, _) => format!("target group {arn}"),
         Thing::Secret(arn) => format!("secret {arn}"),
         Thing::Parameter(name) => format!("parameter {name}"),
-        Thing::LogGroup(name) => format!("log group {name}"),
+        Thing::LogGroup(name, None) => format!("log group {name}"),
+        Thing::LogGroup(name, Some(region)) => format!("log group {name} in {region}"),
+        Thing::Listener(arn) => format!("listener {arn}"),
+        Thing::Namespace(name) => format!("namespace {name}"),
+        Thing::Registry(arn) => format!("Cloud Map service {arn}"),
+        Thing::CapacityProvider(name, _) => format!("capacity provider {name}"),
+        Thing::AutoScalingGroup(name) => format!("Auto Scaling group {name}"),
     }
 }

@@ -8,7 +8,7 @@ use miette::Result;
 use serde_json::{Map, Value};
 
 use crate::{
-    clients::report,
+    clients::report_aws,
     live::{LiveService, best},
 };
 
@@ -42,12 +42,12 @@ pub(super) async fn pinned(
         let repository = reference.repository;
         let known = match (reference.digest, reference.tag) {
             (Some(digest), _) => {
-                let tags = ecr.tags(repository, digest).await.map_err(report)?;
+                let tags = ecr.tags(repository, digest).await.map_err(report_aws)?;
                 best(tags).map(|tag| (image.clone(), tag))
             }
             (None, tag) => {
                 let tag = tag.unwrap_or("latest");
-                let found = ecr.image(repository, tag).await.map_err(report)?;
+                let found = ecr.image(repository, tag).await.map_err(report_aws)?;
                 found.map(|found| (found.pinned(), tag.to_owned()))
             }
         };

@@ -17,7 +17,7 @@ use landfall_aws::{
 use miette::{IntoDiagnostic, Report, Result, miette};
 
 use super::told::Found;
-use crate::{clients::report, live::LiveService};
+use crate::{clients::report_aws, live::LiveService};
 
 /// The release, and what it follows on.
 pub(super) struct Next {
@@ -39,7 +39,7 @@ impl Next {
     pub(super) async fn by_repositories(file: &ServiceFile, ecr: &Ecr) -> Result<Self> {
         let mut images = BTreeMap::new();
         for (container, rule) in &file.images {
-            let image = ecr.latest(rule).await.map_err(report)?;
+            let image = ecr.latest(rule).await.map_err(report_aws)?;
             images.insert(
                 container.clone(),
                 image.ok_or_else(|| nothing_pushed(container, rule))?,
@@ -60,15 +60,15 @@ impl Next {
         service: &ServiceId,
     ) -> Result<Self> {
         let state = StateBucket::named(sdk, bucket);
-        let mut desired = state.read(service).await.map_err(report)?.desired;
+        let mut desired = state.read(service).await.map_err(report_aws)?.desired;
         let good = match &desired.last_good {
-            Some(good) => Some(state.file(&good.content.file).await.map_err(report)?),
+            Some(good) => Some(state.file(&good.content.file).await.map_err(report_aws)?),
             None => None,
         };
         let ecr = Ecr::new(sdk);
         let mut found = BTreeMap::new();
         for (container, rule) in desired.new_rules(&file.images) {
-            found.insert(container, ecr.latest(&rule).await.map_err(report)?);
+            found.insert(container, ecr.latest(&rule).await.map_err(report_aws)?);
         }
         let (content, _) = file.stored().into_diagnostic()?;
         let followed = desired.file.as_ref();
@@ -116,7 +116,7 @@ impl Next {
         if !owns
             || is_ours(&known.state, &Ecs::new(sdk), &known.desired, arn)
                 .await
-                .map_err(report)?
+                .map_err(report_aws)?
         {
             return Ok(Found::default());
         }

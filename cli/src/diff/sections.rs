@@ -18,13 +18,13 @@ use miette::Result;
 use serde_json::{Map, Value, json};
 
 use super::{Subject, told::Found};
-use crate::clients::report;
+use crate::clients::report_aws;
 
 /// What is refused in AWS's words is what a release would be refused for.
 fn refused(fault: Fault) -> Result<Found> {
     match fault {
         Fault::Refused(reason) => Ok(Found::refused(reason)),
-        fault => Err(report(fault)),
+        fault => Err(report_aws(fault)),
     }
 }
 
@@ -32,7 +32,7 @@ fn refused(fault: Fault) -> Result<Found> {
 pub(super) async fn cluster(subject: &Subject<'_>) -> Result<Found> {
     let (file, service) = (subject.file, subject.service);
     let surroundings = Surroundings::new(subject.sdk);
-    let live = surroundings.cluster(service).await.map_err(report)?;
+    let live = surroundings.cluster(service).await.map_err(report_aws)?;
     let live = live.filter(|live| live["status"] != "INACTIVE");
     let mut differences = Vec::new();
     for of_one_cluster in [false, true] {
@@ -41,7 +41,7 @@ pub(super) async fn cluster(subject: &Subject<'_>) -> Result<Found> {
             _ => surroundings
                 .missing_capacity_providers(file, service, of_one_cluster)
                 .await
-                .map_err(report)?,
+                .map_err(report_aws)?,
         };
         for body in missing {
             let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -79,7 +79,7 @@ pub(super) async fn logs(subject: &Subject<'_>) -> Result<Found> {
     let missing = surroundings.missing_log_groups(subject.file).await;
     let made = json!({ "retentionDays": subject.file.logs.retention_days });
     let differences = missing
-        .map_err(report)?
+        .map_err(report_aws)?
         .into_iter()
         .flat_map(|name| difference::member(&format!("logs[{name}]"), None, Some(&made)));
     Ok(Found::differing(differences.collect()))
@@ -96,7 +96,7 @@ pub(super) async fn ingress(subject: &Subject<'_>) -> Result<(Found, Option<Bala
         group.is_some_and(|group| is_ours(group, subject.service))
     });
     let live = match own {
-        Some(balancer) => elb.ingress_of(balancer).await.map_err(report)?,
+        Some(balancer) => elb.ingress_of(balancer).await.map_err(report_aws)?,
         None => None,
     };
     let Some(wanted) = &subject.file.ingress else {
@@ -135,7 +135,7 @@ async fn balancer(
     let vpc = elb.load_balancer(&listener.load_balancer).await?.vpc;
     let rules = elb.rules(&ingress.listener_arn).await?;
     let (mut groups, mut made, mut differences) = (Vec::new(), Vec::new(), Vec::new());
-    for wanted in wanted_groups(file, service) {
+    for wanted in wanted_groups(file, service, &rules) {
         match elb.target_group(&wanted.name).await? {
             Some(live) => {
                 usable(&live, &wanted, ingress, &vpc, service)?;
@@ -214,7 +214,7 @@ pub(super) async fn scaling(
                         format!("Whether something scales the service cannot be said: {reason}");
                     return Ok((Found::noted(note), None));
                 }
-                Err(fault) => return Err(report(fault)),
+                Err(fault) => return Err(report_aws(fault)),
             }
         }
     };
@@ -226,9 +226,11 @@ pub(super) async fn scaling(
             true => label(subject, balancer).await?,
             false => None,
         };
-        if needs_label(wanted) && label.is_none() && subject.live.is_some() {
+        let is_made = subject.live.is_none() || subject.file.ingress.is_some();
+        if needs_label(wanted) && label.is_none() && !is_made {
             found.add(Found::noted(
-                "ALBRequestCountPerTarget: no load balancer forwards to the service's first target group yet.".into(),
+                "ALBRequestCountPerTarget cannot be compared: no load balancer forwards to the service's first target group."
+                    .into(),
             ));
         }
         let now = Clock::of(subject.sdk).now();
@@ -253,7 +255,7 @@ async fn label(subject: &Subject<'_>, balancer: Option<&Balancer>) -> Result<Opt
         Some(group) => Elb::new(subject.sdk)
             .request_label(&group)
             .await
-            .map_err(report),
+            .map_err(report_aws),
         None => Ok(None),
     }
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, io::Write, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use landfall::{
-    difference::Difference, hold::Hold, service_file::OneOffTask, service_id::ServiceId,
+    difference::Difference, export::flow, hold::Hold, service_file::OneOffTask,
+    service_id::ServiceId,
 };
 use miette::{IntoDiagnostic, Result};
 use serde_json::{Value, json};
@@ -243,7 +244,7 @@ impl Comparison {
                 }
                 _ => text.clone(),
             },
-            other => other.to_string(),
+            other => flow(other),
         }
     }
 }

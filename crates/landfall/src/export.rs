@@ -5,6 +5,8 @@ mod yaml;
 
 use serde_json::{Map, Value, json};
 
+pub use self::yaml::flow;
+
 use crate::{
     difference::{without_defaults, writable_service},
     follow::TagPolicy,

@@ -69,7 +69,7 @@ impl Elb {
         {
             for listener in self.listeners_of(balancer).await? {
                 let rules = self.rules(&listener).await?.into_iter();
-                let mut rules = rules.filter(|rule| rule.forwards_to.iter().any(|to| to == group));
+                let mut rules = rules.filter(|rule| rule.forwards_to(group));
                 if let Some(rule) = rules.next() {
                     return Ok(Some((listener, rule.priority.is_some().then_some(rule))));
                 }

@@ -1,6 +1,6 @@
 //! What is around a service, as Landfall's own sections.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Live, yaml};
 use crate::{
@@ -47,12 +47,12 @@ fn ingress(live: &Live<'_>) -> String {
         return section;
     }
     // Another rule with the same conditions would keep Landfall's from being made, and another priority is its own.
-    let mut section = ingress.written();
-    section.shift_remove("priority");
-    if !section.contains_key("host") && !section.contains_key("path") {
-        section.insert("path".into(), json!("/*"));
+    let mut ingress = ingress.clone();
+    ingress.priority = None;
+    if ingress.hosts.is_empty() && ingress.paths.is_empty() {
+        ingress.paths.push("/*".into());
     }
-    let commented: String = yaml::section("ingress", &section.into())
+    let commented: String = yaml::section("ingress", &ingress.written().into())
         .lines()
         .map(|line| format!("# {line}\n"))
         .collect();
