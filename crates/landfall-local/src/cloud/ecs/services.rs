@@ -78,7 +78,7 @@ impl Ecs {
         }
         let task_definition = active_task_definition(&state, text(input, "taskDefinition"))?;
         playable(input)?;
-        associated(&state, &cluster, input)?;
+        associated(&state, &cluster, input, inner.world.epoch_seconds())?;
         self.check_load_balancers(
             &state,
             &task_definition,
@@ -165,7 +165,7 @@ impl Ecs {
             ));
         }
         playable(input)?;
-        associated(&state, &cluster, input)?;
+        associated(&state, &cluster, input, inner.world.epoch_seconds())?;
         let mut wanted = input.clone();
         let current = |member: &str| state.services[&arn].fields.get(member).cloned();
         let task_definition = match text(input, "taskDefinition") {
