@@ -8,7 +8,7 @@ use landfall::{
     service_id::ServiceId,
     step::{
         ensure_ingress::leaves_behind,
-        roll_back::{Input, Output, Plan, Provenance, plan},
+        roll_back::{Action, Input, Output, Plan, Provenance, plan},
         update_service::{LiveService, cleared, tag_changes},
     },
 };
@@ -94,7 +94,9 @@ impl RollBack {
             balancer.as_ref(),
             live.as_ref(),
         );
-        if let Some(body) = body {
+        let given_back =
+            plan.can_be_left_to_ecs(live.as_ref()) && self.stop_deployment(&input.service).await?;
+        if let Some(body) = body.filter(|_| !given_back) {
             self.ecs.update_service(&body).await?;
         }
         tracing::warn!(
@@ -106,11 +108,25 @@ impl RollBack {
         let ingress = ingress.await?;
         Ok(Output {
             ingress,
-            action: plan.action(),
+            again: given_back && file.is_some(),
+            action: match given_back {
+                true => Action::LeftToEcs,
+                false => plan.action(),
+            },
             verdict: plan.verdict(&desired, input.failure.stage),
             rollout: plan.rollout(self.clock.now(), file.as_ref(), live.as_ref()),
             diagnosis,
         })
+    }
+
+    /// Makes ECS end the deployment that is under way; answers whether it will.
+    async fn stop_deployment(&self, service: &ServiceId) -> Result<bool, Fault> {
+        let newest = self.ecs.newest_service_deployment(service, false).await?;
+        let newest = newest.filter(|newest| newest.status == "IN_PROGRESS");
+        match newest {
+            Some(newest) => self.ecs.stop_service_deployment(&newest.arn).await,
+            None => Ok(false),
+        }
     }
 
     /// Whether there is something to undo at Elastic Load Balancing. What somebody else runs is left alone.
