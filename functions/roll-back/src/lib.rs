@@ -20,7 +20,9 @@ use landfall_aws::{
     drift,
     ecs::Ecs,
     lambda::step_span,
+    scaling::Scaling,
 };
+use serde_json::{Map, Value};
 
 /// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
 const STOPPED_TASKS: usize = 5;
@@ -33,6 +35,7 @@ pub struct RollBack {
     ecs: Ecs,
     cloud_map: CloudMap,
     ingress: EnsureIngress,
+    scaling: Scaling,
     clock: Clock,
 }
 
@@ -57,6 +60,7 @@ impl RollBack {
             ecs: Ecs::new(&surroundings.sdk),
             cloud_map: CloudMap::new(&surroundings.sdk),
             ingress: EnsureIngress::new(surroundings),
+            scaling: Scaling::new(&surroundings.sdk),
             clock: surroundings.clock(),
         }
     }
@@ -87,12 +91,15 @@ impl RollBack {
             Some(file) => self.ingress.keep(file, &input.service).await?,
             None => None,
         };
-        let body = plan.body(
+        let mut body = plan.body(
             &input.service,
             file.as_ref(),
             balancer.as_ref(),
             live.as_ref(),
         );
+        if let (Some(body), Plan::Revert { .. }) = (&mut body, &plan) {
+            self.mind_count(&input.service, body, live.as_ref()).await?;
+        }
         if let Some(body) = body {
             self.ecs.update_service(&body).await?;
         }
@@ -141,6 +148,23 @@ impl RollBack {
         Ok(cleared(file, Some(&bad)))
     }
 
+    async fn mind_count(
+        &self,
+        service: &ServiceId,
+        body: &mut Map<String, Value>,
+        live: Option<&LiveService>,
+    ) -> Result<(), Fault> {
+        match self.scaling.mind_count(service, body, live).await {
+            // A way back with another number of tasks is better than none.
+            Err(Fault::Refused(reason)) => {
+                tracing::error!(reason, "the number of tasks is left as it is");
+                body.remove("desiredCount");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     async fn provenance(
         &self,
         service: &ServiceId,
@@ -155,6 +179,7 @@ impl RollBack {
         };
         let adopted = match desired.last_good {
             Some(_) => None,
+            None if desired.accepted.is_some() => desired.accepted.clone(),
             None => self.state.adopted(service).await?,
         };
         let revision = &primary.task_definition;
