@@ -119,6 +119,7 @@ fn data() -> Value {
     let cluster = ensure_cluster::Output {
         arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/web".into(),
         created: false,
+        wait_seconds: 0,
     };
     let registered = register_task_definition::Output {
         task_definition,
@@ -166,6 +167,7 @@ fn data() -> Value {
         }),
     };
     let roll_back = roll_back::Output {
+        ingress: true,
         action: roll_back::Action::Reverted,
         verdict: Verdict::RolledBack,
         rollout: Some(rollout.clone()),
@@ -353,7 +355,7 @@ fn every_choice_compares_with_what_a_step_can_answer() {
         });
         for rule in comparisons {
             let variable = rule["Variable"].as_str().unwrap();
-            let compared = ["StringEquals", "BooleanEquals"]
+            let compared = ["StringEquals", "BooleanEquals", "NumericGreaterThan"]
                 .iter()
                 .find_map(|operator| rule.get(operator));
             let compared =

@@ -52,6 +52,14 @@ fn two_pushes_and_a_file(faults: Faults) -> Scenario {
     }
 }
 
+/// A bad image is pushed, and the service file changes.
+fn a_push_and_a_file(faults: Faults) -> Scenario {
+    Scenario {
+        happenings: vec![vec![Push(2)], vec![Upload(1)]],
+        ..two_pushes(faults)
+    }
+}
+
 /// Nothing is there. A service file is uploaded, and two images are pushed.
 fn from_nothing(faults: Faults) -> Scenario {
     Scenario {
@@ -376,6 +384,20 @@ fn three_triggers_and_a_crash() {
         ..NO_FAULTS
     };
     holds("three triggers, a crash", two_pushes_and_a_file(faults));
+}
+
+/// Four triggers (of the push, of the file, of executions that died, of the wake-up), and at least as many executions.
+#[test]
+fn triggers_of_every_kind_race_with_executions_that_die_twice_and_a_stray_wake_up() {
+    let faults = Faults {
+        crashes: 2,
+        stray_wakes: 1,
+        ..NO_FAULTS
+    };
+    holds(
+        "a push and a file, two crashes, a stray wake-up",
+        a_push_and_a_file(faults),
+    );
 }
 
 #[test]

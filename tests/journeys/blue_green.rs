@@ -199,3 +199,41 @@ async fn a_service_may_change_to_blue_green_and_back_whichever_group_serves() {
     assert_eq!(failed, 0, "of {asked} requests");
     stage.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn landfall_ends_what_ecs_would_try_for_ever() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    let balancer = Balancer::new(&stage).await;
+    stage.push("hello", "1.0.0").await;
+    let without_breaker = |text: String| {
+        text.replace(
+            "enable: true, rollback: true",
+            "enable: false, rollback: false",
+        )
+    };
+    let blue_green = file(&balancer, "strategy: BLUE_GREEN\nbakeTimeInMinutes: 0");
+    stage
+        .follow("services/hello.yaml", &without_breaker(blue_green.text()))
+        .await;
+    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    let good = stage.live(&service).await["taskDefinition"].clone();
+
+    let client = Client::of(&balancer);
+    let bad = SimulatedBehaviour {
+        exits: Some((std::time::Duration::from_millis(300), 1)),
+        healthy: Healthy::Never,
+        ..SimulatedBehaviour::default()
+    };
+    stage.push_behaving("hello", "1.1.0", bad).await;
+    let record = stage.verdict(&service, 2, Verdict::RolledBack).await;
+    assert!(
+        record.reason.ends_with("tasks failed and none runs"),
+        "{}",
+        record.reason
+    );
+    assert_eq!(stage.live(&service).await["taskDefinition"], good);
+    let (asked, failed) = client.stop().await;
+    assert_eq!(failed, 0, "of {asked} requests");
+    stage.close().await;
+}

@@ -203,3 +203,66 @@ async fn a_bad_release_gives_the_rule_back_as_it_was() {
     assert_eq!(balancer.status("moved.example.com", "/").await, 404);
     stage.close().await;
 }
+
+/// The rule of somebody else for every request.
+async fn catch_all(stage: &Stage, balancer: &Balancer) {
+    let rule = json!({
+        "ListenerArn": balancer.listener,
+        "Priority": "50000",
+        "Conditions": [{ "Field": "path-pattern", "PathPatternConfig": { "Values": ["*"] } }],
+        "Actions": [{ "Type": "fixed-response", "FixedResponseConfig": { "StatusCode": "418" } }],
+    });
+    elb(stage, "CreateRule", rule).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_ingress_that_is_rolled_back_takes_no_requests_away_from_others() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    let balancer = Balancer::new(&stage).await;
+    catch_all(&stage, &balancer).await;
+    stage.push("hello", "1.0.0").await;
+    let mut without = balancer.file("");
+    without.ingress.clear();
+    without.verify.clear();
+    release(&stage, &service, &without, 1).await;
+
+    let mut bad = balancer.file("host: hello.example.com");
+    bad.verify = "http: { path: /, status: 201, interval: 1s, failures: 1 }".into();
+    stage.follow("services/hello.yaml", &bad.text()).await;
+    stage.verdict(&service, 2, Verdict::RolledBack).await;
+    assert_eq!(balancer.status("hello.example.com", "/").await, 418);
+    assert_eq!(groups(&stage).await, Vec::<Value>::new());
+
+    // The last good release's listener keeps its rule, another one loses it.
+    release(
+        &stage,
+        &service,
+        &balancer.file("host: hello.example.com"),
+        3,
+    )
+    .await;
+    let other = Balancer::new(&stage).await;
+    catch_all(&stage, &other).await;
+    bad.ingress = bad.ingress.replace(&balancer.listener, &other.listener);
+    stage.follow("services/hello.yaml", &bad.text()).await;
+    stage.verdict(&service, 4, Verdict::RolledBack).await;
+    assert_eq!(balancer.status("hello.example.com", "/").await, 200);
+    assert_eq!(other.status("hello.example.com", "/").await, 418);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_never_came_up_keeps_the_target_group_that_it_is_in() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    let balancer = Balancer::new(&stage).await;
+    stage.push("hello", "1.0.0").await;
+    let mut bad = balancer.file("host: hello.example.com");
+    bad.verify = "http: { path: /, status: 201, interval: 1s, failures: 1 }".into();
+    stage.follow("services/hello.yaml", &bad.text()).await;
+    stage.verdict(&service, 1, Verdict::Failed).await;
+    // ECS still has the service in it.
+    assert_eq!(groups(&stage).await.len(), 1);
+    stage.close().await;
+}

@@ -1,8 +1,6 @@
 //! What a cluster and its tasks need besides the cluster: its settings, capacity providers and log groups. All of it is
 //! asked and told as JSON, so that members which no SDK knows yet pass through and are compared.
 
-use std::collections::BTreeSet;
-
 use aws_config::SdkConfig;
 use landfall::{
     service_file::ServiceFile,
@@ -50,20 +48,21 @@ impl Surroundings {
     }
 
     /// Creates the file's capacity providers that are missing: before the cluster is there those that belong to no
-    /// cluster, because `CreateCluster` may name them; the others after that.
+    /// cluster, because `CreateCluster` may name them; the others after that. Answers what has to be waited for: ECS takes
+    /// only active ones (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProvider.html>).
     ///
     /// # Errors
-    /// As ECS answers.
+    /// As ECS answers; refused if it failed to make one.
     pub async fn create_capacity_providers(
         &self,
         file: &ServiceFile,
         service: &ServiceId,
         of_one_cluster: bool,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<String>, Fault> {
         let mut bodies = capacity_providers(file, service);
         bodies.retain(|body| is_of_one_cluster(body) == of_one_cluster);
         if bodies.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let names: Vec<&Value> = bodies.iter().filter_map(|body| body.get("name")).collect();
         let mut asked = json!({ "capacityProviders": names });
@@ -71,25 +70,44 @@ impl Surroundings {
             asked["cluster"] = json!(service.cluster());
         }
         let answer = self.ecs.call("DescribeCapacityProviders", &asked).await?;
-        let live: BTreeSet<&str> = items(&answer, "capacityProviders")
-            .filter(|provider| provider["status"] != "INACTIVE")
-            .filter_map(|provider| provider["name"].as_str())
-            .collect();
+        let mut busy = None;
         for body in &bodies {
             let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-            if !live.contains(name) {
-                self.tell("CreateCapacityProvider", body).await?;
-                tracing::info!(name, "created the capacity provider");
+            let known = items(&answer, "capacityProviders").find(|known| known["name"] == name);
+            let made;
+            let provider = match known.filter(|known| known["status"] != "INACTIVE") {
+                Some(known) => known,
+                None => {
+                    made = self.tell("CreateCapacityProvider", body).await?;
+                    tracing::info!(name, "created the capacity provider");
+                    &made["capacityProvider"]
+                }
+            };
+            if provider["updateStatus"] == "CREATE_FAILED" {
+                let why = provider["updateStatusReason"].as_str();
+                let why = why.unwrap_or("no reason given");
+                return Err(Fault::Refused(format!(
+                    "ECS could not make the capacity provider {name}: {why}"
+                )));
+            }
+            let status = provider["status"].as_str().unwrap_or("ACTIVE");
+            if status != "ACTIVE" {
+                busy = Some(format!("the capacity provider {name} is {status}"));
             }
         }
-        Ok(())
+        Ok(busy)
     }
 
-    /// Makes the cluster what the file says of it, and associates the capacity providers that the file names.
+    /// Makes the cluster what the file says of it, and associates the capacity providers that the file names. Answers what
+    /// has to be waited for.
     ///
     /// # Errors
-    /// Transient while the cluster's capacity providers are being updated.
-    pub async fn keep_cluster(&self, file: &ServiceFile, service: &ServiceId) -> Result<(), Fault> {
+    /// As ECS answers.
+    pub async fn keep_cluster(
+        &self,
+        file: &ServiceFile,
+        service: &ServiceId,
+    ) -> Result<Option<String>, Fault> {
         let include = ["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS"];
         let asked = json!({ "clusters": [service.cluster()], "include": include });
         let answer = self.ecs.call("DescribeClusters", &asked).await?;
@@ -103,21 +121,20 @@ impl Surroundings {
             self.tell("UpdateCluster", &body).await?;
             tracing::info!("changed the cluster's settings");
         }
-        self.wait(live)?;
-        if let Some(body) = association(file, live) {
-            let answer = self.tell("PutClusterCapacityProviders", &body).await?;
-            tracing::info!(providers = %body["capacityProviders"], "associated capacity providers");
-            self.wait(&answer["cluster"])?;
+        let busy = |cluster: &Value| {
+            (cluster["attachmentsStatus"] == "UPDATE_IN_PROGRESS")
+                .then(|| "the cluster's capacity providers are being updated".to_owned())
+        };
+        if let Some(busy) = busy(live) {
+            return Ok(Some(busy));
         }
-        Ok(())
-    }
-
-    fn wait(&self, cluster: &Value) -> Result<(), Fault> {
-        match cluster["attachmentsStatus"].as_str() {
-            Some("UPDATE_IN_PROGRESS") => Err(Fault::Transient(
-                "the cluster's capacity providers are being updated".into(),
-            )),
-            _ => Ok(()),
+        match association(file, live) {
+            None => Ok(None),
+            Some(body) => {
+                let answer = self.tell("PutClusterCapacityProviders", &body).await?;
+                tracing::info!(providers = %body["capacityProviders"], "associated capacity providers");
+                Ok(busy(&answer["cluster"]))
+            }
         }
     }
 
@@ -129,7 +146,8 @@ impl Surroundings {
         self.ecs.call(operation, &Value::Object(body.clone())).await
     }
 
-    /// Creates the log groups that the file's containers write to and that are missing. One that is there stays as it is.
+    /// Creates the log groups that the file's containers write to and that are missing. One that is there stays as it is,
+    /// but for one of Landfall's that got no retention, because the process died before.
     ///
     /// # Errors
     /// As CloudWatch Logs answers.
@@ -141,18 +159,34 @@ impl Surroundings {
         for name in wanted_log_groups(file, &self.region) {
             let asked = json!({ "logGroupNamePrefix": name });
             let answer = self.logs.call("DescribeLogGroups", &asked).await?;
-            if items(&answer, "logGroups").any(|group| group["logGroupName"] == *name) {
-                continue;
+            let known = items(&answer, "logGroups").find(|group| group["logGroupName"] == *name);
+            match known {
+                Some(group) if !self.lacks_retention(group).await? => continue,
+                Some(_) => {}
+                None => {
+                    let tags = json!({ SERVICE_TAG: service_tag(service) });
+                    let group = json!({ "logGroupName": name, "tags": tags });
+                    self.logs.call("CreateLogGroup", &group).await?;
+                }
             }
-            let group =
-                json!({ "logGroupName": name, "tags": { SERVICE_TAG: service_tag(service) } });
-            self.logs.call("CreateLogGroup", &group).await?;
             let days = file.logs.retention_days;
             let retention = json!({ "logGroupName": name, "retentionInDays": days });
             self.logs.call("PutRetentionPolicy", &retention).await?;
             tracing::info!(log_group = name, days, "created the log group");
         }
         Ok(())
+    }
+
+    /// Whether a log group is Landfall's and keeps everything for ever.
+    async fn lacks_retention(&self, group: &Value) -> Result<bool, Fault> {
+        if !group["retentionInDays"].is_null() {
+            return Ok(false);
+        }
+        let arn = group["logGroupArn"].as_str().or(group["arn"].as_str());
+        let arn = arn.unwrap_or_default().trim_end_matches(":*");
+        let asked = json!({ "resourceArn": arn });
+        let answer = self.logs.call("ListTagsForResource", &asked).await?;
+        Ok(!answer["tags"][SERVICE_TAG].is_null())
     }
 }
 

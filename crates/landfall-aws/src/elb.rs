@@ -5,11 +5,15 @@ pub mod ingress;
 use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::{
     Client,
-    types::{Action, ActionTypeEnum, ProtocolEnum, TargetGroupAttribute, TargetTypeEnum},
+    types::{
+        Action, ActionTypeEnum, ProtocolEnum, TargetGroup, TargetGroupAttribute, TargetTypeEnum,
+    },
 };
 use landfall::{service_file::Ingress, step::verify_health::TargetHealth};
 
 use crate::Fault;
+
+const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";
 
 /// Where a service is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,17 +144,8 @@ impl Elb {
 
     /// The ARN of the load balancer that serves a target group; none if no listener forwards to it.
     pub async fn load_balancer_of(&self, target_group: &str) -> Result<Option<String>, Fault> {
-        let groups = self
-            .0
-            .describe_target_groups()
-            .target_group_arns(target_group)
-            .send()
-            .await;
-        let groups = groups
-            .map_err(|error| Fault::of("elasticloadbalancing:DescribeTargetGroups", error))?;
-        let group = groups.target_groups().first();
-        let balancer = group.and_then(|group| group.load_balancer_arns().first());
-        Ok(balancer.cloned())
+        let group = self.group_at(target_group).await?;
+        Ok(group.load_balancer_arns().first().cloned())
     }
 
     /// What the targets of a target group have to be: `ip`, `instance`, `lambda` or `alb`.
@@ -158,26 +153,23 @@ impl Elb {
     /// # Errors
     /// Refused with the code `TargetGroupNotFound` if there is none.
     pub async fn target_type(&self, target_group: &str) -> Result<String, Fault> {
-        const CALL: &str = "elasticloadbalancing:DescribeTargetGroups";
-        let request = self.0.describe_target_groups();
-        let answer = request.target_group_arns(target_group).send().await;
-        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
-        let group = answer.target_groups().first();
-        let kind = group.and_then(|group| group.target_type());
-        kind.map(|kind| kind.as_str().to_owned())
-            .ok_or_else(|| Fault::incomplete(CALL, "TargetType"))
+        let group = self.group_at(target_group).await?;
+        let kind = group.target_type().map(|kind| kind.as_str().to_owned());
+        kind.ok_or_else(|| Fault::incomplete(DESCRIBE_GROUPS, "TargetType"))
     }
 
     /// The path that a target group asks for health; none if it does not ask by HTTP.
     pub async fn health_check_path(&self, target_group: &str) -> Result<Option<String>, Fault> {
-        let request = self.0.describe_target_groups();
-        let answer = request.target_group_arns(target_group).send().await;
-        let answer = answer
-            .map_err(|error| Fault::of("elasticloadbalancing:DescribeTargetGroups", error))?;
-        let group = answer.target_groups().first();
-        Ok(group
-            .and_then(|group| group.health_check_path())
-            .map(str::to_owned))
+        let group = self.group_at(target_group).await?;
+        Ok(group.health_check_path().map(str::to_owned))
+    }
+
+    async fn group_at(&self, arn: &str) -> Result<TargetGroup, Fault> {
+        let request = self.0.describe_target_groups().target_group_arns(arn);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Fault::of(DESCRIBE_GROUPS, error))?;
+        let group = answer.target_groups.unwrap_or_default().into_iter().next();
+        group.ok_or_else(|| Fault::incomplete(DESCRIBE_GROUPS, "target group"))
     }
 
     /// Where an `ingress` is asked: its listener's load balancer, by the host name that its rule wants.

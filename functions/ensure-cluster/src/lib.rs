@@ -5,7 +5,9 @@ use landfall::step::{
     update_service::nothing_to_adopt,
 };
 use landfall_aws::{
-    Fault, cluster,
+    Fault,
+    clock::Clock,
+    cluster,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     ecs::Ecs,
@@ -18,6 +20,7 @@ pub struct EnsureCluster {
     state: StateBucket,
     ecs: Ecs,
     surroundings: cluster::Surroundings,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -40,15 +43,15 @@ impl EnsureCluster {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
             surroundings: cluster::Surroundings::new(&surroundings.sdk),
+            clock: surroundings.clock(),
         }
     }
 
     /// Answers the cluster, created from the service file's `cluster` section if need be. If the file's sections have to be
-    /// applied, its capacity providers, settings and log groups are there too.
+    /// applied, its capacity providers, settings and log groups are there too, or it is said how long to wait for them.
     ///
     /// # Errors
-    /// Transient while the cluster comes up or goes down, or its capacity providers are being updated; refused as AWS
-    /// refuses.
+    /// Transient while the cluster comes up or goes down; refused as AWS refuses.
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let live = self.ecs.cluster(input.service.cluster()).await?;
         let plan = plan(live);
@@ -71,26 +74,45 @@ impl EnsureCluster {
         let (needs, service) = (&self.surroundings, &input.service);
         if let Some(file) = &file {
             needs.create_log_groups(file, service).await?;
-            needs
+            let busy = needs
                 .create_capacity_providers(file, service, false)
                 .await?;
+            if let Some(busy) = busy {
+                return self.wait(&input, "", &busy);
+            }
         }
         let output = match (plan, &file) {
             (Plan::Use { arn }, _) => Output {
                 arn,
                 created: false,
+                wait_seconds: 0,
             },
             (_, Some(file)) => {
                 let arn = self.ecs.create_cluster(&file.cluster).await?;
                 tracing::info!(arn, "created the cluster");
-                Output { arn, created: true }
+                Output {
+                    arn,
+                    created: true,
+                    wait_seconds: 0,
+                }
             }
             (_, None) => return Err(Fault::Unexpected("a cluster without a file".into())),
         };
         if let Some(file) = &file {
-            needs.create_capacity_providers(file, service, true).await?;
-            needs.keep_cluster(file, service).await?;
+            let mut busy = needs.create_capacity_providers(file, service, true).await?;
+            if busy.is_none() {
+                busy = needs.keep_cluster(file, service).await?;
+            }
+            if let Some(busy) = busy {
+                return self.wait(&input, &output.arn, &busy);
+            }
         }
         Ok(output)
+    }
+
+    fn wait(&self, input: &Input, arn: &str, busy: &str) -> Result<Output, Fault> {
+        tracing::info!(busy, "waits for capacity");
+        let output = input.wait(arn, self.clock.now());
+        output.ok_or_else(|| Fault::Transient(busy.to_owned()))
     }
 }

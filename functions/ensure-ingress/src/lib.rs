@@ -60,6 +60,15 @@ impl EnsureIngress {
                 self.tidy(file.ingress.as_ref(), &input.service).await?;
                 Ok(None)
             }
+            Purpose::Undo => {
+                let good = self.state.read(&input.service).await?.desired.last_good;
+                let ingress = match good {
+                    Some(good) => self.state.file(&good.content.file).await?.ingress,
+                    None => None,
+                };
+                self.tidy(ingress.as_ref(), &input.service).await?;
+                Ok(None)
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use landfall::{
         register_task_definition::{
             Input, Output, Registration, ingress_work, render, render_live, reusable, scaling,
         },
-        update_service::{nothing_to_adopt, unchangeable},
+        update_service::{LiveService, nothing_to_adopt, unchangeable},
     },
 };
 use landfall_aws::{
@@ -58,8 +58,11 @@ impl RegisterTaskDefinition {
     /// there.
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let file = self.state.file(&input.release.content.file).await?;
+        let live = match input.apply_service || !file.owns_task_definition() {
+            true => self.ecs.service(&input.service).await?,
+            false => None,
+        };
         if input.apply_service {
-            let live = self.ecs.service(&input.service).await?;
             unchangeable::refuse(&input.service, &file, live.as_ref())?;
         }
         let previous = self.previous(&input).await?;
@@ -67,7 +70,7 @@ impl RegisterTaskDefinition {
             let registration = render(&file, &input.release, &input.service)?;
             (registration, None, None)
         } else {
-            let (registration, known, base) = self.adopted(&input, &file).await?;
+            let (registration, known, base) = self.adopted(&input, &file, live).await?;
             (registration, known, Some(base))
         };
         let known = known.or_else(|| reusable(input.last_good.as_ref(), &registration.content));
@@ -94,8 +97,8 @@ impl RegisterTaskDefinition {
         &self,
         input: &Input,
         file: &ServiceFile,
+        live: Option<LiveService>,
     ) -> Result<(Registration, Option<TaskDefinition>, String), Fault> {
-        let live = self.ecs.service(&input.service).await?;
         let live = live.filter(|live| live.status == "ACTIVE");
         let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
         let primary = live.primary().ok_or_else(|| {

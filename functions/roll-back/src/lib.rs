@@ -7,6 +7,7 @@ use landfall::{
     service_file::ServiceFile,
     service_id::ServiceId,
     step::{
+        ensure_ingress::leaves_behind,
         roll_back::{Input, Output, Plan, Provenance, plan},
         update_service::{LiveService, cleared, tag_changes},
     },
@@ -108,12 +109,39 @@ impl RollBack {
             undone = diagnosis.undone,
             "the release is bad"
         );
+        let ingress = self.leaves_ingress(&input, &desired, live.as_ref(), &plan);
+        let ingress = ingress.await?;
         Ok(Output {
+            ingress,
             action: plan.action(),
             verdict: plan.verdict(&desired, input.failure.stage),
             rollout: plan.rollout(self.clock.now(), file.as_ref(), live.as_ref()),
             diagnosis,
         })
+    }
+
+    /// Whether there is something to undo at Elastic Load Balancing. What somebody else runs is left alone.
+    async fn leaves_ingress(
+        &self,
+        input: &Input,
+        desired: &DesiredState,
+        live: Option<&LiveService>,
+        plan: &Plan,
+    ) -> Result<bool, Fault> {
+        let bad = &input.release.content.file;
+        let good = desired.last_good.as_ref().map(|good| &good.content.file);
+        if good == Some(bad) || matches!(plan, Plan::LeaveToStranger { .. }) {
+            return Ok(false);
+        }
+        let bad = self.state.file(bad).await?;
+        if bad.ingress.is_none() {
+            return Ok(false);
+        }
+        let good = match good {
+            Some(good) => Some(self.state.file(good).await?),
+            None => None,
+        };
+        Ok(leaves_behind(&bad, good.as_ref(), &input.service, live))
     }
 
     /// The last good release's file, with what clears the bad release's. The service's tags are put back too.

@@ -19,7 +19,7 @@ use landfall::{
     },
 };
 
-use super::Elb;
+use super::{DESCRIBE_GROUPS, Elb};
 use crate::Fault;
 
 /// A listener as decisions need it.
@@ -121,18 +121,17 @@ impl Elb {
 
     /// The target group of this name; none if there is none.
     pub async fn target_group(&self, name: &str) -> Result<Option<LiveGroup>, Fault> {
-        const CALL: &str = "elasticloadbalancing:DescribeTargetGroups";
         let answer = match self.0.describe_target_groups().names(name).send().await {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("TargetGroupNotFound") => return Ok(None),
-            Err(error) => return Err(Fault::of(CALL, error)),
+            Err(error) => return Err(Fault::of(DESCRIBE_GROUPS, error)),
         };
         let Some(group) = answer.target_groups().first() else {
             return Ok(None);
         };
         let arn = group
             .target_group_arn()
-            .ok_or_else(|| Fault::incomplete(CALL, "TargetGroupArn"))?;
+            .ok_or_else(|| Fault::incomplete(DESCRIBE_GROUPS, "TargetGroupArn"))?;
         let tags = self.0.describe_tags().resource_arns(arn).send().await;
         let tags = tags.map_err(|error| Fault::of("elasticloadbalancing:DescribeTags", error))?;
         let mut tags = tags.tag_descriptions().iter().flat_map(|each| each.tags());

@@ -61,6 +61,8 @@ pub struct EcsSettings {
     /// Factor on the intervals of container health checks; 1.0 is AWS's pace. Start and grace periods are for programs,
     /// which start no sooner here: they last as long as they say.
     pub health_check_time_scale: f64,
+    /// How long managed instances' capacity providers are PROVISIONING.
+    pub managed_capacity: Duration,
     /// How long a minute is for which a deployment bakes, before or after its requests have moved.
     pub deployment_minute: Duration,
 }
@@ -75,6 +77,7 @@ impl Default for EcsSettings {
             settle: Duration::from_millis(1500),
             restart_backoff: Duration::from_secs(1),
             health_check_time_scale: 0.2,
+            managed_capacity: Duration::from_secs(4),
             deployment_minute: Duration::from_secs(3),
         }
     }

@@ -201,6 +201,50 @@ impl Scaling {
         }
     }
 
+    /// The policies or the scheduled actions of the targets that are asked for; `what` begins the members with their names.
+    fn described(
+        &self,
+        input: &Value,
+        list: &'static str,
+        what: &str,
+        of: impl Fn(&Target) -> &BTreeMap<String, Value>,
+    ) -> Result<Value, Fault> {
+        namespace(input)?;
+        let (resource, names) = (&input["ResourceId"], format!("{what}Names"));
+        let wanted = input[names].as_array();
+        let targets = self.targets();
+        let found = targets
+            .iter()
+            .filter(|(id, _)| resource.as_str().is_none_or(|wanted| wanted == *id))
+            .flat_map(|(_, target)| of(target))
+            .filter(|(name, _)| wanted.is_none_or(|wanted| wanted.contains(&json!(name))));
+        let found = found.map(|(_, each)| each.clone()).collect();
+        page(list, found, input)
+    }
+
+    /// Takes a policy or a scheduled action away.
+    fn without(
+        &self,
+        input: &Value,
+        member: &str,
+        what: &str,
+        of: impl FnOnce(&mut Target) -> &mut BTreeMap<String, Value>,
+    ) -> Result<Value, Fault> {
+        let id = resource_id(input)?;
+        let name = input[member].as_str().unwrap_or_default();
+        let mut targets = self.targets();
+        let target = targets.get_mut(id).ok_or_else(|| no_target(id))?;
+        match of(target).remove(name) {
+            Some(_) => Ok(json!({})),
+            None => Err(Fault::client(
+                "ObjectNotFoundException",
+                format!(
+                    "No {what} found for service namespace: ecs, resource ID: {id}, {what} name: {name}"
+                ),
+            )),
+        }
+    }
+
     fn tag(&self, input: &Value) -> Result<Value, Fault> {
         let tags = input["Tags"].as_object().cloned().unwrap_or_default();
         self.tagged(input, |target| {

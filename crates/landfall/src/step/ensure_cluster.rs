@@ -6,6 +6,7 @@ pub use surroundings::{
     association, capacity_providers, cluster_update, is_of_one_cluster, wanted_log_groups,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{record::Release, service_id::ServiceId};
@@ -23,15 +24,41 @@ pub struct Input {
     /// Whether the file's sections have to be applied: only then are capacity and log groups looked at.
     #[serde(default)]
     pub apply_service: bool,
+    /// When this execution started: it does not wait for ever.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
 }
+
+impl Input {
+    /// What to answer while capacity is on its way up; `arn` is the cluster's, empty if there is none yet. None once this
+    /// execution has waited too long.
+    pub fn wait(&self, arn: &str, now: Timestamp) -> Option<Output> {
+        let since = self.started_at.unwrap_or(Timestamp::MIN);
+        (now.duration_since(since) < LONGEST_WAIT).then(|| Output {
+            arn: arn.into(),
+            created: false,
+            wait_seconds: WAIT_SECONDS,
+        })
+    }
+}
+
+/// Seconds between two looks at capacity that is on its way up.
+const WAIT_SECONDS: u64 = 10;
+/// How long after its start an execution still waits. Capacity providers take minutes; Terraform's provider gives up after 20
+/// (<https://github.com/hashicorp/terraform-provider-aws/issues/14393>).
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(60);
 
 /// What the step answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Output {
     /// The cluster's ARN.
     pub arn: String,
     /// Whether it was created just now.
     pub created: bool,
+    /// Seconds until the next look, while its capacity is on its way up; 0 once everything is there.
+    #[serde(default)]
+    pub wait_seconds: u64,
 }
 
 /// A cluster as ECS describes it.

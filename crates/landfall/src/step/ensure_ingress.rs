@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::update_service::LiveService;
 use crate::{
     content::ContentHash,
     record::Release,
@@ -38,6 +39,8 @@ pub enum Purpose {
     Keep,
     /// Remove what the file does not ask for any more.
     Tidy,
+    /// Remove what only the release asked for, which was bad: keep what the last good one asks for.
+    Undo,
 }
 
 /// What a service is reached by.
@@ -393,6 +396,29 @@ pub fn load_balancers_to_send(
                 .unwrap_or_else(|| json!([])),
         ),
         _ => None,
+    }
+}
+
+/// Whether a bad release has left a rule or a target group that nothing needs, once the service is back: `file` is the
+/// release's, `good` the last good one's. What the service is still registered in stays.
+pub fn leaves_behind(
+    file: &ServiceFile,
+    good: Option<&ServiceFile>,
+    service: &ServiceId,
+    live: Option<&LiveService>,
+) -> bool {
+    let listener = |file: &ServiceFile| {
+        let ingress = file.ingress.as_ref();
+        ingress.map(|ingress| ingress.listener_arn.clone())
+    };
+    let is_registered = || {
+        let groups = live.map(LiveService::target_groups).unwrap_or_default();
+        groups.into_iter().any(|group| is_ours(group, service))
+    };
+    match (listener(file), good) {
+        (None, _) => false,
+        (Some(_), None) => !is_registered(),
+        (Some(named), Some(good)) => listener(good) != Some(named),
     }
 }
 

@@ -75,6 +75,9 @@ pub struct Output {
     pub rollout: Option<Rollout>,
     /// What was seen of the release.
     pub diagnosis: Diagnosis,
+    /// Whether a listener rule or a target group that only the release asked for has to go, once the service is back.
+    #[serde(default)]
+    pub ingress: bool,
 }
 
 /// What was done to the service.

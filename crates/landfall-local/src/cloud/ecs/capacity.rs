@@ -6,6 +6,8 @@ use super::state::{State, Tagged};
 use super::{Ecs, invalid, list, strings, text};
 use crate::cloud::fault::Fault;
 
+/// The member that says when a capacity provider is up; it is not shown.
+const UP_AT: &str = "upAt";
 /// There in every account.
 const GIVEN: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
 
@@ -44,6 +46,11 @@ impl Ecs {
             ("name".into(), json!(name)),
             ("status".into(), json!("ACTIVE")),
         ]);
+        let now = self.inner.world.epoch_seconds();
+        if managed {
+            let up = now + self.inner.settings.managed_capacity.as_secs_f64();
+            fields.insert(UP_AT.into(), json!(up));
+        }
         let kind = if managed {
             "managedInstancesProvider"
         } else {
@@ -54,10 +61,11 @@ impl Ecs {
             fields.insert("cluster".into(), json!(cluster));
         }
         let tags = list(input, "tags").to_vec();
-        let answer = described(&Tagged {
+        let provider = Tagged {
             fields: fields.clone(),
             tags: tags.clone(),
-        });
+        };
+        let answer = described(&provider, now);
         state
             .capacity_providers
             .insert(name.into(), Tagged { fields, tags });
@@ -76,6 +84,7 @@ impl Ecs {
 
     pub(super) fn describe_capacity_providers(&self, input: &Value) -> Result<Value, Fault> {
         let state = self.inner.lock();
+        let now = self.inner.world.epoch_seconds();
         let wanted = strings(input, "capacityProviders");
         let (mut found, mut failures) = (Vec::new(), Vec::new());
         for reference in &wanted {
@@ -86,7 +95,7 @@ impl Ecs {
                     .arn("ecs", &format!("capacity-provider/{name}"))
             };
             match state.capacity_providers.get(name) {
-                Some(known) => found.push(described(known)),
+                Some(known) => found.push(described(known, now)),
                 None if GIVEN.contains(&name) => {
                     found.push(json!({ "capacityProviderArn": arn(), "name": name, "status": "ACTIVE", "tags": [] }));
                 }
@@ -94,7 +103,8 @@ impl Ecs {
             }
         }
         if wanted.is_empty() {
-            found.extend(state.capacity_providers.values().map(described));
+            let all = state.capacity_providers.values();
+            found.extend(all.map(|known| described(known, now)));
         }
         Ok(json!({ "capacityProviders": found, "failures": failures }))
     }
@@ -140,14 +150,27 @@ pub(super) fn known(state: &State, names: &[&str]) -> Result<(), Fault> {
     }
 }
 
-/// Refuses a strategy with a capacity provider that the cluster does not have.
-pub(super) fn associated(state: &State, cluster: &str, input: &Value) -> Result<(), Fault> {
+/// Refuses a strategy with a capacity provider that the cluster does not have, or that is not up.
+pub(super) fn associated(
+    state: &State,
+    cluster: &str,
+    input: &Value,
+    now: f64,
+) -> Result<(), Fault> {
     let has = |name: &str| {
         let cluster = state.clusters.get(cluster);
         let names = cluster.and_then(|cluster| cluster.fields["capacityProviders"].as_array());
         names.is_some_and(|names| names.iter().any(|known| known == name))
     };
     let strategy = list(input, "capacityProviderStrategy");
+    let names = strategy.iter().map(|item| text(item, "capacityProvider"));
+    let mut known = names.filter_map(|name| state.capacity_providers.get(name));
+    if let Some(provider) = known.find(|provider| !is_up(provider, now)) {
+        return Err(invalid(format!(
+            "The specified capacity provider {} is not in an ACTIVE state. Specify a valid capacity provider and try again.",
+            provider.fields["name"]
+        )));
+    }
     match strategy
         .iter()
         .all(|item| has(text(item, "capacityProvider")))
@@ -160,8 +183,17 @@ pub(super) fn associated(state: &State, cluster: &str, input: &Value) -> Result<
     }
 }
 
-fn described(provider: &Tagged) -> Value {
+fn is_up(provider: &Tagged, now: f64) -> bool {
+    let up_at = provider.fields.get(UP_AT).and_then(Value::as_f64);
+    up_at.is_none_or(|up| up <= now)
+}
+
+fn described(provider: &Tagged, now: f64) -> Value {
     let mut fields = provider.fields.clone();
+    fields.remove(UP_AT);
+    if !is_up(provider, now) {
+        fields.insert("status".into(), "PROVISIONING".into());
+    }
     fields.insert("tags".into(), json!(provider.tags));
     fields.into()
 }

@@ -78,7 +78,7 @@ impl Ecs {
         }
         let task_definition = active_task_definition(&state, text(input, "taskDefinition"))?;
         playable(input)?;
-        associated(&state, &cluster, input)?;
+        associated(&state, &cluster, input, inner.world.epoch_seconds())?;
         self.check_load_balancers(
             &state,
             &task_definition,
@@ -167,7 +167,7 @@ impl Ecs {
             ));
         }
         playable(input)?;
-        associated(&state, &cluster, input)?;
+        associated(&state, &cluster, input, inner.world.epoch_seconds())?;
         let fields = Value::Object(state.services[&arn].fields.clone());
         if is_rolled_out_elsewhere(&fields) && input.get("taskDefinition").is_some() {
             let controller = text(&fields["deploymentController"], "type");

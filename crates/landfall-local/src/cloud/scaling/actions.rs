@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Scaling, about, invalid, namespace, no_target, page, resource_id};
+use super::{Scaling, about, invalid, no_target, resource_id};
 use crate::cloud::fault::Fault;
 
 impl Scaling {
@@ -58,35 +58,14 @@ impl Scaling {
     }
 
     pub(super) fn describe_actions(&self, input: &Value) -> Result<Value, Fault> {
-        namespace(input)?;
-        let targets = self.targets();
-        let of_resource = targets.iter().filter(|(id, _)| {
-            input["ResourceId"]
-                .as_str()
-                .is_none_or(|wanted| wanted == *id)
-        });
-        let wanted = input["ScheduledActionNames"].as_array();
-        let actions = of_resource
-            .flat_map(|(_, target)| target.actions.values())
-            .filter(|action| {
-                wanted.is_none_or(|wanted| wanted.contains(&action["ScheduledActionName"]))
-            });
-        page("ScheduledActions", actions.cloned().collect(), input)
+        self.described(input, "ScheduledActions", "ScheduledAction", |target| {
+            &target.actions
+        })
     }
 
     pub(super) fn delete_action(&self, input: &Value) -> Result<Value, Fault> {
-        let id = resource_id(input)?;
-        let name = input["ScheduledActionName"].as_str().unwrap_or_default();
-        let mut targets = self.targets();
-        let target = targets.get_mut(id).ok_or_else(|| no_target(id))?;
-        match target.actions.remove(name) {
-            Some(_) => Ok(json!({})),
-            None => Err(Fault::client(
-                "ObjectNotFoundException",
-                format!(
-                    "No scheduled action found for service namespace: ecs, resource ID: {id}, scheduled action name: {name}"
-                ),
-            )),
-        }
+        self.without(input, "ScheduledActionName", "scheduled action", |target| {
+            &mut target.actions
+        })
     }
 }

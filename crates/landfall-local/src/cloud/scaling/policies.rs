@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Scaling, about, invalid, namespace, no_target, page, resource_id};
+use super::{Scaling, about, invalid, no_target, resource_id};
 use crate::cloud::fault::Fault;
 
 impl Scaling {
@@ -70,33 +70,14 @@ impl Scaling {
     }
 
     pub(super) fn describe_policies(&self, input: &Value) -> Result<Value, Fault> {
-        namespace(input)?;
-        let targets = self.targets();
-        let of_resource = targets.iter().filter(|(id, _)| {
-            input["ResourceId"]
-                .as_str()
-                .is_none_or(|wanted| wanted == *id)
-        });
-        let wanted = input["PolicyNames"].as_array();
-        let policies = of_resource
-            .flat_map(|(_, target)| target.policies.values())
-            .filter(|policy| wanted.is_none_or(|wanted| wanted.contains(&policy["PolicyName"])));
-        page("ScalingPolicies", policies.cloned().collect(), input)
+        self.described(input, "ScalingPolicies", "Policy", |target| {
+            &target.policies
+        })
     }
 
     pub(super) fn delete_policy(&self, input: &Value) -> Result<Value, Fault> {
-        let id = resource_id(input)?;
-        let name = input["PolicyName"].as_str().unwrap_or_default();
-        let mut targets = self.targets();
-        let target = targets.get_mut(id).ok_or_else(|| no_target(id))?;
-        match target.policies.remove(name) {
-            Some(_) => Ok(json!({})),
-            None => Err(Fault::client(
-                "ObjectNotFoundException",
-                format!(
-                    "No scaling policy found for service namespace: ecs, resource ID: {id}, policy name: {name}"
-                ),
-            )),
-        }
+        self.without(input, "PolicyName", "scaling policy", |target| {
+            &mut target.policies
+        })
     }
 }

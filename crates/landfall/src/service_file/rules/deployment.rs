@@ -35,6 +35,14 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
                 "the circuit breaker is documented for ROLLING only, not for {strategy}"
             )));
         }
+        // "You must provide this parameter when you use the BLUE_GREEN deployment strategy."
+        if strategy == "BLUE_GREEN" && deployment.get("bakeTimeInMinutes").is_none() {
+            problems.add(
+                deployment
+                    .odd("the strategy BLUE_GREEN needs bakeTimeInMinutes")
+                    .hint("say for how long old tasks stay after requests have moved, e.g. `bakeTimeInMinutes: 5`"),
+            );
+        }
         // "The ALBRequestCountPerTarget metric … is not supported for the blue/green deployment type"
         // (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html>).
         let scaling = file.section("autoscaling");

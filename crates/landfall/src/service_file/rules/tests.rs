@@ -337,12 +337,20 @@ fn what_aws_refuses_late_is_told_before() {
 }
 
 #[test]
-fn requests_are_not_counted_where_they_move_between_two_target_groups() {
+fn what_blue_green_needs_and_what_it_cannot_have_is_told() {
     let metric = "autoscaling:\n  min: 1\n  max: 2\n  targets: [{ metric: ALBRequestCountPerTarget, value: 10 }]\n";
     let rolling = format!("{FARGATE}{metric}");
     assert_eq!(told(&rolling), [""; 0]);
     let strategy = "deploymentConfiguration: { strategy: BLUE_GREEN, bakeTimeInMinutes: 5,";
     let moving = rolling.replace("deploymentConfiguration: {", strategy);
+    let no_bake = moving.replace(" bakeTimeInMinutes: 5,", "");
+    assert!(
+        told(&no_bake).contains(
+            &"warning: service.deploymentConfiguration: the strategy BLUE_GREEN needs bakeTimeInMinutes".to_owned()
+        ),
+        "{:?}",
+        told(&no_bake)
+    );
     assert!(
         told(&moving).contains(
             &"warning: autoscaling.targets[0]: this counts the requests of one target group, and BLUE_GREEN moves them between two"
