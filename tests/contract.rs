@@ -168,6 +168,7 @@ fn data() -> Value {
     };
     let roll_back = roll_back::Output {
         ingress: true,
+        again: true,
         action: roll_back::Action::Reverted,
         verdict: Verdict::RolledBack,
         rollout: Some(rollout.clone()),

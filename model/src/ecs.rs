@@ -157,6 +157,8 @@ impl Service {
             Deployment::Failed => "ROLLBACK_FAILED",
         };
         LiveServiceDeployment {
+            arn: String::new(),
+            bakes: false,
             status: status.into(),
             status_reason: None,
             created_at: second(NEWEST_BEGAN),

@@ -134,36 +134,44 @@ async fn no_request_fails_while_blue_and_green_change_places_and_a_bad_image_cha
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_release_whose_probe_fails_goes_back_the_same_way() {
+async fn a_release_whose_probe_fails_goes_back_at_once_to_the_tasks_that_are_still_up() {
     let stage = Stage::open().await;
     let service = web("hello");
     let balancer = Balancer::new(&stage).await;
     stage.push("hello", "1.0.0").await;
-    let blue_green = "strategy: BLUE_GREEN\nbakeTimeInMinutes: 0";
-    release(&stage, &service, &file(&balancer, blue_green), 1).await;
-    let good = stage.live(&service).await["taskDefinition"].clone();
+    let blue_green = |minutes: u32| format!("strategy: BLUE_GREEN\nbakeTimeInMinutes: {minutes}");
+    release(&stage, &service, &file(&balancer, &blue_green(0)), 1).await;
+    let good = stage.live(&service).await;
 
     let client = Client::of(&balancer);
-    let mut bad = file(&balancer, blue_green);
+    let seen = stage.requests();
+    // Nobody tells that a deployment bakes: an execution sees it within a minute.
+    let mut bad = file(&balancer, &blue_green(60));
     bad.verify = "http: { path: /, status: 201, interval: 1s, failures: 1 }".into();
     bad.container
         .push_str("\nenvironment: [{ name: A, value: b }]");
     stage.follow("services/hello.yaml", &bad.text()).await;
     stage.verdict(&service, 2, Verdict::RolledBack).await;
     let live = stage.live(&service).await;
-    assert_eq!(live["deployments"].as_array().unwrap().len(), 1);
-    let images = stage.live_images(&service).await;
-    let run = |revision: &Value| {
-        stage.ecs(
-            "DescribeTaskDefinition",
-            json!({ "taskDefinition": revision }),
-        )
-    };
+    assert_eq!(live["taskDefinition"], good["taskDefinition"]);
+    // What a service deployment does not have is sent after it.
+    let changes = stage.changes_in_ecs(seen);
+    let changes: Vec<_> = changes
+        .iter()
+        .filter(|change| change.contains("Service"))
+        .collect();
     assert_eq!(
-        run(&good).await["taskDefinition"]["containerDefinitions"][0]["image"],
-        *images[0]
+        changes,
+        ["UpdateService", "StopServiceDeployment", "UpdateService"]
     );
-    assert_eq!(live["taskDefinition"], good);
+    let ids = |service: &Value| service["deployments"][0]["id"].clone();
+    assert_eq!(
+        ids(&live),
+        ids(&good),
+        "its tasks have been up all the time"
+    );
+    assert_eq!(weights(&stage, &balancer).await, [(false, 100), (true, 0)]);
+    assert_eq!(live["deploymentConfiguration"]["bakeTimeInMinutes"], 0);
     let (asked, failed) = client.stop().await;
     assert_eq!(failed, 0, "of {asked} requests");
     stage.close().await;
@@ -220,6 +228,7 @@ async fn landfall_ends_what_ecs_would_try_for_ever() {
     let good = stage.live(&service).await["taskDefinition"].clone();
 
     let client = Client::of(&balancer);
+    let seen = stage.requests();
     let bad = SimulatedBehaviour {
         exits: Some((std::time::Duration::from_millis(300), 1)),
         healthy: Healthy::Never,
@@ -227,6 +236,11 @@ async fn landfall_ends_what_ecs_would_try_for_ever() {
     };
     stage.push_behaving("hello", "1.1.0", bad).await;
     let record = stage.verdict(&service, 2, Verdict::RolledBack).await;
+    let changes = stage.changes_in_ecs(seen);
+    assert_eq!(
+        changes.last().map(String::as_str),
+        Some("StopServiceDeployment")
+    );
     assert!(
         record.reason.ends_with("tasks failed and none runs"),
         "{}",

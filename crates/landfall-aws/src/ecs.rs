@@ -11,7 +11,10 @@ use aws_sdk_ecs::{
     Client,
     config::{Config, retry::RetryConfig},
     error::ProvideErrorMetadata,
-    types::{DesiredStatus, ServiceField, Tag, TaskDefinitionField},
+    types::{
+        DesiredStatus, ServiceDeployment, ServiceDeploymentLifecycleStage, ServiceField,
+        StopServiceDeploymentStopType, Tag, TaskDefinitionField,
+    },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use jiff::Timestamp;
@@ -245,10 +248,12 @@ impl Ecs {
         Ok(())
     }
 
-    /// The newest service deployment; none where ECS (or what plays it) keeps none for this service.
+    /// The newest service deployment; none where ECS (or what plays it) keeps none for this service. Whether it bakes costs
+    /// a call, and is only asked where deployments bake (`may_bake`).
     pub async fn newest_service_deployment(
         &self,
         service: &ServiceId,
+        may_bake: bool,
     ) -> Result<Option<LiveServiceDeployment>, Fault> {
         const CALL: &str = "ecs:ListServiceDeployments";
         let request = self
@@ -272,57 +277,81 @@ impl Ecs {
             .as_str()
             .to_owned();
         let mut status_reason = brief.status_reason().map(str::to_owned);
-        if status.starts_with("ROLLBACK_") {
-            let arn = brief
-                .service_deployment_arn()
-                .ok_or_else(|| Fault::incomplete(CALL, "serviceDeploymentArn"))?;
-            status_reason = self.reason_of_rollback(arn).await?.or(status_reason);
+        let arn = brief
+            .service_deployment_arn()
+            .ok_or_else(|| Fault::incomplete(CALL, "serviceDeploymentArn"))?
+            .to_owned();
+        let mut bakes = false;
+        if status.starts_with("ROLLBACK_") || (may_bake && status == "IN_PROGRESS") {
+            let whole = self.service_deployment(&arn).await?;
+            let rollback = whole.as_ref().and_then(|whole| whole.rollback());
+            let reason = rollback.and_then(|rollback| rollback.reason());
+            status_reason = reason.map(str::to_owned).or(status_reason);
+            let stage = whole.as_ref().and_then(|whole| whole.lifecycle_stage());
+            bakes = stage == Some(&ServiceDeploymentLifecycleStage::BakeTime);
         }
         let created_at = brief
             .created_at()
             .ok_or_else(|| Fault::incomplete(CALL, "createdAt"))?;
         Ok(Some(LiveServiceDeployment {
+            arn,
+            bakes,
             status,
             status_reason,
             created_at: describe::timestamp(created_at)?,
         }))
     }
 
-    /// The target groups that the tasks of a service revision are registered in, where there are two to choose from; none
-    /// if ECS does not say.
-    pub async fn groups_of_revision(&self, revision: &str) -> Result<Vec<String>, Fault> {
+    /// The target groups that the tasks of a task definition's revision are registered in, where there are two to choose
+    /// from, by the newest of these service revisions; none if ECS does not say.
+    pub async fn groups_of(
+        &self,
+        service_revisions: &[String],
+        task_definition: &str,
+    ) -> Result<Vec<String>, Fault> {
         const CALL: &str = "ecs:DescribeServiceRevisions";
         let request = self.0.describe_service_revisions();
-        let answer = request.service_revision_arns(revision).send().await;
-        let answer = match answer {
+        let request = request.set_service_revision_arns(Some(service_revisions.to_vec()));
+        let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if is_not_offered(error.code()) => return Ok(Vec::new()),
             Err(error) => return Err(Fault::of(CALL, error)),
         };
-        let revision = answer.service_revisions().first();
-        let resolved = revision.and_then(|revision| revision.resolved_configuration());
+        let ours = answer
+            .service_revisions()
+            .iter()
+            .filter(|revision| revision.task_definition() == Some(task_definition))
+            .max_by_key(|revision| revision.created_at().map(|at| at.as_nanos()));
+        let resolved = ours.and_then(|revision| revision.resolved_configuration());
         let balancers = resolved.map_or(&[][..], |resolved| resolved.load_balancers());
-        let groups = balancers.iter();
-        Ok(groups
+        Ok(balancers
+            .iter()
             .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
             .collect())
     }
 
-    async fn reason_of_rollback(&self, service_deployment: &str) -> Result<Option<String>, Fault> {
+    async fn service_deployment(&self, arn: &str) -> Result<Option<ServiceDeployment>, Fault> {
         const CALL: &str = "ecs:DescribeServiceDeployments";
-        let request = self
-            .0
-            .describe_service_deployments()
-            .service_deployment_arns(service_deployment);
-        let answer = request
+        let request = self.0.describe_service_deployments();
+        let answer = request.service_deployment_arns(arn).send().await;
+        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
+        let found = answer.service_deployments.unwrap_or_default();
+        Ok(found.into_iter().next())
+    }
+
+    /// Tells ECS to end a service deployment and to go back to what the service ran before. Answers whether it will: one
+    /// that has ended cannot be stopped.
+    pub async fn stop_service_deployment(&self, arn: &str) -> Result<bool, Fault> {
+        let request = self.0.stop_service_deployment().service_deployment_arn(arn);
+        match request
+            .stop_type(StopServiceDeploymentStopType::Rollback)
             .send()
             .await
-            .map_err(|error| Fault::of(CALL, error))?;
-        let deployment = answer.service_deployments().first();
-        let rollback = deployment.and_then(|deployment| deployment.rollback());
-        Ok(rollback
-            .and_then(|rollback| rollback.reason())
-            .map(str::to_owned))
+        {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConflictException") => Ok(false),
+            Err(error) => Err(Fault::of("ecs:StopServiceDeployment", error)),
+        }
     }
 
     /// The tasks of a service that should be running.

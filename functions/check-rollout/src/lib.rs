@@ -60,7 +60,12 @@ impl CheckRollout {
         let read = self.state.read(&input.service).await?;
         let live = self.ecs.service(&input.service).await?;
         let newest = match live {
-            Some(_) => self.ecs.newest_service_deployment(&input.service).await?,
+            Some(ref live) => {
+                let may_bake = live.pace_seconds > 0;
+                self.ecs
+                    .newest_service_deployment(&input.service, may_bake)
+                    .await?
+            }
             None => None,
         };
         let output = look(

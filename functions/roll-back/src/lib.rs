@@ -8,7 +8,7 @@ use landfall::{
     service_id::ServiceId,
     step::{
         ensure_ingress::leaves_behind,
-        roll_back::{Input, Output, Plan, Provenance, plan},
+        roll_back::{Action, Input, Output, Plan, Provenance, plan},
         update_service::{LiveService, cleared, tag_changes},
     },
 };
@@ -92,16 +92,19 @@ impl RollBack {
             Some(file) => self.ingress.keep(file, &input.service).await?,
             None => None,
         };
-        let mut body = plan.body(
+        let body = plan.body(
             &input.service,
             file.as_ref(),
             balancer.as_ref(),
             live.as_ref(),
         );
-        if let (Some(body), Plan::Revert { .. }) = (&mut body, &plan) {
-            self.mind_count(&input.service, body, live.as_ref()).await?;
-        }
-        if let Some(body) = body {
+        let given_back =
+            plan.can_be_left_to_ecs(live.as_ref()) && self.stop_deployment(&input.service).await?;
+        if let Some(mut body) = body.filter(|_| !given_back) {
+            if let Plan::Revert { .. } = plan {
+                self.mind_count(&input.service, &mut body, live.as_ref())
+                    .await?;
+            }
             self.ecs.update_service(&body).await?;
         }
         tracing::warn!(
@@ -113,11 +116,25 @@ impl RollBack {
         let ingress = ingress.await?;
         Ok(Output {
             ingress,
-            action: plan.action(),
+            again: given_back && file.is_some(),
+            action: match given_back {
+                true => Action::LeftToEcs,
+                false => plan.action(),
+            },
             verdict: plan.verdict(&desired, input.failure.stage),
             rollout: plan.rollout(self.clock.now(), file.as_ref(), live.as_ref()),
             diagnosis,
         })
+    }
+
+    /// Makes ECS end the deployment that is under way; answers whether it will.
+    async fn stop_deployment(&self, service: &ServiceId) -> Result<bool, Fault> {
+        let newest = self.ecs.newest_service_deployment(service, false).await?;
+        let newest = newest.filter(|newest| newest.status == "IN_PROGRESS");
+        match newest {
+            Some(newest) => self.ecs.stop_service_deployment(&newest.arn).await,
+            None => Ok(false),
+        }
     }
 
     /// Whether there is something to undo at Elastic Load Balancing. What somebody else runs is left alone.

@@ -89,7 +89,10 @@ impl VerifyHealth {
             return Ok(sight);
         };
         sight.tasks = self.ecs.running_tasks(&input.service).await?;
-        for target_group in self.serving_groups(&service).await? {
+        for target_group in self
+            .serving_groups(&service, &input.task_definition)
+            .await?
+        {
             sight.targets.extend(self.elb.targets(&target_group).await?);
         }
         if let Some(http) = &file.verify.http {
@@ -101,12 +104,15 @@ impl VerifyHealth {
     }
 
     /// Of two target groups, ECS knows which one the service is in.
-    async fn serving_groups(&self, service: &LiveService) -> Result<Vec<String>, Fault> {
+    async fn serving_groups(
+        &self,
+        service: &LiveService,
+        task_definition: &str,
+    ) -> Result<Vec<String>, Fault> {
         let has_two = |balancer: &LiveBalancer| balancer.alternate.is_some();
-        if let [revision] = &*service.revisions
-            && service.balancers.iter().any(has_two)
-        {
-            let groups = self.ecs.groups_of_revision(revision).await?;
+        if !service.revisions.is_empty() && service.balancers.iter().any(has_two) {
+            let revisions = &service.revisions;
+            let groups = self.ecs.groups_of(revisions, task_definition).await?;
             if !groups.is_empty() {
                 return Ok(groups);
             }

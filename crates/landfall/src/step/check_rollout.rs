@@ -75,12 +75,16 @@ pub struct Sleeper {
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveServiceDeployment {
+    /// Its ARN.
+    pub arn: String,
     /// Its status.
     pub status: String,
     /// Why.
     pub status_reason: Option<String>,
     /// When ECS began it.
     pub created_at: Timestamp,
+    /// Whether all requests go to the new tasks by now, and the old ones are only kept for the way back.
+    pub bakes: bool,
 }
 
 /// How far, in seconds, the clock that stamped a rollout and ECS's may be apart.
@@ -162,7 +166,14 @@ fn running(
     let status_reason = newest.and_then(|newest| newest.status_reason.as_ref());
     let rolled_back_by_ecs = status.starts_with("ROLLBACK_");
     if primary.task_definition != revision {
-        return if rolled_back_by_ecs {
+        let on_its_way = [
+            "STOP_REQUESTED",
+            "ROLLBACK_REQUESTED",
+            "ROLLBACK_IN_PROGRESS",
+        ];
+        return if purpose == Purpose::RollBack && on_its_way.contains(&status) {
+            (Outcome::InProgress, "ECS is on its way back".into())
+        } else if rolled_back_by_ecs {
             (
                 Outcome::Failed,
                 because("ECS rolled the deployment back by itself", status_reason),
@@ -199,6 +210,13 @@ fn running(
                 &format!("ECS ended the deployment as {status}"),
                 status_reason,
             ),
+        );
+    }
+    // What is bad goes back at once while the old tasks are up, so it is time to look.
+    if purpose == Purpose::Release && newest.is_some_and(|newest| newest.bakes) {
+        return (
+            Outcome::Steady,
+            format!("all requests go to {revision}, and ECS keeps the old tasks for now"),
         );
     }
     // Autoscaling may change the counts at any moment, so they only matter where ECS keeps no service deployments.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     ensure_ingress::Balancer,
-    update_service::{LiveService, Rollout, deployment_seconds, section},
+    update_service::{LiveDeployment, LiveService, Rollout, deployment_seconds, section},
 };
 use crate::{
     desired::{DesiredState, GoodRelease},
@@ -78,6 +78,9 @@ pub struct Output {
     /// Whether a listener rule or a target group that only the release asked for has to go, once the service is back.
     #[serde(default)]
     pub ingress: bool,
+    /// Whether the `service` section of the last good release has to be sent once ECS has gone back by itself.
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// What was done to the service.
@@ -227,6 +230,24 @@ fn without_good(
 }
 
 impl Plan {
+    /// Whether ECS can be told to give the requests back to the last good release, whose tasks are still up beside the bad
+    /// ones: that takes no new tasks, and no bake time.
+    pub fn can_be_left_to_ecs(&self, live: Option<&LiveService>) -> bool {
+        let (Self::Revert { good, .. }, Some(live)) = (self, live) else {
+            return false;
+        };
+        let has_two = live
+            .balancers
+            .iter()
+            .any(|balancer| balancer.alternate.is_some());
+        let is_up = |deployment: &LiveDeployment| {
+            deployment.status != "PRIMARY"
+                && deployment.task_definition == good.task_definition.arn
+                && deployment.running_count >= live.desired_count.max(1)
+        };
+        has_two && live.deployments.iter().any(is_up)
+    }
+
     /// The verdict of the release once the plan is carried out.
     pub fn verdict(&self, desired: &DesiredState, stage: Stage) -> Verdict {
         match (self, stage) {

@@ -152,6 +152,11 @@ pub fn decide(
             if progress.successes >= needed {
                 let since = *progress.healthy_since.get_or_insert(now);
                 let left = seconds_until(after(since, verify.bake_seconds), now);
+                if left == 0 && sight.service.as_ref().is_some_and(is_baking) {
+                    let reason = "healthy; ECS keeps the old tasks until its bake time is over";
+                    let wait = interval.max(seconds_since(started_at, now) / 60);
+                    return answer(Outcome::Waiting, reason.into(), wait, &progress);
+                }
                 if left == 0 {
                     return answer(Outcome::Healthy, "every check passed".into(), 0, &progress);
                 }
@@ -197,13 +202,24 @@ pub fn decide(
     }
     // An execution's history holds 25,000 events, and each look costs about ten: looks become rarer as time goes on
     // (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
-    let elapsed = u64::try_from(now.duration_since(started_at).as_secs()).unwrap_or(0);
     answer(
         Outcome::Waiting,
         reason,
-        interval.max(elapsed / 60),
+        interval.max(seconds_since(started_at, now) / 60),
         &progress,
     )
+}
+
+/// Whether requests have moved and ECS has not ended its deployment yet. Only deployments that take their time are looked
+/// at before that.
+fn is_baking(service: &LiveService) -> bool {
+    let primary = service.primary();
+    let state = primary.and_then(|primary| primary.rollout_state.as_deref());
+    service.pace_seconds > 0 && (state == Some("IN_PROGRESS") || service.revisions.len() > 1)
+}
+
+fn seconds_since(start: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.duration_since(start).as_secs()).unwrap_or(0)
 }
 
 fn after(start: Timestamp, seconds: u64) -> Timestamp {

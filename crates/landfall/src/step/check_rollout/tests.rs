@@ -23,6 +23,8 @@ fn input(purpose: Purpose) -> Input {
 
 fn newest(status: &str) -> LiveServiceDeployment {
     LiveServiceDeployment {
+        arn: "arn:deployment".into(),
+        bakes: false,
         status: status.into(),
         status_reason: Some("ECS says why".into()),
         created_at: at(1000),
@@ -302,6 +304,34 @@ fn a_stopped_service_is_waited_for_until_its_last_task_is_gone() {
             outcome(&input, &live, None),
             expected,
             "{running} {pending}"
+        );
+    }
+}
+
+#[test]
+fn a_release_is_looked_at_while_the_old_tasks_are_still_kept_and_goes_back_to_them_step_by_step() {
+    let baking = LiveServiceDeployment {
+        bakes: true,
+        ..newest("IN_PROGRESS")
+    };
+    let forward = input(Purpose::Release);
+    assert_eq!(
+        outcome(&forward, &rolling(1, 2, 3), Some(&baking)),
+        Outcome::Steady
+    );
+    // The way back, to what the primary deployment is not yet.
+    let mut back = input(Purpose::RollBack);
+    back.rollout.task_definition = Some(revision(1));
+    for (status, expected) in [
+        ("ROLLBACK_REQUESTED", Outcome::InProgress),
+        ("ROLLBACK_IN_PROGRESS", Outcome::InProgress),
+        ("ROLLBACK_FAILED", Outcome::Failed),
+    ] {
+        let newest = newest(status);
+        assert_eq!(
+            outcome(&back, &rolling(1, 2, 3), Some(&newest)),
+            expected,
+            "{status}"
         );
     }
 }

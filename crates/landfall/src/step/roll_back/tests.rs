@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{super::sample::*, *};
-use crate::{desired::Claim, step::register_task_definition::SERVICE_TAG};
+use crate::{
+    desired::Claim,
+    step::{register_task_definition::SERVICE_TAG, update_service::LiveBalancer},
+};
 
 const STAGES: [Stage; 5] = [
     Stage::Refused,
@@ -420,4 +423,35 @@ fn what_somebody_else_gave_the_service_is_left_alone_however_the_release_ended()
             assert_eq!(plan.body(&service(), None, None, None), None, "{stage:?}");
         }
     }
+}
+
+#[test]
+fn requests_are_given_back_to_tasks_that_are_still_up_beside_the_bad_ones() {
+    let revert = Plan::Revert {
+        good: good(1),
+        apply_service: true,
+    };
+    let two = LiveBalancer {
+        alternate: Some("b".into()),
+        ..LiveBalancer::default()
+    };
+    let beside = LiveService {
+        balancers: vec![two.clone()],
+        ..rolling(1, 2, 3)
+    };
+    assert!(revert.can_be_left_to_ecs(Some(&beside)));
+    assert!(!revert.can_be_left_to_ecs(Some(&rolling(1, 2, 3))));
+    let other = LiveService {
+        balancers: vec![two.clone()],
+        ..rolling(7, 2, 3)
+    };
+    assert!(
+        !revert.can_be_left_to_ecs(Some(&other)),
+        "what is up is not the good one"
+    );
+    let ended = LiveService {
+        balancers: vec![two],
+        ..live(2)
+    };
+    assert!(!revert.can_be_left_to_ecs(Some(&ended)));
 }

@@ -331,3 +331,22 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
         );
     }
 }
+
+#[test]
+fn a_healthy_release_is_good_only_when_ecs_has_let_the_old_tasks_go() {
+    let look = |pace_seconds, state: &str| {
+        let mut service = live(2);
+        service.pace_seconds = pace_seconds;
+        service.deployments[0].rollout_state = Some(state.into());
+        let sight = Sight {
+            service: Some(service),
+            probe: None,
+            ..good_sight()
+        };
+        let output = decide(&input(), &Verify::default(), &desired(&[2]), sight, at(0));
+        output.outcome
+    };
+    assert_eq!(look(300, "IN_PROGRESS"), Outcome::Waiting);
+    assert_eq!(look(300, "COMPLETED"), Outcome::Healthy);
+    assert_eq!(look(0, "IN_PROGRESS"), Outcome::Healthy);
+}
