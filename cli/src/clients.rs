@@ -39,7 +39,18 @@ impl Clients {
     }
 }
 
-/// A failed call as the user sees it.
+/// A failed call to AWS as the user sees it.
+pub(crate) fn report_aws(fault: Fault) -> Report {
+    match fault {
+        Fault::Transient(message) => miette!(
+            help = "it asks in the Region and account of the environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL",
+            "{message}"
+        ),
+        Fault::Refused(message) | Fault::Unexpected(message) => miette!("{message}"),
+    }
+}
+
+/// A failed call to the Landfall on this machine as the user sees it.
 pub(crate) fn report(fault: Fault) -> Report {
     match fault {
         Fault::Transient(message) => miette!(

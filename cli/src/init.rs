@@ -5,13 +5,21 @@ use std::io::Write;
 use clap::Args;
 use landfall::{
     export::{Live, service_file},
+    service_file::{Discovery, Ingress},
     service_id::ServiceId,
+    step::ensure_scaling::{Described, described},
 };
-use landfall_aws::{config, ecr::Ecr, elb::Elb};
+use landfall_aws::{
+    cloud_map::CloudMap,
+    config::{self, SdkConfig},
+    ecr::Ecr,
+    elb::Elb,
+    scaling::Scaling,
+};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::Value;
 
-use crate::{clients::report, live::LiveService};
+use crate::{clients::report_aws, live::LiveService};
 
 /// Which service.
 #[derive(Debug, Args)]
@@ -39,29 +47,63 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         )
     })?;
     let followable = live.followable(&Ecr::new(&sdk)).await?;
-    let balancers = live.fields.get("loadBalancers").and_then(Value::as_array);
-    let group = balancers
-        .into_iter()
-        .flatten()
-        .find_map(|balancer| balancer.get("targetGroupArn")?.as_str());
-    let health_path = match group {
-        Some(group) => Elb::new(&sdk)
-            .health_check_path(group)
-            .await
-            .map_err(report)?,
-        None => None,
-    };
+    let around = Around::of(&live, &service, &sdk).await?;
     let text = service_file(
         &Live {
             service: &service,
             revision: &live.revision,
             fields: &live.fields,
             followable: &followable,
-            health_path: health_path.as_deref(),
+            health_path: around.health_path.as_deref(),
+            ingress: around.ingress.as_ref(),
+            scaling: around.scaling.as_ref(),
+            discovery: around.discovery.as_ref(),
         },
         arguments.adopt,
     );
     std::io::stdout()
         .write_all(text.as_bytes())
         .into_diagnostic()
+}
+
+/// What a service is reached by, scaled by and found by.
+struct Around {
+    health_path: Option<String>,
+    ingress: Option<Ingress>,
+    scaling: Option<Described>,
+    discovery: Option<Discovery>,
+}
+
+impl Around {
+    async fn of(live: &LiveService, service: &ServiceId, sdk: &SdkConfig) -> Result<Self> {
+        let elb = Elb::new(sdk);
+        let items = |member: &str| live.fields.get(member).and_then(Value::as_array);
+        let mut balancers = items("loadBalancers").into_iter().flatten();
+        let balancer = balancers.find(|balancer| balancer["targetGroupArn"].is_string());
+        let group = balancer.and_then(|balancer| balancer["targetGroupArn"].as_str());
+        let (mut health_path, mut ingress, mut label) = (None, None, None);
+        if let (Some(balancer), Some(group)) = (balancer, group) {
+            health_path = elb.health_check_path(group).await.map_err(report_aws)?;
+            ingress = elb.ingress_of(balancer).await.map_err(report_aws)?;
+            label = elb.request_label(group).await.map_err(report_aws)?;
+        }
+        let scaling = Scaling::new(sdk)
+            .of(service, false)
+            .await
+            .map_err(report_aws)?;
+        let registry = items("serviceRegistries").and_then(|registries| registries.first());
+        let discovery = match registry {
+            Some(registry) => {
+                let found = CloudMap::new(sdk).discovery_of(registry).await;
+                found.map_err(report_aws)?
+            }
+            None => None,
+        };
+        Ok(Self {
+            health_path,
+            ingress,
+            scaling: described(&scaling, label.as_deref()),
+            discovery,
+        })
+    }
 }

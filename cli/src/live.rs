@@ -4,18 +4,20 @@ use landfall::{
     export::{Followable, Reference},
     image::registry_host,
     service_id::ServiceId,
-    step::register_task_definition::LiveRevision,
+    step::{register_task_definition::LiveRevision, update_service},
 };
 use landfall_aws::{config::SdkConfig, descriptions::Descriptions, ecr::Ecr, ecs::Ecs};
 use miette::{Result, miette};
 use serde_json::{Map, Value};
 
-use crate::clients::report;
+use crate::clients::report_aws;
 
 /// A service that runs.
 pub(crate) struct LiveService {
     /// As `DescribeServices` answers it.
     pub(crate) fields: Map<String, Value>,
+    /// The same as far as decisions need it.
+    pub(crate) known: update_service::LiveService,
     /// The revision of its primary deployment.
     pub(crate) revision: LiveRevision,
 }
@@ -24,7 +26,10 @@ impl LiveService {
     /// Asks for it; none if there is no such service.
     pub(crate) async fn find(config: &SdkConfig, service: &ServiceId) -> Result<Option<Self>> {
         let descriptions = Descriptions::new(config);
-        let known = Ecs::new(config).service(service).await.map_err(report)?;
+        let known = Ecs::new(config)
+            .service(service)
+            .await
+            .map_err(report_aws)?;
         let Some(known) = known.filter(|known| known.status != "INACTIVE") else {
             return Ok(None);
         };
@@ -35,13 +40,14 @@ impl LiveService {
             )
         })?;
         let revision = descriptions.task_definition(&primary.task_definition).await;
-        let fields = descriptions.service(service).await.map_err(report)?;
+        let fields = descriptions.service(service).await.map_err(report_aws)?;
         let Some(fields) = fields else {
             return Ok(None);
         };
         Ok(Some(Self {
             fields,
-            revision: revision.map_err(report)?,
+            known,
+            revision: revision.map_err(report_aws)?,
         }))
     }
 
@@ -85,7 +91,7 @@ impl LiveService {
                 let tags = ecr
                     .tags(reference.repository, digest)
                     .await
-                    .map_err(report)?;
+                    .map_err(report_aws)?;
                 tag = best(tags);
             }
             found.push(Followable {

@@ -1,6 +1,6 @@
 //! `landfall verify`: whether everything is there that a service file takes for granted.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
@@ -9,25 +9,19 @@ use landfall_aws::{Inspection, config};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 
-use crate::{file, live::LiveService};
+use crate::{file::FileArguments, live::LiveService};
 
 /// Which service file.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The service file.
-    file: PathBuf,
-    /// The installation's `FileParameters`, for placeholders such as `${param:NAME}`.
-    #[arg(long, default_value = "")]
-    parameters: String,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    file: FileArguments,
 }
 
 /// Asks, and exits with 1 if something is missing. What may not be asked is unknown, and no failure.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let sdk = config::load().await;
-    let file = file::read(&arguments.file, &arguments.parameters, &sdk).await?;
+    let file = arguments.file.read(&sdk).await?;
     let service = file.service_id().map_err(|refusal| miette!("{refusal}"))?;
     let task_definition = if file.owns_task_definition() {
         file.task_definition.clone()
@@ -43,11 +37,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let inspection = Inspection::new(&sdk);
     let mut found = Vec::new();
-    for needed in prerequisites::of(&file, &task_definition) {
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    for needed in prerequisites::of(&file, &task_definition, &region) {
         let finding = inspection.look(&needed.thing).await;
         found.push((needed, finding));
     }
-    let text = if arguments.json {
+    let text = if arguments.file.json {
         let documents = found.iter().map(|(needed, finding)| {
             let mut document = json!(finding);
             document["path"] = needed.path.clone().into();
@@ -96,13 +91,20 @@ fn told(found: &[(Prerequisite, Finding)]) -> String {
 
 fn named(thing: &Thing) -> String {
     match thing {
-        Thing::Role(name) => format!("role {name}"),
+        Thing::Role(name, _) => format!("role {name}"),
+        Thing::InstanceProfile(name) => format!("instance profile {name}"),
         Thing::Image(rule, _) => format!("image {}:{}", rule.repository, rule.tag),
         Thing::Subnet(id) => format!("subnet {id}"),
         Thing::SecurityGroup(id) => format!("security group {id}"),
         Thing::TargetGroup(arn, _) => format!("target group {arn}"),
         Thing::Secret(arn) => format!("secret {arn}"),
         Thing::Parameter(name) => format!("parameter {name}"),
-        Thing::LogGroup(name) => format!("log group {name}"),
+        Thing::LogGroup(name, None) => format!("log group {name}"),
+        Thing::LogGroup(name, Some(region)) => format!("log group {name} in {region}"),
+        Thing::Listener(arn) => format!("listener {arn}"),
+        Thing::Namespace(name) => format!("namespace {name}"),
+        Thing::Registry(arn) => format!("Cloud Map service {arn}"),
+        Thing::CapacityProvider(name, _) => format!("capacity provider {name}"),
+        Thing::AutoScalingGroup(name) => format!("Auto Scaling group {name}"),
     }
 }

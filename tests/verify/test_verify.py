@@ -7,10 +7,10 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 LANDFALL = Path(os.environ.get("LANDFALL_BINARIES", "target/debug")) / "landfall"
 REGION = "eu-west-1"
+LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/none/0123456789abcdef/0123456789abcdef"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -18,7 +18,8 @@ TRUST = {
     ],
 }
 FILE = """
-cluster: {{ clusterName: web }}
+cluster: {{ clusterName: web, capacityProviders: [{provider}] }}
+capacity: [{{ name: ours, autoScalingGroupProvider: {{ autoScalingGroupArn: {instance_group} }} }}]
 images: {{ web: {{ repository: hello, tag: "semver:^1" }} }}
 taskDefinition:
   family: hello
@@ -36,22 +37,15 @@ taskDefinition:
         - {{ name: B, valueFrom: "{parameter}" }}
       logConfiguration:
         logDriver: awslogs
-        options: {{ awslogs-group: {log_group}, awslogs-region: eu-west-1, awslogs-stream-prefix: web }}
+        options: {{ awslogs-group: {log_group}, awslogs-region: us-east-1, awslogs-stream-prefix: web }}
 service:
   serviceName: hello
   launchType: FARGATE
   networkConfiguration: {{ awsvpcConfiguration: {{ subnets: [{subnet}], securityGroups: [{group}] }} }}
   loadBalancers: [{{ targetGroupArn: "{target_group}", containerName: web, containerPort: 8080 }}]
+ingress: {{ listenerArn: "{listener}", container: web, port: 8080, path: "/*" }}
+discovery: {{ namespace: {namespace}, name: hello }}
 """
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +64,9 @@ def environment(endpoint):
 def there(endpoint):
     """Everything that a service file takes for granted, and what to call it."""
 
-    def client(name):
+    def client(name, region=REGION):
         return boto3.client(
-            name, region_name=REGION, endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test"
+            name, region_name=region, endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test"
         )
 
     for name, trust in [("execution", TRUST), ("distrustful", {**TRUST, "Statement": []})]:
@@ -83,7 +77,16 @@ def there(endpoint):
     group = ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
     secret = client("secretsmanager").create_secret(Name="db", SecretString="hunter2")["ARN"]
     client("ssm").put_parameter(Name="/hello/key", Value="hunter2", Type="SecureString")
-    client("logs").create_log_group(logGroupName="/ecs/hello")
+    # In the Region of the service Landfall makes log groups.
+    client("logs", "us-east-1").create_log_group(logGroupName="/ecs/hello")
+    client("servicediscovery").create_private_dns_namespace(Name="internal.example", Vpc=vpc)
+    scaling = client("autoscaling")
+    scaling.create_launch_configuration(LaunchConfigurationName="web", ImageId="ami-12c6146b", InstanceType="t3.micro")
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName="web", LaunchConfigurationName="web", MinSize=0, MaxSize=0, VPCZoneIdentifier=subnet
+    )
+    group_arn = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["AutoScalingGroupARN"]
+    client("ecs").create_capacity_provider(name="theirs", autoScalingGroupProvider={"autoScalingGroupArn": group_arn})
     balancing = client("elbv2")
     groups = {
         kind: balancing.create_target_group(
@@ -91,6 +94,10 @@ def there(endpoint):
         )["TargetGroups"][0]["TargetGroupArn"]
         for kind in ["ip", "instance"]
     }
+    other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone="eu-west-1b")["Subnet"]["SubnetId"]
+    balancer = balancing.create_load_balancer(Name="web", Subnets=[subnet, other])["LoadBalancers"][0]["LoadBalancerArn"]
+    forward = [{"Type": "forward", "TargetGroupArn": groups["ip"]}]
+    listener = balancing.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
     ecr = client("ecr")
     ecr.create_repository(repositoryName="hello")
     images = {"os": "linux", "architecture": "amd64"}
@@ -110,6 +117,10 @@ def there(endpoint):
         "group": group,
         "target_group": groups["ip"],
         "instances": groups["instance"],
+        "listener": listener["Listeners"][0]["ListenerArn"],
+        "namespace": "internal.example",
+        "provider": "theirs",
+        "instance_group": group_arn,
     }
 
 
@@ -127,7 +138,7 @@ def test_everything_that_is_there_is_found(tmp_path, environment, there):
     code, found = verify(tmp_path, environment, there)
     assert {state for state, _ in found.values()} == {"ok"}, found
     assert code == 0
-    assert len(found) == 8
+    assert len(found) == 12
     assert found["executionRoleArn"][1] == "it trusts ecs-tasks.amazonaws.com"
 
 
@@ -143,6 +154,10 @@ def test_everything_that_is_there_is_found(tmp_path, environment, there):
         ({"subnet": "subnet-0123456789abcdef0"}, "subnets", "name a subnet"),
         ({"group": "sg-0123456789abcdef0"}, "securityGroups", "name a security group"),
         ({"target_group": "instances"}, "loadBalancers[0]", "need ip"),
+        ({"listener": LISTENER}, "listenerArn", "create the listener"),
+        ({"namespace": "external.example"}, "namespace", "create the namespace"),
+        ({"provider": "nobodys"}, "capacityProviders", "create the capacity provider"),
+        ({"instance_group": "none"}, "autoScalingGroupProvider", "create the Auto Scaling group"),
     ],
 )
 def test_what_is_missing_is_told_with_what_to_do(tmp_path, environment, there, changed, where, hint):

@@ -3,7 +3,7 @@
 
 use aws_config::SdkConfig;
 use landfall::{
-    service_file::Discovery,
+    service_file::{Discovery, discovery::RecordType},
     step::ensure_discovery::{LiveNamespace, LiveRegistry},
 };
 use serde_json::{Value, json};
@@ -89,6 +89,58 @@ impl CloudMap {
                 wanted.name, wanted.namespace
             ))),
         }
+    }
+
+    /// The `discovery` section that says what an item of a service's `serviceRegistries` is; none if a section cannot say it: the
+    /// name of the namespace is there twice, or the records are others than ECS registers.
+    ///
+    /// # Errors
+    /// Refused if the Cloud Map service is gone.
+    pub async fn discovery_of(&self, registry: &Value) -> Result<Option<Discovery>, Fault> {
+        let arn = registry["registryArn"].as_str().unwrap_or_default();
+        let id = arn.rsplit('/').next().unwrap_or_default();
+        let answer = self.0.call("GetService", &json!({ "Id": id })).await?;
+        let service = &answer["Service"];
+        let id = match &service["NamespaceId"] {
+            Value::Null => &service["DnsConfig"]["NamespaceId"],
+            id => id,
+        };
+        let answer = self.0.call("GetNamespace", &json!({ "Id": id })).await?;
+        let namespace = text(
+            "servicediscovery:GetNamespace",
+            &answer["Namespace"],
+            "Name",
+        )?;
+        let found = match self.namespace(&namespace).await {
+            Ok(found) => found,
+            Err(Fault::Refused(_)) => None,
+            Err(fault) => return Err(fault),
+        };
+        if found.is_none_or(|found| *id != *found.id) {
+            return Ok(None);
+        }
+        let records = service["DnsConfig"]["DnsRecords"].as_array();
+        let record = match records.map(Vec::as_slice) {
+            None | Some([]) => None,
+            Some([only]) => Some(only),
+            Some(_) => return Ok(None),
+        };
+        let kind = match record.and_then(|record| record["Type"].as_str()) {
+            Some("SRV") => RecordType::Srv,
+            Some("A") | None => RecordType::A,
+            Some(_) => return Ok(None),
+        };
+        let port = registry["containerPort"].as_u64();
+        Ok(Some(Discovery {
+            namespace,
+            name: text("servicediscovery:GetService", service, "Name")?,
+            record: kind,
+            ttl_seconds: record
+                .and_then(|record| record["TTL"].as_u64())
+                .unwrap_or(Discovery::TTL),
+            container: registry["containerName"].as_str().map(str::to_owned),
+            port: port.and_then(|port| u16::try_from(port).ok()),
+        }))
     }
 
     /// Creates a Cloud Map service from `body` and answers its ARN.

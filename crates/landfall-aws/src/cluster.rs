@@ -1,6 +1,8 @@
 //! What a cluster and its tasks need besides the cluster: its settings, capacity providers and log groups. All of it is
 //! asked and told as JSON, so that members which no SDK knows yet pass through and are compared.
 
+mod missing;
+
 use aws_config::SdkConfig;
 use landfall::{
     service_file::ServiceFile,
@@ -16,16 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Fault,
-    raw::{JsonClient, JsonService, LOGS, Service},
-};
-
-const ECS: JsonService = JsonService {
-    service: Service {
-        id: "ECS",
-        name: "ecs",
-        global: false,
-    },
-    target: "AmazonEC2ContainerServiceV20141113",
+    raw::{ECS, JsonClient, LOGS},
 };
 
 /// Clusters' settings and capacity, and log groups.
@@ -59,28 +52,18 @@ impl Surroundings {
         service: &ServiceId,
         of_one_cluster: bool,
     ) -> Result<Option<String>, Fault> {
-        let mut bodies = capacity_providers(file, service);
-        bodies.retain(|body| is_of_one_cluster(body) == of_one_cluster);
-        if bodies.is_empty() {
-            return Ok(None);
-        }
-        let names: Vec<&Value> = bodies.iter().filter_map(|body| body.get("name")).collect();
-        let mut asked = json!({ "capacityProviders": names });
-        if of_one_cluster {
-            asked["cluster"] = json!(service.cluster());
-        }
-        let answer = self.ecs.call("DescribeCapacityProviders", &asked).await?;
         let mut busy = None;
-        for body in &bodies {
+        for (body, known) in self
+            .described_providers(file, service, of_one_cluster)
+            .await?
+        {
             let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-            let known = items(&answer, "capacityProviders").find(|known| known["name"] == name);
-            let made;
-            let provider = match known.filter(|known| known["status"] != "INACTIVE") {
+            let provider = match known {
                 Some(known) => known,
                 None => {
-                    made = self.tell("CreateCapacityProvider", body).await?;
+                    let mut made = self.tell("CreateCapacityProvider", &body).await?;
                     tracing::info!(name, "created the capacity provider");
-                    &made["capacityProvider"]
+                    made["capacityProvider"].take()
                 }
             };
             if provider["updateStatus"] == "CREATE_FAILED" {
@@ -98,6 +81,34 @@ impl Surroundings {
         Ok(busy)
     }
 
+    /// The file's capacity providers as they would be created, each with what ECS describes of it unless it is missing.
+    async fn described_providers(
+        &self,
+        file: &ServiceFile,
+        service: &ServiceId,
+        of_one_cluster: bool,
+    ) -> Result<Vec<(Map<String, Value>, Option<Value>)>, Fault> {
+        let mut bodies = capacity_providers(file, service);
+        bodies.retain(|body| is_of_one_cluster(body) == of_one_cluster);
+        if bodies.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<&Value> = bodies.iter().filter_map(|body| body.get("name")).collect();
+        let mut asked = json!({ "capacityProviders": names });
+        if of_one_cluster {
+            asked["cluster"] = json!(service.cluster());
+        }
+        let answer = self.ecs.call("DescribeCapacityProviders", &asked).await?;
+        let described = |body: Map<String, Value>| {
+            let known = items(&answer, "capacityProviders")
+                .filter(|known| known["status"] != "INACTIVE")
+                .find(|known| Some(&known["name"]) == body.get("name"));
+            let known = known.cloned();
+            (body, known)
+        };
+        Ok(bodies.into_iter().map(described).collect())
+    }
+
     /// Makes the cluster what the file says of it, and associates the capacity providers that the file names. Answers what
     /// has to be waited for.
     ///
@@ -108,16 +119,13 @@ impl Surroundings {
         file: &ServiceFile,
         service: &ServiceId,
     ) -> Result<Option<String>, Fault> {
-        let include = ["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS"];
-        let asked = json!({ "clusters": [service.cluster()], "include": include });
-        let answer = self.ecs.call("DescribeClusters", &asked).await?;
-        let live = items(&answer, "clusters").next().ok_or_else(|| {
+        let live = self.cluster(service).await?.ok_or_else(|| {
             Fault::Transient(format!(
                 "the cluster {} is not shown yet",
                 service.cluster()
             ))
         })?;
-        if let Some(body) = cluster_update(file, live) {
+        if let Some(body) = cluster_update(file, &live) {
             self.tell("UpdateCluster", &body).await?;
             tracing::info!("changed the cluster's settings");
         }
@@ -125,10 +133,10 @@ impl Surroundings {
             (cluster["attachmentsStatus"] == "UPDATE_IN_PROGRESS")
                 .then(|| "the cluster's capacity providers are being updated".to_owned())
         };
-        if let Some(busy) = busy(live) {
+        if let Some(busy) = busy(&live) {
             return Ok(Some(busy));
         }
-        match association(file, live) {
+        match association(file, &live) {
             None => Ok(None),
             Some(body) => {
                 let answer = self.tell("PutClusterCapacityProviders", &body).await?;
@@ -157,11 +165,8 @@ impl Surroundings {
         service: &ServiceId,
     ) -> Result<(), Fault> {
         for name in wanted_log_groups(file, &self.region) {
-            let asked = json!({ "logGroupNamePrefix": name });
-            let answer = self.logs.call("DescribeLogGroups", &asked).await?;
-            let known = items(&answer, "logGroups").find(|group| group["logGroupName"] == *name);
-            match known {
-                Some(group) if !self.lacks_retention(group).await? => continue,
+            match self.log_group(&name).await? {
+                Some(group) if !self.lacks_retention(&group).await? => continue,
                 Some(_) => {}
                 None => {
                     let tags = json!({ SERVICE_TAG: service_tag(service) });
@@ -175,6 +180,13 @@ impl Surroundings {
             tracing::info!(log_group = name, days, "created the log group");
         }
         Ok(())
+    }
+
+    async fn log_group(&self, name: &str) -> Result<Option<Value>, Fault> {
+        let asked = json!({ "logGroupNamePrefix": name });
+        let answer = self.logs.call("DescribeLogGroups", &asked).await?;
+        let mut groups = items(&answer, "logGroups");
+        Ok(groups.find(|group| group["logGroupName"] == *name).cloned())
     }
 
     /// Whether a log group is Landfall's and keeps everything for ever.

@@ -125,6 +125,19 @@ impl Ecr {
             .map(str::to_owned))
     }
 
+    /// Where a layer, or an image's configuration, can be had by anyone for a while.
+    pub async fn download_url(&self, repository: &str, digest: &str) -> Result<String, Fault> {
+        const CALL: &str = "ecr:GetDownloadUrlForLayer";
+        let request = self.client.get_download_url_for_layer();
+        let request = request.repository_name(repository).layer_digest(digest);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
+        answer
+            .download_url()
+            .map(str::to_owned)
+            .ok_or_else(|| Fault::incomplete(CALL, "downloadUrl"))
+    }
+
     /// Creates a repository, unless it is there.
     pub async fn ensure_repository(&self, repository: &str) -> Result<(), Fault> {
         match self

@@ -1,5 +1,6 @@
 //! Elastic Load Balancing: whether targets are healthy, and where a service is reached.
 
+mod described;
 pub mod ingress;
 
 use aws_config::SdkConfig;

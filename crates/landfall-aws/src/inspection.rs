@@ -1,30 +1,37 @@
 //! Looks whether what a service file takes for granted is there. Reads only.
 
-use aws_config::SdkConfig;
-use landfall::{
-    follow::FollowRule,
-    prerequisites::{Finding, Platform, Thing, refused, runs_on, trusts_tasks},
-};
+mod image;
+
+use aws_config::{Region, SdkConfig};
+use landfall::prerequisites::{Finding, Thing, refused, trusts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     Fault,
+    cloud_map::CloudMap,
     ecr::Ecr,
     elb::Elb,
-    raw::{EC2, IAM, JsonClient, LOGS, QueryClient, SECRETS_MANAGER, SYSTEMS_MANAGER},
+    raw::{
+        AUTO_SCALING, EC2, ECS, IAM, JsonClient, LOGS, QueryClient, SECRETS_MANAGER,
+        SYSTEMS_MANAGER,
+    },
 };
 
 /// Everything that has to be asked.
 #[derive(Clone, Debug)]
 pub struct Inspection {
+    config: SdkConfig,
     iam: QueryClient,
     ec2: QueryClient,
+    auto_scaling: QueryClient,
+    ecs: JsonClient,
     secrets: JsonClient,
     parameters: JsonClient,
     logs: JsonClient,
     ecr: Ecr,
     elb: Elb,
+    cloud_map: CloudMap,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +52,31 @@ struct Role {
     assume_role_policy_document: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DescribeAutoScalingGroups {
+    describe_auto_scaling_groups_result: AutoScalingGroups,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AutoScalingGroups {
+    #[serde(default)]
+    auto_scaling_groups: Members,
+}
+
+#[derive(Default, Deserialize)]
+struct Members {
+    #[serde(default)]
+    member: Vec<Anything>,
+}
+
+impl AutoScalingGroups {
+    fn is_empty(&self) -> bool {
+        self.auto_scaling_groups.member.is_empty()
+    }
+}
+
 /// An answer of which only its being there counts.
 #[derive(Deserialize)]
 struct Anything {}
@@ -53,20 +85,32 @@ impl Inspection {
     /// Clients of all services that are asked.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
+            config: config.clone(),
             iam: QueryClient::new(config, IAM),
             ec2: QueryClient::new(config, EC2),
+            auto_scaling: QueryClient::new(config, AUTO_SCALING),
+            ecs: JsonClient::new(config, ECS),
             secrets: JsonClient::new(config, SECRETS_MANAGER),
             parameters: JsonClient::new(config, SYSTEMS_MANAGER),
             logs: JsonClient::new(config, LOGS),
             ecr: Ecr::new(config),
             elb: Elb::new(config),
+            cloud_map: CloudMap::new(config),
         }
     }
 
     /// Looks for one thing.
     pub async fn look(&self, thing: &Thing) -> Finding {
         match thing {
-            Thing::Role(name) => self.role(name).await,
+            Thing::Role(name, service) => self.role(name, service).await,
+            Thing::InstanceProfile(name) => {
+                let parameters = [("InstanceProfileName".to_owned(), name.clone())];
+                let answer = self.iam.call::<Anything>("GetInstanceProfile", &parameters);
+                let known = answer.await.map(|_| String::new());
+                said(known, "iam:GetInstanceProfile", &["NoSuchEntity"], || {
+                    "create the instance profile, or correct its name".into()
+                })
+            }
             Thing::Image(rule, platform) => self.image(rule, platform).await,
             Thing::Subnet(id) => {
                 let known = self.described("DescribeSubnets", "SubnetId.1", id).await;
@@ -95,11 +139,47 @@ impl Inspection {
                 })
             }
             Thing::Parameter(name) => self.parameter(name).await,
-            Thing::LogGroup(name) => self.log_group(name).await,
+            Thing::LogGroup(name, region) => self.log_group(name, region.as_deref()).await,
+            Thing::Listener(arn) => {
+                let known = self.elb.listener(arn).await;
+                let known = known
+                    .map(|listener| format!("{} on port {}", listener.protocol, listener.port));
+                let absent = ["ListenerNotFound", "ValidationError"];
+                said(
+                    known,
+                    "elasticloadbalancing:DescribeListeners",
+                    &absent,
+                    || "create the listener, or correct its ARN".into(),
+                )
+            }
+            Thing::Namespace(name) => match self.cloud_map.namespace(name).await {
+                Ok(Some(namespace)) => Finding::Ok(namespace.kind),
+                Ok(None) => Finding::Missing("create the namespace, or correct its name".into()),
+                Err(Fault::Refused(several)) if several.contains(" namespaces are named ") => {
+                    Finding::Missing(several)
+                }
+                Err(fault) => failed(&fault, "servicediscovery:ListNamespaces", &[], ""),
+            },
+            Thing::Registry(arn) => {
+                let registry = json!({ "registryArn": arn });
+                let known = self
+                    .cloud_map
+                    .discovery_of(&registry)
+                    .await
+                    .map(|_| String::new());
+                said(
+                    known,
+                    "servicediscovery:GetService",
+                    &["ServiceNotFound"],
+                    || "create the Cloud Map service, or correct its ARN".into(),
+                )
+            }
+            Thing::CapacityProvider(name, cluster) => self.capacity_provider(name, cluster).await,
+            Thing::AutoScalingGroup(name) => self.auto_scaling_group(name).await,
         }
     }
 
-    async fn role(&self, name: &str) -> Finding {
+    async fn role(&self, name: &str, service: &str) -> Finding {
         const CALL: &str = "iam:GetRole";
         let parameters = [("RoleName".to_owned(), name.to_owned())];
         let answer = self.iam.call::<GetRole>("GetRole", &parameters).await;
@@ -115,46 +195,19 @@ impl Inspection {
                 .ok()
                 .and_then(|pairs| Some(pairs.into_iter().next()?.1));
             let policy = serde_json::from_str::<Value>(&text.unwrap_or_default());
-            trusts_tasks(&policy.unwrap_or_default())
+            trusts(&policy.unwrap_or_default(), service)
         });
         match trusts {
-            Ok(true) => Finding::Ok("it trusts ecs-tasks.amazonaws.com".into()),
-            Ok(false) => Finding::Missing(
-                "the role is there, but its trust policy does not let ecs-tasks.amazonaws.com assume it".into(),
+            Ok(true) => Finding::Ok(format!("it trusts {service}")),
+            Ok(false) => Finding::Missing(format!(
+                "the role is there, but its trust policy does not let {service} assume it"
+            )),
+            Err(fault) => failed(
+                &fault,
+                CALL,
+                &["NoSuchEntity"],
+                "create the role, or correct its name",
             ),
-            Err(fault) => failed(&fault, CALL, &["NoSuchEntity"], "create the role, or correct its name"),
-        }
-    }
-
-    async fn image(&self, rule: &FollowRule, platform: &Platform) -> Finding {
-        let image = match self.ecr.latest(rule).await {
-            Ok(Some(image)) => image,
-            Ok(None) => {
-                return Finding::Missing(format!(
-                    "push one to {} that {} admits; until then no release is made",
-                    rule.repository, rule.tag
-                ));
-            }
-            Err(fault) => return failed(&fault, "ecr:DescribeImages", &[], ""),
-        };
-        let name = format!("{}:{}", image.repository, image.tag);
-        let manifest = match self.ecr.manifest(&image.repository, &image.digest).await {
-            Ok(manifest) => manifest.unwrap_or_default(),
-            Err(fault) => return failed(&fault, "ecr:BatchGetImage", &[], ""),
-        };
-        let manifest = serde_json::from_str(&manifest).unwrap_or_default();
-        match runs_on(&manifest, platform) {
-            Some(true) => Finding::Ok(format!(
-                "{name}, also for {}/{}",
-                platform.os, platform.architecture
-            )),
-            Some(false) => Finding::Missing(format!(
-                "{name} is there, but not for {}/{}: build it for that, or set taskDefinition.runtimePlatform",
-                platform.os, platform.architecture
-            )),
-            None => Finding::Ok(format!(
-                "{name}, for one platform; which one its manifest does not say"
-            )),
         }
     }
 
@@ -206,9 +259,56 @@ impl Inspection {
         }
     }
 
-    async fn log_group(&self, name: &str) -> Finding {
+    /// A capacity provider that belongs to one cluster is only shown with it
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeCapacityProviders.html>).
+    async fn capacity_provider(&self, name: &str, cluster: &str) -> Finding {
+        const CALL: &str = "ecs:DescribeCapacityProviders";
+        let absent = ["ClusterNotFoundException"];
+        let hint = "create the capacity provider, describe it in the section capacity, or correct its name";
+        let asked = json!({ "capacityProviders": [name] });
+        let of_cluster = json!({ "capacityProviders": [name], "cluster": cluster });
+        for input in [&asked, &of_cluster] {
+            match self.ecs.call("DescribeCapacityProviders", input).await {
+                Ok(answer) => {
+                    let providers = answer["capacityProviders"].as_array();
+                    let mut providers = providers.into_iter().flatten();
+                    let is_there = |provider: &Value| {
+                        provider["name"] == name && provider["status"] != "INACTIVE"
+                    };
+                    if providers.any(is_there) {
+                        return Finding::Ok(String::new());
+                    }
+                }
+                Err(fault) => return failed(&fault, CALL, &absent, hint),
+            }
+        }
+        Finding::Missing(hint.into())
+    }
+
+    async fn auto_scaling_group(&self, name: &str) -> Finding {
+        let parameters = [("AutoScalingGroupNames.member.1".to_owned(), name.to_owned())];
+        let answer = self
+            .auto_scaling
+            .call::<DescribeAutoScalingGroups>("DescribeAutoScalingGroups", &parameters);
+        match answer.await {
+            Ok(answer) if answer.describe_auto_scaling_groups_result.is_empty() => {
+                Finding::Missing("create the Auto Scaling group, or correct its ARN".into())
+            }
+            Ok(_) => Finding::Ok(String::new()),
+            Err(fault) => failed(&fault, "autoscaling:DescribeAutoScalingGroups", &[], ""),
+        }
+    }
+
+    async fn log_group(&self, name: &str, region: Option<&str>) -> Finding {
+        let logs = match region {
+            Some(region) => {
+                let region = Region::new(region.to_owned());
+                JsonClient::new(&self.config.to_builder().region(region).build(), LOGS)
+            }
+            None => self.logs.clone(),
+        };
         let input = json!({ "logGroupNamePrefix": name });
-        match self.logs.call("DescribeLogGroups", &input).await {
+        match logs.call("DescribeLogGroups", &input).await {
             Ok(answer) => {
                 let groups = answer["logGroups"].as_array();
                 let mut groups = groups.into_iter().flatten();

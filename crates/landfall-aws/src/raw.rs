@@ -1,6 +1,7 @@
 //! Services whose SDK crate would cost more to compile than the few calls to them are worth. Bodies go out as they are;
 //! the SDK's own machinery signs, finds endpoints, retries and keeps time, as for every other service.
 
+mod download;
 mod operation;
 mod refused;
 
@@ -12,6 +13,7 @@ use aws_smithy_runtime_api::http::Response;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use self::download::download;
 use self::refused::Refused;
 use crate::Fault;
 
@@ -96,6 +98,11 @@ pub const IAM: QueryService = QueryService {
 pub const EC2: QueryService = QueryService {
     service: regional("EC2", "ec2"),
     version: "2016-11-15",
+};
+/// EC2 Auto Scaling.
+pub const AUTO_SCALING: QueryService = QueryService {
+    service: regional("Auto Scaling", "autoscaling"),
+    version: "2011-01-01",
 };
 /// CloudFormation.
 pub const CLOUD_FORMATION: QueryService = QueryService {

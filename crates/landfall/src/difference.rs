@@ -3,6 +3,7 @@
 
 mod hidden;
 mod keyed;
+pub mod sections;
 mod usual;
 
 use serde::Serialize;
@@ -22,25 +23,19 @@ pub struct Difference {
     pub before: Option<Value>,
     /// What is wanted; none if the member goes.
     pub after: Option<Value>,
-    /// Whether a release leaves it alone, because ECS takes it only when a service is created.
+    /// Whether ECS takes it only when a service is created.
     pub fixed: bool,
 }
 
 /// How a live task definition differs from what would be registered. A registration is whole: what it does not name goes.
 pub fn task_definition(live: &Map<String, Value>, wanted: &Map<String, Value>) -> Vec<Difference> {
     let (live, wanted) = (without_defaults(live), without_defaults(wanted));
-    let mut found = Vec::new();
-    let at = Place {
-        path: "taskDefinition".into(),
-        member: "taskDefinition",
-        item: None,
-    };
-    Comparison {
-        only_named: false,
-        fixed: false,
-    }
-    .compare(&at, Some(&live.into()), Some(&wanted.into()), &mut found);
-    found
+    compared(
+        "taskDefinition",
+        Some(&live.into()),
+        Some(&wanted.into()),
+        false,
+    )
 }
 
 /// How a live service differs from a `service` section, in the members that the section names: what an update does not
@@ -74,6 +69,31 @@ pub fn service(live: &Map<String, Value>, section: &Map<String, Value>) -> Vec<D
         }
         .compare(&at, is, Some(wanted), &mut found);
     }
+    found
+}
+
+/// How a member of something differs, in what is wanted of it; what is not named stays.
+pub fn member(path: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
+    compared(path, before, after, true)
+}
+
+fn compared(
+    path: &str,
+    before: Option<&Value>,
+    after: Option<&Value>,
+    only_named: bool,
+) -> Vec<Difference> {
+    let at = Place {
+        path: path.into(),
+        member: path.rsplit('.').next().unwrap_or(path),
+        item: None,
+    };
+    let mut found = Vec::new();
+    Comparison {
+        only_named,
+        fixed: false,
+    }
+    .compare(&at, before, after, &mut found);
     found
 }
 
@@ -126,9 +146,10 @@ impl Comparison {
                     let part = parts.iter().find(|part| part.key == key);
                     part.map(|part| part.value.clone())
                 };
+                let stays = self.only_named && keyed::is_added_to(at.member);
                 let gone = before
                     .iter()
-                    .filter(|part| after.iter().all(|other| other.key != part.key));
+                    .filter(|part| !stays && after.iter().all(|other| other.key != part.key));
                 for part in after.iter().chain(gone) {
                     let inner = Place {
                         path: format!("{}[{}]", at.path, part.key),

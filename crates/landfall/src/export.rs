@@ -1,14 +1,18 @@
 //! A service file for a live service: the other way round.
 
+mod sections;
 mod yaml;
 
 use serde_json::{Map, Value, json};
 
+pub use self::yaml::flow;
+
 use crate::{
     difference::{without_defaults, writable_service},
     follow::TagPolicy,
+    service_file::{Discovery, Ingress},
     service_id::ServiceId,
-    step::register_task_definition::LiveRevision,
+    step::{ensure_scaling, register_task_definition::LiveRevision},
 };
 
 /// A container whose image is in this account's registry, and what it could follow.
@@ -35,6 +39,12 @@ pub struct Live<'a> {
     pub followable: &'a [Followable],
     /// The path that the first target group asks for health.
     pub health_path: Option<&'a str>,
+    /// What its first target group behind an Application Load Balancer is reached by.
+    pub ingress: Option<&'a Ingress>,
+    /// How it is scaled.
+    pub scaling: Option<&'a ensure_scaling::Described>,
+    /// Where its tasks register.
+    pub discovery: Option<&'a Discovery>,
 }
 
 /// Where an image reference of a private registry points, `<account>.dkr.ecr.<region>.amazonaws.com/<repository>…`.
@@ -107,11 +117,12 @@ pub fn service_file(live: &Live<'_>, adopt: bool) -> String {
         text += &yaml::section("service", &service);
     } else {
         text += &yaml::section("taskDefinition", &task_definition(live).into());
-        let service = writable_service(live.fields);
+        let service = sections::trimmed(live, writable_service(live.fields));
         if service.contains_key("desiredCount") {
             text += "# decide: leave desiredCount out if something scales the service.\n";
         }
         text += &yaml::section("service", &service.into());
+        text += &sections::beside_the_service(live);
     }
     text + &verify(live)
 }

@@ -1,10 +1,15 @@
-//! What has to be there before a service file can be rolled out: roles, images, networks, target groups, secrets and log
-//! groups that it names and does not make.
+//! What has to be there before a service file can be rolled out: roles, images, networks, load balancing, secrets, log
+//! groups, namespaces and capacity that it names and does not make.
+
+mod capacity;
+mod service;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{follow::FollowRule, service_file::ServiceFile};
+use crate::{
+    follow::FollowRule, service_file::ServiceFile, step::ensure_cluster::wanted_log_groups,
+};
 
 /// One thing that a service file takes for granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +23,10 @@ pub struct Prerequisite {
 /// What may be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Thing {
-    /// An IAM role that tasks get, by name; it has to trust ECS's tasks.
-    Role(String),
+    /// An IAM role, by name, and the service that it has to trust.
+    Role(String, &'static str),
+    /// An instance profile, by name.
+    InstanceProfile(String),
     /// An image that a follow rule admits, for the task's platform.
     Image(FollowRule, Platform),
     /// A subnet.
@@ -32,9 +39,26 @@ pub enum Thing {
     Secret(String),
     /// A parameter of Systems Manager, by name.
     Parameter(String),
-    /// A log group, by name.
-    LogGroup(String),
+    /// A log group, by name, and its Region if the file names one.
+    LogGroup(String, Option<String>),
+    /// A listener of a load balancer, by ARN.
+    Listener(String),
+    /// A Cloud Map namespace, by name.
+    Namespace(String),
+    /// A Cloud Map service, by ARN.
+    Registry(String),
+    /// A capacity provider that the file does not describe, by name, and the cluster.
+    CapacityProvider(String, String),
+    /// An Auto Scaling group, by name.
+    AutoScalingGroup(String),
 }
+
+/// Who tasks get their roles from
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html>).
+const TASKS: &str = "ecs-tasks.amazonaws.com";
+/// Who gets the roles by which ECS changes load balancers, volumes and instances
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/infrastructure_IAM_role.html>).
+const ECS: &str = "ecs.amazonaws.com";
 
 /// What an image has to run on, in the words of an image index
 /// (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
@@ -77,9 +101,8 @@ pub fn refused(call: &str, code: &str, absent: &[&str], hint: &str) -> Finding {
     }
 }
 
-/// Whether a role's trust policy lets ECS's tasks have it
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html>).
-pub fn trusts_tasks(policy: &Value) -> bool {
+/// Whether a role's trust policy lets an AWS service have it, e.g. `ecs-tasks.amazonaws.com`.
+pub fn trusts(policy: &Value, service: &str) -> bool {
     let items = |value: &Value| match value {
         Value::Array(items) => items.clone(),
         other => vec![other.clone()],
@@ -88,12 +111,12 @@ pub fn trusts_tasks(policy: &Value) -> bool {
         statement["Effect"] == "Allow"
             && items(&statement["Principal"]["Service"])
                 .iter()
-                .any(|service| service == "ecs-tasks.amazonaws.com")
+                .any(|trusted| trusted == service)
     })
 }
 
-/// Whether an image with this manifest runs on `platform`: none if the manifest is that of one image, which does not say
-/// (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
+/// Whether an image with this manifest runs on `platform`: none if the manifest is that of one image, whose configuration
+/// says it (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
 pub fn runs_on(manifest: &Value, platform: &Platform) -> Option<bool> {
     let manifests = manifest.get("manifests")?.as_array()?;
     Some(manifests.iter().any(|one| {
@@ -102,8 +125,30 @@ pub fn runs_on(manifest: &Value, platform: &Platform) -> Option<bool> {
     }))
 }
 
+/// The digest of the configuration that an image's manifest names
+/// (<https://github.com/opencontainers/image-spec/blob/main/manifest.md>).
+pub fn configuration(manifest: &Value) -> Option<&str> {
+    manifest.pointer("/config/digest")?.as_str()
+}
+
+/// What an image's configuration says it runs on
+/// (<https://github.com/opencontainers/image-spec/blob/main/config.md>).
+pub fn platform_of(configuration: &Value) -> Option<Platform> {
+    let text = |member: &str| configuration[member].as_str().map(str::to_owned);
+    Some(Platform {
+        os: text("os")?,
+        architecture: text("architecture")?,
+    })
+}
+
 /// What `file` takes for granted. `task_definition` is the file's, or for an adopted service what it runs.
-pub fn of(file: &ServiceFile, task_definition: &Map<String, Value>) -> Vec<Prerequisite> {
+/// Log groups in `region` that Landfall creates
+/// are not among it.
+pub fn of(
+    file: &ServiceFile,
+    task_definition: &Map<String, Value>,
+    region: &str,
+) -> Vec<Prerequisite> {
     let mut found = Vec::new();
     let mut add = |path: String, thing: Thing| {
         let known: &Vec<Prerequisite> = &found;
@@ -111,11 +156,13 @@ pub fn of(file: &ServiceFile, task_definition: &Map<String, Value>) -> Vec<Prere
             found.push(Prerequisite { path, thing });
         }
     };
+    let made = wanted_log_groups(file, region);
     for member in ["executionRoleArn", "taskRoleArn"] {
         if let Some(role) = text(task_definition.get(member)) {
-            // `arn:aws:iam::…:role/path/name` or the name.
-            let name = role.rsplit('/').next().unwrap_or(role);
-            add(format!("taskDefinition.{member}"), Thing::Role(name.into()));
+            add(
+                format!("taskDefinition.{member}"),
+                Thing::Role(name_of(role), TASKS),
+            );
         }
     }
     let platform = platform(task_definition.get("runtimePlatform"));
@@ -148,50 +195,28 @@ pub fn of(file: &ServiceFile, task_definition: &Map<String, Value>) -> Vec<Prere
         if let Some(reference) = text(credentials) {
             add(format!("{path}.repositoryCredentials"), secret(reference));
         }
-        if let Some(group) = log_group(container) {
+        if let Some((group, region)) = log_group(container)
+            && !made.contains(group)
+        {
             add(
                 format!("{path}.logConfiguration"),
-                Thing::LogGroup(group.into()),
+                Thing::LogGroup(group.into(), region.map(str::to_owned)),
             );
         }
     }
-    let service = Value::Object(file.service.clone());
-    let network = "networkConfiguration.awsvpcConfiguration";
-    let awsvpc = service.pointer("/networkConfiguration/awsvpcConfiguration");
-    let named = |list: &str| {
-        let items = awsvpc
-            .and_then(|awsvpc| awsvpc.get(list)?.as_array())
-            .cloned();
-        items
-            .into_iter()
-            .flatten()
-            .filter_map(|id| id.as_str().map(str::to_owned))
-    };
-    for id in named("subnets") {
-        add(format!("service.{network}.subnets"), Thing::Subnet(id));
-    }
-    for id in named("securityGroups") {
-        add(
-            format!("service.{network}.securityGroups"),
-            Thing::SecurityGroup(id),
-        );
-    }
-    // With a network of its own a task is a target by its address
-    // (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html>).
-    let target = match text(task_definition.get("networkMode")) {
-        Some("awsvpc") => "ip",
-        _ => "instance",
-    };
-    let balancers = service.get("loadBalancers").and_then(Value::as_array);
-    for (index, balancer) in balancers.into_iter().flatten().enumerate() {
-        if let Some(arn) = text(balancer.get("targetGroupArn")) {
-            add(
-                format!("service.loadBalancers[{index}]"),
-                Thing::TargetGroup(arn.into(), target),
-            );
-        }
+    for (path, thing) in service::named(file, task_definition)
+        .into_iter()
+        .chain(capacity::named(file))
+    {
+        add(path, thing);
     }
     found
+}
+
+/// A name, or the end of the ARN that goes on with it: `arn:aws:iam::…:role/path/name`.
+fn name_of(name_or_arn: &str) -> String {
+    let name = name_or_arn.rsplit('/').next();
+    name.unwrap_or(name_or_arn).to_owned()
 }
 
 fn text(value: Option<&Value>) -> Option<&str> {
@@ -252,8 +277,8 @@ fn secret(reference: &str) -> Thing {
     }
 }
 
-/// The log group of a container that logs by `awslogs`, unless ECS is told to create it.
-fn log_group(container: &Value) -> Option<&str> {
+/// The log group of a container that logs by `awslogs`, and its Region, unless ECS is told to create it.
+fn log_group(container: &Value) -> Option<(&str, Option<&str>)> {
     let configuration = container.get("logConfiguration")?;
     let options = configuration.get("options")?;
     let created = options
@@ -262,7 +287,10 @@ fn log_group(container: &Value) -> Option<&str> {
     if text(configuration.get("logDriver"))? != "awslogs" || created {
         return None;
     }
-    text(options.get("awslogs-group"))
+    Some((
+        text(options.get("awslogs-group"))?,
+        text(options.get("awslogs-region")),
+    ))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use landfall::{
     service_file::Autoscaling,
     service_id::ServiceId,
-    step::ensure_scaling::{Input, Output, needs_label, plan, resource_label},
+    step::ensure_scaling::{Input, Output, needs_label, plan},
 };
 use landfall_aws::{
     Fault,
@@ -107,8 +107,7 @@ impl EnsureScaling {
                  autoscaling.targets[].resourceLabel"
             ))
         })?;
-        let balancer = self.elb.load_balancer_of(&group).await?;
-        let label = balancer.and_then(|balancer| resource_label(&balancer, &group));
+        let label = self.elb.request_label(&group).await?;
         label.ok_or_else(|| {
             Fault::Refused(format!(
                 "no load balancer forwards to {group}, whose requests are to be counted: add a listener, or name another in \

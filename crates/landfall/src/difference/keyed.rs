@@ -23,6 +23,11 @@ pub(super) fn parts(member: &str, items: &[Value]) -> Vec<Part> {
     parts
 }
 
+/// Whether what is sent is added to what a list has.
+pub(super) fn is_added_to(member: &str) -> bool {
+    ["settings", "capacityProviders", "tags"].contains(&member)
+}
+
 fn pair<'a>(member: &str, item: &'a Value) -> Option<&'a Value> {
     match member {
         "environment" | "tags" | "properties" => item.get("value"),
@@ -42,6 +47,7 @@ fn key(member: &str, item: &Value) -> Option<String> {
         | "volumes"
         | "ulimits"
         | "properties"
+        | "settings"
         | "volumeConfigurations" => &["name"],
         "tags" => &["key"],
         "portMappings" => &["containerPort", "containerPortRange", "protocol"],
@@ -54,13 +60,14 @@ fn key(member: &str, item: &Value) -> Option<String> {
         "resourceRequirements" => &["type"],
         "loadBalancers" => &["targetGroupArn", "loadBalancerName"],
         "serviceRegistries" => &["registryArn"],
-        "capacityProviderStrategy" => &["capacityProvider"],
+        "capacityProviderStrategy" | "defaultCapacityProviderStrategy" => &["capacityProvider"],
         "services" => &["portName"],
         "requiresCompatibilities"
         | "subnets"
         | "securityGroups"
         | "add"
         | "drop"
+        | "capacityProviders"
         | "alarmNames" => {
             return item.as_str().map(str::to_owned);
         }

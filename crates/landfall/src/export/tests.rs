@@ -68,8 +68,93 @@ fn text(adopt: bool) -> String {
         fields: &fields(),
         followable: &followable,
         health_path: Some("/health"),
+        ingress: None,
+        scaling: None,
+        discovery: None,
     };
     service_file(&live, adopt)
+}
+
+#[test]
+fn what_is_around_a_service_is_written_beside_it() {
+    let service = ServiceId::new("web", "hello").unwrap();
+    let ingress: Ingress = serde_json::from_value(json!({
+        "listenerArn": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/1/2", "container": "web",
+        "port": 8080, "hosts": ["hello.example.com"], "paths": [], "priority": 7, "protocol": "HTTP",
+        "protocolVersion": "HTTP1", "deregistrationDelaySeconds": 30, "stickinessSeconds": null, "roleArn": null,
+        "healthCheck": {"path": "/health", "codes": "200", "intervalSeconds": 15, "timeoutSeconds": 5, "healthy": 2,
+            "unhealthy": 2},
+    }))
+    .unwrap();
+    let scaling = ensure_scaling::Described {
+        section: serde_json::from_value(json!({
+            "min": 2, "max": 10,
+            "targets": [{"metric": "ECSServiceAverageCPUUtilization", "value": 60, "disableScaleIn": false}],
+            "scheduled": [{"name": "morning", "schedule": "cron(0 8 ? * MON-FRI *)", "min": 4}],
+        }))
+        .unwrap(),
+        unsaid: vec!["steps".into()],
+    };
+    let discovery: Discovery = serde_json::from_value(json!({
+        "namespace": "internal.example", "name": "hello", "type": "A", "ttlSeconds": 10, "container": null, "port": null,
+    }))
+    .unwrap();
+    let mut fields = fields();
+    fields.insert(
+        "serviceRegistries".into(),
+        json!([{"registryArn": "arn:map"}]),
+    );
+    let mut live = Live {
+        service: &service,
+        revision: &revision(),
+        fields: &fields,
+        followable: &[],
+        health_path: None,
+        ingress: Some(&ingress),
+        scaling: Some(&scaling),
+        discovery: Some(&discovery),
+    };
+    let written = service_file(&live, false);
+    let around = r#"  loadBalancers:
+    - targetGroupArn: arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/hello/1
+      containerName: web
+      containerPort: 8080
+# decide: service.loadBalancers names a target group that somebody else keeps. Landfall keeps one of its own, and a
+# listener rule for it, with this section in its place, once no other rule is for the same requests:
+# ingress:
+#   listenerArn: arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/1/2
+#   container: web
+#   port: 8080
+#   host: hello.example.com
+#   healthCheck: { path: /health }
+#   deregistrationDelay: 30
+# decide: with this section the file says how the service is scaled; without it, that stays as it is.
+# Not said here, and left alone: steps.
+autoscaling:
+  min: 2
+  max: 10
+  targets:
+    - { metric: ECSServiceAverageCPUUtilization, value: 60 }
+  scheduled:
+    - { name: morning, schedule: "cron(0 8 ? * MON-FRI *)", min: 4 }
+discovery: { namespace: internal.example, name: hello, ttl: 10 }
+"#;
+    assert!(written.contains(around), "{written}");
+    assert!(!written.contains("desiredCount") && !written.contains("serviceRegistries"));
+    let file = ServiceFile::parse(written.as_bytes()).unwrap();
+    assert_eq!(file.autoscaling.as_ref(), Some(&scaling.section));
+    assert_eq!(file.discovery.as_ref(), Some(&discovery));
+
+    // A target group that Landfall keeps is the section's.
+    let own = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/NAME/1";
+    let [name, _] = crate::step::ensure_ingress::group_names(&service);
+    let mut kept = fields.clone();
+    kept["loadBalancers"][0]["targetGroupArn"] = own.replace("NAME", &name).into();
+    live.fields = &kept;
+    let written = service_file(&live, false);
+    let file = ServiceFile::parse(written.as_bytes()).unwrap();
+    assert_eq!(file.ingress.as_ref(), Some(&ingress), "{written}");
+    assert!(!file.service.contains_key("loadBalancers"));
 }
 
 #[test]

@@ -15,8 +15,8 @@ pub(super) fn indented(by: usize, key: &str, value: &Value) -> String {
     text
 }
 
-/// A value in one line.
-pub(super) fn flow(value: &Value) -> String {
+/// A value in one line, as YAML.
+pub fn flow(value: &Value) -> String {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             let fields = fields

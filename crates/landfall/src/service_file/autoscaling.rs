@@ -1,5 +1,7 @@
 //! The section `autoscaling`: how many tasks the service may have, and what decides between the bounds.
 
+mod written;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;

@@ -12,8 +12,6 @@ use super::{
 /// The longest time that a record may be remembered, in seconds. Cloud Map takes more; a record that outlives its task
 /// by a day helps nobody.
 const LONGEST_TTL: u64 = 24 * HOUR;
-/// What ECS's own console gives a record.
-const TTL: u64 = 60;
 
 /// A Cloud Map service in a namespace that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +53,25 @@ impl RecordType {
 }
 
 impl Discovery {
+    /// How long, in seconds, a record may be remembered unless the file says otherwise: what ECS's own console gives it.
+    pub const TTL: u64 = 60;
+
+    /// The section as it stands in a service file, without what need not be written.
+    pub fn written(&self) -> Value {
+        let mut section = json!({ "namespace": self.namespace, "name": self.name });
+        if self.record != RecordType::A {
+            section["type"] = json!(self.record.name());
+        }
+        if self.ttl_seconds != Self::TTL {
+            section["ttl"] = json!(self.ttl_seconds);
+        }
+        if let (Some(container), Some(port)) = (&self.container, self.port) {
+            section["container"] = json!(container);
+            section["port"] = json!(port);
+        }
+        section
+    }
+
     /// The member of `serviceRegistries` that makes tasks register in the Cloud Map service with this ARN
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRegistry.html>).
     pub fn registry(&self, arn: &str) -> Value {
@@ -180,7 +197,7 @@ pub(super) fn read(
         record,
         ttl_seconds: section
             .seconds("ttl", (0, LONGEST_TTL), problems)
-            .unwrap_or(TTL),
+            .unwrap_or(Discovery::TTL),
         container: container.map(|(container, _)| container.into()),
         port: port.and_then(|port| u16::try_from(port).ok()),
     })

@@ -1,5 +1,7 @@
 //! The section `ingress`: how requests come from an existing listener to the service.
 
+mod written;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -83,6 +85,9 @@ const LONGEST_PATTERN: usize = 128;
 /// Patterns of one rule: each counts as a value of a condition, and a rule has five at most
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>).
 const MOST_PATTERNS: usize = 5;
+
+/// How long, in seconds, a target that goes may finish its requests, unless the file says otherwise.
+const DEREGISTRATION_DELAY: u64 = 300;
 
 pub(super) fn read(
     section: &Mapping<'_>,
@@ -225,28 +230,33 @@ pub(super) fn read(
         health_check,
         deregistration_delay_seconds: section
             .seconds("deregistrationDelay", (0, HOUR), problems)
-            .unwrap_or(300),
+            .unwrap_or(DEREGISTRATION_DELAY),
         stickiness_seconds: section.seconds("stickiness", (1, 168 * HOUR), problems),
         role_arn: text(role_arn),
     })
 }
 
-/// Limits and defaults are those of `CreateTargetGroup`
+/// The defaults are those of `CreateTargetGroup`
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>), but that a new
 /// target is asked every 15 seconds and counts after two good answers, so that a rollout does not take minutes.
-fn health_check_of(
-    section: Option<&Mapping<'_>>,
-    grpc: bool,
-    problems: &mut Problems,
-) -> HealthCheck {
-    let mut check = HealthCheck {
+fn default_health_check(grpc: bool) -> HealthCheck {
+    HealthCheck {
         path: if grpc { "/AWS.ALB/healthcheck" } else { "/" }.into(),
         codes: if grpc { "12" } else { "200" }.into(),
         interval_seconds: 15,
         timeout_seconds: 5,
         healthy: 2,
         unhealthy: 2,
-    };
+    }
+}
+
+/// Limits are those of `CreateTargetGroup`.
+fn health_check_of(
+    section: Option<&Mapping<'_>>,
+    grpc: bool,
+    problems: &mut Problems,
+) -> HealthCheck {
+    let mut check = default_health_check(grpc);
     let Some(section) = section else { return check };
     section.only(
         &[

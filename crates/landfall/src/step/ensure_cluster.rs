@@ -3,7 +3,8 @@
 mod surroundings;
 
 pub use surroundings::{
-    association, capacity_providers, cluster_update, is_of_one_cluster, wanted_log_groups,
+    GIVEN_CAPACITY, association, capacity_providers, cluster_update, is_of_one_cluster,
+    wanted_log_groups,
 };
 
 use jiff::{SignedDuration, Timestamp};

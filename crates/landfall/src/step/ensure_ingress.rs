@@ -3,8 +3,11 @@
 //! What Landfall made is found again by the target group's name, which follows from the service id, and by its tag; a
 //! rule is Landfall's if it forwards to that group.
 
+mod described;
+
 use std::collections::BTreeSet;
 
+pub use described::{LiveAttributes, described};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! Step `EnsureScaling`: Application Auto Scaling does what the service file says, once the release is verified.
 
 mod call;
+mod described;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use call::{DIMENSION, NAMESPACE, resource_id};
+pub use described::{Described, described, scheduled_change, tracked_metric};
 
 use crate::{
     desired::GoodRelease,
@@ -17,7 +19,8 @@ use crate::{
     service_id::ServiceId,
 };
 
-/// How the names of Landfall's policies and scheduled actions begin; those of others are left alone.
+/// How the names of Landfall's policies and scheduled actions begin. Those of others are left alone, but for a policy that
+/// holds a metric of the file's, or an action that has the name of one.
 pub const PREFIX: &str = "landfall-";
 
 /// What the step is given.
@@ -74,6 +77,13 @@ pub struct Change {
     pub body: Value,
 }
 
+impl Change {
+    fn rename(&mut self, member: &str, name: &str) {
+        self.name = name.into();
+        self.body[member] = name.into();
+    }
+}
+
 /// Whether the file has a metric whose load balancer has to be looked up.
 pub fn needs_label(wanted: Option<&Autoscaling>) -> bool {
     wanted
@@ -91,6 +101,9 @@ pub fn resource_label(load_balancer: &str, target_group: &str) -> Option<String>
 }
 
 /// What has to be called, in order; nothing if all is as the file says. `label` is the service's own load balancer's.
+///
+/// What somebody else has put there for the same metric, or under the name of a scheduled action, is changed under its own
+/// name and never deleted.
 ///
 /// Without a section Landfall's policies and actions go, and the scalable target too if Landfall registered it and nobody
 /// else has put anything on it.
@@ -112,22 +125,22 @@ pub fn plan(
             changes.push(call::register(service, wanted, live.target.is_none()));
         }
         for target in &wanted.targets {
-            let put = call::put_policy(service, target, label);
-            let known = live
-                .policies
-                .iter()
-                .find(|known| known["PolicyName"] == *put.name);
+            let mut put = call::put_policy(service, target, label);
+            let known = call::standing_policy(&live.policies, &put);
+            if let Some(name) = known.and_then(|known| known["PolicyName"].as_str()) {
+                put.rename("PolicyName", name);
+            }
             if !known.is_some_and(|known| call::is_same_policy(known, &put.body)) {
                 changes.push(put.clone());
             }
             policies.insert(put.name);
         }
         for scheduled in &wanted.scheduled {
-            let put = call::put_action(service, scheduled);
-            let known = live
-                .actions
-                .iter()
-                .find(|known| known["ScheduledActionName"] == *put.name);
+            let mut put = call::put_action(service, scheduled);
+            let known = call::standing_action(&live.actions, &put);
+            if let Some(name) = known.and_then(|known| known["ScheduledActionName"].as_str()) {
+                put.rename("ScheduledActionName", name);
+            }
             let stands = known.is_some_and(|known| call::is_same_action(known, &put.body));
             if !stands && !call::is_over(scheduled, now) {
                 changes.push(put.clone());

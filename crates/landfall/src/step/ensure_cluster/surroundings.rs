@@ -13,7 +13,7 @@ use crate::{
 
 /// The capacity providers that are there without being made
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html>).
-const GIVEN: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
+pub const GIVEN_CAPACITY: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
 
 /// What `UpdateCluster` has to be sent so that what the file says of the cluster holds; none if it does. Other settings
 /// that the cluster has stay.
@@ -97,7 +97,7 @@ pub fn association(file: &ServiceFile, live: &Value) -> Option<Map<String, Value
         .flatten();
     let given = used
         .filter_map(|item| item["capacityProvider"].as_str())
-        .filter(|name| GIVEN.contains(name));
+        .filter(|name| GIVEN_CAPACITY.contains(name));
     let wanted: BTreeSet<String> = texts(file.cluster.get("capacityProviders"))
         .into_iter()
         .chain(own(false).map(str::to_owned))

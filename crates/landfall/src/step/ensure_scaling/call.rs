@@ -156,6 +156,27 @@ pub(super) fn is_over(scheduled: &ScheduledChange, now: Timestamp) -> bool {
     at.is_some_and(|at| at < now) || scheduled.end_time.is_some_and(|end| end < now)
 }
 
+/// The policy that is there for what `put` would put: its own, or the one of somebody else that tracks the same metric. AWS
+/// takes no second one: "Only one TargetTrackingScaling policy for a given metric specification is allowed"
+/// (<https://github.com/cdklabs/cdk-ecs-service-extensions/issues/35>).
+pub(super) fn standing_policy<'a>(live: &'a [Value], put: &Change) -> Option<&'a Value> {
+    const METRIC: &str = "/TargetTrackingScalingPolicyConfiguration/PredefinedMetricSpecification";
+    let named = live.iter().find(|known| known["PolicyName"] == *put.name);
+    named.or_else(|| {
+        let metric = put.body.pointer(METRIC);
+        live.iter().find(|known| known.pointer(METRIC) == metric)
+    })
+}
+
+/// The action that is there for what `put` would put: its own, or one of somebody else's with the name that the file has.
+pub(super) fn standing_action<'a>(live: &'a [Value], put: &Change) -> Option<&'a Value> {
+    let called = |name: &str| {
+        live.iter()
+            .find(|known| known["ScheduledActionName"] == *name)
+    };
+    called(&put.name).or_else(|| called(put.name.strip_prefix(PREFIX)?))
+}
+
 pub(super) fn is_same_policy(known: &Value, wanted: &Value) -> bool {
     const CONFIGURATION: &str = "TargetTrackingScalingPolicyConfiguration";
     known["PolicyType"] == wanted["PolicyType"]

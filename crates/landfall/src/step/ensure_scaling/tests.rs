@@ -142,6 +142,55 @@ fn without_a_section_everything_of_ours_goes_and_nothing_of_others() {
     assert_eq!(changes(None, &LiveScaling::default()), []);
 }
 
+/// What `wanted` makes, as somebody else would have named it.
+fn by_others() -> LiveScaling {
+    let mut live = after(&changes(Some(&wanted()), &LiveScaling::default()));
+    live.target.as_mut().unwrap().is_ours = false;
+    live.policies[0]["PolicyName"] = json!("cpu");
+    live.policies[1]["PolicyName"] = json!("requests");
+    live.actions[0]["ScheduledActionName"] = json!("morning");
+    live
+}
+
+#[test]
+fn what_somebody_else_made_of_the_same_is_taken_over_under_its_name_and_never_deleted() {
+    assert_eq!(changes(Some(&wanted()), &by_others()), []);
+    let mut other = wanted();
+    other.targets[0].value = 70.into();
+    other.scheduled[0].min = Some(5);
+    let changed = changes(Some(&other), &by_others());
+    assert_eq!(
+        told(&changed),
+        ["PutScalingPolicy cpu", "PutScheduledAction morning"]
+    );
+    assert_eq!(changed[0].body["PolicyName"], "cpu");
+    assert_eq!(changed[1].body["ScheduledActionName"], "morning");
+    assert_eq!(changes(None, &by_others()), []);
+}
+
+#[test]
+fn a_service_that_is_scaled_by_others_can_be_written_down() {
+    let mut live = by_others();
+    live.policies
+        .push(json!({"PolicyName": "steps", "PolicyType": "StepScaling"}));
+    let described = described(&live, Some(LABEL)).unwrap();
+    assert_eq!(described.section, wanted());
+    assert_eq!(described.unsaid, ["steps"]);
+    assert_eq!(
+        described.section.written(),
+        json!({
+            "min": 2,
+            "max": 10,
+            "targets": [
+                {"metric": "ECSServiceAverageCPUUtilization", "value": 60, "scaleInCooldown": 300},
+                {"metric": "ALBRequestCountPerTarget", "value": 100, "disableScaleIn": true},
+            ],
+            "scheduled": [{"name": "morning", "schedule": "cron(0 8 * * ? *)", "min": 4}],
+        })
+    );
+    assert_eq!(super::described(&LiveScaling::default(), None), None);
+}
+
 #[test]
 fn a_change_whose_time_is_over_is_not_put_again() {
     let mut wanted = wanted();

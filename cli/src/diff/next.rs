@@ -1,0 +1,150 @@
+//! The release that an upload of the file would make, by the repositories alone or by what Landfall remembers.
+
+use std::collections::BTreeMap;
+
+use landfall::{
+    desired::{DesiredState, FollowedFile},
+    drift,
+    follow::FollowRule,
+    image::Image,
+    record::{Cause, Content, Release},
+    service_file::ServiceFile,
+    service_id::ServiceId,
+};
+use landfall_aws::{
+    clock::Clock, config::SdkConfig, desired::StateBucket, drift::is_ours, ecr::Ecr, ecs::Ecs,
+};
+use miette::{IntoDiagnostic, Report, Result, miette};
+
+use super::told::Found;
+use crate::{clients::report_aws, live::LiveService};
+
+/// The release, and what it follows on.
+pub(super) struct Next {
+    pub(super) release: Release,
+    pub(super) known: Option<Known>,
+}
+
+/// What Landfall remembers of the service.
+pub(super) struct Known {
+    state: StateBucket,
+    /// With the file taken up.
+    pub(super) desired: DesiredState,
+    /// The last good release's file.
+    pub(super) good: Option<ServiceFile>,
+}
+
+impl Next {
+    /// Every follow rule's newest image.
+    pub(super) async fn by_repositories(file: &ServiceFile, ecr: &Ecr) -> Result<Self> {
+        let mut images = BTreeMap::new();
+        for (container, rule) in &file.images {
+            let image = ecr.latest(rule).await.map_err(report_aws)?;
+            images.insert(
+                container.clone(),
+                image.ok_or_else(|| nothing_pushed(container, rule))?,
+            );
+        }
+        Ok(Self {
+            release: release(file, images, 1)?,
+            known: None,
+        })
+    }
+
+    /// As `config-changed` would make it: images that were bad are left out. A file that is followed as it stands makes
+    /// nothing new.
+    pub(super) async fn by_state(
+        sdk: &SdkConfig,
+        bucket: &str,
+        file: &ServiceFile,
+        service: &ServiceId,
+    ) -> Result<Self> {
+        let state = StateBucket::named(sdk, bucket);
+        let mut desired = state.read(service).await.map_err(report_aws)?.desired;
+        let good = match &desired.last_good {
+            Some(good) => Some(state.file(&good.content.file).await.map_err(report_aws)?),
+            None => None,
+        };
+        let ecr = Ecr::new(sdk);
+        let mut found = BTreeMap::new();
+        for (container, rule) in desired.new_rules(&file.images) {
+            found.insert(container, ecr.latest(&rule).await.map_err(report_aws)?);
+        }
+        let (content, _) = file.stored().into_diagnostic()?;
+        let followed = desired.file.as_ref();
+        let unchanged = followed.filter(|followed| followed.content == content);
+        let taken_up = FollowedFile {
+            key: followed
+                .map(|followed| followed.key.clone())
+                .unwrap_or_default(),
+            version_id: unchanged
+                .map(|file| file.version_id.clone())
+                .unwrap_or_default(),
+            content,
+            follows: file.images.clone(),
+            placeholders: None,
+        };
+        desired.follow_file(taken_up, found, Clock::of(sdk).now());
+        if let Some((container, rule)) = desired.waiting_for().first() {
+            return Err(nothing_pushed(container, rule));
+        }
+        Ok(Self {
+            release: release(file, desired.images_to_run(), desired.last_number)?,
+            known: Some(Known {
+                state,
+                desired,
+                good,
+            }),
+        })
+    }
+
+    /// Whether the release would find what somebody else gave the service, and leave it alone.
+    pub(super) async fn strangers(
+        &self,
+        sdk: &SdkConfig,
+        service: &ServiceId,
+        live: Option<&LiveService>,
+    ) -> Result<Found> {
+        let (Some(known), Some(live)) = (&self.known, live) else {
+            return Ok(Found::default());
+        };
+        let owns = known
+            .good
+            .as_ref()
+            .is_some_and(ServiceFile::owns_task_definition);
+        let arn = live.revision_arn();
+        if !owns
+            || is_ours(&known.state, &Ecs::new(sdk), &known.desired, arn)
+                .await
+                .map_err(report_aws)?
+        {
+            return Ok(Found::default());
+        }
+        Ok(Found::refused(drift::reason(service, arn)))
+    }
+}
+
+fn release(file: &ServiceFile, images: BTreeMap<String, Image>, number: u64) -> Result<Release> {
+    let (content, _) = file.stored().into_diagnostic()?;
+    Ok(Release {
+        number,
+        content: Content {
+            file: content,
+            images,
+        },
+        cause: Cause::ServiceFileChanged {
+            key: String::new(),
+            version_id: String::new(),
+        },
+        created_at: Default::default(),
+    })
+}
+
+fn nothing_pushed(container: &str, rule: &FollowRule) -> Report {
+    miette!(
+        help = "push one: until then no release is made",
+        "{} has no image that {} admits (container {container})",
+        rule.repository,
+        rule.tag
+    )
+}

@@ -1,0 +1,261 @@
+//! Landfall's own sections, as the steps that keep them would decide.
+
+use landfall::{
+    difference::{self, Difference, sections as compared},
+    service_file::ServiceFile,
+    step::{
+        ensure_cluster::{association, cluster_update},
+        ensure_discovery,
+        ensure_ingress::{Balancer, RulePlan, is_ours, plan_rule, usable, wanted_groups},
+        ensure_scaling::{LiveScaling, LiveTarget, needs_label, plan},
+        register_task_definition::scaling as may_differ,
+    },
+};
+use landfall_aws::{
+    Fault, clock::Clock, cloud_map::CloudMap, cluster::Surroundings, elb::Elb, scaling::Scaling,
+};
+use miette::Result;
+use serde_json::{Map, Value, json};
+
+use super::{Subject, told::Found};
+use crate::clients::report_aws;
+
+/// What is refused in AWS's words is what a release would be refused for.
+fn refused(fault: Fault) -> Result<Found> {
+    match fault {
+        Fault::Refused(reason) => Ok(Found::refused(reason)),
+        fault => Err(report_aws(fault)),
+    }
+}
+
+/// The cluster and its capacity providers.
+pub(super) async fn cluster(subject: &Subject<'_>) -> Result<Found> {
+    let (file, service) = (subject.file, subject.service);
+    let surroundings = Surroundings::new(subject.sdk);
+    let live = surroundings.cluster(service).await.map_err(report_aws)?;
+    let live = live.filter(|live| live["status"] != "INACTIVE");
+    let mut differences = Vec::new();
+    for of_one_cluster in [false, true] {
+        let missing = match (&live, of_one_cluster) {
+            (None, true) => Vec::new(),
+            _ => surroundings
+                .missing_capacity_providers(file, service, of_one_cluster)
+                .await
+                .map_err(report_aws)?,
+        };
+        for body in missing {
+            let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
+            let path = format!("capacity[{name}]");
+            let described = file
+                .capacity
+                .iter()
+                .find(|each| each.get("name") == body.get("name"));
+            let described = described.cloned().map(Value::Object);
+            differences.extend(difference::member(&path, None, described.as_ref()));
+        }
+    }
+    match live {
+        None => {
+            let wanted = Value::Object(file.cluster.clone());
+            differences.extend(difference::member("cluster", None, Some(&wanted)));
+        }
+        Some(live) => {
+            let mut changes = Map::new();
+            changes.extend(cluster_update(file, &live).unwrap_or_default());
+            changes.extend(association(file, &live).unwrap_or_default());
+            changes.shift_remove("cluster");
+            for (member, wanted) in &changes {
+                let path = format!("cluster.{member}");
+                differences.extend(difference::member(&path, live.get(member), Some(wanted)));
+            }
+        }
+    }
+    Ok(Found::differing(differences))
+}
+
+/// Log groups that would be created.
+pub(super) async fn logs(subject: &Subject<'_>) -> Result<Found> {
+    let surroundings = Surroundings::new(subject.sdk);
+    let missing = surroundings.missing_log_groups(subject.file).await;
+    let made = json!({ "retentionDays": subject.file.logs.retention_days });
+    let differences = missing
+        .map_err(report_aws)?
+        .into_iter()
+        .flat_map(|name| difference::member(&format!("logs[{name}]"), None, Some(&made)));
+    Ok(Found::differing(differences.collect()))
+}
+
+/// Target groups and the listener rule, and what the service would be reached by.
+pub(super) async fn ingress(subject: &Subject<'_>) -> Result<(Found, Option<Balancer>)> {
+    let elb = Elb::new(subject.sdk);
+    let balancers = subject
+        .live
+        .and_then(|live| live.fields.get("loadBalancers")?.as_array());
+    let own = balancers.into_iter().flatten().find(|balancer| {
+        let group = balancer["targetGroupArn"].as_str();
+        group.is_some_and(|group| is_ours(group, subject.service))
+    });
+    let live = match own {
+        Some(balancer) => elb.ingress_of(balancer).await.map_err(report_aws)?,
+        None => None,
+    };
+    let Some(wanted) = &subject.file.ingress else {
+        let gone = live
+            .as_ref()
+            .map(compared::ingress_gone)
+            .unwrap_or_default();
+        return Ok((Found::differing(gone), None));
+    };
+    let differences = compared::ingress(live.as_ref(), wanted);
+    let mut found = Found::differing(differences);
+    match balancer(subject, &elb, live.is_some()).await {
+        Ok((balancer, groups)) => {
+            found.differences.extend(groups);
+            Ok((found, Some(balancer)))
+        }
+        Err(fault) => {
+            found.add(refused(fault)?);
+            Ok((found, None))
+        }
+    }
+}
+
+/// What the service would be reached by, with names in place of what is not there yet, and the target groups that would
+/// be made besides the ones that are there.
+async fn balancer(
+    subject: &Subject<'_>,
+    elb: &Elb,
+    exists: bool,
+) -> Result<(Balancer, Vec<Difference>), Fault> {
+    let (file, service) = (subject.file, subject.service);
+    let Some(ingress) = &file.ingress else {
+        return Err(Fault::Unexpected("the file has no ingress".into()));
+    };
+    let listener = elb.listener(&ingress.listener_arn).await?;
+    let vpc = elb.load_balancer(&listener.load_balancer).await?.vpc;
+    let rules = elb.rules(&ingress.listener_arn).await?;
+    let (mut groups, mut made, mut differences) = (Vec::new(), Vec::new(), Vec::new());
+    for wanted in wanted_groups(file, service, &rules) {
+        match elb.target_group(&wanted.name).await? {
+            Some(live) => {
+                usable(&live, &wanted, ingress, &vpc, service)?;
+                made.push(live.arn.clone());
+                groups.push(live.arn);
+            }
+            None => {
+                if exists {
+                    let path = format!("ingress.targetGroups[{}]", wanted.name);
+                    let group = json!({ "targetType": wanted.target_type });
+                    differences.extend(difference::member(&path, None, Some(&group)));
+                }
+                groups.push(wanted.name);
+            }
+        }
+    }
+    let rule = match plan_rule(ingress, service, &rules, &made)? {
+        RulePlan::Create { priority } => format!("a new rule with the priority {priority}"),
+        RulePlan::Keep { arn, .. } => arn,
+    };
+    let mut groups = groups.into_iter();
+    let balancer = Balancer {
+        target_group: groups.next().unwrap_or_default(),
+        alternate_target_group: groups.next(),
+        rule,
+    };
+    Ok((balancer, differences))
+}
+
+/// The Cloud Map service, and its ARN, or what stands for one that is not there yet.
+pub(super) async fn discovery(subject: &Subject<'_>) -> Result<(Found, Option<String>)> {
+    let Some(wanted) = &subject.file.discovery else {
+        return Ok((Found::default(), None));
+    };
+    let looked = async {
+        let cloud_map = CloudMap::new(subject.sdk);
+        let namespace = cloud_map.namespace(&wanted.namespace).await?;
+        let registry = match &namespace {
+            Some(namespace) => cloud_map.registry(namespace, &wanted.name).await?,
+            None => None,
+        };
+        let input = ensure_discovery::Input {
+            service: subject.service.clone(),
+            execution: String::new(),
+            release: subject.next.release.clone(),
+        };
+        let plan = ensure_discovery::plan(&input, wanted, namespace.as_ref(), registry.as_ref());
+        Ok(plan?)
+    };
+    Ok(match looked.await {
+        Ok(ensure_discovery::Plan::Use { arn }) => (Found::default(), Some(arn)),
+        Ok(ensure_discovery::Plan::Create(_)) => {
+            let section = wanted.written();
+            let differences = difference::member("discovery", None, Some(&section));
+            let name = format!("{} in {}", wanted.name, wanted.namespace);
+            (Found::differing(differences), Some(name))
+        }
+        Err(fault) => (refused(fault)?, None),
+    })
+}
+
+/// Application Auto Scaling, and the bounds that the desired count is kept in now.
+pub(super) async fn scaling(
+    subject: &Subject<'_>,
+    balancer: Option<&Balancer>,
+) -> Result<(Found, Option<LiveTarget>)> {
+    let wanted = subject.file.autoscaling.as_ref();
+    let live = match subject.live {
+        None => LiveScaling::default(),
+        Some(_) => {
+            let scaling = Scaling::new(subject.sdk);
+            match scaling.of(subject.service, wanted.is_none()).await {
+                Ok(live) => live,
+                Err(Fault::Refused(reason)) if wanted.is_none() => {
+                    let note =
+                        format!("Whether something scales the service cannot be said: {reason}");
+                    return Ok((Found::noted(note), None));
+                }
+                Err(fault) => return Err(report_aws(fault)),
+            }
+        }
+    };
+    let known = subject.next.known.as_ref();
+    let may_differ = known.is_none_or(|known| may_differ(true, subject.file, known.good.as_ref()));
+    let mut found = Found::default();
+    if may_differ {
+        let label = match needs_label(wanted) {
+            true => label(subject, balancer).await?,
+            false => None,
+        };
+        let is_made = subject.live.is_none() || subject.file.ingress.is_some();
+        if needs_label(wanted) && label.is_none() && !is_made {
+            found.add(Found::noted(
+                "ALBRequestCountPerTarget cannot be compared: no load balancer forwards to the service's first target group."
+                    .into(),
+            ));
+        }
+        let now = Clock::of(subject.sdk).now();
+        let changes = plan(subject.service, wanted, &live, label.as_deref(), now);
+        found.differences = compared::scaling(&live, &changes);
+    }
+    Ok((found, live.target))
+}
+
+/// The label of the target group that `EnsureScaling` would find: the service's first.
+async fn label(subject: &Subject<'_>, balancer: Option<&Balancer>) -> Result<Option<String>> {
+    let named = |file: &ServiceFile| {
+        let balancers = file.service.get("loadBalancers")?.as_array()?;
+        Some(balancers.first()?["targetGroupArn"].as_str()?.to_owned())
+    };
+    let group = named(subject.file).or_else(|| balancer.map(|known| known.target_group.clone()));
+    let group = group.or_else(|| {
+        let balancers = subject.live?.fields.get("loadBalancers")?.as_array()?;
+        Some(balancers.first()?["targetGroupArn"].as_str()?.to_owned())
+    });
+    match group.filter(|group| group.starts_with("arn:")) {
+        Some(group) => Elb::new(subject.sdk)
+            .request_label(&group)
+            .await
+            .map_err(report_aws),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,406 @@
+//! What `landfall init` and `landfall diff` say of services that run.
+
+use std::time::{Duration, Instant};
+
+use landfall_aws::{
+    bucket::{Bucket, Condition},
+    config::SdkConfig,
+    ecr::Ecr,
+    ecs::Ecs,
+    elb::Elb,
+    raw::{APPLICATION_AUTO_SCALING, CLOUD_MAP, JsonClient},
+};
+use serde_json::{Value, json};
+
+use crate::stage::*;
+
+/// Services as other people make them: of two containers and of one, with the image by tag and by digest.
+fn foreign_services(digest: &str) -> [(&'static str, Value, Value); 2] {
+    let registry = "000000000000.dkr.ecr.eu-west-1.amazonaws.com";
+    [
+        (
+            "worker",
+            json!({
+                "family": "worker", "gravity": { "mode": "low" },
+                "containerDefinitions": [
+                    {
+                        "name": "work", "image": format!("{registry}/hello:1.0.0"), "memory": 64,
+                        "environment": [{ "name": "DB_PASSWORD", "value": "hunter2" }, { "name": "COUNT", "value": "010" }],
+                        "command": ["run", "--fast"],
+                    },
+                    { "name": "log", "image": "public.ecr.aws/log:1", "memory": 32, "essential": false },
+                ],
+                "volumes": [{ "name": "data" }], "tags": [{ "key": "team", "value": "greetings" }],
+            }),
+            json!({ "desiredCount": 1, "deploymentConfiguration": { "maximumPercent": 150 } }),
+        ),
+        (
+            "pinned",
+            json!({
+                "family": "pinned", "networkMode": "bridge", "cpu": "256", "memory": "512",
+                "containerDefinitions": [
+                    { "name": "web", "image": format!("{registry}/hello@{digest}"), "portMappings": [{ "containerPort": 80 }] },
+                ],
+            }),
+            json!({ "desiredCount": 2, "propagateTags": "SERVICE", "tags": [{ "key": "env", "value": "test" }] }),
+        ),
+    ]
+}
+
+fn manifest(version: &str) -> String {
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let annotations = json!({ "version": version });
+    json!({ "schemaVersion": 2, "annotations": annotations, "mediaType": kind }).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_until_something_changes()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path());
+    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
+    let (ecs, ecr) = (Ecs::new(&config), Ecr::new(&config));
+    ecr.ensure_repository("hello").await.unwrap();
+    let digest = ecr
+        .put_manifest("hello", "1.0.0", &manifest("1.0.0"))
+        .await
+        .unwrap();
+    let object = |value: Value| value.as_object().unwrap().clone();
+    ecs.create_cluster(&object(json!({ "clusterName": "web" })))
+        .await
+        .unwrap();
+    let file = folder.path().join("file.yaml");
+    let path = file.display().to_string();
+    for (name, task_definition, service) in foreign_services(&digest) {
+        let arn = ecs
+            .register_task_definition(&object(task_definition))
+            .await
+            .unwrap();
+        let mut body = object(service);
+        body.insert("cluster".into(), "web".into());
+        body.insert("serviceName".into(), name.into());
+        body.insert("taskDefinition".into(), arn.into());
+        ecs.create_service(&body).await.unwrap();
+
+        for form in [&[] as &[&str], &["--adopt"]] {
+            let arguments = ["init", "--cluster", "web", "--service", name];
+            let written = landfall_at(&local.endpoint, &[&arguments, form].concat());
+            assert!(written.status.success(), "{}", text(&written.stderr));
+            std::fs::write(&file, &written.stdout).unwrap();
+            let checked = landfall(&["check", &path]);
+            assert!(checked.status.success(), "{}", text(&checked.stderr));
+            let compared = landfall_at(&local.endpoint, &["diff", &path]);
+            assert_eq!(
+                compared.status.code(),
+                Some(0),
+                "{}{}{}",
+                text(&written.stdout),
+                text(&compared.stdout),
+                text(&compared.stderr)
+            );
+        }
+    }
+
+    let arguments = ["init", "--cluster", "web", "--service", "worker"];
+    let written = text(&landfall_at(&local.endpoint, &arguments).stdout);
+    let changed = written
+        .replace("hunter2", "hunter3")
+        .replace("\"010\"", "\"011\"")
+        .replace("maximumPercent: 150", "maximumPercent: 175");
+    std::fs::write(&file, changed).unwrap();
+    ecr.put_manifest("hello", "1.1.0", &manifest("1.1.0"))
+        .await
+        .unwrap();
+    let compared = landfall_at(&local.endpoint, &["diff", &path]);
+    assert_eq!(compared.status.code(), Some(2));
+    let told = text(&compared.stdout);
+    for line in [
+        "web/worker, which runs worker:1",
+        "~ taskDefinition.containerDefinitions[work].image: hello:1.0.0 (sha256:",
+        " → hello:1.1.0 (sha256:",
+        "~ taskDefinition.containerDefinitions[work].environment[COUNT]: 010 → 011",
+        "~ taskDefinition.containerDefinitions[work].environment[DB_PASSWORD]: (hidden) → (hidden)",
+        "~ service.deploymentConfiguration.maximumPercent: 150 → 175",
+        "4 differences.",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let json = landfall_at(&local.endpoint, &["diff", "--json", &path]).stdout;
+    assert!(!text(&json).contains("hunter"));
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["differences"].as_array().unwrap().len(), 4);
+
+    let missing = landfall_at(
+        &local.endpoint,
+        &["init", "--cluster", "web", "--service", "other"],
+    );
+    assert_eq!(missing.status.code(), Some(1));
+    local.interrupt();
+}
+
+/// A service that others scale and find by name, with everything that is told of it.
+async fn surrounded_service(config: &SdkConfig) {
+    let (ecs, ecr) = (Ecs::new(config), Ecr::new(config));
+    ecr.ensure_repository("hello").await.unwrap();
+    ecr.put_manifest("hello", "1.0.0", &manifest("1.0.0"))
+        .await
+        .unwrap();
+    let object = |value: Value| value.as_object().unwrap().clone();
+    ecs.create_cluster(&object(json!({ "clusterName": "web" })))
+        .await
+        .unwrap();
+    let map = JsonClient::new(config, CLOUD_MAP);
+    let namespace = json!({ "Name": "internal.example", "Vpc": "vpc-1" });
+    map.call("CreatePrivateDnsNamespace", &namespace)
+        .await
+        .unwrap();
+    let namespaces = map.call("ListNamespaces", &json!({})).await.unwrap();
+    let records = json!([{ "Type": "A", "TTL": 10 }]);
+    let registry = json!({
+        "Name": "hello", "NamespaceId": namespaces["Namespaces"][0]["Id"], "HealthCheckCustomConfig": {},
+        "DnsConfig": { "DnsRecords": records },
+    });
+    let registry = map.call("CreateService", &registry).await.unwrap();
+    let port = free_port().parse().unwrap();
+    let elb = Elb::new(config);
+    let group = elb.create_web_balancer("others", port).await.unwrap();
+    let task_definition = json!({
+        "family": "hello", "networkMode": "awsvpc",
+        "containerDefinitions": [{
+            "name": "web", "image": "000000000000.dkr.ecr.eu-west-1.amazonaws.com/hello:1.0.0", "memory": 64,
+            "portMappings": [{ "containerPort": 80 }],
+        }],
+    });
+    let arn = ecs.register_task_definition(&object(task_definition)).await;
+    let service = json!({
+        "cluster": "web", "serviceName": "hello", "taskDefinition": arn.unwrap(), "desiredCount": 3,
+        "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } },
+        "serviceRegistries": [{ "registryArn": registry["Service"]["Arn"] }],
+        "loadBalancers": [{ "targetGroupArn": group, "containerName": "web", "containerPort": 80 }],
+    });
+    ecs.create_service(&object(service)).await.unwrap();
+    let scaling = JsonClient::new(config, APPLICATION_AUTO_SCALING);
+    let put = async |operation: &'static str, members: Value| {
+        let mut input = json!({
+            "ServiceNamespace": "ecs", "ResourceId": "service/web/hello", "ScalableDimension": "ecs:service:DesiredCount",
+        });
+        let fields = input.as_object_mut().unwrap();
+        fields.extend(object(members));
+        scaling.call(operation, &input).await.unwrap();
+    };
+    put(
+        "RegisterScalableTarget",
+        json!({ "MinCapacity": 2, "MaxCapacity": 10 }),
+    )
+    .await;
+    let label = elb.request_label(&group).await.unwrap();
+    for (name, metric, value) in [
+        (
+            "cpu",
+            json!({ "PredefinedMetricType": "ECSServiceAverageCPUUtilization" }),
+            62.5,
+        ),
+        (
+            "requests",
+            json!({ "PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label }),
+            1000.0,
+        ),
+    ] {
+        let configuration = json!({
+            "TargetValue": value, "PredefinedMetricSpecification": metric, "ScaleInCooldown": 300, "DisableScaleIn": false,
+        });
+        let policy = json!({
+            "PolicyName": name, "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": configuration,
+        });
+        put("PutScalingPolicy", policy).await;
+    }
+    let morning = json!({
+        "ScheduledActionName": "morning", "Schedule": "cron(0 8 ? * MON-FRI *)", "Timezone": "Europe/Berlin",
+        "ScalableTargetAction": { "MinCapacity": 4 }, "StartTime": 4_000_000_000_u64,
+    });
+    put("PutScheduledAction", morning).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_scales_and_names_a_live_service_is_written_down_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path());
+    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
+    surrounded_service(&config).await;
+    let file = folder.path().join("hello.yaml");
+    let path = file.display().to_string();
+    let arguments = ["init", "--cluster", "web", "--service", "hello"];
+    let written = landfall_at(&local.endpoint, &arguments);
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    let written = text(&written.stdout);
+    std::fs::write(&file, &written).unwrap();
+    for part in [
+        "    - { metric: ALBRequestCountPerTarget, value: 1000, scaleInCooldown: 300 }\n",
+        "    - { metric: ECSServiceAverageCPUUtilization, value: 62.5, scaleInCooldown: 300 }\n",
+        "discovery: { namespace: internal.example, name: hello, ttl: 10 }\n",
+        "# ingress:\n#   listenerArn: arn:aws:elasticloadbalancing:",
+    ] {
+        assert!(written.contains(part), "{part}: {written}");
+    }
+    let checked = landfall(&["check", &path]);
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    let compared = landfall_at(&local.endpoint, &["diff", &path]);
+    assert_eq!(
+        (compared.status.code(), text(&compared.stdout)),
+        (
+            Some(0),
+            "web/hello, which runs hello:1\nNo differences.\n".into()
+        ),
+        "{written}{}",
+        text(&compared.stderr)
+    );
+
+    let changed = written
+        .replace("min: 2", "min: 3")
+        .replace("62.5", "70")
+        .replace("    - { metric: ALBR", "    # - { metric: ALBR")
+        .replace("min: 4", "max: 40")
+        .replace("name: hello, ttl", "name: greetings, ttl")
+        .replace(
+            "  serviceName: hello\n",
+            "  serviceName: hello\n  desiredCount: 7\n",
+        );
+    std::fs::write(&file, changed).unwrap();
+    let compared = landfall_at(&local.endpoint, &["diff", &path]);
+    let told = text(&compared.stdout);
+    assert_eq!(
+        compared.status.code(),
+        Some(2),
+        "{told}{}",
+        text(&compared.stderr)
+    );
+    for line in [
+        "  + discovery: { namespace: internal.example, name: greetings, ttl: 10 }\n",
+        "  + service.serviceRegistries[greetings in internal.example]: ",
+        "  - service.serviceRegistries[arn:aws:servicediscovery:",
+        "  ~ autoscaling.min: 2 → 3\n",
+        "  ~ autoscaling.targets[ECSServiceAverageCPUUtilization].value: 62.5 → 70\n",
+        "  + autoscaling.scheduled[morning].max: 40\n",
+        "  - autoscaling.scheduled[morning].min: 4\n",
+        "\n7 differences.\nThe desired count is not compared: autoscaling keeps it between 2 and 10.\n",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    local.interrupt();
+}
+
+/// Runs `arguments` until `shown` is in what they print.
+fn until(arguments: &[&str], shown: &str) {
+    let begun = Instant::now();
+    loop {
+        let told = text(&landfall(arguments).stdout);
+        if told.contains(shown) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "{told}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path());
+    let port = &*local.port;
+    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
+    let elb = Elb::new(&config);
+    let balancer = free_port().parse().unwrap();
+    let group = elb.create_web_balancer("web", balancer).await.unwrap();
+    let balancer = elb.load_balancer_of(&group).await.unwrap().unwrap();
+    let listener = elb.listeners_of(&balancer).await.unwrap().remove(0);
+    let application = tempfile::tempdir().unwrap();
+    let push = |image: &str, command: &[&str]| {
+        let dir = application.path().display().to_string();
+        let arguments = ["local", "push", image, "--dir", &dir, "--port", port, "--"];
+        success(&[&arguments, command].concat());
+    };
+    push("hello:1.0.0", &[LANDFALL, "hello-server", "Hello!"]);
+    let written = format!(
+        "cluster: {{ clusterName: \"${{param:stage}}\" }}\n\
+         images: {{ web: {{ repository: hello, tag: \"semver:^1\" }} }}\n\
+         taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, memory: 64, portMappings: [{{ containerPort: 80 }}] }}] }}\n\
+         service:\n  serviceName: hello\n  deploymentConfiguration: {{ deploymentCircuitBreaker: {{ enable: true, rollback: true }} }}\n\
+         ingress: {{ listenerArn: \"{listener}\", container: web, port: 80, host: hello.example.com }}\n\
+         autoscaling: {{ min: 1, max: 4 }}\n"
+    );
+    let put = Bucket::new(&config, "landfall-config".into());
+    let uploaded = written.replace("${param:stage}", "web");
+    put.put("services/hello.yaml", uploaded.into(), Condition::None)
+        .await
+        .unwrap();
+    let status = ["status", "web/hello", "--port", port];
+    until(&status, "succeeded");
+    push("hello:1.1.0", &["false"]);
+    until(&status, "rolled-back");
+    let reason = ["--reason", "sale", "--port", port];
+    success(&[&["hold", "web/hello"], &reason[..]].concat());
+
+    let file = folder.path().join("hello.yaml");
+    let path = file.display().to_string();
+    let diff = |text_of: &str, options: &[&str]| {
+        std::fs::write(&file, text_of).unwrap();
+        let arguments = ["diff", &path, "--state-bucket", "landfall-state"];
+        let compared = landfall_at(&local.endpoint, &[&arguments, options].concat());
+        let told = text(&compared.stdout) + &text(&compared.stderr);
+        (compared.status.code(), told)
+    };
+    let (code, told) = diff(&written, &[]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("pass --parameters stage=<value>,"), "{told}");
+    let stage = ["--parameters", "stage=web"];
+    let (code, told) = diff(&written, &stage);
+    assert_eq!(code, Some(0), "{told}");
+    let remembered = "hello:1.1.0 is left out (container web), because release 2 was bad with it; the same file uploaded once \
+                      more tries it again.\nThe service is on hold since ";
+    assert!(
+        told.contains(&format!("No differences.\n{remembered}")),
+        "{told}"
+    );
+
+    let changed = written.replace("max: 4", "max: 6").replace(
+        "example.com }",
+        "example.com, healthCheck: { path: /health } }",
+    ) + "before: [{ name: migrate, container: web, command: [migrate, --password=hunter2] }]\n";
+    let (code, told) = diff(&changed, &stage);
+    assert_eq!(code, Some(2), "{told}");
+    for line in [
+        "  + ingress.healthCheck: { path: /health }\n  ~ autoscaling.max: 4 → 6\n2 differences.\n",
+        "Before the service is touched runs migrate (container web).\n",
+        remembered,
+        "A release waits for `landfall resume web/hello`.\n",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let (_, told) = diff(&changed, &[&stage[..], &["--json"]].concat());
+    assert!(!told.contains("hunter2"), "{told}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["leftOut"][0]["release"], 2);
+    assert_eq!(told["hold"]["reason"], "sale");
+    assert_eq!(
+        told["before"],
+        json!([{ "name": "migrate", "container": "web" }])
+    );
+
+    let daemon = written
+        .replace("autoscaling: { min: 1, max: 4 }\n", "")
+        .replace(
+            "serviceName: hello",
+            "serviceName: hello\n  schedulingStrategy: DAEMON",
+        );
+    let (code, told) = diff(&daemon, &stage);
+    assert_eq!(code, Some(1), "{told}");
+    for line in [
+        "  ~ service.schedulingStrategy: REPLICA → DAEMON  (cannot be changed in place)\n",
+        "  - autoscaling.min: 1\n  - autoscaling.max: 4\n",
+        "A release would be refused: ECS cannot change web/hello in place as its file says.",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    local.interrupt();
+}

@@ -1,0 +1,135 @@
+//! `landfall local`, and what talks to it.
+
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+use landfall_aws::bucket::{Bucket, Condition};
+
+use crate::stage::*;
+
+#[test]
+fn without_a_running_landfall_the_commands_ask_whether_it_runs() {
+    let port = free_port();
+    for arguments in [
+        &["status", "--port", &port] as &[&str],
+        &[
+            "local",
+            "push",
+            "hello:1.0.0",
+            "--dir",
+            ".",
+            "--port",
+            &port,
+            "--",
+            "true",
+        ],
+        &["local", "load-balancer", "hello", "--port", &port],
+    ] {
+        let told = failure(arguments);
+        assert!(
+            told.contains("is `landfall local` running, and on this port?"),
+            "{arguments:?}: {told}"
+        );
+    }
+}
+
+#[test]
+fn a_taken_port_is_told_with_what_to_do() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let told = failure(&["local", "--port", &port]);
+    assert!(
+        told.contains(&format!(
+            "port {port} on 127.0.0.1 is taken: stop what listens there, or choose another with --port"
+        )),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_image_without_a_tag_and_a_service_without_a_cluster_are_refused_before_anything_is_asked() {
+    let told = failure(&["local", "push", "hello", "--dir", ".", "--", "true"]);
+    assert!(told.contains("`hello` has no tag"), "{told}");
+    assert!(
+        told.contains("write it as repository:tag, e.g. hello:1.1.0"),
+        "{told}"
+    );
+    let told = failure(&["status", "hello"]);
+    assert!(told.contains("cluster/service"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let application = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path());
+    let port = local.port.clone();
+    assert_eq!(
+        success(&["status", "--port", &port]),
+        "No service is described yet: put a service file into the config bucket, under services/.\n"
+    );
+
+    let dir = application.path().display().to_string();
+    let push = [
+        "local",
+        "push",
+        "hello:1.0.0",
+        "--dir",
+        &dir,
+        "--port",
+        &port,
+        "--",
+        LANDFALL,
+        "hello-server",
+        "Hello!",
+    ];
+    let pushed = success(&push);
+    assert!(pushed.starts_with("hello:1.0.0 sha256:"), "{pushed}");
+    assert_eq!(
+        success(&push),
+        pushed,
+        "a second push of the same is no error"
+    );
+    let file = "cluster: { clusterName: web }\nimages: { web: { repository: hello, tag: 'semver:^1' } }\n\
+                taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64, portMappings: [{ containerPort: 80 }] }] }\n\
+                service: { serviceName: hello, desiredCount: 1 }\n";
+    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
+    let put = Bucket::new(&config, "landfall-config".into());
+    put.put("services/hello.yaml", file.into(), Condition::None)
+        .await
+        .unwrap();
+
+    let begun = Instant::now();
+    let shown = loop {
+        // Until the file's event has arrived, nothing is described.
+        let output = landfall(&["status", "web/hello", "--port", &port]);
+        let shown = String::from_utf8(output.stdout).unwrap();
+        if shown.contains("succeeded") {
+            break shown;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{shown}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert!(
+        shown.starts_with("web/hello\n  file      services/hello.yaml\n"),
+        "{shown}"
+    );
+    let told = failure(&["status", "web/helo", "--port", &port]);
+    assert!(
+        told.contains("no service file has described web/helo yet"),
+        "{told}"
+    );
+    let json = success(&["status", "--json", "--port", &port]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["releases"][0]["verdict"], "succeeded");
+    local.interrupt();
+
+    let local = Local::start(folder.path());
+    assert_eq!(
+        success(&["status", "web/hello", "--port", &local.port]),
+        shown
+    );
+    local.interrupt();
+}

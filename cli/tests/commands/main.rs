@@ -1,0 +1,9 @@
+//! What somebody sees who uses the `landfall` command.
+
+#![allow(clippy::unwrap_used)]
+
+mod live_services;
+mod local;
+mod stage;
+mod stub;
+mod verify;

@@ -1,0 +1,115 @@
+//! The `landfall` command and a `landfall local`, as somebody uses them.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+pub(crate) const LANDFALL: &str = env!("CARGO_BIN_EXE_landfall");
+
+pub(crate) fn landfall(arguments: &[&str]) -> Output {
+    let mut command = Command::new(LANDFALL);
+    // Wide enough that no message is wrapped.
+    command
+        .args(arguments)
+        .env("COLUMNS", "400")
+        .env("NO_COLOR", "1");
+    command.output().unwrap()
+}
+
+/// Standard error of a command that has to fail, its lines joined: where they are wrapped depends on the terminal.
+pub(crate) fn failure(arguments: &[&str]) -> String {
+    let output = landfall(arguments);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it succeeded: {told}");
+    let words = told
+        .split_whitespace()
+        .filter(|word| !matches!(*word, "│" | "×" | "╰─▶" | "├─▶"));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn success(arguments: &[&str]) -> String {
+    let output = landfall(arguments);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
+/// `landfall local`, killed when a test ends early.
+pub(crate) struct Local {
+    process: Child,
+    pub(crate) endpoint: String,
+    pub(crate) port: String,
+}
+
+impl Local {
+    pub(crate) fn start(data_dir: &Path) -> Self {
+        let data_dir = data_dir.display().to_string();
+        let mut process = Command::new(LANDFALL)
+            .args(["local", "--port", "0", "--data-dir", &data_dir])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let endpoint = line
+            .strip_prefix("Landfall listens at ")
+            .and_then(|rest| rest.split_once(". "))
+            .unwrap_or_else(|| panic!("it begins with {line:?}"))
+            .0;
+        Self {
+            process,
+            endpoint: endpoint.into(),
+            port: endpoint.rsplit(':').next().unwrap().into(),
+        }
+    }
+
+    /// As Ctrl-C does.
+    pub(crate) fn interrupt(mut self) {
+        let id = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // It has ended already, unless a test failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A command that talks to AWS itself, told by its environment that AWS is here.
+pub(crate) fn landfall_at(endpoint: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(LANDFALL);
+    command.args(arguments).envs([
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("COLUMNS", "400"),
+        ("NO_COLOR", "1"),
+    ]);
+    command.output().unwrap()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
