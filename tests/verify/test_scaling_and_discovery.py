@@ -13,7 +13,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 BINARIES = Path(os.environ.get("LANDFALL_BINARIES", "target/debug"))
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -43,15 +42,6 @@ autoscaling:
 DISCOVERED = """
 discovery: { namespace: internal.example, name: hello, type: SRV, container: web, port: 8080, ttl: 30s }
 """
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")

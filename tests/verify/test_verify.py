@@ -7,7 +7,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 LANDFALL = Path(os.environ.get("LANDFALL_BINARIES", "target/debug")) / "landfall"
 REGION = "eu-west-1"
@@ -47,15 +46,6 @@ service:
 ingress: {{ listenerArn: "{listener}", container: web, port: 8080, path: "/*" }}
 discovery: {{ namespace: {namespace}, name: hello }}
 """
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")
