@@ -123,6 +123,7 @@ fn data() -> Value {
     };
     let registered = register_task_definition::Output {
         task_definition,
+        base: None,
         timeout_seconds: 900,
         before: true,
         after: true,

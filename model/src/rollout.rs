@@ -129,6 +129,7 @@ impl Protocol {
             last_good: claim.last_good.clone(),
             timeout_seconds: TIMEOUT_SECONDS,
             balancer: None,
+            base: None,
         };
         let live = live.map(|live| live.described());
         let file = &self.files[self.file_of(&release.content.file)].1;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use landfall::{
     desired::DesiredState,
+    hold::SetBy,
     image::Image,
     record::{Content, Verdict},
     service_file::ServiceFile,
@@ -18,7 +19,7 @@ use crate::{
     run::{Pushed, Run, Story},
     scenario::{Rule, Service},
     serving::digest,
-    witness::{desired, record},
+    witness::{desired, is_strangers, record},
 };
 
 /// An invariant that did not hold.
@@ -110,6 +111,8 @@ fn one_writer(run: &Run) -> Vec<Violation> {
 }
 
 /// 8. What somebody else gave a service stays until an operator resumes it.
+///
+/// Only what a service that somebody else made ran when its first service file came is taken over.
 fn strangers(run: &Run) -> Vec<Violation> {
     let changes = run.witness.changes().into_iter();
     changes
@@ -332,12 +335,12 @@ async fn converged(
             )),
             Some(concluded) => {
                 let good = service.is_good(push.behaviour) && !fails_before(story.file.as_ref());
-                let excused = run.faults.denials() > 0 || story.strangers || story.aborts > 2;
+                let excused = run.faults.denials() > 0 || story.aborts > 2;
                 match concluded.verdict {
                     Verdict::Succeeded if !good => {
                         wrong(format!("runs {}, which is bad", push.tag));
                     }
-                    Verdict::Drifted if !story.strangers => {
+                    Verdict::Drifted if !story.deployed => {
                         wrong(format!(
                             "release {} ended as drifted, and nobody else changed it",
                             concluded.number
@@ -357,28 +360,47 @@ async fn converged(
             }
         }
     }
-    if let (Some(good), false) = (&desired.last_good, story.strangers) {
-        let live = live(run, service).await;
-        let primary = live["deployments"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|deployment| deployment["status"] == "PRIMARY")
-            .cloned()
-            .unwrap_or_default();
-        if primary["taskDefinition"] != *good.task_definition.arn {
-            wrong(format!(
-                "runs {}, the last good release is {} ({})",
-                primary["taskDefinition"], good.number, good.task_definition.arn
-            ));
-        } else if live["runningCount"] != live["desiredCount"] || live["desiredCount"] == 0 {
-            wrong(format!(
-                "runs {} of {} tasks",
-                live["runningCount"], live["desiredCount"]
-            ));
-        }
-    }
+    broken.extend(rests(run, service, story, desired).await);
     broken
+}
+
+/// 2. ECS runs the last good release, with all its tasks.
+///
+/// What somebody else gave it stays where Landfall saw it, and may be there unseen while the service is held or not followed,
+/// or where the event was lost.
+async fn rests(
+    run: &Run,
+    service: &Service,
+    story: &Story,
+    desired: &DesiredState,
+) -> Option<Violation> {
+    let good = desired.last_good.as_ref()?;
+    let live = live(run, service).await;
+    let mut deployments = live["deployments"].as_array().into_iter().flatten();
+    let primary = deployments.find(|deployment| deployment["status"] == "PRIMARY");
+    let runs = primary.and_then(|primary| primary["taskDefinition"].as_str());
+    let runs = runs.unwrap_or_default();
+    let hold = desired.hold.as_ref();
+    let drifted = hold.is_some_and(|hold| hold.set_by == SetBy::Drift);
+    let unseen = hold.is_some() || desired.file.is_none() || run.scenario.delivery.lost > 0.0;
+    let text = if story.deployed && is_strangers(runs) && unseen {
+        return None;
+    } else if drifted {
+        format!("is held because it drifted, and runs {runs}")
+    } else if runs != good.task_definition.arn {
+        format!(
+            "runs {runs}, the last good release is {} ({})",
+            good.number, good.task_definition.arn
+        )
+    } else if live["runningCount"] != live["desiredCount"] || live["desiredCount"] == 0 {
+        format!(
+            "runs {} of {} tasks",
+            live["runningCount"], live["desiredCount"]
+        )
+    } else {
+        return None;
+    };
+    Some(Violation::new(2, &service.id, text))
 }
 
 /// Whether the service file has a task before the rollout that exits with an error.

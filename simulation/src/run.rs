@@ -87,6 +87,8 @@ pub struct Story {
     pub deleted: bool,
     /// Whether somebody else changed the service in ECS.
     pub strangers: bool,
+    /// Whether somebody else gave it a revision.
+    pub deployed: bool,
     /// How many of its executions were aborted.
     pub aborts: usize,
 }
@@ -564,6 +566,7 @@ impl Stage {
     }
 
     async fn stranger(&mut self, service: usize, change: Value) {
+        let deploys = change["taskDefinition"].is_string();
         let mut input = change;
         let id = &self.scenario.services[service].id;
         input["cluster"] = json!(id.cluster());
@@ -578,6 +581,7 @@ impl Stage {
             .is_ok()
         {
             self.stories[service].strangers = true;
+            self.stories[service].deployed |= deploys;
         }
     }
 

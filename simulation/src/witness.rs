@@ -202,14 +202,13 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
     let desired = desired(cloud, &service).await;
     let theirs = primary(cloud, &input["cluster"], &input["service"])
         .await
-        .filter(|revision| revision.contains(STRANGER) && input["taskDefinition"].is_string());
-    let overwrote = theirs.filter(|revision| {
-        // Before a release has been good, what somebody else put there is what Landfall takes over.
-        let proven = desired
-            .as_ref()
-            .filter(|desired| desired.last_good.is_some());
-        proven.is_some_and(|desired| desired.accepted.as_ref() != Some(revision))
-    });
+        .filter(|revision| is_strangers(revision));
+    let overwrote = match theirs {
+        Some(revision) if !may_replace(cloud, &service, desired.as_ref(), &revision).await => {
+            Some(revision)
+        }
+        _ => None,
+    };
     Some(Change {
         overwrote,
         held: desired.as_ref().and_then(kept_from),
@@ -224,6 +223,28 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
         task_definition: input["taskDefinition"].as_str().map(str::to_owned),
         status: 0,
     })
+}
+
+/// What the docs name: an operator resumed the service with that revision in it, or it is what a service that somebody else
+/// made ran when its first service file came, noted as the way back, and nothing has been good since.
+async fn may_replace(
+    cloud: &Cloud,
+    service: &ServiceId,
+    desired: Option<&DesiredState>,
+    revision: &str,
+) -> bool {
+    let Some(desired) = desired else { return false };
+    if desired.accepted.as_deref() == Some(revision) {
+        return true;
+    }
+    let noted = object(cloud, STATE_BUCKET, &keys::adopted(service)).await;
+    let noted: Value = serde_json::from_slice(&noted.unwrap_or_default()).unwrap_or_default();
+    desired.last_good.is_none() && noted["taskDefinition"] == revision
+}
+
+/// Whether a revision is one that strangers registered.
+pub fn is_strangers(revision: &str) -> bool {
+    revision.contains(STRANGER)
 }
 
 /// The family of the revisions that strangers register, as it stands in their ARNs.

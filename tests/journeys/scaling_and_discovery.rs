@@ -147,6 +147,74 @@ async fn a_bad_release_leaves_the_scaling_as_it_was_and_a_removed_section_takes_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_that_somebody_else_scales_is_left_alone_as_long_as_they_do() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    stage.push("hello", "1.0.0").await;
+    let mut file = SampleFile::new("hello", "hello", "semver:^1");
+    stage.follow(KEY, &file.text()).await;
+    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    let scaling = &stage.local.cloud.scaling;
+    let mut theirs = json!({
+        "ServiceNamespace": "ecs", "ResourceId": "service/web/hello", "ScalableDimension": "ecs:service:DesiredCount",
+        "MinCapacity": 4, "MaxCapacity": 8,
+    });
+    scaling
+        .call("RegisterScalableTarget", theirs.clone())
+        .await
+        .unwrap();
+    until("4 tasks", || async {
+        (stage.live(&service).await["runningCount"] == 4).then_some(())
+    })
+    .await;
+
+    // The whole section is sent, without the count.
+    let seen = stage.requests();
+    file.desired_count = 3;
+    stage.follow(KEY, &file.text()).await;
+    stage.verdict(&service, 2, Verdict::Succeeded).await;
+    assert_eq!(stage.live(&service).await["desiredCount"], 4);
+    let asked: Vec<_> = stage.local.cloud.requests.requests()[seen..]
+        .iter()
+        .filter(|entry| entry.service == "application-autoscaling")
+        .map(|entry| {
+            (
+                entry.app.clone().unwrap_or_default(),
+                entry.operation.clone(),
+            )
+        })
+        .collect();
+    let update_service = |operation: &str| ("update-service".to_owned(), operation.to_owned());
+    let expected = ["DescribeScalableTargets", "ListTagsForResource"].map(update_service);
+    assert_eq!(asked, expected);
+
+    // So does the way back.
+    let bad = SimulatedBehaviour {
+        exits: Some((std::time::Duration::ZERO, 1)),
+        ..SimulatedBehaviour::default()
+    };
+    stage.push_behaving("hello", "2.0.0", bad).await;
+    let other = file.text().replace("semver:^1", "semver:^2");
+    stage.follow(KEY, &other).await;
+    stage.verdict(&service, 3, Verdict::RolledBack).await;
+    assert_eq!(stage.live(&service).await["desiredCount"], 4);
+
+    // Nobody scales it any more.
+    for bound in ["MinCapacity", "MaxCapacity"] {
+        theirs.as_object_mut().unwrap().remove(bound);
+    }
+    scaling
+        .call("DeregisterScalableTarget", theirs)
+        .await
+        .unwrap();
+    file.desired_count = 1;
+    stage.follow(KEY, &file.text()).await;
+    stage.verdict(&service, 4, Verdict::Succeeded).await;
+    assert_eq!(stage.live(&service).await["desiredCount"], 1);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_are_found_in_cloud_map_as_long_as_the_file_says_so() {
     let stage = Stage::open().await;
     let service = web("hello");

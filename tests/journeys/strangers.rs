@@ -2,12 +2,12 @@
 
 use landfall::{hold::SetBy, record::Verdict, service_id::ServiceId, status::FileStatus};
 use landfall_aws::{config, events::SERVICE_DRIFTED, operator::Operator};
-use landfall_local::local::REGION;
+use landfall_local::{cloud::ecs::SimulatedBehaviour, local::REGION};
 use landfall_tests::{
     sample::SampleFile,
     stage::{CONFIG_BUCKET, STATE_BUCKET, Stage, text, until, web},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn resume(stage: &Stage, service: &ServiceId) {
     let config = config::local(stage.local.endpoint(), REGION).await;
@@ -143,7 +143,7 @@ async fn an_edit_of_the_file_does_not_bring_back_an_image_that_was_bad() {
     let service = web("hello");
     settled(&stage, &service).await;
     let good = stage.live_image(&service).await;
-    let crashing = landfall_local::cloud::ecs::SimulatedBehaviour {
+    let crashing = SimulatedBehaviour {
         exits: Some((std::time::Duration::from_millis(200), 7)),
         ..Default::default()
     };
@@ -162,5 +162,211 @@ async fn an_edit_of_the_file_does_not_bring_back_an_image_that_was_bad() {
     stage.verdict(&service, 3, Verdict::Succeeded).await;
     assert_eq!(stage.live_image(&service).await, good);
     assert_eq!(stage.live(&service).await["desiredCount"], 1);
+    stage.close().await;
+}
+
+/// A service that Landfall is making, and watches for a while.
+async fn in_first_release(stage: &Stage, service: &ServiceId) {
+    stage.push("hello", "1.0.0").await;
+    let mut file = SampleFile::new("hello", "hello", "semver:^1");
+    file.verify = "bake: 8s".into();
+    stage.follow("services/hello.yaml", &file.text()).await;
+    until("the service", || async {
+        let live = stage.live(service).await;
+        (live["status"] == "ACTIVE").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_gives_a_service_that_never_was_good_stays_until_it_is_resumed() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    in_first_release(&stage, &service).await;
+
+    let theirs = deploy_by_hand(&stage, &service).await;
+    let record = stage.verdict(&service, 1, Verdict::Drifted).await;
+    assert!(
+        record.reason.contains(&theirs) && record.reason.contains("landfall resume web/hello"),
+        "{}",
+        record.reason
+    );
+    assert!(drifted(&stage, &service).await.contains(&theirs));
+    let newest = stage.push("hello", "1.1.0").await;
+    until("the push to be joined", || async {
+        (stage.desired(&service).await.open.len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(stage.live(&service).await["taskDefinition"], theirs);
+
+    resume(&stage, &service).await;
+    stage.verdict(&service, 2, Verdict::Succeeded).await;
+    assert!(stage.live_image(&service).await.ends_with(&newest));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_taken_over_twice_can_be_resumed_before_anything_was_good() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    let container = json!({"name": "web", "image": "public.ecr.aws/hello:1", "memory": 64});
+    let first = json!({"family": "terraform", "containerDefinitions": [container]});
+    let created = json!({
+        "cluster": "web", "serviceName": "hello", "taskDefinition": "terraform", "desiredCount": 1,
+    });
+    stage
+        .ecs("CreateCluster", json!({"clusterName": "web"}))
+        .await;
+    stage.ecs("RegisterTaskDefinition", first).await;
+    stage.ecs("CreateService", created).await;
+    in_first_release(&stage, &service).await;
+    until("the takeover", || async {
+        let live = text(&stage.live(&service).await["taskDefinition"]);
+        live.contains("/hello:").then_some(())
+    })
+    .await;
+
+    let theirs = deploy_by_hand(&stage, &service).await;
+    stage.verdict(&service, 1, Verdict::Drifted).await;
+    assert!(drifted(&stage, &service).await.contains(&theirs));
+    let newest = stage.push("hello", "1.1.0").await;
+    resume(&stage, &service).await;
+    until("1.1.0 to be good", || async {
+        let desired = stage.settled(&service).await;
+        desired.last_good.map(|_| ())
+    })
+    .await;
+    assert!(stage.live_image(&service).await.ends_with(&newest));
+    stage.close().await;
+}
+
+/// Waits for a task that Landfall runs alone.
+async fn until_a_task_runs_alone(stage: &Stage, family: &str) {
+    until("the task", || async {
+        let input = json!({"cluster": "web", "family": family, "desiredStatus": "RUNNING"});
+        let tasks = stage.ecs("ListTasks", input).await["taskArns"].clone();
+        if tasks == json!([]) {
+            return None;
+        }
+        let input = json!({"cluster": "web", "tasks": tasks});
+        let tasks = stage.ecs("DescribeTasks", input).await;
+        let mut tasks = tasks["tasks"].as_array()?.iter();
+        let ours = |task: &Value| text(&task["startedBy"]).starts_with("landfall/");
+        tasks.any(ours).then_some(())
+    })
+    .await;
+}
+
+fn with_task(section: &str, file: &str) -> String {
+    format!(
+        "{file}{section}:\n  - {{ name: check, container: web, command: [check], environment: [{{ name: \
+         SIMULATED_EXIT_AFTER, value: \"4\" }}, {{ name: SIMULATED_EXIT_CODE, value: 0 }}] }}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_gives_a_service_after_the_last_check_is_no_success() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    settled(&stage, &service).await;
+    let file = SampleFile::new("hello", "hello", "semver:^1").text();
+    stage
+        .follow("services/hello.yaml", &with_task("after", &file))
+        .await;
+    until_a_task_runs_alone(&stage, "hello").await;
+
+    let theirs = deploy_by_hand(&stage, &service).await;
+    let record = stage.verdict(&service, 2, Verdict::Drifted).await;
+    assert!(
+        record
+            .reason
+            .starts_with("rolled out and verified, but before that was concluded")
+            && record.reason.contains(&theirs),
+        "{}",
+        record.reason
+    );
+    let held = drifted(&stage, &service).await;
+    assert!(held.contains(&theirs), "{held}");
+    assert_eq!(stage.live(&service).await["taskDefinition"], theirs);
+    assert_eq!(stage.desired(&service).await.last_good.unwrap().number, 1);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_its_owner_gives_an_adopted_service_in_mid_release_is_not_lost() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    settled(&stage, &service).await;
+    let adopting = "cluster: { clusterName: web }\nservice: { serviceName: hello }\n\
+                    images: { web: { repository: hello, tag: 'semver:^1' } }\n";
+    stage.follow("services/hello.yaml", adopting).await;
+    stage.settled(&service).await;
+    stage
+        .follow("services/hello.yaml", &with_task("before", adopting))
+        .await;
+    stage.settled(&service).await;
+    let newest = stage.push("hello", "1.1.0").await;
+    until("release of 1.1.0 to be claimed", || async {
+        let desired = stage.desired(&service).await;
+        desired
+            .claim
+            .is_some_and(|claim| claim.release == desired.last_number)
+            .then_some(())
+    })
+    .await;
+    until_a_task_runs_alone(&stage, "hello").await;
+    let number = stage.desired(&service).await.last_number;
+
+    // The images were filled in already, into what the service ran before.
+    let theirs = deploy_by_hand(&stage, &service).await;
+    let record = stage.verdict(&service, number, Verdict::Drifted).await;
+    assert!(record.reason.contains(&theirs), "{}", record.reason);
+    assert_eq!(stage.live(&service).await["taskDefinition"], theirs);
+
+    resume(&stage, &service).await;
+    stage
+        .verdict(&service, number + 1, Verdict::Succeeded)
+        .await;
+    let live = stage.live(&service).await;
+    assert!(
+        text(&live["taskDefinition"]).contains("/by-hand:"),
+        "{live}"
+    );
+    assert!(stage.live_image(&service).await.ends_with(&newest));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_codedeploy_rolls_out_is_refused_with_nothing_touched() {
+    let stage = Stage::open().await;
+    let service = web("hello");
+    let container = json!({"name": "web", "image": "public.ecr.aws/hello:1", "memory": 64});
+    let first = json!({"family": "theirs", "containerDefinitions": [container]});
+    stage
+        .ecs("CreateCluster", json!({"clusterName": "web"}))
+        .await;
+    stage.ecs("RegisterTaskDefinition", first).await;
+    let created = json!({
+        "cluster": "web", "serviceName": "hello", "taskDefinition": "theirs", "desiredCount": 1,
+        "deploymentController": {"type": "CODE_DEPLOY"},
+    });
+    stage.ecs("CreateService", created).await;
+    stage.push("hello", "1.0.0").await;
+    let seen = stage.requests();
+
+    let owning = SampleFile::new("hello", "hello", "semver:^1").text();
+    let adopting = "cluster: { clusterName: web }\nservice: { serviceName: hello }\n\
+                    images: { web: { repository: hello, tag: 'semver:^1' } }\n";
+    for (number, file) in [(1, &*owning), (2, adopting)] {
+        stage.follow("services/hello.yaml", file).await;
+        let record = stage.verdict(&service, number, Verdict::Rejected).await;
+        for told in [
+            "the deployment controller CODE_DEPLOY",
+            "change the controller to ECS",
+        ] {
+            assert!(record.reason.contains(told), "{}", record.reason);
+        }
+    }
+    assert_eq!(stage.changes_in_ecs(seen), [] as [&str; 0]);
     stage.close().await;
 }

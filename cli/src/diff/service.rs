@@ -45,6 +45,7 @@ pub(super) fn compared(
         last_good: known.and_then(|known| known.desired.last_good.clone()),
         timeout_seconds: 0,
         balancer,
+        base: None,
     };
     let file = subject.file.clone().registered_in(registry);
     match subject.live {

@@ -1,10 +1,11 @@
 //! What every function does around its handler: JSON logs, and one line for how it ended.
 
-use std::future::Future;
+use std::{future::Future, pin::Pin};
 
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
-use landfall::service_id::ServiceId;
+use landfall::{event::Received, service_id::ServiceId};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tracing::{Instrument, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -48,19 +49,42 @@ where
     F: Future<Output = Result<O, Fault>>,
 {
     lambda_runtime::run(service_fn(|event: LambdaEvent<I>| {
-        let span = span(&event.payload);
-        // Boxed: a handler's future nests deeper than the compiler lays out.
-        let answer = Box::pin(handler(event));
-        async move {
-            let answer = answer.await;
-            if let Err(fault) = &answer {
-                tracing::error!(error = fault.name(), "{fault}");
-            }
-            answer
-        }
-        .instrument(span)
+        logged(span(&event.payload), Box::pin(handler(event)))
     }))
     .await
+}
+
+/// Serves a trigger, as [`serve`] does. An event has been through others' hands: it takes little memory, whatever it is.
+///
+/// # Errors
+/// Only if the Runtime API cannot be reached.
+pub async fn serve_event<O, H, F>(
+    span: fn(&Value) -> tracing::Span,
+    handler: H,
+) -> Result<(), Error>
+where
+    O: Serialize,
+    H: Fn(LambdaEvent<Value>) -> F,
+    F: Future<Output = Result<O, Fault>>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Received>| {
+        let LambdaEvent { payload, context } = event;
+        let event = LambdaEvent::new(payload.0, context);
+        logged(span(&event.payload), Box::pin(handler(event)))
+    }))
+    .await
+}
+
+/// Boxed: a handler's future nests deeper than the compiler lays out.
+async fn logged<O>(
+    span: tracing::Span,
+    answer: Pin<Box<impl Future<Output = Result<O, Fault>>>>,
+) -> Result<O, Fault> {
+    let answer = answer.instrument(span.clone()).await;
+    if let Err(fault) = &answer {
+        span.in_scope(|| tracing::error!(error = fault.name(), "{fault}"));
+    }
+    answer
 }
 
 /// Where a function is installed, read from its own ARN.

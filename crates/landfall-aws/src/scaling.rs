@@ -7,9 +7,10 @@ use landfall::{
     step::{
         ensure_scaling::{Change, DIMENSION, LiveScaling, LiveTarget, NAMESPACE, resource_id},
         register_task_definition::{SERVICE_TAG, service_tag},
+        update_service::{LiveService, changes_count, keep_count, who_counts},
     },
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     Fault,
@@ -28,6 +29,30 @@ impl Scaling {
 
     /// How a service is scaled. Whose scalable target it is costs a call, and is only asked if it is to go (`may_go`).
     pub async fn of(&self, service: &ServiceId, may_go: bool) -> Result<LiveScaling, Fault> {
+        let Some(target) = self.target(service, may_go).await? else {
+            // Policies and actions are deleted with their target.
+            return Ok(LiveScaling::default());
+        };
+        let by_id = || {
+            json!({
+                "ServiceNamespace": NAMESPACE,
+                "ResourceId": resource_id(service),
+                "ScalableDimension": DIMENSION,
+            })
+        };
+        Ok(LiveScaling {
+            target: Some(target),
+            policies: self
+                .all("DescribeScalingPolicies", by_id(), "ScalingPolicies")
+                .await?,
+            actions: self
+                .all("DescribeScheduledActions", by_id(), "ScheduledActions")
+                .await?,
+        })
+    }
+
+    /// The scalable target of a service; `is_ours` is only asked if it matters (`whose`).
+    async fn target(&self, service: &ServiceId, whose: bool) -> Result<Option<LiveTarget>, Fault> {
         const TARGETS: &str = "DescribeScalableTargets";
         let by_ids = json!({
             "ServiceNamespace": NAMESPACE,
@@ -36,8 +61,7 @@ impl Scaling {
         });
         let targets = self.all(TARGETS, by_ids, "ScalableTargets").await?;
         let Some(target) = targets.first() else {
-            // Policies and actions are deleted with their target.
-            return Ok(LiveScaling::default());
+            return Ok(None);
         };
         let bound = |member: &str| {
             let tasks = target[member]
@@ -47,24 +71,39 @@ impl Scaling {
                 Fault::incomplete("application-autoscaling:DescribeScalableTargets", member)
             })
         };
-        let (min, max) = (bound("MinCapacity")?, bound("MaxCapacity")?);
-        let is_ours = may_go && self.is_ours(service, &target["ScalableTargetARN"]).await?;
-        let by_id = || {
-            json!({
-                "ServiceNamespace": NAMESPACE,
-                "ResourceId": resource_id(service),
-                "ScalableDimension": DIMENSION,
-            })
+        Ok(Some(LiveTarget {
+            min: bound("MinCapacity")?,
+            max: bound("MaxCapacity")?,
+            is_ours: whose && self.is_ours(service, &target["ScalableTargetARN"]).await?,
+        }))
+    }
+
+    /// Takes the desired count out of what `UpdateService` is to be sent, unless it is the file's to say. Only a count that
+    /// would change something costs a call.
+    ///
+    /// # Errors
+    /// Refused if nobody may ask who scales the service.
+    pub async fn mind_count(
+        &self,
+        service: &ServiceId,
+        body: &mut Map<String, Value>,
+        live: Option<&LiveService>,
+    ) -> Result<(), Fault> {
+        let target = match changes_count(body, live) {
+            true => self.target(service, true).await,
+            false => Ok(None),
         };
-        Ok(LiveScaling {
-            target: Some(LiveTarget { min, max, is_ours }),
-            policies: self
-                .all("DescribeScalingPolicies", by_id(), "ScalingPolicies")
-                .await?,
-            actions: self
-                .all("DescribeScheduledActions", by_id(), "ScheduledActions")
-                .await?,
-        })
+        let target = target.map_err(|fault| match fault {
+            Fault::Refused(refused) => {
+                Fault::Refused(who_counts(service, &body["desiredCount"], &refused))
+            }
+            other => other,
+        })?;
+        if target.as_ref().is_some_and(|target| !target.is_ours) {
+            tracing::info!("somebody else scales the service: its desired count is left alone");
+        }
+        keep_count(body, live, target.as_ref());
+        Ok(())
     }
 
     /// Makes a change. What is to go may be gone already.

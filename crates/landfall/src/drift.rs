@@ -4,6 +4,9 @@
 //! every revision that it registered for a release that did not succeed: such a one may be on its way, or may have been
 //! given late by a function whose execution had died. A revision of an older release that succeeded is somebody else's
 //! roll-back, and is left alone as any other.
+//!
+//! Before anything was good, a service that somebody else made is taken over once, with what it runs noted as the way
+//! back: that is what a service file for it asks for. Whatever else is found there is somebody else's too.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,7 @@ use crate::{
     hold::{Hold, SetBy},
     record::Verdict,
     service_id::ServiceId,
+    step::update_service::LiveService,
 };
 
 /// A revision that Landfall registered for a service, as its tags say.
@@ -28,11 +32,45 @@ pub fn is_ours(registered: Option<Registered>, verdict: Option<Verdict>) -> bool
     registered.is_some() && verdict != Some(Verdict::Succeeded)
 }
 
+/// What a revision that is not Landfall's own is to it, as long as no release has been good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// What a service that somebody else made ran when Landfall came, and not noted yet.
+    CameUpon,
+    /// The same, noted.
+    Adopted,
+    /// Given to the service since.
+    Given,
+}
+
+/// Decides that. `adopted` is the noted revision. A service that Landfall made is known by its tag, and never ran anything
+/// before.
+pub fn before_anything_good(
+    service: &ServiceId,
+    live: &LiveService,
+    revision: &str,
+    adopted: Option<&str>,
+) -> Foreign {
+    match adopted {
+        Some(adopted) if adopted == revision => Foreign::Adopted,
+        None if !live.was_made_for(service) => Foreign::CameUpon,
+        _ => Foreign::Given,
+    }
+}
+
 /// What Landfall says of a service that it found changed.
 pub fn reason(service: &ServiceId, task_definition: &str) -> String {
     format!(
         "{service} runs {task_definition}, which somebody else gave it: it is left alone until `landfall resume {service}`"
     )
+}
+
+/// What became of a release that ended as drifted, with what to do.
+pub fn told(service: &ServiceId, happened: &str) -> String {
+    if happened.contains("landfall resume") {
+        return happened.into();
+    }
+    format!("{happened}; {service} is left alone until `landfall resume {service}`")
 }
 
 /// The detail of the event that reports drift.
@@ -53,11 +91,11 @@ impl DesiredState {
             || self.accepted.as_deref() == Some(revision)
     }
 
-    /// Whether somebody has to look at the service between its releases: it is followed, had a good release, and nobody
-    /// works on it or is about to.
+    /// Whether somebody has to look at the service between its releases: it is followed, had a release, and nobody works
+    /// on it or is about to.
     pub fn is_at_rest(&self) -> bool {
         self.file.is_some()
-            && self.last_good.is_some()
+            && self.concluded.is_some()
             && self.claim.is_none()
             && self.open.is_empty()
             && self.hold.is_none()
@@ -84,7 +122,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::step::sample::{at, desired, revision};
+    use crate::step::{
+        register_task_definition::SERVICE_TAG,
+        sample::{at, desired, live, revision, service},
+    };
 
     #[test]
     fn only_what_was_registered_for_a_release_that_did_not_succeed_is_landfalls_own() {
@@ -109,6 +150,47 @@ mod tests {
         ] {
             assert_eq!(is_ours(registered, verdict), ours, "{story}");
         }
+    }
+
+    #[test]
+    fn before_anything_was_good_a_service_is_taken_over_once_and_only_if_somebody_else_made_it() {
+        use Foreign::{Adopted, CameUpon, Given};
+        let made_by = |tag: Option<&str>| LiveService {
+            tags: tag
+                .map(|tag| (SERVICE_TAG.into(), tag.into()))
+                .into_iter()
+                .collect(),
+            ..live(7)
+        };
+        let (somebody, landfall) = (made_by(None), made_by(Some("web/hello")));
+        let copied = made_by(Some("web/shop"));
+        for (story, live, adopted, expected) in [
+            (
+                "the first file of somebody else's",
+                &somebody,
+                None,
+                CameUpon,
+            ),
+            ("with another service's tags", &copied, None, CameUpon),
+            ("taken over already", &somebody, Some(7), Adopted),
+            ("changed since", &somebody, Some(6), Given),
+            ("Landfall made it", &landfall, None, Given),
+        ] {
+            let adopted = adopted.map(revision);
+            let found = before_anything_good(&service(), live, &revision(7), adopted.as_deref());
+            assert_eq!(found, expected, "{story}");
+        }
+    }
+
+    #[test]
+    fn a_drifted_release_says_once_what_to_do() {
+        let told = told(&service(), "it was given hello:7");
+        let again = super::told(&service(), &told);
+        assert_eq!(told, again);
+        assert_eq!(
+            told,
+            "it was given hello:7; web/hello is left alone until `landfall resume web/hello`"
+        );
     }
 
     #[test]

@@ -3,9 +3,11 @@
 pub mod execution_status;
 pub mod image_action;
 pub mod object_changed;
+mod received;
 pub mod rollout_changed;
 pub mod sweep_due;
 
+pub use received::Received;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 

@@ -65,14 +65,19 @@ impl DesiredState {
     /// Ends the hold, so that the newest release may be deployed.
     ///
     /// `live` is the revision that the service runs. Should it be somebody else's, then whoever resumes lets Landfall
-    /// replace it; and where no release waits, what is desired is released anew.
+    /// replace it; and where no release waits, what is desired is released anew. Before anything was good, only drift
+    /// tells somebody else's from a bad release's.
     pub fn resume(&mut self, live: Option<&str>, now: Timestamp) {
-        let held = self.hold.take().is_some();
-        let Some(live) = live.filter(|_| held && self.claim.is_none()) else {
+        let hold = self.hold.take();
+        let Some((hold, live)) = hold.zip(live).filter(|_| self.claim.is_none()) else {
             return;
         };
-        let Some(good) = &self.last_good else { return };
-        if good.task_definition.arn == live {
+        let ended = self.concluded.as_ref().map(|concluded| concluded.verdict);
+        let theirs = match &self.last_good {
+            Some(good) => good.task_definition.arn != live,
+            None => hold.set_by == SetBy::Drift || ended == Some(Verdict::Drifted),
+        };
+        if !theirs {
             return;
         }
         self.accepted = Some(live.to_owned());

@@ -1,5 +1,8 @@
 //! Whatever is sent: no panic, no hang, little memory. A program of its own, because it counts every byte that is
-//! allocated. More cases: `PROPTEST_CASES=100000 cargo test --profile simulation -p landfall --test hostile`.
+//! allocated.
+//!
+//! Each of the three properties is asked of 2,048 inputs, also in CI. More:
+//! `PROPTEST_CASES=100000 cargo test --profile simulation -p landfall --test hostile`.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -11,7 +14,7 @@ use std::{
 
 use landfall::{
     desired::DesiredState,
-    event::{execution_status, image_action, object_changed, rollout_changed},
+    event::{Received, execution_status, image_action, object_changed, rollout_changed, sweep_due},
     follow::TagPolicy,
     record::Record,
     service_file::ServiceFile,
@@ -28,7 +31,7 @@ const MOST: usize = 64 << 20;
 /// A build for tests on a busy machine is slow; a hang takes longer.
 const LONGEST: Duration = Duration::from_secs(120);
 /// Lambda takes no larger event from EventBridge
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>). Larger ones are read all the same.
 const LARGEST_EVENT: usize = 1 << 20;
 
 /// One test at a time: memory is counted for the whole program.
@@ -53,17 +56,13 @@ fn read_all(text: &[u8]) {
         assert!(!rejection.problems.is_empty());
         assert!(rejection.to_string().len() < 64 << 10);
     }
-    if text.len() <= LARGEST_EVENT {
-        let _ = serde_json::from_slice::<DesiredState>(text);
-        let _ = serde_json::from_slice::<Record>(text);
-    }
+    let _ = serde_json::from_slice::<DesiredState>(text);
+    let _ = serde_json::from_slice::<Record>(text);
     if let Ok(text) = std::str::from_utf8(text) {
         let policy = TagPolicy::parse(text);
         let _admitted = policy.is_ok_and(|policy| policy.admits("1.0.0"));
     }
-    if text.len() <= LARGEST_EVENT
-        && let Ok(event) = serde_json::from_slice::<Value>(text)
-    {
+    if let Ok(Received(event)) = serde_json::from_slice(text) {
         read_event(&event);
     }
 }
@@ -75,6 +74,7 @@ fn read_event(event: &Value) {
         object_changed::read(event, "landfall-config").err(),
         rollout_changed::read(event).err(),
         execution_status::read(event, MACHINE).err(),
+        sweep_due::read(event).err(),
     ];
     for refusal in refusals.into_iter().flatten() {
         assert!(refusal.0.len() < 4096, "{} bytes", refusal.0.len());
@@ -230,7 +230,18 @@ fn yaml() -> impl Strategy<Value = String> {
     })
 }
 
+/// As many as `PROPTEST_CASES` says, else 2,048.
+fn cases() -> ProptestConfig {
+    let mut config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 2048;
+    }
+    config
+}
+
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..4096)) {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -274,6 +285,37 @@ fn ten_megabytes_of_anything_that_nests_repeats_or_expands() {
             let open = format!("[{}0]", text.replace('\n', " "));
             bounded(&format!("a list of {size} bytes of {pattern:?}"), || {
                 read_all(open.as_bytes())
+            });
+        }
+    }
+}
+
+/// Any field of a true event may be what somebody else blew up.
+#[test]
+fn a_true_event_of_ten_megabytes() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let long = format!("\"{}\"", "x".repeat(10 << 20));
+    let many = format!("[{}0]", "{\"a\":0},".repeat((10 << 20) / 8));
+    for text in [
+        include_str!("../../../events/image-pushed.json"),
+        include_str!("../../../events/service-file-created.json"),
+        include_str!("../../../events/rollout-completed.json"),
+        include_str!("../../../events/execution-aborted.json"),
+    ] {
+        let event: Value = serde_json::from_str(text).unwrap();
+        let details = event["detail"].as_object().unwrap().keys();
+        let details = details
+            .take(2)
+            .map(|name| (format!("/detail/{name}"), &long));
+        let others = [("/version", &long), ("/resources", &many)];
+        let others = others.map(|(place, blown)| (place.to_owned(), blown));
+        for (place, blown) in details.chain(others) {
+            let mut event = event.clone();
+            *event.pointer_mut(&place).unwrap() = "PLACE".into();
+            let text = event.to_string().replace("\"PLACE\"", blown);
+            bounded(&place, || {
+                let Received(event) = serde_json::from_str(&text).unwrap();
+                read_event(&event);
             });
         }
     }

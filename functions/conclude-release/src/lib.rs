@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use landfall::{
     desired::DesiredState,
+    drift::told,
     record::{Record, Verdict},
-    step::conclude_release::{Input, Output, is_open, records},
+    step::{
+        conclude_release::{Input, Output, is_open, overtaken, records},
+        update_service::LiveService,
+    },
 };
 use landfall_aws::{
     Fault,
@@ -13,6 +17,8 @@ use landfall_aws::{
     clock::Clock,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
+    drift,
+    ecs::Ecs,
     events::{Events, RELEASE_CONCLUDED, SERVICE_DRIFTED},
     lambda::step_span,
 };
@@ -22,6 +28,7 @@ use landfall_aws::{
 pub struct ConcludeRelease {
     state: StateBucket,
     files: Bucket,
+    ecs: Ecs,
     events: Events,
     clock: Clock,
 }
@@ -45,6 +52,7 @@ impl ConcludeRelease {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             files: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
+            ecs: Ecs::new(&surroundings.sdk),
             events: Events::new(&surroundings.sdk),
             clock: surroundings.clock(),
         }
@@ -56,10 +64,13 @@ impl ConcludeRelease {
     ///
     /// # Errors
     /// As AWS answers.
-    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+    pub async fn handle(&self, mut input: Input) -> Result<Output, Fault> {
+        if input.ending.verdict == Verdict::Succeeded {
+            self.look_once_more(&mut input).await?;
+        }
         let mut verdict = input.ending.verdict;
         let mut reason = String::new();
-        let mut told = BTreeSet::new();
+        let mut announced = BTreeSet::new();
         loop {
             let read = self.state.read(&input.service).await?;
             if !is_open(&input, &read.desired) {
@@ -71,14 +82,16 @@ impl ConcludeRelease {
                     again: true,
                 });
             }
-            let own = self.write_records(&input, &read.desired, &mut told).await?;
+            let own = self
+                .write_records(&input, &read.desired, &mut announced)
+                .await?;
             verdict = own.verdict;
             reason = own.reason;
             let mut concluded = read.desired.clone();
             concluded.conclude(input.release.number, verdict, own.task_definition.as_ref());
             if verdict == Verdict::Drifted {
                 let seen = own.diagnosis.as_ref().map(|diagnosis| &diagnosis.undone);
-                let why = seen.unwrap_or(&reason).clone();
+                let why = told(&input.service, seen.unwrap_or(&reason));
                 let report = concluded.drift(why, self.clock.now());
                 self.events.put(SERVICE_DRIFTED, &report).await?;
             }
@@ -96,13 +109,43 @@ impl ConcludeRelease {
         }
     }
 
+    /// Since the release was verified, the tasks after the rollout may have run for hours: a revision that somebody else gave
+    /// the service meanwhile is no success. Who describes the task definition elsewhere too may do that.
+    async fn look_once_more(&self, input: &mut Input) -> Result<(), Fault> {
+        let live = match self.ecs.service(&input.service).await {
+            // A verdict is needed most of all.
+            Err(Fault::Refused(reason)) => {
+                tracing::error!(reason, "nobody knows what the service runs by now");
+                return Ok(());
+            }
+            other => other?,
+        };
+        let live = live.filter(|live| live.status == "ACTIVE");
+        let Some(primary) = live.as_ref().and_then(LiveService::primary) else {
+            return Ok(());
+        };
+        let revision = &primary.task_definition;
+        let given = input.ending.task_definition.as_ref();
+        if given.is_none_or(|given| given.arn == *revision) {
+            return Ok(());
+        }
+        let desired = self.state.read(&input.service).await?.desired;
+        let file = self.state.file(&input.release.content.file).await?;
+        if file.owns_task_definition()
+            && !drift::is_ours(&self.state, &self.ecs, &desired, revision).await?
+        {
+            input.ending = overtaken(revision);
+        }
+        Ok(())
+    }
+
     /// Answers this release's record, which an execution that died may have written before.
-    /// `told` keeps a lost compare-and-swap from telling the world twice.
+    /// `announced` keeps a lost compare-and-swap from telling the world twice.
     async fn write_records(
         &self,
         input: &Input,
         desired: &DesiredState,
-        told: &mut BTreeSet<u64>,
+        announced: &mut BTreeSet<u64>,
     ) -> Result<Record, Fault> {
         let mut own = None;
         for record in records(input, desired, self.clock.now()) {
@@ -116,7 +159,7 @@ impl ConcludeRelease {
                     kept.ok_or_else(|| Fault::Unexpected("a record that was there is gone".into()))?
                 }
             };
-            if told.insert(record.release.number) {
+            if announced.insert(record.release.number) {
                 self.events.put(RELEASE_CONCLUDED, &record).await?;
             }
             own.get_or_insert(record);

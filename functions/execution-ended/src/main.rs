@@ -11,5 +11,5 @@ use lambda_runtime::Error;
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
     let trigger = ExecutionEnded::from_environment(landfall_aws::config::load().await)?;
-    landfall_aws::lambda::serve(execution_ended::span, |event| trigger.handle(event)).await
+    landfall_aws::lambda::serve_event(execution_ended::span, |event| trigger.handle(event)).await
 }

@@ -11,5 +11,5 @@ use lambda_runtime::Error;
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
     let trigger = ImagePushed::from_environment(landfall_aws::config::load().await)?;
-    landfall_aws::lambda::serve(image_pushed::span, |event| trigger.handle(event)).await
+    landfall_aws::lambda::serve_event(image_pushed::span, |event| trigger.handle(event)).await
 }

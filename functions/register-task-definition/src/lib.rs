@@ -66,10 +66,12 @@ impl RegisterTaskDefinition {
             unchangeable::refuse(&input.service, &file, live.as_ref())?;
         }
         let previous = self.previous(&input).await?;
-        let (registration, known) = if file.owns_task_definition() {
-            (render(&file, &input.release, &input.service)?, None)
+        let (registration, known, base) = if file.owns_task_definition() {
+            let registration = render(&file, &input.release, &input.service)?;
+            (registration, None, None)
         } else {
-            self.adopted(&input, &file, live).await?
+            let (registration, known, base) = self.adopted(&input, &file, live).await?;
+            (registration, known, Some(base))
         };
         let known = known.or_else(|| reusable(input.last_good.as_ref(), &registration.content));
         let task_definition = match known {
@@ -78,6 +80,7 @@ impl RegisterTaskDefinition {
         };
         Ok(Output {
             task_definition,
+            base,
             timeout_seconds: file.verify.timeout_seconds,
             before: !file.before.is_empty(),
             after: !file.after.is_empty(),
@@ -88,13 +91,14 @@ impl RegisterTaskDefinition {
         })
     }
 
-    /// What is to be registered for an adopted service, and the revision that it runs if that was made from the same.
+    /// What is to be registered for an adopted service, the revision that it runs if that was made from the same, and that
+    /// revision's ARN.
     async fn adopted(
         &self,
         input: &Input,
         file: &ServiceFile,
         live: Option<LiveService>,
-    ) -> Result<(Registration, Option<TaskDefinition>), Fault> {
+    ) -> Result<(Registration, Option<TaskDefinition>, String), Fault> {
         let live = live.filter(|live| live.status == "ACTIVE");
         let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
         let primary = live.primary().ok_or_else(|| {
@@ -112,7 +116,7 @@ impl RegisterTaskDefinition {
                 arn: arn.clone(),
                 content: registration.content.clone(),
             });
-        Ok((registration, known))
+        Ok((registration, known, arn.clone()))
     }
 
     /// The last good release's file, where ECS may have another one than the release's.

@@ -21,7 +21,9 @@ use landfall_aws::{
     drift,
     ecs::Ecs,
     lambda::step_span,
+    scaling::Scaling,
 };
+use serde_json::{Map, Value};
 
 /// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
 const STOPPED_TASKS: usize = 5;
@@ -34,6 +36,7 @@ pub struct RollBack {
     ecs: Ecs,
     cloud_map: CloudMap,
     ingress: EnsureIngress,
+    scaling: Scaling,
     clock: Clock,
 }
 
@@ -58,6 +61,7 @@ impl RollBack {
             ecs: Ecs::new(&surroundings.sdk),
             cloud_map: CloudMap::new(&surroundings.sdk),
             ingress: EnsureIngress::new(surroundings),
+            scaling: Scaling::new(&surroundings.sdk),
             clock: surroundings.clock(),
         }
     }
@@ -96,7 +100,11 @@ impl RollBack {
         );
         let given_back =
             plan.can_be_left_to_ecs(live.as_ref()) && self.stop_deployment(&input.service).await?;
-        if let Some(body) = body.filter(|_| !given_back) {
+        if let Some(mut body) = body.filter(|_| !given_back) {
+            if let Plan::Revert { .. } = plan {
+                self.mind_count(&input.service, &mut body, live.as_ref())
+                    .await?;
+            }
             self.ecs.update_service(&body).await?;
         }
         tracing::warn!(
@@ -185,6 +193,23 @@ impl RollBack {
         Ok(cleared(file, Some(&bad)))
     }
 
+    async fn mind_count(
+        &self,
+        service: &ServiceId,
+        body: &mut Map<String, Value>,
+        live: Option<&LiveService>,
+    ) -> Result<(), Fault> {
+        match self.scaling.mind_count(service, body, live).await {
+            // A way back with another number of tasks is better than none.
+            Err(Fault::Refused(reason)) => {
+                tracing::error!(reason, "the number of tasks is left as it is");
+                body.remove("desiredCount");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     async fn provenance(
         &self,
         service: &ServiceId,
@@ -199,6 +224,7 @@ impl RollBack {
         };
         let adopted = match desired.last_good {
             Some(_) => None,
+            None if desired.accepted.is_some() => desired.accepted.clone(),
             None => self.state.adopted(service).await?,
         };
         let revision = &primary.task_definition;

@@ -3,10 +3,9 @@
 use lambda_runtime::LambdaEvent;
 use landfall::{
     desired::DesiredState,
-    drift::reason,
+    drift::{Foreign, before_anything_good, reason},
     event::{Heard, rollout_changed},
     service_id::ServiceId,
-    step::update_service::LiveService,
 };
 use landfall_aws::{
     Fault,
@@ -95,12 +94,20 @@ impl RolloutChanged {
             }
             let live = self.ecs.service(service).await?;
             let live = live.filter(|live| live.status == "ACTIVE");
-            let Some(primary) = live.as_ref().and_then(LiveService::primary) else {
+            let Some(live) = &live else { return Ok(()) };
+            let Some(primary) = live.primary() else {
                 return Ok(());
             };
             let revision = &primary.task_definition;
             if drift::is_ours(&self.state, &self.ecs, &read.desired, revision).await? {
                 return Ok(());
+            }
+            if read.desired.last_good.is_none() {
+                let adopted = self.state.adopted(service).await?;
+                let found = before_anything_good(service, live, revision, adopted.as_deref());
+                if found != Foreign::Given {
+                    return Ok(());
+                }
             }
             if self.is_described_elsewhere(&read.desired).await? {
                 return Ok(());

@@ -11,5 +11,5 @@ use rollout_changed::RolloutChanged;
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
     let trigger = RolloutChanged::from_environment(landfall_aws::config::load().await)?;
-    landfall_aws::lambda::serve(rollout_changed::span, |event| trigger.handle(event)).await
+    landfall_aws::lambda::serve_event(rollout_changed::span, |event| trigger.handle(event)).await
 }

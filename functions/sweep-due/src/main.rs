@@ -11,5 +11,5 @@ use sweep_due::SweepDue;
 async fn main() -> Result<(), Error> {
     landfall_aws::lambda::log_as_json();
     let trigger = SweepDue::from_environment(landfall_aws::config::load().await)?;
-    landfall_aws::lambda::serve(sweep_due::span, |event| trigger.handle(event)).await
+    landfall_aws::lambda::serve_event(sweep_due::span, |event| trigger.handle(event)).await
 }

@@ -2,7 +2,7 @@
 
 use landfall::{
     desired::GoodRelease,
-    drift::reason,
+    drift::{Foreign, before_anything_good, reason},
     service_file::ServiceFile,
     step::update_service::{
         Input, LiveService, Plan, Rollout, cleared, create_body, deployment_seconds,
@@ -18,6 +18,7 @@ use landfall_aws::{
     drift,
     ecs::Ecs,
     lambda::step_span,
+    scaling::Scaling,
 };
 
 /// Gives the service the new revision.
@@ -26,6 +27,7 @@ pub struct UpdateService {
     state: StateBucket,
     ecs: Ecs,
     cloud_map: CloudMap,
+    scaling: Scaling,
     clock: Clock,
 }
 
@@ -49,6 +51,7 @@ impl UpdateService {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             ecs: Ecs::new(&surroundings.sdk),
             cloud_map: CloudMap::new(&surroundings.sdk),
+            scaling: Scaling::new(&surroundings.sdk),
             clock: surroundings.clock(),
         }
     }
@@ -97,9 +100,11 @@ impl UpdateService {
                     let tags = tag_changes(&file, previous.as_ref(), &input.release, live);
                     self.ecs.change_tags(&live.arn, &tags).await?;
                 }
-                self.ecs
-                    .update_service(&update_body(&input, Some(&file), live.as_ref()))
+                let mut body = update_body(&input, Some(&file), live.as_ref());
+                self.scaling
+                    .mind_count(&input.service, &mut body, live.as_ref())
                     .await?;
+                self.ecs.update_service(&body).await?;
             }
             Plan::UpdateTaskDefinition => {
                 self.ecs
@@ -139,8 +144,10 @@ impl UpdateService {
     /// that somebody else made has come to something, what it runs is noted: that is the way back until a release has
     /// proved good.
     async fn mind_strangers(&self, input: &Input, live: Option<&LiveService>) -> Result<(), Fault> {
-        let live = live.filter(|live| live.status == "ACTIVE");
-        let Some(primary) = live.and_then(LiveService::primary) else {
+        let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+            return Ok(());
+        };
+        let Some(primary) = live.primary() else {
             return Ok(());
         };
         let revision = &primary.task_definition;
@@ -154,16 +161,26 @@ impl UpdateService {
         if drift::is_ours(&self.state, &self.ecs, &desired, revision).await? {
             return Ok(());
         }
+        // Who describes the task definition elsewhere too gives the service revisions of their own. The images were filled
+        // into one of them, and whatever came after that is not among what the service would be given.
+        let base = input.base.as_ref();
+        let is_base = base.is_none_or(|base| base == revision);
         if good.is_none() {
-            match self.state.adopted(&input.service).await? {
-                None => return self.state.put_adopted(&input.service, revision).await,
-                Some(adopted) if adopted == *revision => return Ok(()),
-                Some(_) => {}
+            let adopted = self.state.adopted(&input.service).await?;
+            match before_anything_good(&input.service, live, revision, adopted.as_deref()) {
+                Foreign::CameUpon => {
+                    let noted = base.unwrap_or(revision);
+                    self.state.put_adopted(&input.service, noted).await?;
+                    if is_base {
+                        return Ok(());
+                    }
+                }
+                Foreign::Adopted if is_base => return Ok(()),
+                Foreign::Adopted | Foreign::Given => {}
             }
         }
-        // Who describes the task definition elsewhere too gives the service revisions of their own.
         let file = self.state.file(&input.release.content.file).await?;
-        if !file.owns_task_definition() {
+        if !file.owns_task_definition() && is_base {
             return Ok(());
         }
         Err(Fault::Refused(reason(&input.service, revision)))

@@ -111,3 +111,28 @@ fn whoever_resumes_lets_landfall_replace_what_somebody_else_gave_the_service() {
     never_held.resume(Some(&revision(7)), at(9));
     assert_eq!(never_held, desired(&[2]));
 }
+
+#[test]
+fn before_anything_was_good_resuming_lets_landfall_replace_only_what_drifted() {
+    let never_good = |set_by, verdict| {
+        let mut desired = concluded(desired(&[]), 1, verdict);
+        desired.last_good = None;
+        desired.hold("it runs something else".into(), set_by, at(0));
+        desired.resume(Some(&revision(7)), at(9));
+        desired.accepted
+    };
+    let theirs = Some(revision(7));
+    use Verdict::{Drifted, Failed};
+    for (set_by, verdict, accepted) in [
+        (SetBy::Drift, Drifted, &theirs),
+        (SetBy::Drift, Failed, &theirs),
+        (SetBy::Operator, Drifted, &theirs),
+        (SetBy::Operator, Failed, &None),
+    ] {
+        assert_eq!(
+            &never_good(set_by, verdict),
+            accepted,
+            "{set_by:?} {verdict}"
+        );
+    }
+}

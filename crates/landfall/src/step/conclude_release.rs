@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     desired::DesiredState,
+    drift,
     record::{Ending, Record, Release, Timeline, Verdict},
     service_id::ServiceId,
 };
@@ -50,7 +51,10 @@ pub fn records(input: &Input, desired: &DesiredState, now: Timestamp) -> Vec<Rec
         service: input.service.clone(),
         release: input.release.clone(),
         verdict: input.ending.verdict,
-        reason: sentence(&input.ending.reason),
+        reason: match input.ending.verdict {
+            Verdict::Drifted => drift::told(&input.service, &sentence(&input.ending.reason)),
+            _ => sentence(&input.ending.reason),
+        },
         task_definition: input.ending.task_definition.clone(),
         diagnosis: input.ending.diagnosis.clone(),
         execution: input.execution.clone(),
@@ -74,6 +78,18 @@ pub fn records(input: &Input, desired: &DesiredState, now: Timestamp) -> Vec<Rec
         timeline: timeline(release),
     });
     std::iter::once(own).chain(superseded).collect()
+}
+
+/// How a release ends that was verified, and whose service was then given another revision by somebody else.
+pub fn overtaken(revision: &str) -> Ending {
+    Ending {
+        verdict: Verdict::Drifted,
+        reason: format!(
+            "rolled out and verified, but before that was concluded somebody else gave the service {revision}"
+        ),
+        task_definition: None,
+        diagnosis: None,
+    }
 }
 
 /// Whether this execution still has to write its verdict: it holds the claim for this release.

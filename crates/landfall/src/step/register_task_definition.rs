@@ -66,6 +66,10 @@ pub struct Output {
     /// The revision.
     #[serde(flatten)]
     pub task_definition: TaskDefinition,
+    /// The ARN of the revision that an adopted service ran, into which the images were filled; none if the file has the
+    /// section `taskDefinition`.
+    #[serde(default)]
+    pub base: Option<String>,
     /// How long, in seconds, ECS may take to roll it out, from the service file.
     pub timeout_seconds: u64,
     /// Whether the service file has tasks that run before the rollout.

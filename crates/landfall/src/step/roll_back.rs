@@ -133,8 +133,8 @@ pub enum Plan {
 /// Where what a service runs came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// The revision that it ran when Landfall first changed it, if somebody else had made it. It only matters while
-    /// nothing has proved good.
+    /// The revision that it ran when Landfall first changed it, if somebody else had made it, or that an operator let
+    /// Landfall replace since. It only matters while nothing has proved good.
     pub adopted: Option<String>,
     /// Whether the revision of its primary deployment is Landfall's own ([`crate::drift`]).
     pub runs_ours: bool,
@@ -150,11 +150,15 @@ pub fn plan(
     let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
         return Plan::Gone;
     };
+    // ECS would refuse every change, so the release made none.
+    if live.controller != "ECS" {
+        return Plan::Nothing;
+    }
     let primary = live
         .primary()
         .map(|primary| primary.task_definition.as_str());
     let Some(good) = &desired.last_good else {
-        return without_good(live, primary, stage, provenance);
+        return without_good(&desired.service, live, primary, stage, provenance);
     };
     // A release that has not touched the service leaves the section that ECS had when it was claimed.
     let untouched = desired.claim.as_ref().filter(|_| stage == Stage::Task);
@@ -182,6 +186,7 @@ pub fn plan(
 /// There is no good release yet. What somebody else had put there before Landfall came counts as good; what Landfall
 /// put there does not; and what somebody else put there since is theirs.
 fn without_good(
+    service: &ServiceId,
     live: &LiveService,
     primary: Option<&str>,
     stage: Stage,
@@ -206,6 +211,12 @@ fn without_good(
             task_definition: primary.to_owned(),
         },
         (Some(_), None) => Plan::Nothing,
+        // Landfall made the service, so somebody has been there since.
+        (None, Some(primary)) if !provenance.runs_ours && live.was_made_for(service) => {
+            Plan::LeaveToStranger {
+                task_definition: primary.to_owned(),
+            }
+        }
         (None, _)
             if matches!(stage, Stage::Refused | Stage::Task)
                 || !provenance.runs_ours

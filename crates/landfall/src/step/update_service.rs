@@ -2,6 +2,7 @@
 
 mod balancers;
 mod capacity;
+mod count;
 mod leftovers;
 mod pace;
 pub mod unchangeable;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 pub use balancers::LiveBalancer;
 pub use capacity::CapacityShare;
+pub use count::{changes_count, keep_count, who_counts};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,9 @@ pub struct Input {
     /// The target group that Landfall keeps, if the file has an `ingress` section and the whole section has to be sent.
     #[serde(default)]
     pub balancer: Option<Balancer>,
+    /// The ARN of the revision that an adopted service ran, into which the images were filled.
+    #[serde(default)]
+    pub base: Option<String>,
 }
 
 /// A change that ECS has accepted and now carries out.
@@ -144,6 +149,11 @@ impl LiveService {
             .find(|deployment| deployment.status == "PRIMARY")
     }
 
+    /// Whether it has the tag with which Landfall creates the service.
+    pub fn was_made_for(&self, service: &ServiceId) -> bool {
+        self.tags.get(SERVICE_TAG) == Some(&service_tag(service))
+    }
+
     /// Whether ECS has nothing left to do: one deployment, completed, with all its tasks running.
     pub fn is_steady(&self) -> bool {
         let completed = |deployment: &LiveDeployment| {
@@ -201,13 +211,7 @@ pub fn plan(input: &Input, live: Option<&LiveService>) -> Result<Plan, Refusal> 
     let Some(live) = live.filter(|live| live.status != "INACTIVE") else {
         return Ok(Plan::Create);
     };
-    if live.controller != "ECS" {
-        return Err(Refusal::new(format!(
-            "{} has the deployment controller {}, which rolls it out itself; change the controller to ECS \
-             (UpdateService can), recreate the service, or delete its service file",
-            input.service, live.controller
-        )));
-    }
+    unchangeable::foreign_controller(&input.service, live)?;
     Ok(match live.status.as_str() {
         "DRAINING" => Plan::AskAgain,
         _ if input.apply_service => Plan::UpdateAll,

@@ -75,6 +75,13 @@ impl Ecs {
     }
 }
 
+/// Whether CodeDeploy or somebody with task sets rolls the service out. Neither is played: such a service is kept and
+/// described, and runs nothing.
+pub(super) fn is_rolled_out_elsewhere(fields: &Value) -> bool {
+    let controller = fields["deploymentController"]["type"].as_str();
+    controller.is_some_and(|controller| controller != "ECS")
+}
+
 /// Refuses what the embedded cloud would only pretend to do.
 pub(super) fn playable(input: &Value) -> Result<(), Fault> {
     let configuration = &input["deploymentConfiguration"];
@@ -86,14 +93,6 @@ pub(super) fn playable(input: &Value) -> Result<(), Fault> {
         return Err(invalid(
             "The embedded cloud does not play lifecycle hooks of deployments: leave them out here.",
         ));
-    }
-    let controller = input["deploymentController"]["type"]
-        .as_str()
-        .unwrap_or("ECS");
-    if controller != "ECS" {
-        return Err(invalid(format!(
-            "The embedded cloud does not play the deployment controller {controller}: use ECS here."
-        )));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::capacity::associated;
-use super::service_checks::{active_task_definition, playable};
+use super::service_checks::{active_task_definition, is_rolled_out_elsewhere, playable};
 use super::service_description::described;
 use super::state::{Revision, Service, ServiceStatus, State};
 use super::traffic::is_side_by_side;
@@ -144,7 +144,9 @@ impl Ecs {
             steady: false,
         };
         state.services.insert(arn.clone(), service);
-        inner.begin_deployment(&mut state, &arn, input);
+        if !is_rolled_out_elsewhere(input) {
+            inner.begin_deployment(&mut state, &arn, input);
+        }
         let answer = json!({ "service": described(&state, &state.services[&arn], true) });
         drop(state);
         inner.look.notify_one();
@@ -166,6 +168,14 @@ impl Ecs {
         }
         playable(input)?;
         associated(&state, &cluster, input, inner.world.epoch_seconds())?;
+        let fields = Value::Object(state.services[&arn].fields.clone());
+        if is_rolled_out_elsewhere(&fields) && input.get("taskDefinition").is_some() {
+            let controller = text(&fields["deploymentController"], "type");
+            return Err(invalid(format!(
+                "Unable to update task definition on services with a {controller} deployment controller. Use AWS CodeDeploy \
+                 to trigger a new deployment."
+            )));
+        }
         let mut wanted = input.clone();
         let current = |member: &str| state.services[&arn].fields.get(member).cloned();
         let task_definition = match text(input, "taskDefinition") {

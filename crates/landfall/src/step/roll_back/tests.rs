@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{super::sample::*, *};
-use crate::{desired::Claim, step::update_service::LiveBalancer};
+use crate::{
+    desired::Claim,
+    step::{register_task_definition::SERVICE_TAG, update_service::LiveBalancer},
+};
 
 const STAGES: [Stage; 5] = [
     Stage::Refused,
@@ -78,6 +81,15 @@ fn a_service_that_had_a_good_release_gets_it_back() {
                 ..live(2)
             },
             revert(false),
+        ),
+        (
+            "somebody gave it to CodeDeploy",
+            desired(&[2]),
+            LiveService {
+                controller: "CODE_DEPLOY".into(),
+                ..live(2)
+            },
+            Plan::Nothing,
         ),
         (
             "somebody deletes it",
@@ -188,6 +200,16 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
             "somebody changed it since",
             &taken_back,
             live(3),
+            theirs(),
+            theirs(),
+        ),
+        (
+            "Landfall made it, and somebody changed it since",
+            &strangers,
+            LiveService {
+                tags: [(SERVICE_TAG.into(), "web/hello".into())].into(),
+                ..live(3)
+            },
             theirs(),
             theirs(),
         ),

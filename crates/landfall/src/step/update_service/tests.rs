@@ -13,6 +13,7 @@ fn input() -> Input {
         last_good: Some(good(1)),
         timeout_seconds: 900,
         balancer: None,
+        base: None,
     }
 }
 

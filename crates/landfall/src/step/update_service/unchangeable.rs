@@ -13,7 +13,8 @@ use crate::{refusal::Refusal, service_file::ServiceFile, service_id::ServiceId};
 /// compared.
 ///
 /// # Errors
-/// Refused with everything that would have to be created anew: what, from what, to what, and what to do.
+/// Refused with everything that would have to be created anew: what, from what, to what, and what to do; and if something
+/// else controls the service's deployments.
 pub fn refuse(
     service: &ServiceId,
     file: &ServiceFile,
@@ -22,6 +23,7 @@ pub fn refuse(
     let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
         return Ok(());
     };
+    foreign_controller(service, live)?;
     let differences: Vec<_> = [
         launch_type(file, live),
         scheduling_strategy(file, live),
@@ -36,6 +38,18 @@ pub fn refuse(
     Err(Refusal::new(format!(
         "ECS cannot change {service} in place as its file says. {}",
         differences.join(" ")
+    )))
+}
+
+/// Refuses a service that CodeDeploy or somebody with task sets rolls out.
+pub(super) fn foreign_controller(service: &ServiceId, live: &LiveService) -> Result<(), Refusal> {
+    if live.controller == "ECS" {
+        return Ok(());
+    }
+    Err(Refusal::new(format!(
+        "{service} has the deployment controller {}, which rolls it out itself; change the controller to ECS (UpdateService \
+         can), recreate the service, or delete its service file",
+        live.controller
     )))
 }
 
