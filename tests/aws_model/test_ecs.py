@@ -200,7 +200,7 @@ def test_requests_move_between_two_target_groups(ecs, checked, cluster):
     ]
     balancer = elb.create_load_balancer(Name="sides", Subnets=["subnet-1", "subnet-2"])["LoadBalancers"][0]["LoadBalancerArn"]
     refuse = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]
-    listener = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=48124, DefaultActions=refuse)["Listeners"][0]["ListenerArn"]
+    listener = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=48125, DefaultActions=refuse)["Listeners"][0]["ListenerArn"]
     weighted = [{"TargetGroupArn": group, "Weight": weight} for group, weight in zip(groups, (100, 0))]
     rule = elb.create_rule(
         ListenerArn=listener, Priority=1, Conditions=[{"Field": "path-pattern", "Values": ["*"]}],
