@@ -3,13 +3,14 @@
 use aws_config::SdkConfig;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::{
-    box_error::BoxError,
-    client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
-    http::Response,
+    box_error::BoxError, client::orchestrator::HttpRequest, http::Response,
 };
 use aws_smithy_types::body::SdkBody;
 
-use super::Refused;
+use super::{
+    Refused,
+    operation::{response, timed},
+};
 use crate::Fault;
 
 /// What is at a URL that AWS has signed, e.g. one of `ecr:GetDownloadUrlForLayer`. `call` is the IAM action that gave it.
@@ -24,7 +25,7 @@ pub async fn download(config: &SdkConfig, call: &str, url: &str) -> Result<Vec<u
     };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let http = config.http_client().ok_or_else(unusable)?;
-    let mut builder = Operation::builder()
+    let builder = Operation::builder()
         .service_name("download")
         .operation_name("Get")
         .http_client(http)
@@ -33,19 +34,7 @@ pub async fn download(config: &SdkConfig, call: &str, url: &str) -> Result<Vec<u
         .no_retry()
         .serializer(request)
         .deserializer(response);
-    if let Some(version) = config.behavior_version() {
-        builder = builder.behavior_version(version);
-    }
-    if let Some(timeouts) = config.timeout_config() {
-        builder = builder.timeout_config(timeouts.clone());
-    }
-    if let Some(sleep) = config.sleep_impl() {
-        builder = builder.sleep_impl(sleep);
-    }
-    if let Some(time) = config.time_source() {
-        builder = builder.time_source(time);
-    }
-    let download: Operation<String, Vec<u8>, Refused> = builder.build();
+    let download: Operation<String, Vec<u8>, Refused> = timed(builder, config).build();
     let answer: Result<_, aws_sdk_ecs::error::SdkError<Refused, Response>> =
         download.invoke(path.to_owned()).await;
     answer.map_err(|error| Fault::of(call, error))
@@ -54,11 +43,4 @@ pub async fn download(config: &SdkConfig, call: &str, url: &str) -> Result<Vec<u
 fn request(path: String) -> Result<HttpRequest, BoxError> {
     let built = http::Request::get(path).body(SdkBody::empty())?;
     Ok(built.try_into()?)
-}
-
-fn response(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<Refused>> {
-    match response.status().is_success() {
-        true => Ok(response.body().bytes().unwrap_or_default().to_vec()),
-        false => Err(OrchestratorError::operation(Refused::of(response))),
-    }
 }

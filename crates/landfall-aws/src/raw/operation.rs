@@ -13,7 +13,7 @@ use aws_runtime::{
 };
 use aws_smithy_runtime::client::{
     identity::IdentityCache,
-    orchestrator::operation::Operation,
+    orchestrator::operation::{Operation, OperationBuilder},
     retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier},
 };
 use aws_smithy_runtime_api::{
@@ -72,7 +72,7 @@ pub(super) fn of(
         ))
         .with_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
     let retry = config.retry_config().cloned();
-    let mut builder = Operation::builder()
+    let builder = Operation::builder()
         .service_name(service.name)
         .operation_name(operation)
         .http_client(http)
@@ -92,6 +92,14 @@ pub(super) fn of(
         )
         .serializer(request)
         .deserializer(response);
+    Ok(timed(builder, config).build())
+}
+
+/// The operation with the timeouts, the sleep and the clock of `config`.
+pub(super) fn timed<I, O, E>(
+    mut builder: OperationBuilder<I, O, E>,
+    config: &SdkConfig,
+) -> OperationBuilder<I, O, E> {
     if let Some(version) = config.behavior_version() {
         builder = builder.behavior_version(version);
     }
@@ -104,7 +112,7 @@ pub(super) fn of(
     if let Some(time) = config.time_source() {
         builder = builder.time_source(time);
     }
-    Ok(builder.build())
+    builder
 }
 
 fn request(request: Request) -> Result<HttpRequest, BoxError> {
@@ -119,7 +127,7 @@ fn request(request: Request) -> Result<HttpRequest, BoxError> {
     Ok(built.try_into()?)
 }
 
-fn response(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<Refused>> {
+pub(super) fn response(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<Refused>> {
     if response.status().is_success() {
         Ok(response.body().bytes().unwrap_or_default().to_vec())
     } else {
