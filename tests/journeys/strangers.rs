@@ -50,6 +50,17 @@ async fn drifted(stage: &Stage, service: &ServiceId) -> String {
     .await
 }
 
+/// Pushes 1.1.0, which is joined and waits, while the service keeps `theirs`; answers its digest.
+async fn push_in_vain(stage: &Stage, service: &ServiceId, theirs: &str) -> String {
+    let digest = stage.push("hello", "1.1.0").await;
+    until("the push to be joined", || async {
+        (stage.desired(service).await.open.len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(stage.live(service).await["taskDefinition"], theirs);
+    digest
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_somebody_gives_a_service_between_releases_stays_until_it_is_resumed() {
     let stage = Stage::open().await;
@@ -70,12 +81,7 @@ async fn what_somebody_gives_a_service_between_releases_stays_until_it_is_resume
     })
     .await;
 
-    let newest = stage.push("hello", "1.1.0").await;
-    until("the push to be joined", || async {
-        (stage.desired(&service).await.open.len() == 1).then_some(())
-    })
-    .await;
-    assert_eq!(stage.live(&service).await["taskDefinition"], theirs);
+    let newest = push_in_vain(&stage, &service, &theirs).await;
 
     resume(&stage, &service).await;
     stage.verdict(&service, 2, Verdict::Succeeded).await;
@@ -192,12 +198,7 @@ async fn what_somebody_gives_a_service_that_never_was_good_stays_until_it_is_res
         record.reason
     );
     assert!(drifted(&stage, &service).await.contains(&theirs));
-    let newest = stage.push("hello", "1.1.0").await;
-    until("the push to be joined", || async {
-        (stage.desired(&service).await.open.len() == 1).then_some(())
-    })
-    .await;
-    assert_eq!(stage.live(&service).await["taskDefinition"], theirs);
+    let newest = push_in_vain(&stage, &service, &theirs).await;
 
     resume(&stage, &service).await;
     stage.verdict(&service, 2, Verdict::Succeeded).await;
