@@ -1,8 +1,11 @@
 //! Releases in which requests move from one target group to another.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use landfall::record::Verdict;
@@ -12,44 +15,42 @@ use landfall_tests::{
     stage::{Stage, web},
 };
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::ingress::{Balancer, elb, release};
 
-/// Asks for `/` all the time, until it is told to stop; answers how often, and how often it got something else than 200.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// Asks for `/` a few hundred times a second, until it is told to stop.
 struct Client {
     asking: Arc<AtomicBool>,
-    failed: Arc<AtomicUsize>,
-    task: tokio::task::JoinHandle<usize>,
+    task: tokio::task::JoinHandle<(usize, Vec<u16>)>,
 }
 
 impl Client {
     fn of(balancer: &Balancer) -> Self {
-        let (asking, failed) = (
-            Arc::new(AtomicBool::new(true)),
-            Arc::new(AtomicUsize::new(0)),
-        );
-        let (go_on, count, port) = (Arc::clone(&asking), Arc::clone(&failed), balancer.port);
+        let asking = Arc::new(AtomicBool::new(true));
+        let (go_on, port) = (Arc::clone(&asking), balancer.port);
         let task = tokio::spawn(async move {
-            let mut asked = 0;
+            let (mut asked, mut failed) = (0, Vec::new());
             while go_on.load(Ordering::Relaxed) {
                 asked += 1;
-                if Balancer::status_at(port, "hello.example.com", "/").await != 200 {
-                    count.fetch_add(1, Ordering::Relaxed);
+                let status = Balancer::status_at(port, "hello.example.com", "/").await;
+                if status != 200 {
+                    failed.push(status);
                 }
+                sleep(PAUSE).await;
             }
-            asked
+            (asked, failed)
         });
-        Self {
-            asking,
-            failed,
-            task,
-        }
+        Self { asking, task }
     }
 
-    async fn stop(self) -> (usize, usize) {
+    async fn assert_that_none_failed(self) {
         self.asking.store(false, Ordering::Relaxed);
-        let asked = self.task.await.unwrap();
-        (asked, self.failed.load(Ordering::Relaxed))
+        let (asked, failed) = self.task.await.unwrap();
+        assert!(asked > 0);
+        assert!(failed.is_empty(), "of {asked} requests: {failed:?}");
     }
 }
 
@@ -107,7 +108,7 @@ async fn no_request_fails_while_blue_and_green_change_places_and_a_bad_image_cha
 
     // Its tasks never become healthy, so no request ever goes to them.
     let bad = SimulatedBehaviour {
-        exits: Some((std::time::Duration::from_millis(300), 1)),
+        exits: Some((Duration::from_millis(300), 1)),
         healthy: Healthy::Never,
         ..SimulatedBehaviour::default()
     };
@@ -128,8 +129,7 @@ async fn no_request_fails_while_blue_and_green_change_places_and_a_bad_image_cha
     release(&stage, &service, &changed, 5).await;
     assert_eq!(weights(&stage, &balancer).await, [(false, 0), (true, 100)]);
     assert_eq!(stage.desired(&service).await.hold, None);
-    let (asked, failed) = client.stop().await;
-    assert_eq!(failed, 0, "of {asked} requests");
+    client.assert_that_none_failed().await;
     stage.close().await;
 }
 
@@ -172,8 +172,7 @@ async fn a_release_whose_probe_fails_goes_back_at_once_to_the_tasks_that_are_sti
     );
     assert_eq!(weights(&stage, &balancer).await, [(false, 100), (true, 0)]);
     assert_eq!(live["deploymentConfiguration"]["bakeTimeInMinutes"], 0);
-    let (asked, failed) = client.stop().await;
-    assert_eq!(failed, 0, "of {asked} requests");
+    client.assert_that_none_failed().await;
     stage.close().await;
 }
 
@@ -203,8 +202,7 @@ async fn a_service_may_change_to_blue_green_and_back_whichever_group_serves() {
     stage.verdict(&service, 4, Verdict::Succeeded).await;
     release(&stage, &service, &file(&balancer, canary), 5).await;
     assert_eq!(weights(&stage, &balancer).await, [(false, 100), (true, 0)]);
-    let (asked, failed) = client.stop().await;
-    assert_eq!(failed, 0, "of {asked} requests");
+    client.assert_that_none_failed().await;
     stage.close().await;
 }
 
@@ -230,7 +228,7 @@ async fn landfall_ends_what_ecs_would_try_for_ever() {
     let client = Client::of(&balancer);
     let seen = stage.requests();
     let bad = SimulatedBehaviour {
-        exits: Some((std::time::Duration::from_millis(300), 1)),
+        exits: Some((Duration::from_millis(300), 1)),
         healthy: Healthy::Never,
         ..SimulatedBehaviour::default()
     };
@@ -247,7 +245,6 @@ async fn landfall_ends_what_ecs_would_try_for_ever() {
         record.reason
     );
     assert_eq!(stage.live(&service).await["taskDefinition"], good);
-    let (asked, failed) = client.stop().await;
-    assert_eq!(failed, 0, "of {asked} requests");
+    client.assert_that_none_failed().await;
     stage.close().await;
 }

@@ -103,7 +103,7 @@ type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 async fn answer(
     inner: &Arc<Inner>,
     listener: &str,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     client: IpAddr,
     port: u16,
 ) -> Answer {
@@ -113,15 +113,63 @@ async fn answer(
         .and_then(|host| host.to_str().ok())
         .unwrap_or_default()
         .to_owned();
-    let action = action(&inner.lock(), listener, &host, request.uri().path());
-    match action {
-        Some(action) if action["Type"] == "forward" => match weighted_group(inner, &action) {
-            Some(group) => forward(inner, &group, request, client, port).await,
-            None => plain(StatusCode::SERVICE_UNAVAILABLE),
-        },
-        Some(action) if action["Type"] == "fixed-response" => fixed(&action["FixedResponseConfig"]),
-        _ => plain(StatusCode::SERVICE_UNAVAILABLE),
+    let path = request.uri().path().to_owned();
+    let mut tried = Vec::new();
+    let (in_flight, stream) = loop {
+        let in_flight = match destination(inner, listener, &host, &path, &tried) {
+            Destination::Target(in_flight) => in_flight,
+            Destination::Own(answer) => return answer,
+        };
+        if let Some(health) = in_flight.simulated {
+            return simulated(health);
+        }
+        let connecting = TcpStream::connect((in_flight.id.as_str(), in_flight.port));
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(stream)) => break (in_flight, stream),
+            Ok(Err(_)) => tried.push((in_flight.id.clone(), in_flight.port)),
+            Err(_) => return plain(StatusCode::GATEWAY_TIMEOUT),
+        }
+    };
+    prepare(&mut request, client, port);
+    forward(in_flight, stream, request).await
+}
+
+/// Where a request goes.
+enum Destination {
+    Target(InFlight),
+    /// Nowhere: the load balancer answers it itself.
+    Own(Answer),
+}
+
+/// Where a request goes that the targets `tried` have refused. Rule, group and target are chosen at one moment: between two,
+/// the requests may have been moved to another group and the targets of this one be gone.
+fn destination(
+    inner: &Arc<Inner>,
+    listener: &str,
+    host: &str,
+    path: &str,
+    tried: &[(String, u16)],
+) -> Destination {
+    let mut state = inner.lock();
+    let Some(action) = action(&state, listener, host, path) else {
+        return Destination::Own(plain(StatusCode::SERVICE_UNAVAILABLE));
+    };
+    if action["Type"] == "fixed-response" {
+        return Destination::Own(fixed(&action["FixedResponseConfig"]));
     }
+    let forwards = action["Type"] == "forward";
+    let group = forwards.then(|| weighted_group(inner, &action)).flatten();
+    let target = group.and_then(|group| InFlight::begin(inner, &mut state, &group, tried));
+    target.map_or_else(
+        || {
+            Destination::Own(plain(if tried.is_empty() {
+                StatusCode::SERVICE_UNAVAILABLE
+            } else {
+                StatusCode::BAD_GATEWAY
+            }))
+        },
+        Destination::Target,
+    )
 }
 
 /// The group of a forward action; among several, drawn by weight.
@@ -146,33 +194,7 @@ fn weighted_group(inner: &Inner, action: &Value) -> Option<String> {
     })
 }
 
-async fn forward(
-    inner: &Arc<Inner>,
-    group: &str,
-    mut request: Request<Incoming>,
-    client: IpAddr,
-    port: u16,
-) -> Answer {
-    prepare(&mut request, client, port);
-    let mut tried = Vec::new();
-    let (in_flight, stream) = loop {
-        let Some(in_flight) = InFlight::begin(inner, group, &tried) else {
-            return plain(if tried.is_empty() {
-                StatusCode::SERVICE_UNAVAILABLE
-            } else {
-                StatusCode::BAD_GATEWAY
-            });
-        };
-        if let Some(health) = in_flight.simulated {
-            return simulated(health);
-        }
-        let connecting = TcpStream::connect((in_flight.id.as_str(), in_flight.port));
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(stream)) => break (in_flight, stream),
-            Ok(Err(_)) => tried.push((in_flight.id.clone(), in_flight.port)),
-            Err(_) => return plain(StatusCode::GATEWAY_TIMEOUT),
-        }
-    };
+async fn forward(in_flight: InFlight, stream: TcpStream, request: Request<Incoming>) -> Answer {
     let _ = stream.set_nodelay(true);
     let Ok((mut sender, connection)) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await

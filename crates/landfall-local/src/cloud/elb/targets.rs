@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::target_groups::{load_balancers_of, no_target_group};
-use super::{Elb, Inner, TargetGroup};
+use super::{Elb, Inner, State, TargetGroup};
 use crate::cloud::fault::Fault;
 
 /// What ELB thinks of a target.
@@ -188,10 +188,10 @@ impl InFlight {
     /// unhealthy one is (the load balancer fails open). `tried` targets have refused this request already.
     pub(super) fn begin(
         inner: &Arc<Inner>,
+        state: &mut State,
         group_arn: &str,
         tried: &[(String, u16)],
     ) -> Option<Self> {
-        let mut state = inner.lock();
         let group = state.target_groups.get_mut(group_arn)?;
         let TargetGroup {
             targets,
