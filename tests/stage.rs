@@ -28,6 +28,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use crate::sample::SampleFile;
+
 /// The bucket of service files.
 pub const CONFIG_BUCKET: &str = "landfall-config";
 /// The bucket of desired states.
@@ -178,6 +180,15 @@ impl Stage {
             }
         })
         .await
+    }
+
+    /// Makes a service run hello:1.0.0, and answers the service file that it follows, `services/hello.yaml`.
+    pub async fn first_release(&self, service: &ServiceId) -> SampleFile {
+        self.push("hello", "1.0.0").await;
+        let file = SampleFile::new(service.service(), "hello", "semver:^1");
+        self.follow("services/hello.yaml", &file.text()).await;
+        self.verdict(service, 1, Verdict::Succeeded).await;
+        file
     }
 
     /// What became of the service file at `key`.

@@ -5,6 +5,7 @@ use landfall::{
     image::registry_host,
     service_id::ServiceId,
     step::{register_task_definition::LiveRevision, update_service},
+    task_definition::containers,
 };
 use landfall_aws::{config::SdkConfig, descriptions::Descriptions, ecr::Ecr, ecs::Ecs};
 use miette::{Result, miette};
@@ -59,9 +60,7 @@ impl LiveService {
 
     /// The name of each container and its image.
     pub(crate) fn images(&self) -> Vec<(&str, &str)> {
-        let containers = self.revision.fields.get("containerDefinitions");
-        let containers = containers.and_then(Value::as_array).into_iter().flatten();
-        containers
+        containers(&self.revision.fields)
             .filter_map(|container| {
                 Some((
                     container.get("name")?.as_str()?,

@@ -64,10 +64,7 @@ async fn a_release_on_its_way_is_brought_to_its_end_and_nothing_newer_after_it()
     let stage = Stage::open().await;
     let service = web("hello");
     let operator = operator(&stage).await;
-    stage.push("hello", "1.0.0").await;
-    let file = SampleFile::new("hello", "hello", "semver:^1");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    stage.first_release(&service).await;
     let second = stage.push("hello", "1.1.0").await;
     until("the rollout of 1.1.0", || async {
         let image = stage.live_image(&service).await;

@@ -7,18 +7,12 @@ use std::{
 
 use landfall::{record::Verdict, service_id::ServiceId};
 use landfall_aws::events::RELEASE_CONCLUDED;
-use landfall_tests::{
-    sample::SampleFile,
-    stage::{Stage, text, until, web},
-};
+use landfall_tests::stage::{Stage, text, until, web};
 use serde_json::{Value, json};
 
 /// Pushes 1.1.0 onto a service that runs 1.0.0 and answers once ECS has accepted it, which is long before the verdict.
 async fn in_mid_release(stage: &Stage, service: &ServiceId) -> String {
-    stage.push("hello", "1.0.0").await;
-    let file = SampleFile::new("hello", "hello", "semver:^1");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(service, 1, Verdict::Succeeded).await;
+    stage.first_release(&service).await;
     let digest = stage.push("hello", "1.1.0").await;
     until("the rollout of 1.1.0", || async {
         let live = stage.live_image(service).await;
@@ -51,10 +45,7 @@ async fn a_release_whose_execution_is_stopped_is_finished_by_another() {
 async fn a_release_whose_every_execution_dies_fails_once_and_the_next_one_goes_through() {
     let stage = Stage::open().await;
     let service = web("hello");
-    stage.push("hello", "1.0.0").await;
-    let file = SampleFile::new("hello", "hello", "semver:^1");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    stage.first_release(&service).await;
 
     stage.push("hello", "1.1.0").await;
     let mut killed = BTreeSet::new();
@@ -173,10 +164,7 @@ async fn a_service_that_somebody_deletes_is_made_again_by_the_next_release() {
 async fn an_event_that_is_not_what_it_claims_is_refused_and_changes_nothing() {
     let stage = Stage::open().await;
     let service = web("hello");
-    stage.push("hello", "1.0.0").await;
-    let file = SampleFile::new("hello", "hello", "semver:^1");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    stage.first_release(&service).await;
     let before = stage.desired(&service).await;
     let push = stage.push_event("hello", "1.1.0");
     let seen = stage.requests();

@@ -56,10 +56,7 @@ async fn what_no_event_tells_of_a_rollout_is_noticed_within_a_minute() {
 async fn a_push_whose_image_is_gone_again_when_its_event_comes_changes_nothing() {
     let stage = Stage::open().await;
     let service = web("hello");
-    stage.push("hello", "1.0.0").await;
-    let file = SampleFile::new("hello", "hello", "semver:^1");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    stage.first_release(&service).await;
     let event = stage.push_event("hello", "1.1.0");
     stage.invoke("image-pushed", event).await.unwrap();
     assert_eq!(stage.settled(&service).await.last_number, 1);

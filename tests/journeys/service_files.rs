@@ -14,10 +14,7 @@ const KEY: &str = "services/hello.yaml";
 async fn a_wrong_service_file_is_told_with_its_line_and_a_hint_and_changes_nothing() {
     let stage = Stage::open().await;
     let service = web("hello");
-    stage.push("hello", "1.0.0").await;
-    let file = SampleFile::new("hello", "hello", "semver:^1");
-    stage.follow(KEY, &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    let file = stage.first_release(&service).await;
     let before = stage.desired(&service).await;
     let seen = stage.requests();
 
@@ -95,10 +92,7 @@ async fn a_deleted_service_file_leaves_its_service_running_until_it_is_uploaded_
 async fn a_second_file_for_the_same_service_is_refused_until_the_first_is_deleted() {
     let stage = Stage::open().await;
     let service = web("hello");
-    stage.push("hello", "1.0.0").await;
-    let file = SampleFile::new("hello", "hello", "semver:^1");
-    stage.follow(KEY, &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    let file = stage.first_release(&service).await;
 
     let mut second = file.clone();
     second.desired_count = 1;

@@ -15,15 +15,6 @@ async fn resume(stage: &Stage, service: &ServiceId) {
     operator.resume(service, None).await.unwrap();
 }
 
-/// A service that runs 1.0.0, and the ARN of its revision.
-async fn settled(stage: &Stage, service: &ServiceId) -> String {
-    stage.push("hello", "1.0.0").await;
-    let file = SampleFile::new("hello", "hello", "semver:^1");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(service, 1, Verdict::Succeeded).await;
-    text(&stage.live(service).await["taskDefinition"])
-}
-
 /// Gives the service a revision that Landfall does not know; answers its ARN.
 async fn deploy_by_hand(stage: &Stage, service: &ServiceId) -> String {
     let container = json!({"name": "web", "image": "public.ecr.aws/hello:by-hand", "memory": 64});
@@ -65,7 +56,7 @@ async fn push_in_vain(stage: &Stage, service: &ServiceId, theirs: &str) -> Strin
 async fn what_somebody_gives_a_service_between_releases_stays_until_it_is_resumed() {
     let stage = Stage::open().await;
     let service = web("hello");
-    settled(&stage, &service).await;
+    stage.first_release(&service).await;
 
     let theirs = deploy_by_hand(&stage, &service).await;
     let reason = drifted(&stage, &service).await;
@@ -93,7 +84,7 @@ async fn what_somebody_gives_a_service_between_releases_stays_until_it_is_resume
 async fn what_somebody_gives_a_service_during_a_rollout_ends_the_release_as_drifted() {
     let stage = Stage::open().await;
     let service = web("hello");
-    settled(&stage, &service).await;
+    stage.first_release(&service).await;
     let digest = stage.push("hello", "1.1.0").await;
     until("the rollout of 1.1.0", || async {
         let image = stage.live_image(&service).await;
@@ -119,7 +110,8 @@ async fn what_somebody_gives_a_service_during_a_rollout_ends_the_release_as_drif
 async fn a_roll_back_by_hand_is_not_undone_by_the_next_push() {
     let stage = Stage::open().await;
     let service = web("hello");
-    let first = settled(&stage, &service).await;
+    stage.first_release(&service).await;
+    let first = text(&stage.live(&service).await["taskDefinition"]);
     stage.push("hello", "1.1.0").await;
     stage.verdict(&service, 2, Verdict::Succeeded).await;
 
@@ -147,7 +139,7 @@ async fn a_roll_back_by_hand_is_not_undone_by_the_next_push() {
 async fn an_edit_of_the_file_does_not_bring_back_an_image_that_was_bad() {
     let stage = Stage::open().await;
     let service = web("hello");
-    settled(&stage, &service).await;
+    stage.first_release(&service).await;
     let good = stage.live_image(&service).await;
     let crashing = SimulatedBehaviour {
         exits: Some((std::time::Duration::from_millis(200), 7)),
@@ -269,7 +261,7 @@ fn with_task(section: &str, file: &str) -> String {
 async fn what_somebody_gives_a_service_after_the_last_check_is_no_success() {
     let stage = Stage::open().await;
     let service = web("hello");
-    settled(&stage, &service).await;
+    stage.first_release(&service).await;
     let file = SampleFile::new("hello", "hello", "semver:^1").text();
     stage
         .follow("services/hello.yaml", &with_task("after", &file))
@@ -297,7 +289,7 @@ async fn what_somebody_gives_a_service_after_the_last_check_is_no_success() {
 async fn what_its_owner_gives_an_adopted_service_in_mid_release_is_not_lost() {
     let stage = Stage::open().await;
     let service = web("hello");
-    settled(&stage, &service).await;
+    stage.first_release(&service).await;
     let adopting = "cluster: { clusterName: web }\nservice: { serviceName: hello }\n\
                     images: { web: { repository: hello, tag: 'semver:^1' } }\n";
     stage.follow("services/hello.yaml", adopting).await;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use landfall::{export::Reference, image::Image, record::Release, service_file::ServiceFile};
+use landfall::{
+    export::Reference, image::Image, record::Release, service_file::ServiceFile,
+    task_definition::containers_mut,
+};
 use landfall_aws::ecr::Ecr;
 use miette::Result;
 use serde_json::{Map, Value};
@@ -22,14 +25,7 @@ pub(super) async fn pinned(
     let mut runs = live.revision.registrable();
     let registry = live.registry();
     let mut names = BTreeMap::new();
-    let containers = runs
-        .get_mut("containerDefinitions")
-        .and_then(Value::as_array_mut);
-    for container in containers
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
-    {
+    for container in containers_mut(&mut runs) {
         let text = |member: &str| {
             let value = container.get(member).and_then(Value::as_str);
             value.unwrap_or_default().to_owned()

@@ -13,6 +13,7 @@ use crate::{
     service_file::{Discovery, Ingress},
     service_id::ServiceId,
     step::{ensure_scaling, register_task_definition::LiveRevision},
+    task_definition::containers_mut,
 };
 
 /// A container whose image is in this account's registry, and what it could follow.
@@ -150,14 +151,7 @@ fn images(live: &Live<'_>, adopt: bool) -> String {
 
 fn task_definition(live: &Live<'_>) -> Map<String, Value> {
     let mut body = without_defaults(&live.revision.registrable());
-    let containers = body
-        .get_mut("containerDefinitions")
-        .and_then(Value::as_array_mut);
-    for container in containers
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
-    {
+    for container in containers_mut(&mut body) {
         let name = container.get("name").and_then(Value::as_str);
         let followed = live
             .followable

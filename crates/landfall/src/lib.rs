@@ -21,3 +21,4 @@ pub mod service_id;
 pub mod status;
 pub mod step;
 pub mod sweep;
+pub mod task_definition;

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::step::register_task_definition::LiveRevision;
+use crate::{step::register_task_definition::LiveRevision, task_definition::containers_mut};
 
 /// Members that ECS's answers have with these values when a request has not named them.
 fn default_of(member: &str) -> Option<Value> {
@@ -96,14 +96,9 @@ pub fn without_defaults(task_definition: &Map<String, Value>) -> Map<String, Val
     if mode == "bridge" {
         body.shift_remove("networkMode");
     }
-    let containers = body
-        .get_mut("containerDefinitions")
-        .and_then(Value::as_array_mut);
-    for container in containers.into_iter().flatten() {
-        if container.get("cpu") == Some(&json!(0))
-            && let Some(fields) = container.as_object_mut()
-        {
-            fields.shift_remove("cpu");
+    for container in containers_mut(&mut body) {
+        if container.get("cpu") == Some(&json!(0)) {
+            container.shift_remove("cpu");
         }
         let ports = container
             .get_mut("portMappings")

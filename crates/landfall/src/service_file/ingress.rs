@@ -269,15 +269,7 @@ fn health_check_of(
         ],
         problems,
     );
-    if let Some((path, position)) = section.text("path", problems) {
-        if !path.starts_with('/') {
-            let problem = Problem::new(
-                position,
-                &section.path_of("path"),
-                format!("`{path}` is no path"),
-            );
-            problems.add(problem.hint("start it with a slash"));
-        }
+    if let Some((path, _)) = section.url_path("path", problems) {
         check.path = path.into();
     }
     // Somebody who writes `codes: 200` means the text.

@@ -159,6 +159,21 @@ impl<'a> Mapping<'a> {
         }
     }
 
+    /// The field `name` as the path of a URL.
+    pub(super) fn url_path(
+        &self,
+        name: &str,
+        problems: &mut Problems,
+    ) -> Option<(&'a str, Position)> {
+        let (path, position) = self.text(name, problems)?;
+        if !path.starts_with('/') {
+            let message = format!("`{path}` is no path");
+            let problem = Problem::new(position, &self.path_of(name), message);
+            problems.add(problem.hint("start it with a slash"));
+        }
+        Some((path, position))
+    }
+
     /// The field `name` as text that has to be there.
     pub(super) fn needed_text(
         &self,

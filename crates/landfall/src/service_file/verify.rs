@@ -105,7 +105,7 @@ fn http_probe(
     ];
     section.only(&fields, problems);
     let url = section.text("url", problems);
-    let path = section.text("path", problems);
+    let path = section.url_path("path", problems);
     let target =
         match (url, path) {
             (Some((_, position)), Some(_)) => {
@@ -130,17 +130,7 @@ fn http_probe(
                 }
                 Some(ProbeTarget::Url(url.into()))
             }
-            (None, Some((path, position))) => {
-                if !path.starts_with('/') {
-                    let problem = Problem::new(
-                        position,
-                        &section.path_of("path"),
-                        format!("`{path}` is no path"),
-                    );
-                    problems.add(problem.hint("start it with a slash"));
-                }
-                Some(ProbeTarget::Path(path.into()))
-            }
+            (None, Some((path, _))) => Some(ProbeTarget::Path(path.into())),
             (None, None) => Some(ProbeTarget::Path("/".into())),
         };
     if matches!(target, Some(ProbeTarget::Path(_))) && !service_has_load_balancer {

@@ -13,6 +13,7 @@ use crate::{
     refusal::Refusal,
     service_file::ServiceFile,
     service_id::ServiceId,
+    task_definition::containers_mut,
 };
 
 pub use adopt::{LiveRevision, render_live};
@@ -153,14 +154,7 @@ fn fill(
             number_as_text(value);
         }
     }
-    let containers = body
-        .get_mut("containerDefinitions")
-        .and_then(Value::as_array_mut);
-    for container in containers
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
-    {
+    for container in containers_mut(&mut body) {
         let name = container
             .get("name")
             .and_then(Value::as_str)

@@ -16,6 +16,7 @@ use crate::{
     record::{Release, StoppedContainer, TaskLog, TaskReport},
     service_file::{OnFailure, OneOffTask, ServiceFile},
     service_id::ServiceId,
+    task_definition::containers,
 };
 
 /// Seconds between two looks at a task; they become rarer with its time.
@@ -452,12 +453,7 @@ fn failure(phase: Phase, task: &OneOffTask, report: &TaskReport) -> String {
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>): with a prefix, its stream is
 /// `prefix/container/task id`. Without one it is named after the container's id in Docker, which nobody tells.
 fn log(file: &ServiceFile, container: &str, arn: &str) -> Option<TaskLog> {
-    let containers = file
-        .task_definition
-        .get("containerDefinitions")?
-        .as_array()?;
-    let found = containers
-        .iter()
+    let found = containers(&file.task_definition)
         .find(|each| each.get("name").and_then(Value::as_str) == Some(container))?;
     let configuration = found.get("logConfiguration")?;
     if configuration.get("logDriver")?.as_str()? != "awslogs" {

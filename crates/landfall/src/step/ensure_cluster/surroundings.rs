@@ -9,6 +9,7 @@ use crate::{
     service_file::ServiceFile,
     service_id::ServiceId,
     step::register_task_definition::{SERVICE_TAG, service_tag},
+    task_definition::containers,
 };
 
 /// The capacity providers that are there without being made
@@ -135,9 +136,7 @@ fn count(list: &Value) -> usize {
 /// The log groups that containers write to in this Region, but those that the log driver itself creates
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.html>).
 pub fn wanted_log_groups(file: &ServiceFile, region: &str) -> BTreeSet<String> {
-    let containers = file.task_definition.get("containerDefinitions");
-    let containers = containers.and_then(Value::as_array).into_iter().flatten();
-    let groups = containers.filter_map(|container| {
+    let groups = containers(&file.task_definition).filter_map(|container| {
         let log = container.get("logConfiguration")?;
         let option = |name: &str| log["options"][name].as_str();
         let here = option("awslogs-region").is_none_or(|named| named == region);

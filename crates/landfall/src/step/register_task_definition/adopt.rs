@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{CONTENT_TAG, Registration, SERVICE_TAG, fill, service_tag};
 use crate::{
     content::ContentHash, record::Release, refusal::Refusal, service_file::ServiceFile,
-    service_file::nearest, service_id::ServiceId,
+    service_file::nearest, service_id::ServiceId, task_definition::containers,
 };
 
 /// A revision as `DescribeTaskDefinition` answers it, member for member, with those that nobody here knows yet.
@@ -68,9 +68,7 @@ impl LiveRevision {
 
     /// The names of its containers.
     pub fn containers(&self) -> Vec<&str> {
-        let containers = self.fields.get("containerDefinitions");
-        let containers = containers.and_then(Value::as_array).into_iter().flatten();
-        containers
+        containers(&self.fields)
             .filter_map(|container| container.get("name")?.as_str())
             .collect()
     }
