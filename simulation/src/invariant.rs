@@ -1,6 +1,9 @@
 //! The invariants of `docs/design.md`, asked of a run that has come to rest.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use landfall::{
     desired::DesiredState,
@@ -10,14 +13,14 @@ use landfall::{
     service_file::ServiceFile,
     step::run_task::Phase,
 };
-use semver::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
     invocation::short,
+    order::{self, Happened, ordered, steps_back},
     run::{Pushed, Run, Story},
-    scenario::{Rule, Service},
+    scenario::Service,
     serving::digest,
     witness::{desired, is_strangers, record},
 };
@@ -69,7 +72,6 @@ pub async fn broken(run: &Run) -> Vec<Violation> {
         ));
     }
     for (service, story) in run.scenario.services.iter().zip(&run.stories) {
-        broken.extend(never_older(run, service).await);
         let Some(desired) = desired(&run.cloud, &service.id).await else {
             if story.file.is_some() {
                 broken.push(Violation::new(
@@ -80,6 +82,7 @@ pub async fn broken(run: &Run) -> Vec<Violation> {
             }
             continue;
         };
+        broken.extend(never_older(run, service, &desired).await);
         broken.extend(one_verdict_each(run, &desired).await);
         broken.extend(untouched_by_failed_tasks(run, &desired).await);
         broken.extend(converged(run, service, story, &desired).await);
@@ -202,52 +205,56 @@ async fn untouched_by_failed_tasks(run: &Run, desired: &DesiredState) -> Vec<Vio
 }
 
 /// 3. On the way forward, no image gives way to one that is older in its follow rule's order.
-async fn never_older(run: &Run, service: &Service) -> Vec<Violation> {
-    let mut broken = Vec::new();
-    let mut newest: Option<(usize, String)> = None;
-    let changes = run.witness.changes().into_iter().filter(|change| {
-        change.service == service.id && change.function == "update-service" && change.status < 300
-    });
-    let order = ordered(service, &run.pushes);
-    for change in changes {
-        // What was bad may give way to what was good before it.
-        if let Some(release) = change.release
-            && let Some(record) = record(&run.cloud, &service.id, release).await
-            && matches!(record.verdict, Verdict::RolledBack | Verdict::Failed)
-        {
-            continue;
-        }
-        let Some(revision) = change.task_definition else {
-            continue;
-        };
-        let Some(digest) = digest(&run.cloud, &revision).await else {
-            continue;
-        };
-        let ranks = order.iter().enumerate();
-        let mut ranks = ranks.filter_map(|(rank, push)| (push.digest == digest).then_some(rank));
-        let Some(first) = ranks.clone().next() else {
-            broken.push(Violation::new(
-                3,
-                &service.id,
-                format!("was given {digest}, which it does not follow"),
-            ));
-            continue;
-        };
-        // A tag that was moved back gives an older image a later place.
-        let least = newest.as_ref().map_or(0, |(newest, _)| *newest);
-        match (ranks.find(|rank| *rank >= least), &newest) {
-            (None, Some((_, newer))) => broken.push(Violation::new(
-                3,
-                &service.id,
-                format!("was given {} after {newer}", order[first].tag),
-            )),
-            (rank, _) => {
-                let rank = rank.unwrap_or(first);
-                newest = Some((rank, order[rank].tag.clone()));
-            }
+///
+/// What a function does after its execution has ended is left out: nothing can take a request back that is on its way.
+async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Vec<Violation> {
+    let mut releases = BTreeMap::new();
+    for number in 1..=desired.last_number {
+        let record = record(&run.cloud, &service.id, number).await;
+        let mut open = desired.open.iter();
+        let open = || open.find(|release| release.number == number).cloned();
+        if let Some(release) = record.map(|record| record.release).or_else(open) {
+            releases.insert(number, release);
         }
     }
+    let mut broken = Vec::new();
+    let mut happened = Vec::new();
+    let told = run.witness.told();
+    let mut judged = BTreeSet::new();
+    let mut heard = 0;
+    for change in run.witness.changes() {
+        let forward = change.function == "update-service" && change.alive && change.status < 300;
+        if change.service != service.id || !forward {
+            continue;
+        }
+        for told in &told[heard..change.told] {
+            if told.service == service.id
+                && judged.insert(told.number)
+                && let Some(release) = releases.get(&told.number)
+            {
+                happened.push(Happened::Judged(release.clone(), told.verdict));
+            }
+        }
+        heard = change.told;
+        let release = change.release.and_then(|number| releases.get(&number));
+        let (Some(release), Some(revision)) = (release, change.task_definition) else {
+            continue;
+        };
+        let runs = digest(&run.cloud, &revision).await;
+        let image = order::image(release);
+        if runs.as_ref() != image.map(|image| &image.digest) {
+            broken.push(format!(
+                "was given {revision} by release {}, whose image is another one",
+                release.number
+            ));
+        }
+        happened.push(Happened::Given(release.clone()));
+    }
+    broken.extend(steps_back(&ordered(service, &run.pushes), &happened));
+    let broken = broken.into_iter();
     broken
+        .map(|text| Violation::new(3, &service.id, text))
+        .collect()
 }
 
 /// 4. Every release has one record and one verdict, which was told at least once and always the same.
@@ -446,17 +453,4 @@ fn runs(content: &Content, file: &str, push: &Pushed) -> bool {
             .images
             .get("web")
             .is_some_and(|image| image.digest == push.digest)
-}
-
-/// The images that a service follows, oldest first in its rule's order. Said again here, so that a mistake in the follow
-/// rules is seen.
-fn ordered<'a>(service: &Service, pushes: &'a [Pushed]) -> Vec<&'a Pushed> {
-    let mut followed: Vec<_> = pushes
-        .iter()
-        .filter(|push| push.repository == service.repository && service.rule.admits(&push.tag))
-        .collect();
-    if service.rule == Rule::Semver {
-        followed.sort_by_key(|push| Version::parse(&push.tag).ok());
-    }
-    followed
 }

@@ -10,6 +10,7 @@ pub mod invocation;
 pub mod journal;
 pub mod matrix;
 pub mod neighbours;
+pub mod order;
 pub mod post;
 pub mod run;
 pub mod scenario;

@@ -75,7 +75,10 @@ pub struct Pushed {
     pub digest: String,
     /// Its containers.
     pub behaviour: Behaviour,
-    manifest: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the digest is of.
+    pub manifest: String,
 }
 
 /// What happened to one service.
@@ -539,6 +542,7 @@ impl Stage {
                 tag,
                 digest,
                 behaviour,
+                at: cloud.world.now(),
                 manifest,
             }),
             Err(fault) => self

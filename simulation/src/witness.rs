@@ -43,6 +43,8 @@ pub struct Change {
     pub overwrote: Option<String>,
     /// The HTTP status of ECS's answer.
     pub status: u16,
+    /// How many verdicts had been told before.
+    pub told: usize,
 }
 
 /// A verdict that was put on the event bus.
@@ -110,6 +112,7 @@ impl Witness {
                     let seen = looks.get(&name(caller));
                     let overwrote = change.overwrote.take();
                     change.overwrote = overwrote.filter(|theirs| seen == Some(theirs));
+                    change.told = self.told().len();
                     Seen::Change(change)
                 }
                 None => Seen::Nothing,
@@ -222,6 +225,7 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
         alive,
         task_definition: input["taskDefinition"].as_str().map(str::to_owned),
         status: 0,
+        told: 0,
     })
 }
 
