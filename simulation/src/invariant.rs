@@ -206,7 +206,8 @@ async fn untouched_by_failed_tasks(run: &Run, desired: &DesiredState) -> Vec<Vio
 
 /// 3. On the way forward, no image gives way to one that is older in its follow rule's order.
 ///
-/// What a function does after its execution has ended is left out: nothing can take a request back that is on its way.
+/// What excuses one: [`steps_back`]. What a function does after its execution has ended is left out: nothing can take a request
+/// back that is on its way.
 async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Vec<Violation> {
     let mut releases = BTreeMap::new();
     for number in 1..=desired.last_number {

@@ -78,6 +78,21 @@ fn a_seed_notices_writes_that_overwrite_each_other_and_says_how_to_play_it_again
 }
 
 #[test]
+fn a_seed_notices_an_older_image_once_writes_overwrite_each_other() {
+    let noticed = (0..NOTICED_WITHIN).any(|seed| {
+        let scenario = Scenario {
+            unconditional: true,
+            ..Scenario::of(seed)
+        };
+        let violations = play(scenario).unwrap().violations;
+        violations
+            .iter()
+            .any(|violation| violation.invariant == 3 && violation.text.contains(" after "))
+    });
+    assert!(noticed);
+}
+
+#[test]
 fn one_fault_at_one_place_of_a_journey_breaks_no_invariant() {
     let journeys = journeys();
     let mut hits = Vec::new();
