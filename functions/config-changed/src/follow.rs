@@ -25,8 +25,10 @@ pub(crate) enum Followed {
 
 impl ConfigChanged {
     /// Order matters. Followers are noted before repositories are looked through, so that no push falls in between.
-    /// The desired state is read before it is made sure that the file is still the current one: so a slow invocation
-    /// with an old file loses the compare-and-swap.
+    /// Which service the file describes is noted before that service follows it, so that whoever finds the file deleted
+    /// knows whom to tell. The desired state is read before it is made sure that the file is still the current one: so a
+    /// slow invocation with an old file loses the compare-and-swap. A deletion before the service follows changes
+    /// nothing that could be lost against, so a service that follows the file for the first time is looked at once more.
     ///
     /// A push between the look and the write finds that no rule admits its tag yet. So after a rule came into force its
     /// repository is looked through once more, also by an invocation that may repeat one which was killed in between.
@@ -35,12 +37,13 @@ impl ConfigChanged {
         key: &str,
         version_id: &str,
         accepted: &Accepted,
+        request_id: &str,
     ) -> Result<Followed, Fault> {
         let Accepted {
             file, changeable, ..
         } = accepted;
         let service = file.service_id()?;
-        let previous = self.state.source(key).await?;
+        let mut described = self.state.source(key).await?;
         let content = self.state.keep_file(file).await?;
         let placeholders = match &**changeable {
             [] => None,
@@ -64,6 +67,17 @@ impl ConfigChanged {
             for repository in repositories.difference(&already) {
                 self.state.put_follower(repository, &service).await?;
             }
+            if let Some(other) = described.as_ref().filter(|other| **other != service)
+                && !self
+                    .unfollow(key, other, Some(version_id), request_id)
+                    .await?
+            {
+                return Ok(Followed::ChangedMeanwhile);
+            }
+            if described.as_ref() != Some(&service) {
+                self.state.put_source(key, &service).await?;
+                described = Some(service.clone());
+            }
             let found = self
                 .look_through(read.desired.new_rules(&file.images))
                 .await?;
@@ -84,15 +98,17 @@ impl ConfigChanged {
             {
                 continue;
             }
-            if previous.as_ref() != Some(&service) {
+            let followed_before = before.as_ref().is_some_and(|before| before.key == key);
+            if !followed_before
+                && self.files.current_version(key).await?.as_deref() != Some(version_id)
+            {
+                // Whoever looked meanwhile may have noted another service.
                 self.state.put_source(key, &service).await?;
+                return Ok(Followed::ChangedMeanwhile);
             }
             let may_repeat = before.is_some_and(|before| before.version_id == version_id);
             if may_repeat || !read.desired.new_rules(&file.images).is_empty() {
                 desired = self.catch_up(&service).await?;
-            }
-            if let Some(previous) = previous.filter(|previous| *previous != service) {
-                self.unfollow(key, &previous, Some(version_id)).await?;
             }
             return Ok(Followed::Desired(Box::new(desired)));
         }

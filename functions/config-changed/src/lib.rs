@@ -4,6 +4,7 @@ mod follow;
 
 use lambda_runtime::LambdaEvent;
 use landfall::{
+    desired::DesiredState,
     event::{Heard, execution_status::ExecutionInput, object_changed},
     keys,
     service_file::{Draft, MAX_BYTES, Problem, Rejection, ServiceFile, parameters::Site},
@@ -104,13 +105,19 @@ impl ConfigChanged {
     pub async fn look(&self, key: &str, request_id: &str) -> Result<(), Fault> {
         loop {
             let Some(object) = self.files.get(key).await? else {
-                return self.deleted(key).await;
+                return self.deleted(key, request_id).await;
             };
             let accepted = match self.accept(&object).await? {
                 Ok(accepted) => accepted,
-                Err(rejection) => return self.rejected(key, &object.version_id, &rejection).await,
+                Err(rejection) => {
+                    self.rejected(key, &object.version_id, &rejection).await?;
+                    return self.go_on(key, request_id).await;
+                }
             };
-            match self.follow(key, &object.version_id, &accepted).await? {
+            let followed = self
+                .follow(key, &object.version_id, &accepted, request_id)
+                .await?;
+            match followed {
                 Followed::Desired(desired) => {
                     tracing::info!(service = %desired.service, release = desired.last_number, "follows the service file");
                     if let Some(status) = FileStatus::of(&desired) {
@@ -119,20 +126,11 @@ impl ConfigChanged {
                             .put_json(&keys::status(key), &status, Condition::None)
                             .await?;
                     }
-                    let Some(newest) = desired.next_release() else {
-                        return Ok(());
-                    };
-                    let input = ExecutionInput {
-                        service: desired.service.clone(),
-                        restarts: 0,
-                    };
-                    return self
-                        .executions
-                        .start(&self.state_machine, &input, newest.number, request_id)
-                        .await;
+                    return self.start(&desired, request_id).await;
                 }
                 Followed::DescribedElsewhere(rejection) => {
-                    return self.rejected(key, &object.version_id, &rejection).await;
+                    self.rejected(key, &object.version_id, &rejection).await?;
+                    return self.go_on(key, request_id).await;
                 }
                 Followed::ChangedMeanwhile => {}
             }
@@ -187,38 +185,68 @@ impl ConfigChanged {
     }
 
     /// The service file is gone: its service is no longer followed, and stays as it is.
-    async fn deleted(&self, key: &str) -> Result<(), Fault> {
+    async fn deleted(&self, key: &str, request_id: &str) -> Result<(), Fault> {
         if let Some(service) = self.state.source(key).await? {
-            self.unfollow(key, &service, None).await?;
+            self.unfollow(key, &service, None, request_id).await?;
         }
         self.files.delete(&keys::status(key)).await
     }
 
     /// Stops following the service file at `key` for `service`, as long as the file's current version is `version_id`,
-    /// or none. That is asked after the desired state was read: should the file change now, the invocation for that
-    /// change wins the compare-and-swap.
+    /// or none; answers whether it is. That is asked after the desired state was read: should the file change now, the
+    /// invocation for that change wins the compare-and-swap.
+    ///
+    /// Whoever made a release of the file may have died before an execution was started, and finds nothing that follows
+    /// when it is repeated: so one is started here.
     async fn unfollow(
         &self,
         key: &str,
         service: &ServiceId,
         version_id: Option<&str>,
-    ) -> Result<(), Fault> {
+        request_id: &str,
+    ) -> Result<bool, Fault> {
         loop {
             let read = self.state.read(service).await?;
-            let follows = read
-                .desired
-                .file
-                .as_ref()
-                .is_some_and(|file| file.key == key);
-            if !follows || self.files.current_version(key).await?.as_deref() != version_id {
-                return Ok(());
+            if self.files.current_version(key).await?.as_deref() != version_id {
+                return Ok(false);
             }
+            let file = read.desired.file.as_ref();
             let mut desired = read.desired.clone();
-            desired.forget_file();
-            if self.state.write(&read, &desired).await? == Written::Yes {
+            if file.is_some_and(|file| file.key == key) {
+                desired.forget_file();
+                if self.state.write(&read, &desired).await? == Written::Conflict {
+                    continue;
+                }
                 tracing::info!(%service, "no longer follows the service file; the service stays as it is");
-                return Ok(());
             }
+            self.start(&desired, request_id).await?;
+            return Ok(true);
         }
+    }
+
+    /// A rejected file changes nothing. Whoever took up the one before it may have died before an execution was started,
+    /// and finds the rejected one when it is repeated.
+    async fn go_on(&self, key: &str, request_id: &str) -> Result<(), Fault> {
+        match self.state.source(key).await? {
+            Some(service) => {
+                let desired = self.state.read(&service).await?.desired;
+                self.start(&desired, request_id).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Starts an execution if a release is open.
+    async fn start(&self, desired: &DesiredState, request_id: &str) -> Result<(), Fault> {
+        let Some(newest) = desired.next_release() else {
+            return Ok(());
+        };
+        let input = ExecutionInput {
+            service: desired.service.clone(),
+            restarts: 0,
+        };
+        self.executions
+            .start(&self.state_machine, &input, newest.number, request_id)
+            .await
     }
 }

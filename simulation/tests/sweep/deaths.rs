@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use http::Method;
 use landfall::record::Verdict;
-use landfall_simulation::scenario::Rule;
+use landfall_simulation::{
+    fault::{Fault, Plan},
+    scenario::Rule,
+    witness::{desired, record},
+};
 use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
@@ -122,5 +127,58 @@ fn eight_dead_executions_in_a_row_strand_no_service() {
         stage.rest().await;
         stage.verdict(&hello, 4, Verdict::Succeeded).await;
         assert!(stage.live_image(&hello).await.ends_with(&next));
+    });
+}
+
+/// A first release, and a push whose service file goes a second later, while triggers die. Answers the calls in their
+/// order, and which of them a trigger made before the file went.
+async fn a_file_goes_after_a_push(plan: Plan, put_instead: Option<&str>) -> Vec<usize> {
+    let stage = Stage::open_hit(&[], plan).await;
+    let hello = service("hello", Rule::Semver);
+    stage.push("hello", "1.0.0").await;
+    stage.put_file(&hello, 512).await;
+    stage.rest().await;
+    stage.push("hello", "1.1.0").await;
+    stage.later().await;
+    let calls = stage.wire.faults.calls();
+    match put_instead {
+        Some(text) => stage.object(Method::PUT, &hello.key, text).await,
+        None => stage.object(Method::DELETE, &hello.key, "").await,
+    }
+    // Lambda repeats what died after one minute, and after two more.
+    sleep(Duration::from_secs(300)).await;
+    stage.rest().await;
+
+    if let Some(desired) = desired(&stage.wire.cloud, &hello.id).await {
+        let timeline = || format!("{plan:?}\n{}", stage.wire.journal.timeline());
+        let follows = desired.file.is_some();
+        assert!(put_instead.is_some() || !follows, "{}", timeline());
+        assert!(desired.open.is_empty(), "{}", timeline());
+        for number in 1..=desired.last_number {
+            let record = record(&stage.wire.cloud, &hello.id, number).await;
+            assert!(record.is_some(), "{number}: {}", timeline());
+        }
+    }
+    let triggers = ["config-changed ", "image-pushed "];
+    let by_trigger = |name: &str| triggers.iter().any(|trigger| name.starts_with(trigger));
+    let numbered = calls.iter().enumerate();
+    numbered
+        .filter(|(_, call)| by_trigger(&call.name))
+        .map(|(number, _)| number)
+        .collect()
+}
+
+#[test]
+fn wherever_a_trigger_dies_a_deleted_or_broken_file_leaves_no_release_open() {
+    play(async {
+        for put_instead in [None, Some("images: [")] {
+            let calls = a_file_goes_after_a_push(Plan::Never, put_instead).await;
+            assert!(calls.len() > 15, "{calls:?}");
+            for call in calls {
+                for fault in [Fault::KilledBefore, Fault::KilledAfter] {
+                    a_file_goes_after_a_push(Plan::Once { call, fault }, put_instead).await;
+                }
+            }
+        }
     });
 }

@@ -54,6 +54,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// One in which the events for these functions never come. Nothing sweeps by itself.
     pub(crate) async fn open(lost: &[&'static str]) -> Self {
+        Self::open_hit(lost, Plan::Never).await
+    }
+
+    /// One whose functions meet faults.
+    pub(crate) async fn open_hit(lost: &[&'static str], plan: Plan) -> Self {
         // The SDK counts retries per Region and process: each story has a Region of its own.
         static REGIONS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = REGIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -65,7 +70,7 @@ impl Stage {
         let journal = Arc::new(Journal::new(world));
         let wire = Wire {
             cloud: cloud.clone(),
-            faults: Arc::new(Faults::new(Plan::Never, 0.0, 1)),
+            faults: Arc::new(Faults::new(plan, 0.0, 1)),
             journal: journal.clone(),
             witness: Arc::default(),
             unconditional: false,
