@@ -157,6 +157,7 @@ impl Service {
             Deployment::Failed => "ROLLBACK_FAILED",
         };
         LiveServiceDeployment {
+            task_definition: None,
             arn: String::new(),
             bakes: false,
             status: status.into(),

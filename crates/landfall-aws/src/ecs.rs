@@ -13,7 +13,7 @@ use aws_sdk_ecs::{
     error::ProvideErrorMetadata,
     types::{
         DesiredStatus, ServiceDeployment, ServiceDeploymentLifecycleStage, ServiceField,
-        StopServiceDeploymentStopType, Tag, TaskDefinitionField,
+        ServiceRevision, StopServiceDeploymentStopType, Tag, TaskDefinitionField,
     },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -282,6 +282,7 @@ impl Ecs {
             .ok_or_else(|| Fault::incomplete(CALL, "serviceDeploymentArn"))?
             .to_owned();
         let mut bakes = false;
+        let mut task_definition = None;
         if status.starts_with("ROLLBACK_") || (may_bake && status == "IN_PROGRESS") {
             let whole = self.service_deployment(&arn).await?;
             let rollback = whole.as_ref().and_then(|whole| whole.rollback());
@@ -289,6 +290,15 @@ impl Ecs {
             status_reason = reason.map(str::to_owned).or(status_reason);
             let stage = whole.as_ref().and_then(|whole| whole.lifecycle_stage());
             bakes = stage == Some(&ServiceDeploymentLifecycleStage::BakeTime);
+            let target = whole
+                .as_ref()
+                .and_then(|whole| whole.target_service_revision());
+            if let Some(target) = target.and_then(|target| target.arn())
+                && status.starts_with("ROLLBACK_")
+            {
+                let revisions = self.service_revisions(vec![target.to_owned()]).await?;
+                task_definition = revisions.into_iter().find_map(|each| each.task_definition);
+            }
         }
         let created_at = brief
             .created_at()
@@ -296,6 +306,7 @@ impl Ecs {
         Ok(Some(LiveServiceDeployment {
             arn,
             bakes,
+            task_definition,
             status,
             status_reason,
             created_at: describe::timestamp(created_at)?,
@@ -309,16 +320,8 @@ impl Ecs {
         service_revisions: &[String],
         task_definition: &str,
     ) -> Result<Vec<String>, Fault> {
-        const CALL: &str = "ecs:DescribeServiceRevisions";
-        let request = self.0.describe_service_revisions();
-        let request = request.set_service_revision_arns(Some(service_revisions.to_vec()));
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) if is_not_offered(error.code()) => return Ok(Vec::new()),
-            Err(error) => return Err(Fault::of(CALL, error)),
-        };
-        let ours = answer
-            .service_revisions()
+        let revisions = self.service_revisions(service_revisions.to_vec()).await?;
+        let ours = revisions
             .iter()
             .filter(|revision| revision.task_definition() == Some(task_definition))
             .max_by_key(|revision| revision.created_at().map(|at| at.as_nanos()));
@@ -328,6 +331,18 @@ impl Ecs {
             .iter()
             .filter_map(|balancer| balancer.target_group_arn().map(str::to_owned))
             .collect())
+    }
+
+    /// None if ECS does not offer them.
+    async fn service_revisions(&self, arns: Vec<String>) -> Result<Vec<ServiceRevision>, Fault> {
+        const CALL: &str = "ecs:DescribeServiceRevisions";
+        let request = self.0.describe_service_revisions();
+        let request = request.set_service_revision_arns(Some(arns));
+        match request.send().await {
+            Ok(answer) => Ok(answer.service_revisions.unwrap_or_default()),
+            Err(error) if is_not_offered(error.code()) => Ok(Vec::new()),
+            Err(error) => Err(Fault::of(CALL, error)),
+        }
     }
 
     async fn service_deployment(&self, arn: &str) -> Result<Option<ServiceDeployment>, Fault> {

@@ -4,7 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::update_service::{LiveService, Rollout};
-use crate::{desired::DesiredState, record::Release, service_id::ServiceId};
+use crate::{
+    desired::{DesiredState, GoodRelease},
+    record::Release,
+    service_id::ServiceId,
+};
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +60,8 @@ pub enum Outcome {
     Failed,
     /// A newer release should run.
     Superseded,
-    /// ECS was given another revision meanwhile, and not by its own roll-back.
+    /// ECS was given another revision meanwhile, and not by its own roll-back. On the way to a release it is not the last
+    /// good one: perhaps a function gave it late, whose execution had died.
     Replaced,
 }
 
@@ -85,6 +90,8 @@ pub struct LiveServiceDeployment {
     pub created_at: Timestamp,
     /// Whether all requests go to the new tasks by now, and the old ones are only kept for the way back.
     pub bakes: bool,
+    /// The revision that it was to bring, as far as ECS says; only asked for where ECS rolled it back.
+    pub task_definition: Option<String>,
 }
 
 /// How far, in seconds, the clock that stamped a rollout and ECS's may be apart.
@@ -94,7 +101,8 @@ const CLOCK_SKEW: i64 = 2;
 ///
 /// An update that changes nothing ECS deploys, such as the way back to what runs already, begins no service deployment.
 /// The newest one is then older than the rollout, and how it ended says nothing about this rollout. (On the way back it
-/// may well be older: ECS's own roll-back is waited for.)
+/// may well be older: ECS's own roll-back is waited for.) One that was to bring another revision says nothing either: the
+/// release before this one may have begun it a moment ago.
 pub fn look(
     input: &Input,
     desired: &DesiredState,
@@ -119,10 +127,12 @@ pub fn look(
     let newest = newest.filter(|newest| {
         input.purpose == Purpose::RollBack
             || input.rollout.started_at.duration_since(newest.created_at) <= skew
+                && (newest.task_definition.is_none()
+                    || newest.task_definition == input.rollout.task_definition)
     });
     let (outcome, reason) = match &input.rollout.task_definition {
         None => emptied(live),
-        Some(revision) => running(revision, input.purpose, live, newest),
+        Some(revision) => running(revision, input.purpose, desired, live, newest),
     };
     let seconds = i64::try_from(input.rollout.timeout_seconds).unwrap_or(i64::MAX);
     let deadline = input
@@ -149,6 +159,7 @@ fn emptied(live: &LiveService) -> (Outcome, String) {
 fn running(
     revision: &str,
     purpose: Purpose,
+    desired: &DesiredState,
     live: &LiveService,
     newest: Option<&LiveServiceDeployment>,
 ) -> (Outcome, String) {
@@ -183,7 +194,13 @@ fn running(
                 "the service was given another task definition meanwhile: {}",
                 primary.task_definition
             );
-            (Outcome::Replaced, message)
+            let good = desired.last_good.as_ref();
+            let is_good = |good: &GoodRelease| good.task_definition.arn == primary.task_definition;
+            match purpose {
+                // Whoever goes back to what was good wants this release undone.
+                Purpose::Release if good.is_none_or(is_good) => (Outcome::Failed, message),
+                _ => (Outcome::Replaced, message),
+            }
         };
     }
     if primary.rollout_state.as_deref() == Some("FAILED") {

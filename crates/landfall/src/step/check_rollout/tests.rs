@@ -25,6 +25,7 @@ fn newest(status: &str) -> LiveServiceDeployment {
     LiveServiceDeployment {
         arn: "arn:deployment".into(),
         bakes: false,
+        task_definition: None,
         status: status.into(),
         status_reason: Some("ECS says why".into()),
         created_at: at(1000),
@@ -128,8 +129,7 @@ fn a_service_that_ecs_took_back_by_itself_is_a_failed_release() {
             "ECS rolled the deployment back by itself: ECS says why"
         );
     }
-    // An ECS that keeps no service deployments only shows that the steady service has another revision;
-    // and somebody else may have given it that: the way back looks whose it is.
+    // An ECS that keeps no service deployments only shows that the steady service has the good revision.
     let output = look(
         &input(Purpose::Release),
         &desired(&[2]),
@@ -137,8 +137,48 @@ fn a_service_that_ecs_took_back_by_itself_is_a_failed_release() {
         None,
         at(1001),
     );
-    assert_eq!(output.outcome, Outcome::Replaced);
+    assert_eq!(output.outcome, Outcome::Failed);
     assert!(output.reason.contains(&revision(1)), "{}", output.reason);
+}
+
+#[test]
+fn a_revision_that_is_not_the_last_good_one_takes_no_release_back() {
+    let (forward, back) = (input(Purpose::Release), input(Purpose::RollBack));
+    let nothing_good = DesiredState {
+        last_good: None,
+        ..desired(&[2])
+    };
+    for (story, input, desired, runs, expected) in [
+        ("given late", &forward, desired(&[2]), 7, Outcome::Replaced),
+        ("gone back", &forward, desired(&[2]), 1, Outcome::Failed),
+        ("nothing good", &forward, nothing_good, 7, Outcome::Failed),
+        (
+            "on the way back",
+            &back,
+            desired(&[2]),
+            7,
+            Outcome::Replaced,
+        ),
+    ] {
+        let output = look(input, &desired, Some(&live(runs)), None, at(1001));
+        assert_eq!(output.outcome, expected, "{story}");
+    }
+}
+
+#[test]
+fn a_service_deployment_of_another_revision_says_nothing_about_this_rollout() {
+    // ECS rolled the release before this one back just before this one began, which brings the same as was there.
+    let of = |revision: String| LiveServiceDeployment {
+        task_definition: Some(revision),
+        ..newest("ROLLBACK_SUCCESSFUL")
+    };
+    let input = input(Purpose::Release);
+    for (of, expected) in [
+        (of(revision(7)), Outcome::Steady),
+        (of(revision(2)), Outcome::Failed),
+    ] {
+        assert_eq!(outcome(&input, &live(2), Some(&of)), expected, "{of:?}");
+    }
 }
 
 #[test]
