@@ -15,6 +15,7 @@ pub mod post;
 pub mod run;
 pub mod scenario;
 pub mod serving;
+mod stage;
 pub mod sweep;
 pub mod wire;
 pub mod witness;
