@@ -15,7 +15,7 @@ use landfall_simulation::{
 };
 
 /// How many seeds are played here; `simulate` plays as many as one likes.
-const SEEDS: usize = 60;
+const SEEDS: usize = 200;
 /// Of all faults at all calls of all journeys, one in so many is tried here; `simulate --sweep` tries all.
 const ONE_IN: usize = 83;
 /// Within so many seeds it is noticed if writes overwrite each other.
