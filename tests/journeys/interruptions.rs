@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// Pushes 1.1.0 onto a service that runs 1.0.0 and answers once ECS has accepted it, which is long before the verdict.
 async fn in_mid_release(stage: &Stage, service: &ServiceId) -> String {
-    stage.first_release(&service).await;
+    stage.first_release(service).await;
     let digest = stage.push("hello", "1.1.0").await;
     until("the rollout of 1.1.0", || async {
         let live = stage.live_image(service).await;
