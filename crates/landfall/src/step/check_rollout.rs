@@ -4,11 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::update_service::{LiveService, Rollout};
-use crate::{
-    desired::{DesiredState, GoodRelease},
-    record::Release,
-    service_id::ServiceId,
-};
+use crate::{desired::DesiredState, record::Release, service_id::ServiceId};
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,10 +191,14 @@ fn running(
                 primary.task_definition
             );
             let good = desired.last_good.as_ref();
-            let is_good = |good: &GoodRelease| good.task_definition.arn == primary.task_definition;
+            // Whoever goes back to what was good wants this release undone. Before anything was good, an ECS that keeps no
+            // service deployments does not tell its own roll-back from what it was given.
+            let undone = match good {
+                Some(good) => good.task_definition.arn == primary.task_definition,
+                None => newest.is_none(),
+            };
             match purpose {
-                // Whoever goes back to what was good wants this release undone.
-                Purpose::Release if good.is_none_or(is_good) => (Outcome::Failed, message),
+                Purpose::Release if undone => (Outcome::Failed, message),
                 _ => (Outcome::Replaced, message),
             }
         };

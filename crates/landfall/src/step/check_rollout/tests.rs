@@ -151,7 +151,13 @@ fn a_revision_that_is_not_the_last_good_one_takes_no_release_back() {
     for (story, input, desired, runs, expected) in [
         ("given late", &forward, desired(&[2]), 7, Outcome::Replaced),
         ("gone back", &forward, desired(&[2]), 1, Outcome::Failed),
-        ("nothing good", &forward, nothing_good, 7, Outcome::Failed),
+        (
+            "nothing good",
+            &forward,
+            nothing_good.clone(),
+            7,
+            Outcome::Failed,
+        ),
         (
             "on the way back",
             &back,
@@ -163,6 +169,16 @@ fn a_revision_that_is_not_the_last_good_one_takes_no_release_back() {
         let output = look(input, &desired, Some(&live(runs)), None, at(1001));
         assert_eq!(output.outcome, expected, "{story}");
     }
+    // Here ECS says that it did not take the service back.
+    let given = newest("IN_PROGRESS");
+    let output = look(
+        &forward,
+        &nothing_good,
+        Some(&live(7)),
+        Some(&given),
+        at(1001),
+    );
+    assert_eq!(output.outcome, Outcome::Replaced);
 }
 
 #[test]
