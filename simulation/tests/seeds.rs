@@ -21,6 +21,14 @@ const ONE_IN: usize = 83;
 /// Within so many seeds it is noticed if writes overwrite each other.
 const NOTICED_WITHIN: u64 = 60;
 
+/// The scenario of a seed in which writes overwrite each other.
+fn overwriting(seed: u64) -> Scenario {
+    Scenario {
+        unconditional: true,
+        ..Scenario::of(seed)
+    }
+}
+
 fn told(report: &Report) -> String {
     format!("{}\n{}", report.timeline, report.findings())
 }
@@ -62,13 +70,7 @@ fn a_seed_plays_the_same_every_time() {
 #[ignore = "plays up to 60 seeds"]
 fn a_seed_notices_writes_that_overwrite_each_other_and_says_how_to_play_it_again() {
     let bad = (0..NOTICED_WITHIN)
-        .map(|seed| {
-            play(Scenario {
-                unconditional: true,
-                ..Scenario::of(seed)
-            })
-            .unwrap()
-        })
+        .map(|seed| play(overwriting(seed)).unwrap())
         .find(|report| !report.violations.is_empty());
     let told = told(&bad.expect("without compare-and-swap something goes wrong"));
     println!("{told}");
@@ -81,11 +83,7 @@ fn a_seed_notices_writes_that_overwrite_each_other_and_says_how_to_play_it_again
 #[ignore = "plays up to 60 seeds"]
 fn a_seed_notices_an_older_image_once_writes_overwrite_each_other() {
     let noticed = (0..NOTICED_WITHIN).any(|seed| {
-        let scenario = Scenario {
-            unconditional: true,
-            ..Scenario::of(seed)
-        };
-        let violations = play(scenario).unwrap().violations;
+        let violations = play(overwriting(seed)).unwrap().violations;
         violations
             .iter()
             .any(|violation| violation.invariant == 3 && violation.text.contains(" after "))

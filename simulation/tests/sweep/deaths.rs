@@ -8,7 +8,7 @@ use landfall::{keys, record::Verdict};
 use landfall_simulation::{
     fault::{Fault, Plan},
     installation::STATE_BUCKET,
-    scenario::{Before, Behaviour, Edition, Rule},
+    scenario::{Before, Behaviour, Rule},
     witness::{desired, record},
 };
 use serde_json::json;
@@ -47,9 +47,7 @@ fn a_release_that_kills_every_execution_ends_as_failed_and_blocks_no_newer_one()
     play(async {
         let stage = Stage::open(&[]).await;
         let hello = service("hello", Rule::Semver);
-        stage.push("hello", "1.0.0").await;
-        stage.put_file(&hello, 512).await;
-        stage.rest().await;
+        stage.first_release(&hello).await;
         stage.verdict(&hello, 1, Verdict::Succeeded).await;
 
         stage.push("hello", "1.1.0").await;
@@ -93,9 +91,7 @@ fn eight_dead_executions_in_a_row_strand_no_service() {
     play(async {
         let stage = Stage::open(&[]).await;
         let hello = service("hello", Rule::Semver);
-        stage.push("hello", "1.0.0").await;
-        stage.put_file(&hello, 512).await;
-        stage.rest().await;
+        stage.first_release(&hello).await;
 
         stage.break_function("conclude-release");
         stage.push("hello", "1.1.0").await;
@@ -138,9 +134,7 @@ fn a_revision_that_a_dead_executions_function_gives_late_takes_no_release_back()
     play(async {
         let stage = Stage::open(&[]).await;
         let hello = service("hello", Rule::Semver);
-        stage.push("hello", "1.0.0").await;
-        stage.put_file(&hello, 512).await;
-        stage.rest().await;
+        stage.first_release(&hello).await;
         let crashes = Behaviour::Crashes.simulated();
         stage.push_behaving("hello", "1.1.0", crashes).await;
         stage.rest().await;
@@ -164,9 +158,7 @@ fn a_task_that_a_dead_executions_function_asks_for_late_runs_beside_no_newer_one
     play(async {
         let stage = Stage::open(&[]).await;
         let hello = service("hello", Rule::Semver);
-        stage.push("hello", "1.0.0").await;
-        stage.put_file(&hello, 512).await;
-        stage.rest().await;
+        stage.first_release(&hello).await;
 
         // What the function of release 1 had noted before its execution was stopped, as if it had had a task.
         let now = stage.wire.cloud.world.now();
@@ -180,19 +172,11 @@ fn a_task_that_a_dead_executions_function_asks_for_late_runs_beside_no_newer_one
         let s3 = &stage.wire.cloud.s3;
         s3.put(STATE_BUCKET, &keys::task_runs(&hello.id), noted.to_string())
             .unwrap();
-        let file = hello.file(Edition {
-            desired_count: 1,
-            memory: 1024,
-            bake: 0,
-            before: Some(Before {
-                takes: 10,
-                exit_code: 0,
-            }),
-            sections: false,
-        });
-        stage
-            .object(Method::PUT, &hello.key, &file.to_string())
-            .await;
+        let before = Before {
+            takes: 10,
+            exit_code: 0,
+        };
+        stage.put_file_with(&hello, 1024, Some(before)).await;
         sleep(Duration::from_secs(8)).await;
         let overrides = json!({ "containerOverrides": [{
             "name": "web",
@@ -212,14 +196,12 @@ fn a_task_that_a_dead_executions_function_asks_for_late_runs_beside_no_newer_one
     });
 }
 
-/// A first release, and a push whose service file goes a second later, while triggers die. Answers the calls in their
-/// order, and which of them a trigger made before the file went.
+/// A first release, and a push whose service file goes a second later, while triggers die. Answers which
+/// calls triggers made before the file went.
 async fn a_file_goes_after_a_push(plan: Plan, put_instead: Option<&str>) -> Vec<usize> {
     let stage = Stage::open_hit(&[], plan).await;
     let hello = service("hello", Rule::Semver);
-    stage.push("hello", "1.0.0").await;
-    stage.put_file(&hello, 512).await;
-    stage.rest().await;
+    stage.first_release(&hello).await;
     stage.push("hello", "1.1.0").await;
     stage.later().await;
     let calls = stage.wire.faults.calls();

@@ -75,9 +75,7 @@ fn what_was_rolled_back_is_not_tried_again_by_a_sweep() {
     play(async {
         let stage = Stage::open(&["image-pushed"]).await;
         let hello = service("hello", Rule::Semver);
-        stage.push("hello", "1.0.0").await;
-        stage.put_file(&hello, 512).await;
-        stage.rest().await;
+        stage.first_release(&hello).await;
         let crashes = Behaviour::Crashes.simulated();
         stage.push_behaving("hello", "1.1.0", crashes).await;
         for _ in 0..3 {

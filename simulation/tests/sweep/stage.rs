@@ -25,7 +25,7 @@ use landfall_simulation::{
     installation::{CONFIG_BUCKET, REQUEST_ID, inline, install},
     journal::Journal,
     post::{Delivery, Post},
-    scenario::{Edition, Rule, Service},
+    scenario::{Before, Edition, Rule, Service},
     wire::Wire,
     witness::{desired, record},
 };
@@ -184,13 +184,30 @@ impl Stage {
         digest
     }
 
+    /// Makes a service run hello:1.0.0.
+    pub(crate) async fn first_release(&self, service: &Service) {
+        self.push("hello", "1.0.0").await;
+        self.put_file(service, 512).await;
+        self.rest().await;
+    }
+
     /// Puts a service's file.
     pub(crate) async fn put_file(&self, service: &Service, memory: u32) {
+        self.put_file_with(service, memory, None).await;
+    }
+
+    /// Puts a service's file that has such a task before the rollout.
+    pub(crate) async fn put_file_with(
+        &self,
+        service: &Service,
+        memory: u32,
+        before: Option<Before>,
+    ) {
         let file = service.file(Edition {
             desired_count: 1,
             memory,
             bake: 0,
-            before: None,
+            before,
             sections: false,
         });
         self.object(Method::PUT, &service.key, &file.to_string())
