@@ -283,7 +283,8 @@ impl Ecs {
             .to_owned();
         let mut bakes = false;
         let mut task_definition = None;
-        if status.starts_with("ROLLBACK_") || (may_bake && status == "IN_PROGRESS") {
+        let rolled_back = status.starts_with("ROLLBACK_");
+        if rolled_back || (may_bake && status == "IN_PROGRESS") {
             let whole = self.service_deployment(&arn).await?;
             let rollback = whole.as_ref().and_then(|whole| whole.rollback());
             let reason = rollback.and_then(|rollback| rollback.reason());
@@ -294,7 +295,7 @@ impl Ecs {
                 .as_ref()
                 .and_then(|whole| whole.target_service_revision());
             if let Some(target) = target.and_then(|target| target.arn())
-                && status.starts_with("ROLLBACK_")
+                && rolled_back
             {
                 let revisions = self.service_revisions(vec![target.to_owned()]).await?;
                 task_definition = revisions.into_iter().find_map(|each| each.task_definition);

@@ -1,8 +1,8 @@
 //! What operators do to a service: they hold it, and they resume it.
 
 use landfall::{
-    desired::DesiredState, event::execution_status::ExecutionInput, hold::SetBy, refusal::Refusal,
-    service_id::ServiceId, step::update_service::LiveService,
+    desired::DesiredState, hold::SetBy, refusal::Refusal, service_id::ServiceId,
+    step::update_service::LiveService,
 };
 
 use crate::{
@@ -69,16 +69,10 @@ impl Operator {
         let now = self.clock.now();
         let resume = |desired: &mut DesiredState| desired.resume(revision, now);
         let desired = self.change(service, resume).await?;
-        if let Some(release) = desired.next_release() {
-            let input = ExecutionInput {
-                service: service.clone(),
-                restarts: 0,
-            };
-            let request_id = format!("resume-{}", self.clock.now().as_nanosecond());
-            self.executions
-                .start(&state_machine, &input, release.number, &request_id)
-                .await?;
-        }
+        let request_id = format!("resume-{}", self.clock.now().as_nanosecond());
+        self.executions
+            .start_open(&state_machine, &desired, &request_id)
+            .await?;
         Ok(desired)
     }
 

@@ -6,7 +6,8 @@ use aws_config::SdkConfig;
 use aws_sdk_sfn::{Client, error::ProvideErrorMetadata, types::ExecutionStatus};
 use jiff::Timestamp;
 use landfall::{
-    content::ContentHash, event::execution_status::ExecutionInput, service_id::ServiceId,
+    content::ContentHash, desired::DesiredState, event::execution_status::ExecutionInput,
+    service_id::ServiceId,
 };
 use serde_json::Value;
 
@@ -53,6 +54,24 @@ impl StepFunctions {
             Err(error) if error.code() == Some("ExecutionAlreadyExists") => Ok(()),
             Err(error) => Err(Fault::of(CALL, error)),
         }
+    }
+
+    /// Starts the first execution of a service's newest open release, if one is open; as [`Self::start`] otherwise.
+    pub async fn start_open(
+        &self,
+        state_machine: &str,
+        desired: &DesiredState,
+        request_id: &str,
+    ) -> Result<(), Fault> {
+        let Some(newest) = desired.next_release() else {
+            return Ok(());
+        };
+        let input = ExecutionInput {
+            service: desired.service.clone(),
+            restarts: 0,
+        };
+        self.start(state_machine, &input, newest.number, request_id)
+            .await
     }
 
     /// Whether an execution may still be running. Only a terminal status says no: DescribeExecution is eventually

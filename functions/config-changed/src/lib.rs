@@ -5,7 +5,7 @@ mod follow;
 use lambda_runtime::LambdaEvent;
 use landfall::{
     desired::DesiredState,
-    event::{Heard, execution_status::ExecutionInput, object_changed},
+    event::{Heard, object_changed},
     keys,
     service_file::{Draft, MAX_BYTES, Problem, Rejection, ServiceFile, parameters::Site},
     service_id::ServiceId,
@@ -238,15 +238,8 @@ impl ConfigChanged {
 
     /// Starts an execution if a release is open.
     async fn start(&self, desired: &DesiredState, request_id: &str) -> Result<(), Fault> {
-        let Some(newest) = desired.next_release() else {
-            return Ok(());
-        };
-        let input = ExecutionInput {
-            service: desired.service.clone(),
-            restarts: 0,
-        };
         self.executions
-            .start(&self.state_machine, &input, newest.number, request_id)
+            .start_open(&self.state_machine, desired, request_id)
             .await
     }
 }

@@ -5,7 +5,6 @@ use landfall::{
     desired::DesiredState,
     event::{
         Heard,
-        execution_status::ExecutionInput,
         image_action::{self, PushedTag},
     },
     image::Image,
@@ -146,13 +145,9 @@ impl ImagePushed {
                 return Ok(());
             };
             tracing::info!(%service, tag = pushed.tag, release = newest.number, "joined");
-            let input = ExecutionInput {
-                service: service.clone(),
-                restarts: 0,
-            };
             return self
                 .executions
-                .start(&self.state_machine, &input, newest.number, request_id)
+                .start_open(&self.state_machine, &desired, request_id)
                 .await;
         }
     }
