@@ -2,17 +2,16 @@
 
 mod described;
 pub mod ingress;
+mod wire;
 
 use aws_config::SdkConfig;
-use aws_sdk_elasticloadbalancingv2::{
-    Client,
-    types::{
-        Action, ActionTypeEnum, ProtocolEnum, TargetGroup, TargetGroupAttribute, TargetTypeEnum,
-    },
-};
 use landfall::{service_file::Ingress, step::verify_health::TargetHealth};
 
-use crate::Fault;
+use self::wire::{Form, Listeners, LoadBalancers, TargetGroup, TargetGroups, TargetHealths};
+use crate::{
+    Fault,
+    raw::{ELASTIC_LOAD_BALANCING, QueryClient},
+};
 
 const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";
 
@@ -27,126 +26,80 @@ pub struct Address {
 
 /// Elastic Load Balancing, version 2.
 #[derive(Clone, Debug)]
-pub struct Elb(Client);
+pub struct Elb(QueryClient);
 
 impl Elb {
     /// A client.
     pub fn new(config: &SdkConfig) -> Self {
-        Self(Client::new(config))
+        Self(QueryClient::new(config, ELASTIC_LOAD_BALANCING))
     }
 
     /// The targets of a target group.
     pub async fn targets(&self, target_group: &str) -> Result<Vec<TargetHealth>, Fault> {
-        const CALL: &str = "elasticloadbalancing:DescribeTargetHealth";
-        let answer = self
-            .0
-            .describe_target_health()
-            .target_group_arn(target_group)
-            .send()
-            .await;
-        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
-        let described = answer
-            .target_health_descriptions()
-            .iter()
-            .map(|description| {
-                let target = description
-                    .target()
-                    .ok_or_else(|| Fault::incomplete(CALL, "target"))?;
-                let health = description
-                    .target_health()
-                    .ok_or_else(|| Fault::incomplete(CALL, "health"))?;
-                Ok(TargetHealth {
-                    target: format!(
-                        "{}:{}",
-                        target.id().unwrap_or("?"),
-                        target.port().unwrap_or_default()
-                    ),
-                    state: health
-                        .state()
-                        .map(|state| state.as_str().to_owned())
-                        .unwrap_or_default(),
-                    description: health.description().map(str::to_owned),
-                })
-            });
-        described.collect()
+        let form = Form::default().with("TargetGroupArn", target_group);
+        let answer: TargetHealths = self.call("DescribeTargetHealth", form).await?;
+        let described = answer.descriptions.members.into_iter();
+        Ok(described
+            .map(|each| TargetHealth {
+                target: format!("{}:{}", each.target.id, each.target.port),
+                state: each.target_health.state,
+                description: each.target_health.description,
+            })
+            .collect())
     }
 
     /// Creates an application load balancer with one listener on `port`, whose target group has the same `name` and
     /// takes tasks by address. Answers the target group's ARN. Health checks ask for `/` every 5 seconds; a target is
     /// drained for 5 seconds.
     pub async fn create_web_balancer(&self, name: &str, port: i32) -> Result<String, Fault> {
-        let balancer = self
-            .0
-            .create_load_balancer()
-            .name(name)
-            .subnets("subnet-local")
-            .send()
-            .await;
-        let balancer = balancer
-            .map_err(|error| Fault::of("elasticloadbalancing:CreateLoadBalancer", error))?;
-        let balancer = balancer
-            .load_balancers()
-            .first()
-            .and_then(|balancer| balancer.load_balancer_arn());
+        let form = Form::default()
+            .with("Name", name)
+            .with_list("Subnets", ["subnet-local"]);
+        let created: LoadBalancers = self.call("CreateLoadBalancer", form).await?;
+        let balancer = created.balancers.into_first();
         let balancer = balancer.ok_or_else(|| {
-            Fault::incomplete("elasticloadbalancing:CreateLoadBalancer", "LoadBalancerArn")
+            Fault::incomplete("elasticloadbalancing:CreateLoadBalancer", "load balancer")
         })?;
-        let group = self
-            .0
-            .create_target_group()
-            .name(name)
-            .protocol(ProtocolEnum::Http)
-            .port(port)
-            .vpc_id("vpc-local")
-            .target_type(TargetTypeEnum::Ip)
-            .health_check_interval_seconds(5)
-            .health_check_timeout_seconds(2)
-            .healthy_threshold_count(2)
-            .unhealthy_threshold_count(2)
-            .send()
-            .await;
-        let group =
-            group.map_err(|error| Fault::of("elasticloadbalancing:CreateTargetGroup", error))?;
-        let group = group
-            .target_groups()
-            .first()
-            .and_then(|group| group.target_group_arn());
-        let group = group.ok_or_else(|| {
-            Fault::incomplete("elasticloadbalancing:CreateTargetGroup", "TargetGroupArn")
-        })?;
-        let delay = TargetGroupAttribute::builder()
-            .key("deregistration_delay.timeout_seconds")
-            .value("5")
-            .build();
-        let modified = self
-            .0
-            .modify_target_group_attributes()
-            .target_group_arn(group)
-            .attributes(delay)
-            .send()
-            .await;
-        modified.map_err(|error| {
-            Fault::of("elasticloadbalancing:ModifyTargetGroupAttributes", error)
-        })?;
-        let forward = Action::builder()
-            .r#type(ActionTypeEnum::Forward)
-            .target_group_arn(group)
-            .build();
-        let listener = self
-            .0
-            .create_listener()
-            .load_balancer_arn(balancer)
-            .protocol(ProtocolEnum::Http)
-            .port(port);
-        let created = listener.default_actions(forward).send().await;
-        created.map_err(|error| Fault::of("elasticloadbalancing:CreateListener", error))?;
-        Ok(group.to_owned())
+        let form = Form::default()
+            .with("Name", name)
+            .with("Protocol", "HTTP")
+            .with("Port", port)
+            .with("VpcId", "vpc-local")
+            .with("TargetType", "ip")
+            .with("HealthCheckIntervalSeconds", 5)
+            .with("HealthCheckTimeoutSeconds", 2)
+            .with("HealthyThresholdCount", 2)
+            .with("UnhealthyThresholdCount", 2);
+        let group = self.created_group(form).await?;
+        let form = Form::default()
+            .with("TargetGroupArn", &group)
+            .with_pairs("Attributes", [("deregistration_delay.timeout_seconds", 5)]);
+        self.tell("ModifyTargetGroupAttributes", form).await?;
+        let form = Form::default()
+            .with("LoadBalancerArn", balancer.load_balancer_arn)
+            .with("Protocol", "HTTP")
+            .with("Port", port)
+            .with("DefaultActions.member.1.Type", "forward")
+            .with("DefaultActions.member.1.TargetGroupArn", &group);
+        self.tell("CreateListener", form).await?;
+        Ok(group)
+    }
+
+    async fn created_group(&self, form: Form) -> Result<String, Fault> {
+        let created: TargetGroups = self.call("CreateTargetGroup", form).await?;
+        let group = created
+            .groups
+            .into_first()
+            .map(|group| group.target_group_arn);
+        group.ok_or_else(|| {
+            Fault::incomplete("elasticloadbalancing:CreateTargetGroup", "target group")
+        })
     }
 
     /// The ARN of the load balancer that serves a target group; none if no listener forwards to it.
     pub async fn load_balancer_of(&self, target_group: &str) -> Result<Option<String>, Fault> {
         let group = self.group_at(target_group).await?;
-        Ok(group.load_balancer_arns().first().cloned())
+        Ok(group.load_balancer_arns.into_first())
     }
 
     /// What the targets of a target group have to be: `ip`, `instance`, `lambda` or `alb`.
@@ -155,21 +108,19 @@ impl Elb {
     /// Refused with the code `TargetGroupNotFound` if there is none.
     pub async fn target_type(&self, target_group: &str) -> Result<String, Fault> {
         let group = self.group_at(target_group).await?;
-        let kind = group.target_type().map(|kind| kind.as_str().to_owned());
+        let kind = group.target_type;
         kind.ok_or_else(|| Fault::incomplete(DESCRIBE_GROUPS, "TargetType"))
     }
 
     /// The path that a target group asks for health; none if it does not ask by HTTP.
     pub async fn health_check_path(&self, target_group: &str) -> Result<Option<String>, Fault> {
-        let group = self.group_at(target_group).await?;
-        Ok(group.health_check_path().map(str::to_owned))
+        Ok(self.group_at(target_group).await?.health_check_path)
     }
 
     async fn group_at(&self, arn: &str) -> Result<TargetGroup, Fault> {
-        let request = self.0.describe_target_groups().target_group_arns(arn);
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| Fault::of(DESCRIBE_GROUPS, error))?;
-        let group = answer.target_groups.unwrap_or_default().into_iter().next();
+        let form = Form::default().with_list("TargetGroupArns", [arn]);
+        let answer: TargetGroups = self.call("DescribeTargetGroups", form).await?;
+        let group = answer.groups.into_first();
         group.ok_or_else(|| Fault::incomplete(DESCRIBE_GROUPS, "target group"))
     }
 
@@ -205,36 +156,18 @@ impl Elb {
             ))
         };
         let balancer = balancer.ok_or_else(unreachable)?;
-        let balancers = self
-            .0
-            .describe_load_balancers()
-            .load_balancer_arns(&balancer)
-            .send()
-            .await;
-        let balancers = balancers
-            .map_err(|error| Fault::of("elasticloadbalancing:DescribeLoadBalancers", error))?;
-        let host = balancers
-            .load_balancers()
-            .first()
-            .and_then(|balancer| balancer.dns_name());
-        let host = host.ok_or_else(unreachable)?;
-        let listeners = self
-            .0
-            .describe_listeners()
-            .load_balancer_arn(balancer)
-            .send()
-            .await;
-        let listeners = listeners
-            .map_err(|error| Fault::of("elasticloadbalancing:DescribeListeners", error))?;
-        let address = |protocol: ProtocolEnum, scheme: &str| {
-            let mut listeners = listeners.listeners().iter();
+        let host = self.load_balancer(&balancer).await?.dns_name;
+        let form = Form::default().with("LoadBalancerArn", balancer);
+        let answer: Listeners = self.call("DescribeListeners", form).await?;
+        let address = |protocol: &str, scheme: &str| {
+            let mut listeners = answer.listeners.members.iter();
             let port = listeners
-                .find(|listener| listener.protocol() == Some(&protocol))?
-                .port()?;
+                .find(|listener| listener.protocol.as_deref() == Some(protocol))?
+                .port?;
             Some(format!("{scheme}://{host}:{port}"))
         };
-        let url = address(ProtocolEnum::Http, "http")
-            .or_else(|| address(ProtocolEnum::Https, "https"))
+        let url = address("HTTP", "http")
+            .or_else(|| address("HTTPS", "https"))
             .ok_or_else(unreachable)?;
         Ok(Address {
             url,

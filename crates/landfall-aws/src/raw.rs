@@ -104,6 +104,11 @@ pub const AUTO_SCALING: QueryService = QueryService {
     service: regional("Auto Scaling", "autoscaling"),
     version: "2011-01-01",
 };
+/// Elastic Load Balancing, version 2.
+pub const ELASTIC_LOAD_BALANCING: QueryService = QueryService {
+    service: regional("Elastic Load Balancing v2", "elasticloadbalancing"),
+    version: "2015-12-01",
+};
 /// CloudFormation.
 pub const CLOUD_FORMATION: QueryService = QueryService {
     service: regional("CloudFormation", "cloudformation"),

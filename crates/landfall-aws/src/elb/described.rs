@@ -9,7 +9,10 @@ use landfall::{
 };
 use serde_json::Value;
 
-use super::Elb;
+use super::{
+    Elb,
+    wire::{Attributes, Form},
+};
 use crate::Fault;
 
 /// A listener, and its rule that forwards to a target group, if it is not its default that does.
@@ -18,15 +21,12 @@ type Way = (String, Option<LiveRule>);
 impl Elb {
     /// The deregistration delay and the stickiness of a target group.
     pub async fn attributes(&self, target_group: &str) -> Result<LiveAttributes, Fault> {
-        const CALL: &str = "elasticloadbalancing:DescribeTargetGroupAttributes";
-        let request = self.0.describe_target_group_attributes();
-        let answer = request.target_group_arn(target_group).send().await;
-        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
+        let form = Form::default().with("TargetGroupArn", target_group);
+        let answer: Attributes = self.call("DescribeTargetGroupAttributes", form).await?;
         let text = |key: &str| {
-            let mut attributes = answer.attributes().iter();
-            attributes
-                .find(|attribute| attribute.key() == Some(key))
-                .and_then(|attribute| attribute.value())
+            let mut attributes = answer.attributes.members.iter();
+            let found = attributes.find(|attribute| attribute.key == key);
+            found.map(|attribute| &*attribute.value)
         };
         let seconds = |key: &str| text(key).and_then(|value| value.parse().ok());
         let sticks = text("stickiness.enabled") == Some("true")

@@ -2,14 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_elasticloadbalancingv2::{
-    error::ProvideErrorMetadata,
-    types::{
-        Action, ActionTypeEnum, ForwardActionConfig, HostHeaderConditionConfig, Matcher,
-        PathPatternConditionConfig, ProtocolEnum, Rule, RuleCondition, RulePriorityPair, Tag,
-        TargetGroup, TargetGroupAttribute, TargetGroupTuple, TargetTypeEnum,
-    },
-};
 use landfall::{
     service_file::{HealthCheck, Ingress},
     service_id::ServiceId,
@@ -19,7 +11,13 @@ use landfall::{
     },
 };
 
-use super::{DESCRIBE_GROUPS, Elb};
+use super::{
+    Elb,
+    wire::{
+        Action, Form, Listeners, LoadBalancers, Patterns, Rule, Rules, TagDescriptions,
+        TargetGroup, TargetGroups,
+    },
+};
 use crate::Fault;
 
 /// A listener as decisions need it.
@@ -58,88 +56,73 @@ impl Elb {
     /// Refused if there is no such listener.
     pub async fn listener(&self, arn: &str) -> Result<Listener, Fault> {
         const CALL: &str = "elasticloadbalancing:DescribeListeners";
-        let answer = self.0.describe_listeners().listener_arns(arn).send().await;
-        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
-        let listener = answer
-            .listeners()
-            .first()
-            .ok_or_else(|| Fault::incomplete(CALL, "listener"))?;
+        let form = Form::default().with_list("ListenerArns", [arn]);
+        let answer: Listeners = self.call("DescribeListeners", form).await?;
+        let listener = answer.listeners.into_first();
+        let listener = listener.ok_or_else(|| Fault::incomplete(CALL, "listener"))?;
         Ok(Listener {
-            load_balancer: listener
-                .load_balancer_arn()
-                .ok_or_else(|| Fault::incomplete(CALL, "LoadBalancerArn"))?
-                .into(),
+            load_balancer: listener.load_balancer_arn,
             protocol: listener
-                .protocol()
-                .ok_or_else(|| Fault::incomplete(CALL, "Protocol"))?
-                .as_str()
-                .into(),
+                .protocol
+                .ok_or_else(|| Fault::incomplete(CALL, "Protocol"))?,
             port: listener
-                .port()
+                .port
                 .ok_or_else(|| Fault::incomplete(CALL, "Port"))?,
         })
     }
 
     /// The ARNs of a load balancer's listeners.
     pub async fn listeners_of(&self, load_balancer: &str) -> Result<Vec<String>, Fault> {
-        const CALL: &str = "elasticloadbalancing:DescribeListeners";
-        let mut pages = self
-            .0
-            .describe_listeners()
-            .load_balancer_arn(load_balancer)
-            .into_paginator()
-            .items()
-            .send();
         let mut arns = Vec::new();
-        while let Some(listener) = pages.next().await {
-            let listener = listener.map_err(|error| Fault::of(CALL, error))?;
-            arns.extend(listener.listener_arn);
+        let mut marker = None;
+        loop {
+            let form = Form::default()
+                .with("LoadBalancerArn", load_balancer)
+                .from_page(marker);
+            let answer: Listeners = self.call("DescribeListeners", form).await?;
+            let listeners = answer.listeners.members.into_iter();
+            arns.extend(listeners.map(|listener| listener.listener_arn));
+            marker = answer.next;
+            if marker.is_none() {
+                return Ok(arns);
+            }
         }
-        Ok(arns)
     }
 
     /// A load balancer.
     pub async fn load_balancer(&self, arn: &str) -> Result<LoadBalancer, Fault> {
         const CALL: &str = "elasticloadbalancing:DescribeLoadBalancers";
-        let request = self.0.describe_load_balancers().load_balancer_arns(arn);
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
-        let balancer = answer
-            .load_balancers()
-            .first()
-            .ok_or_else(|| Fault::incomplete(CALL, "load balancer"))?;
-        let text = |member: Option<&str>, name| {
-            member
-                .map(str::to_owned)
-                .ok_or_else(|| Fault::incomplete(CALL, name))
-        };
+        let form = Form::default().with_list("LoadBalancerArns", [arn]);
+        let answer: LoadBalancers = self.call("DescribeLoadBalancers", form).await?;
+        let balancer = answer.balancers.into_first();
+        let balancer = balancer.ok_or_else(|| Fault::incomplete(CALL, "load balancer"))?;
         Ok(LoadBalancer {
-            vpc: text(balancer.vpc_id(), "VpcId")?,
-            dns_name: text(balancer.dns_name(), "DNSName")?,
+            vpc: balancer
+                .vpc_id
+                .ok_or_else(|| Fault::incomplete(CALL, "VpcId"))?,
+            dns_name: balancer
+                .dns_name
+                .ok_or_else(|| Fault::incomplete(CALL, "DNSName"))?,
         })
     }
 
     /// The target group of this name; none if there is none.
     pub async fn target_group(&self, name: &str) -> Result<Option<LiveGroup>, Fault> {
-        let answer = match self.0.describe_target_groups().names(name).send().await {
+        let form = Form::default().with_list("Names", [name]);
+        let answer: TargetGroups = match self.call("DescribeTargetGroups", form).await {
             Ok(answer) => answer,
-            Err(error) if error.code() == Some("TargetGroupNotFound") => return Ok(None),
-            Err(error) => return Err(Fault::of(DESCRIBE_GROUPS, error)),
+            Err(fault) if fault.code() == Some("TargetGroupNotFound") => return Ok(None),
+            Err(fault) => return Err(fault),
         };
-        let Some(group) = answer.target_groups().first() else {
+        let Some(group) = answer.groups.into_first() else {
             return Ok(None);
         };
-        let arn = group
-            .target_group_arn()
-            .ok_or_else(|| Fault::incomplete(DESCRIBE_GROUPS, "TargetGroupArn"))?;
-        let tags = self.0.describe_tags().resource_arns(arn).send().await;
-        let tags = tags.map_err(|error| Fault::of("elasticloadbalancing:DescribeTags", error))?;
-        let mut tags = tags.tag_descriptions().iter().flat_map(|each| each.tags());
-        let tagged_for = tags
-            .find(|tag| tag.key() == Some(SERVICE_TAG))
-            .and_then(|tag| tag.value())
-            .map(str::to_owned);
-        Ok(Some(described(group, arn, tagged_for)))
+        let form = Form::default().with_list("ResourceArns", [&group.target_group_arn]);
+        let tags: TagDescriptions = self.call("DescribeTags", form).await?;
+        let described = tags.descriptions.members.into_iter();
+        let mut tags = described.flat_map(|each| each.tags.members);
+        let tagged_for = tags.find(|tag| tag.key == SERVICE_TAG).map(|tag| tag.value);
+        Ok(Some(described_group(group, tagged_for)))
     }
 
     /// Creates a target group and answers its ARN.
@@ -150,50 +133,24 @@ impl Elb {
         vpc: &str,
         service: &ServiceId,
     ) -> Result<String, Fault> {
-        const CALL: &str = "elasticloadbalancing:CreateTargetGroup";
-        let check = &ingress.health_check;
-        let request = self
-            .0
-            .create_target_group()
-            .name(&wanted.name)
-            .target_type(TargetTypeEnum::from(wanted.target_type))
-            .protocol(ProtocolEnum::from(&*ingress.protocol))
-            .protocol_version(&ingress.protocol_version)
-            .port(i32::from(ingress.port))
-            .vpc_id(vpc)
-            .health_check_path(&check.path)
-            .matcher(matcher(ingress))
-            .health_check_interval_seconds(number(check.interval_seconds))
-            .health_check_timeout_seconds(number(check.timeout_seconds))
-            .healthy_threshold_count(number(check.healthy))
-            .unhealthy_threshold_count(number(check.unhealthy))
-            .tags(tag(service));
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| Fault::of(CALL, error))?;
-        let group = answer.target_groups().first();
-        group
-            .and_then(|group| group.target_group_arn())
-            .map(str::to_owned)
-            .ok_or_else(|| Fault::incomplete(CALL, "TargetGroupArn"))
+        let form = Form::default()
+            .with("Name", &wanted.name)
+            .with("TargetType", wanted.target_type)
+            .with("Protocol", &ingress.protocol)
+            .with("ProtocolVersion", &ingress.protocol_version)
+            .with("Port", ingress.port)
+            .with("VpcId", vpc)
+            .checking_health(ingress)
+            .with_pairs("Tags", [(SERVICE_TAG, service_tag(service))]);
+        self.created_group(form).await
     }
 
     /// Changes a target group's health check to the file's.
     pub async fn modify_health_check(&self, arn: &str, ingress: &Ingress) -> Result<(), Fault> {
-        let check = &ingress.health_check;
-        let request = self
-            .0
-            .modify_target_group()
-            .target_group_arn(arn)
-            .health_check_path(&check.path)
-            .matcher(matcher(ingress))
-            .health_check_interval_seconds(number(check.interval_seconds))
-            .health_check_timeout_seconds(number(check.timeout_seconds))
-            .healthy_threshold_count(number(check.healthy))
-            .unhealthy_threshold_count(number(check.unhealthy));
-        let answer = request.send().await;
-        answer
-            .map(|_| ())
-            .map_err(|error| Fault::of("elasticloadbalancing:ModifyTargetGroup", error))
+        let form = Form::default()
+            .with("TargetGroupArn", arn)
+            .checking_health(ingress);
+        self.tell("ModifyTargetGroup", form).await
     }
 
     /// Sets a target group's deregistration delay and stickiness to the file's.
@@ -212,21 +169,10 @@ impl Elb {
             attributes.push(("stickiness.type", "lb_cookie".into()));
             attributes.push(("stickiness.lb_cookie.duration_seconds", seconds.to_string()));
         }
-        let attributes = attributes.into_iter().map(|(key, value)| {
-            TargetGroupAttribute::builder()
-                .key(key)
-                .value(value)
-                .build()
-        });
-        let request = self
-            .0
-            .modify_target_group_attributes()
-            .target_group_arn(arn)
-            .set_attributes(Some(attributes.collect()));
-        let answer = request.send().await;
-        answer
-            .map(|_| ())
-            .map_err(|error| Fault::of("elasticloadbalancing:ModifyTargetGroupAttributes", error))
+        let form = Form::default()
+            .with("TargetGroupArn", arn)
+            .with_pairs("Attributes", attributes);
+        self.tell("ModifyTargetGroupAttributes", form).await
     }
 
     /// Deletes a target group; one that is gone already is no matter.
@@ -234,33 +180,31 @@ impl Elb {
     /// # Errors
     /// Transient while a rule that was deleted just now still counts as using it.
     pub async fn delete_target_group(&self, arn: &str) -> Result<(), Fault> {
-        let request = self.0.delete_target_group().target_group_arn(arn);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("TargetGroupNotFound") => Ok(()),
-            Err(error) if error.code() == Some("ResourceInUse") => Err(Fault::Transient(format!(
+        let form = Form::default().with("TargetGroupArn", arn);
+        match self.tell("DeleteTargetGroup", form).await {
+            Err(fault) if fault.code() == Some("TargetGroupNotFound") => Ok(()),
+            Err(fault) if fault.code() == Some("ResourceInUse") => Err(Fault::Transient(format!(
                 "{arn} is still in use by a listener or a rule"
             ))),
-            Err(error) => Err(Fault::of("elasticloadbalancing:DeleteTargetGroup", error)),
+            told => told,
         }
     }
 
     /// The rules of a listener; none if the listener is gone.
     pub async fn rules(&self, listener: &str) -> Result<Vec<LiveRule>, Fault> {
-        const CALL: &str = "elasticloadbalancing:DescribeRules";
         let mut rules = Vec::new();
         let mut marker = None;
         loop {
-            let request = self.0.describe_rules().listener_arn(listener);
-            let answer = match request.set_marker(marker).send().await {
+            let form = Form::default()
+                .with("ListenerArn", listener)
+                .from_page(marker);
+            let answer: Rules = match self.call("DescribeRules", form).await {
                 Ok(answer) => answer,
-                Err(error) if error.code() == Some("ListenerNotFound") => return Ok(rules),
-                Err(error) => return Err(Fault::of(CALL, error)),
+                Err(fault) if fault.code() == Some("ListenerNotFound") => return Ok(rules),
+                Err(fault) => return Err(fault),
             };
-            for each in answer.rules() {
-                rules.push(rule(CALL, each)?);
-            }
-            marker = answer.next_marker().map(str::to_owned);
+            rules.extend(answer.rules.members.into_iter().map(described_rule));
+            marker = answer.next;
             if marker.is_none() {
                 return Ok(rules);
             }
@@ -275,25 +219,22 @@ impl Elb {
         groups: &[String],
         service: &ServiceId,
     ) -> Result<Created, Fault> {
-        const CALL: &str = "elasticloadbalancing:CreateRule";
-        let request = self
-            .0
-            .create_rule()
-            .listener_arn(&ingress.listener_arn)
-            .priority(number(priority.into()))
-            .set_conditions(Some(conditions(ingress)))
-            .actions(forward(groups))
-            .tags(tag(service));
-        let answer = match request.send().await {
+        let form = Form::default()
+            .with("ListenerArn", &ingress.listener_arn)
+            .with("Priority", priority)
+            .on_conditions(ingress)
+            .forwarding_to(groups)
+            .with_pairs("Tags", [(SERVICE_TAG, service_tag(service))]);
+        let answer: Rules = match self.call("CreateRule", form).await {
             Ok(answer) => answer,
-            Err(error) if error.code() == Some("PriorityInUse") => {
+            Err(fault) if fault.code() == Some("PriorityInUse") => {
                 return Ok(Created::PriorityInUse);
             }
-            Err(error) => return Err(Fault::of(CALL, error)),
+            Err(fault) => return Err(fault),
         };
-        let arn = answer.rules().first().and_then(|rule| rule.rule_arn());
-        arn.map(|arn| Created::Rule(arn.to_owned()))
-            .ok_or_else(|| Fault::incomplete(CALL, "RuleArn"))
+        let rule = answer.rules.into_first();
+        rule.map(|rule| Created::Rule(rule.rule_arn))
+            .ok_or_else(|| Fault::incomplete("elasticloadbalancing:CreateRule", "rule"))
     }
 
     /// Changes a rule's conditions to the file's, and, if `groups` are given, where it forwards to.
@@ -303,159 +244,151 @@ impl Elb {
         ingress: &Ingress,
         groups: Option<&[String]>,
     ) -> Result<(), Fault> {
-        let request = self
-            .0
-            .modify_rule()
-            .rule_arn(arn)
-            .set_conditions(Some(conditions(ingress)))
-            .set_actions(groups.map(|groups| vec![forward(groups)]));
-        let answer = request.send().await;
-        answer
-            .map(|_| ())
-            .map_err(|error| Fault::of("elasticloadbalancing:ModifyRule", error))
+        let form = Form::default().with("RuleArn", arn).on_conditions(ingress);
+        let form = match groups {
+            Some(groups) => form.forwarding_to(groups),
+            None => form,
+        };
+        self.tell("ModifyRule", form).await
     }
 
     /// Gives a rule another priority.
     pub async fn set_rule_priority(&self, arn: &str, priority: u32) -> Result<(), Fault> {
-        let pair = RulePriorityPair::builder()
-            .rule_arn(arn)
-            .priority(number(priority.into()))
-            .build();
-        let answer = self.0.set_rule_priorities().rule_priorities(pair).send();
-        answer
-            .await
-            .map(|_| ())
-            .map_err(|error| Fault::of("elasticloadbalancing:SetRulePriorities", error))
+        let form = Form::default()
+            .with("RulePriorities.member.1.RuleArn", arn)
+            .with("RulePriorities.member.1.Priority", priority);
+        self.tell("SetRulePriorities", form).await
     }
 
     /// Deletes a rule; one that is gone already is no matter.
     pub async fn delete_rule(&self, arn: &str) -> Result<(), Fault> {
-        match self.0.delete_rule().rule_arn(arn).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("RuleNotFound") => Ok(()),
-            Err(error) => Err(Fault::of("elasticloadbalancing:DeleteRule", error)),
+        let form = Form::default().with("RuleArn", arn);
+        match self.tell("DeleteRule", form).await {
+            Err(fault) if fault.code() == Some("RuleNotFound") => Ok(()),
+            told => told,
         }
     }
 }
 
-fn described(group: &TargetGroup, arn: &str, tagged_for: Option<String>) -> LiveGroup {
-    let text = |member: Option<&str>| member.unwrap_or_default().to_owned();
-    let count = |member: Option<i32>| u64::try_from(member.unwrap_or_default()).unwrap_or(0);
-    let matcher = group.matcher();
-    let codes = matcher.and_then(|matcher| matcher.http_code().or(matcher.grpc_code()));
-    LiveGroup {
-        arn: arn.to_owned(),
-        target_type: text(group.target_type().map(|kind| kind.as_str())),
-        protocol: text(group.protocol().map(|protocol| protocol.as_str())),
-        protocol_version: group.protocol_version().unwrap_or("HTTP1").to_owned(),
-        vpc: text(group.vpc_id()),
-        health_check: HealthCheck {
-            path: text(group.health_check_path()),
-            codes: text(codes),
-            interval_seconds: count(group.health_check_interval_seconds()),
-            timeout_seconds: count(group.health_check_timeout_seconds()),
-            healthy: count(group.healthy_threshold_count()),
-            unhealthy: count(group.unhealthy_threshold_count()),
-        },
-        tagged_for,
-        load_balancers: group.load_balancer_arns().to_vec(),
+impl Form {
+    /// The next page of a list, after the one that answered `marker`.
+    fn from_page(self, marker: Option<String>) -> Self {
+        match marker {
+            Some(marker) => self.with("Marker", marker),
+            None => self,
+        }
+    }
+
+    fn checking_health(self, ingress: &Ingress) -> Self {
+        let check = &ingress.health_check;
+        let codes = match &*ingress.protocol_version {
+            "GRPC" => "Matcher.GrpcCode",
+            _ => "Matcher.HttpCode",
+        };
+        self.with("HealthCheckPath", &check.path)
+            .with(codes, &check.codes)
+            .with("HealthCheckIntervalSeconds", check.interval_seconds)
+            .with("HealthCheckTimeoutSeconds", check.timeout_seconds)
+            .with("HealthyThresholdCount", check.healthy)
+            .with("UnhealthyThresholdCount", check.unhealthy)
+    }
+
+    fn on_conditions(mut self, ingress: &Ingress) -> Self {
+        let kinds = [
+            ("host-header", "HostHeaderConfig", &ingress.hosts),
+            ("path-pattern", "PathPatternConfig", &ingress.paths),
+        ];
+        let given = kinds
+            .into_iter()
+            .filter(|(_, _, values)| !values.is_empty());
+        for ((field, config, values), number) in given.zip(1..) {
+            let condition = format!("Conditions.member.{number}");
+            self = self
+                .with(format!("{condition}.Field"), field)
+                .with_list(&format!("{condition}.{config}.Values"), values);
+        }
+        self
+    }
+
+    /// All requests go to the first of two groups, until ECS moves them
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/alb-resources-for-blue-green.html>).
+    fn forwarding_to(self, groups: &[String]) -> Self {
+        let form = self.with("Actions.member.1.Type", "forward");
+        if let [only] = groups {
+            return form.with("Actions.member.1.TargetGroupArn", only);
+        }
+        groups.iter().zip(1..).fold(form, |form, (group, number)| {
+            let tuple = format!("Actions.member.1.ForwardConfig.TargetGroups.member.{number}");
+            form.with(format!("{tuple}.TargetGroupArn"), group)
+                .with(format!("{tuple}.Weight"), if number == 1 { 100 } else { 0 })
+        })
     }
 }
 
-fn rule(call: &str, rule: &Rule) -> Result<LiveRule, Fault> {
+fn described_group(group: TargetGroup, tagged_for: Option<String>) -> LiveGroup {
+    LiveGroup {
+        arn: group.target_group_arn,
+        target_type: group.target_type.unwrap_or_default(),
+        protocol: group.protocol.unwrap_or_default(),
+        protocol_version: group.protocol_version.unwrap_or_else(|| "HTTP1".into()),
+        vpc: group.vpc_id.unwrap_or_default(),
+        health_check: HealthCheck {
+            path: group.health_check_path.unwrap_or_default(),
+            codes: (group.matcher.http_code.or(group.matcher.grpc_code)).unwrap_or_default(),
+            interval_seconds: group.health_check_interval_seconds,
+            timeout_seconds: group.health_check_timeout_seconds,
+            healthy: group.healthy_threshold_count,
+            unhealthy: group.unhealthy_threshold_count,
+        },
+        tagged_for,
+        load_balancers: group.load_balancer_arns.members,
+    }
+}
+
+fn described_rule(rule: Rule) -> LiveRule {
     let (mut hosts, mut paths) = (BTreeSet::new(), BTreeSet::new());
     let mut has_other_conditions = false;
-    for condition in rule.conditions() {
-        let config = condition.host_header_config();
-        let named_hosts = config.map_or(condition.values(), |config| config.values());
-        let config = condition.path_pattern_config();
-        let named_paths = config.map_or(condition.values(), |config| config.values());
-        match condition.field() {
+    for condition in rule.conditions.members {
+        let named = |config: Option<Patterns>| {
+            config
+                .map_or(condition.values, |config| config.values)
+                .members
+        };
+        match condition.field.as_deref() {
             Some("host-header") => {
-                hosts.extend(named_hosts.iter().map(|host| host.to_ascii_lowercase()));
+                let named = named(condition.host_header_config).into_iter();
+                hosts.extend(named.map(|host| host.to_ascii_lowercase()));
             }
-            Some("path-pattern") => paths.extend(named_paths.iter().cloned()),
+            Some("path-pattern") => paths.extend(named(condition.path_pattern_config)),
             _ => has_other_conditions = true,
         }
     }
-    let mut forwards_to = Vec::new();
-    for action in rule.actions() {
-        let config = action.forward_config();
-        let several = config.map_or(&[][..], |config| config.target_groups());
-        forwards_to.extend(several.iter().filter_map(|tuple| {
-            Some(Forward {
-                group: tuple.target_group_arn()?.to_owned(),
-                weight: tuple.weight().unwrap_or(1),
-            })
-        }));
-        if several.is_empty() {
-            forwards_to.extend(action.target_group_arn().map(|group| Forward {
-                group: group.to_owned(),
-                weight: 1,
-            }));
-        }
-    }
-    Ok(LiveRule {
-        arn: rule
-            .rule_arn()
-            .ok_or_else(|| Fault::incomplete(call, "RuleArn"))?
-            .into(),
-        // The listener's default has the priority `default`.
-        priority: rule.priority().and_then(|priority| priority.parse().ok()),
+    LiveRule {
+        arn: rule.rule_arn,
+        priority: rule.priority.parse().ok(),
         hosts,
         paths,
         has_other_conditions,
-        forwards_to,
-    })
-}
-
-fn conditions(ingress: &Ingress) -> Vec<RuleCondition> {
-    let mut conditions = Vec::new();
-    if !ingress.hosts.is_empty() {
-        let hosts = HostHeaderConditionConfig::builder().set_values(Some(ingress.hosts.clone()));
-        let condition = RuleCondition::builder().field("host-header");
-        conditions.push(condition.host_header_config(hosts.build()).build());
-    }
-    if !ingress.paths.is_empty() {
-        let paths = PathPatternConditionConfig::builder().set_values(Some(ingress.paths.clone()));
-        let condition = RuleCondition::builder().field("path-pattern");
-        conditions.push(condition.path_pattern_config(paths.build()).build());
-    }
-    conditions
-}
-
-/// All requests go to the first of two groups, until ECS moves them
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/alb-resources-for-blue-green.html>).
-fn forward(groups: &[String]) -> Action {
-    let action = Action::builder().r#type(ActionTypeEnum::Forward);
-    if let [only] = groups {
-        return action.target_group_arn(only).build();
-    }
-    let tuples = groups.iter().enumerate().map(|(index, group)| {
-        TargetGroupTuple::builder()
-            .target_group_arn(group)
-            .weight(if index == 0 { 100 } else { 0 })
-            .build()
-    });
-    let config = ForwardActionConfig::builder().set_target_groups(Some(tuples.collect()));
-    action.forward_config(config.build()).build()
-}
-
-fn matcher(ingress: &Ingress) -> Matcher {
-    let codes = &ingress.health_check.codes;
-    match &*ingress.protocol_version {
-        "GRPC" => Matcher::builder().grpc_code(codes).build(),
-        _ => Matcher::builder().http_code(codes).build(),
+        forwards_to: (rule.actions.members.into_iter())
+            .flat_map(forwards)
+            .collect(),
     }
 }
 
-fn tag(service: &ServiceId) -> Tag {
-    Tag::builder()
-        .key(SERVICE_TAG)
-        .value(service_tag(service))
-        .build()
-}
-
-fn number(number: u64) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
+fn forwards(action: Action) -> Vec<Forward> {
+    let several = action.forward_config.map(|config| config.groups.members);
+    match several {
+        Some(several) if !several.is_empty() => several
+            .into_iter()
+            .filter_map(|tuple| {
+                Some(Forward {
+                    group: tuple.target_group_arn?,
+                    weight: tuple.weight.unwrap_or(1),
+                })
+            })
+            .collect(),
+        _ => (action.target_group_arn.into_iter())
+            .map(|group| Forward { group, weight: 1 })
+            .collect(),
+    }
 }
