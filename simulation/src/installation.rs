@@ -114,6 +114,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         "image-pushed" => trigger!(image_pushed::ImagePushed::new(surroundings)?),
         "config-changed" => trigger!(config_changed::ConfigChanged::new(surroundings)?),
         "rollout-changed" => trigger!(rollout_changed::RolloutChanged::new(surroundings)),
+        "watch-drift" => trigger!(watch_drift::WatchDrift::new(surroundings)),
         "execution-ended" => trigger!(execution_ended::ExecutionEnded::new(surroundings)?),
         "sweep-due" => trigger!(sweep_due::SweepDue::new(surroundings)?),
         "claim-release" => step!(claim_release::ClaimRelease::new(surroundings)),
