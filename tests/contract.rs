@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
 use landfall::{
     record::{Diagnosis, Ending, TaskDefinition, TaskReport, Verdict},
     step::{
@@ -13,6 +14,7 @@ use landfall::{
     },
 };
 use landfall_aws::Fault;
+use landfall_local::{install, world::World};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
@@ -115,6 +117,7 @@ fn data() -> Value {
         apply_service: true,
         last_good: Some(serde_json::from_value(last_good).unwrap()),
         ending: Some(ending.clone()),
+        wait_seconds: 0,
     };
     let cluster = ensure_cluster::Output {
         arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/web".into(),
@@ -417,6 +420,25 @@ fn every_state_that_is_not_a_call_says_what_it_is_for() {
             "{name} has no Comment"
         );
     }
+}
+
+/// `VerifyHealth` only asks.
+#[test]
+fn no_function_that_changes_something_outlives_the_wait_for_the_last_call_of_a_dead_execution() {
+    let world = World::new("123456789012", "eu-west-1", Timestamp::UNIX_EPOCH, 0);
+    let installation = install::read(include_str!("../template.yaml"), &world).unwrap();
+    let mut called: BTreeSet<_> = states_of_type("Task")
+        .iter()
+        .map(|(_, state)| call(state).0 + "Function")
+        .collect();
+    called.remove("VerifyHealthFunction");
+    for function in installation.functions {
+        let changes = called.remove(&function.logical_id);
+        let is_over =
+            SignedDuration::try_from(function.timeout).unwrap() < claim_release::LAST_CALL;
+        assert!(!changes || is_over, "{}", function.logical_id);
+    }
+    assert!(called.is_empty(), "{called:?}");
 }
 
 #[test]

@@ -63,6 +63,8 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
             )
         }
         Action::Dies(index) => format!("e{} dies", index + 1),
+        Action::Stops(index) => format!("e{} is stopped, and its function goes on", index + 1),
+        Action::LastCall(index) => format!("the last function of {}", execution(index)),
         Action::Minute(index) => format!("e{} has slept for a minute", index + 1),
         Action::EcsFinishes => "ECS comes to the end of the deployment".into(),
         Action::StrayWake => "an event of ECS comes for no reason".into(),
@@ -105,6 +107,7 @@ fn next(protocol: &Protocol, execution: &Execution) -> String {
             .into();
         }
         Execution::Working { claim, step } => (claim, step),
+        Execution::Dying(last) => return next(protocol, last),
         Execution::Done | Execution::Dead => return "is over".into(),
     };
     let what = claim.release.as_ref().map_or_else(String::new, |release| {

@@ -50,8 +50,21 @@ impl Execution {
                     | Step::PutRecord { .. }
                     | Step::WriteVerdict { .. }
             ),
-            Self::Done | Self::Dead => false,
+            Self::Done | Self::Dying(_) | Self::Dead => false,
         }
+    }
+
+    /// Whether its function may have the next effect although the execution was stopped. Of storing a task token nobody
+    /// could tell whether it was before or after that.
+    pub(crate) fn may_outlive_its_end(&self) -> bool {
+        let stores_token = matches!(
+            self,
+            Self::Working {
+                step: Step::PutSleeper(_) | Step::PutSleeperLate(_),
+                ..
+            }
+        );
+        self.has_effect() && !stores_token
     }
 
     /// Whether it stands between a call with an effect and the next call. To die here is, for everybody else, the same
@@ -67,7 +80,7 @@ impl Execution {
                 Step::ConcludeDesired(_) => claim.action == Action::Conclude,
                 _ => false,
             },
-            Self::Done | Self::Dead => false,
+            Self::Done | Self::Dying(_) | Self::Dead => false,
         }
     }
 
@@ -109,6 +122,36 @@ impl Execution {
 }
 
 impl Protocol {
+    /// The last function of the execution `me`, which was stopped, makes a call. One that concludes goes on until it has
+    /// concluded.
+    pub(crate) fn last_call_of_execution(
+        &self,
+        state: &mut State,
+        me: usize,
+        last: Execution,
+    ) -> Execution {
+        match self.call_of_execution(state, me, last) {
+            next @ Execution::Working {
+                step: Step::PutRecord { .. } | Step::WriteVerdict { .. },
+                ..
+            } => Execution::Dying(Box::new(next)),
+            _ => Execution::Dead,
+        }
+    }
+
+    /// Whether the execution asks for a claim whose holder has ended, but may still make a call.
+    pub(crate) fn waits_for_the_dying(&self, state: &State, execution: &Execution) -> bool {
+        let Execution::Claiming(Claiming::DescribeHolder { read }) = execution else {
+            return false;
+        };
+        let holder = read
+            .claim
+            .as_ref()
+            .and_then(|claim| of_arn(&claim.execution));
+        holder.is_some_and(|holder| matches!(state.executions[holder], Execution::Dying(_)))
+            && !self.lacks(Guard::WaitForTheLastCallOfTheDead)
+    }
+
     /// Makes the next call of the execution `me`.
     pub(crate) fn call_of_execution(
         &self,
@@ -199,7 +242,9 @@ impl Protocol {
                 Some(ending) => Step::ConcludeDesired(self.endings.keep(ending.clone())),
                 None => return Execution::Done,
             },
-            Action::Joined | Action::Settled | Action::Held => return Execution::Done,
+            Action::Joined | Action::Wait | Action::Settled | Action::Held => {
+                return Execution::Done;
+            }
         };
         let claim = self.claims.keep(output);
         Execution::Working { claim, step }

@@ -73,6 +73,8 @@ pub struct Faults {
 pub enum Guard {
     /// The claim is taken only from an execution that has ended.
     AskWhetherTheHolderLives,
+    /// The claim of an execution that has ended is left until its last function can do nothing any more.
+    WaitForTheLastCallOfTheDead,
     /// An execution that finds itself to be the holder looks whether its release has a record already.
     LookForTheRecordOfTheOwnClaim,
     /// The verdict is written only over the desired state that was read.

@@ -30,6 +30,10 @@ pub enum Action {
     ExecutionLosesAnswer(usize),
     /// It dies.
     Dies(usize),
+    /// It is stopped, and the function that it called goes on.
+    Stops(usize),
+    /// The function that goes on makes its next call.
+    LastCall(usize),
     /// It has slept for a minute.
     Minute(usize),
     /// ECS comes to the end of a deployment.
@@ -189,7 +193,7 @@ impl Model for Protocol {
             }
         }
         for (index, execution) in state.executions.iter().enumerate() {
-            if execution.has_call() {
+            if execution.has_call() && !self.waits_for_the_dying(state, execution) {
                 actions.push(Action::Execution(index));
                 if faults.lost_answers > 0 && execution.has_effect() {
                     actions.push(Action::ExecutionLosesAnswer(index));
@@ -197,6 +201,12 @@ impl Model for Protocol {
             }
             if faults.crashes > 0 && execution.has_just_had_effect() {
                 actions.push(Action::Dies(index));
+            }
+            if faults.crashes > 0 && execution.may_outlive_its_end() {
+                actions.push(Action::Stops(index));
+            }
+            if let Execution::Dying(_) = execution {
+                actions.push(Action::LastCall(index));
             }
             if self.scenario.wakes_by_itself && self.would_see_something(state, execution) {
                 actions.push(Action::Minute(index));
@@ -255,6 +265,19 @@ impl Model for Protocol {
                 state.void_tokens(index);
                 state.executions[index] = Execution::Dead;
                 state.deliver(Event::ExecutionEnded(index));
+            }
+            Action::Stops(index) => {
+                state.faults.crashes -= 1;
+                state.void_tokens(index);
+                let last = Box::new(state.executions[index].clone());
+                state.executions[index] = Execution::Dying(last);
+                state.deliver(Event::ExecutionEnded(index));
+            }
+            Action::LastCall(index) => {
+                let Execution::Dying(last) = state.executions[index].clone() else {
+                    return None;
+                };
+                state.executions[index] = self.last_call_of_execution(&mut state, index, *last);
             }
             Action::Minute(index) => {
                 let token = Some(index);

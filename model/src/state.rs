@@ -124,7 +124,9 @@ pub(crate) enum Execution {
     },
     /// It ended by itself.
     Done,
-    /// It failed, timed out or was stopped.
+    /// It was stopped, and the function that it called goes on.
+    Dying(Box<Self>),
+    /// It failed, timed out or was stopped, and no function works for it any more.
     Dead,
 }
 
@@ -220,7 +222,7 @@ pub(crate) struct Way {
 impl Execution {
     /// Whether it has not ended.
     pub(crate) fn is_alive(&self) -> bool {
-        !matches!(self, Self::Done | Self::Dead)
+        !matches!(self, Self::Done | Self::Dying(_) | Self::Dead)
     }
 
     /// Whether it waits, or is about to, so that its token can be used.

@@ -307,6 +307,20 @@ fn without_asking_whether_the_holder_lives_two_executions_change_ecs() {
 }
 
 #[test]
+fn without_waiting_for_the_last_call_of_the_dead_it_changes_ecs_after_its_successor() {
+    let faults = Faults {
+        crashes: 1,
+        ..NO_FAULTS
+    };
+    fails(
+        "claims taken from the dying",
+        Guard::WaitForTheLastCallOfTheDead,
+        two_pushes(faults),
+        &["only the holder of the claim changes ECS"],
+    );
+}
+
+#[test]
 fn without_compare_and_swap_a_verdict_swallows_a_push() {
     fails(
         "verdicts without compare-and-swap",

@@ -33,7 +33,7 @@ use landfall::{
 };
 use serde_json::{Map, Value};
 
-use crate::Fault;
+use crate::{Fault, clock::timestamp};
 
 /// ECS.
 #[derive(Clone, Debug)]
@@ -310,7 +310,7 @@ impl Ecs {
             task_definition,
             status,
             status_reason,
-            created_at: describe::timestamp(created_at)?,
+            created_at: timestamp(created_at)?,
         }))
     }
 

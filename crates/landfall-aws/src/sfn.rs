@@ -11,7 +11,7 @@ use landfall::{
 };
 use serde_json::Value;
 
-use crate::Fault;
+use crate::{Fault, clock::timestamp};
 
 /// `TimeoutSeconds` of the state machine.
 const LONGEST_EXECUTION: i64 = 86_400;
@@ -74,26 +74,27 @@ impl StepFunctions {
             .await
     }
 
-    /// Whether an execution may still be running. Only a terminal status says no: DescribeExecution is eventually
-    /// consistent, so an execution that "does not exist" may have started a moment ago
+    /// When an execution ended; none if it may still be running. Only a terminal status says that it ended: DescribeExecution
+    /// is eventually consistent, so an execution that "does not exist" may have started a moment ago
     /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>).
-    pub async fn may_be_running(&self, execution: &str) -> Result<bool, Fault> {
-        match self
-            .0
-            .describe_execution()
-            .execution_arn(execution)
-            .send()
-            .await
-        {
-            Ok(answer) => Ok(!matches!(
-                answer.status(),
-                ExecutionStatus::Succeeded
-                    | ExecutionStatus::Failed
-                    | ExecutionStatus::TimedOut
-                    | ExecutionStatus::Aborted
-            )),
-            Err(error) if error.code() == Some("ExecutionDoesNotExist") => Ok(true),
-            Err(error) => Err(Fault::of("states:DescribeExecution", error)),
+    pub async fn ended(&self, execution: &str) -> Result<Option<Timestamp>, Fault> {
+        const CALL: &str = "states:DescribeExecution";
+        let request = self.0.describe_execution().execution_arn(execution);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("ExecutionDoesNotExist") => return Ok(None),
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        match answer.status() {
+            ExecutionStatus::Succeeded
+            | ExecutionStatus::Failed
+            | ExecutionStatus::TimedOut
+            | ExecutionStatus::Aborted => {
+                let ended = answer.stop_date();
+                let ended = ended.ok_or_else(|| Fault::incomplete(CALL, "stopDate"))?;
+                timestamp(ended).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -3,11 +3,12 @@
 use landfall::{
     desired::{Claim, DesiredState},
     service_id::ServiceId,
-    step::claim_release::{Action, Decision, Holder, Input, Output, decide},
+    step::claim_release::{Action, Decision, Holder, Input, Output, decide, last_call},
 };
 use landfall_aws::{
     Fault,
     bucket::Written,
+    clock::Clock,
     config::{SdkConfig, Surroundings},
     desired::StateBucket,
     sfn::StepFunctions,
@@ -18,6 +19,7 @@ use landfall_aws::{
 pub struct ClaimRelease {
     state: StateBucket,
     executions: StepFunctions,
+    clock: Clock,
 }
 
 /// What log lines are about.
@@ -39,6 +41,7 @@ impl ClaimRelease {
         Self {
             state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
             executions: StepFunctions::new(&surroundings.sdk),
+            clock: surroundings.clock(),
         }
     }
 
@@ -73,8 +76,13 @@ impl ClaimRelease {
             return Ok(Holder::NobodyElse);
         };
         let is_mine = *execution == input.execution;
-        if !is_mine && self.executions.may_be_running(execution).await? {
-            return Ok(Holder::Alive);
+        if !is_mine {
+            let Some(ended) = self.executions.ended(execution).await? else {
+                return Ok(Holder::Alive);
+            };
+            if let Some(seconds) = last_call(ended, self.clock.now()) {
+                return Ok(Holder::Dying(seconds));
+            }
         }
         let record = self.state.record(&input.service, *release).await?;
         let ending = record.map(|record| record.ending());

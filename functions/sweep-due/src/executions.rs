@@ -54,7 +54,7 @@ impl SweepDue {
             return Ok(());
         };
         if let Some(claim) = &desired.claim
-            && self.executions.may_be_running(&claim.execution).await?
+            && self.executions.ended(&claim.execution).await?.is_none()
         {
             return Ok(());
         }

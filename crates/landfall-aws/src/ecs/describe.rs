@@ -1,10 +1,6 @@
 //! From the SDK's types to Landfall's.
 
-use aws_sdk_ecs::{
-    primitives::DateTime,
-    types::{Deployment, DeploymentConfiguration, LoadBalancer, Service, Task},
-};
-use jiff::Timestamp;
+use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, LoadBalancer, Service, Task};
 use landfall::{
     record::{StoppedContainer, StoppedTask},
     step::{
@@ -16,7 +12,7 @@ use landfall::{
 };
 use serde_json::{Map, Value};
 
-use crate::Fault;
+use crate::{Fault, clock::timestamp};
 
 pub(super) fn service(call: &str, service: &Service) -> Result<LiveService, Fault> {
     let controller = service
@@ -206,10 +202,4 @@ pub(super) fn stopped_task(task: &Task) -> Result<StoppedTask, Fault> {
             })
             .collect(),
     })
-}
-
-pub(super) fn timestamp(at: &DateTime) -> Result<Timestamp, Fault> {
-    let nanoseconds = i32::try_from(at.subsec_nanos()).unwrap_or(0);
-    Timestamp::new(at.secs(), nanoseconds)
-        .map_err(|error| Fault::Unexpected(format!("AWS named the time {at}: {error}")))
 }

@@ -1,5 +1,6 @@
 //! Step `ClaimRelease`: the sole right to change a service, for the newest release that has no verdict.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,6 +12,10 @@ use crate::{
 /// How many executions may try to deploy one release before it is given up. The next one only rolls back; should
 /// that die as well, the one after it only concludes.
 pub const MAX_ATTEMPTS: u32 = 3;
+
+/// How long a call may still reach ECS after the execution that made it has ended: the timeout of the functions that
+/// change something, which go on when their execution is stopped, and what a request may take to arrive.
+pub const LAST_CALL: SignedDuration = SignedDuration::from_secs(30 + 10);
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +43,8 @@ pub struct Output {
     pub last_good: Option<GoodRelease>,
     /// The verdict that only has to be written down.
     pub ending: Option<Ending>,
+    /// After how many seconds to ask again; 0 unless it has to wait.
+    pub wait_seconds: u64,
 }
 
 /// What an execution does after it asked for the claim.
@@ -52,6 +59,8 @@ pub enum Action {
     Conclude,
     /// A live execution holds the claim and will see what is desired.
     Joined,
+    /// The holder of the claim has ended, but a call of its last function may still arrive: ask again.
+    Wait,
     /// Every release has its verdict.
     Settled,
     /// The service is on hold, and nothing that was begun is left to end.
@@ -68,8 +77,17 @@ pub enum Holder {
     Myself(Ending),
     /// Another execution, which is running or may be.
     Alive,
+    /// Another execution, which has ended; for so many seconds its last function may go on.
+    Dying(u64),
     /// Another execution, which has ended. With the ending that it had recorded for the release of its claim, if any.
     Dead(Option<Ending>),
+}
+
+/// For how many seconds the last function of an execution that `ended` may go on.
+pub fn last_call(ended: Timestamp, now: Timestamp) -> Option<u64> {
+    let left = LAST_CALL - now.duration_since(ended);
+    let milliseconds = u64::try_from(left.as_millis()).ok()?;
+    (milliseconds > 0).then(|| milliseconds.div_ceil(1000))
 }
 
 /// What to do, and the desired state to write first.
@@ -85,6 +103,11 @@ pub struct Decision {
 pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     let recorded = match holder {
         Holder::Alive => return Decision::without_claim(Action::Joined),
+        Holder::Dying(seconds) => {
+            let mut decision = Decision::without_claim(Action::Wait);
+            decision.output.wait_seconds = seconds;
+            return decision;
+        }
         Holder::NobodyElse => None,
         Holder::Myself(recorded) => Some(recorded),
         Holder::Dead(recorded) => recorded,
@@ -148,6 +171,7 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
             apply_service,
             last_good: desired.last_good.clone(),
             ending: None,
+            wait_seconds: 0,
         },
         write: (claimed != *desired).then_some(claimed),
     }
@@ -162,6 +186,7 @@ impl Decision {
             apply_service: false,
             last_good: None,
             ending: None,
+            wait_seconds: 0,
         };
         Self {
             output,
@@ -193,6 +218,7 @@ impl Decision {
             apply_service: false,
             last_good: desired.last_good.clone(),
             ending: Some(ending),
+            wait_seconds: 0,
         };
         Self {
             output,

@@ -56,6 +56,27 @@ fn while_a_live_execution_holds_the_claim_a_newcomer_leaves_everything_to_it() {
 }
 
 #[test]
+fn a_dead_holders_claim_is_left_until_its_last_call_has_arrived() {
+    let ended = at(100);
+    let waits = |seconds_later: i64, milliseconds: i64| {
+        let now = ended + SignedDuration::from_millis(seconds_later * 1000 + milliseconds);
+        last_call(ended, now)
+    };
+    let whole = LAST_CALL.as_secs();
+    assert_eq!(waits(0, 0), Some(40));
+    assert_eq!(waits(0, 1), Some(40));
+    assert_eq!(waits(whole - 1, 999), Some(1));
+    assert_eq!(waits(whole, 0), None);
+    assert_eq!(waits(whole, 1), None);
+    // Its clock is behind Step Functions'.
+    assert_eq!(waits(-2, 0), Some(42));
+
+    let decision = decide(&held(&[2, 3], "other", 2, 1), "me", Holder::Dying(7));
+    assert_eq!(taken(&decision), (Action::Wait, 0, 0, None));
+    assert_eq!(decision.output.wait_seconds, 7);
+}
+
+#[test]
 fn the_newest_release_is_taken_and_each_death_counts_as_an_attempt() {
     use Action::{Deploy, GiveUp};
     for (story, desired, holder, expected) in [
