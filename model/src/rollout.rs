@@ -227,7 +227,6 @@ impl Protocol {
         match (way.back, outcome) {
             (None, Outcome::Steady) => Step::VerifyDesired,
             (None, Outcome::Superseded) => self.ends(Verdict::Superseded),
-            (None, Outcome::Replaced) => Step::DescribeForUpdate,
             (None, _) => Step::RollBackDesired(Stage::Rollout),
             (Some(verdict), Outcome::Steady) => self.ends(verdict),
             (Some(_), _) => self.ends(Verdict::Failed),

@@ -90,12 +90,12 @@ pub async fn broken(run: &Run) -> Vec<Violation> {
     broken
 }
 
-/// 1. Whoever changes a service in ECS holds the claim, unless its execution has ended already.
+/// 1. Whoever changes a service in ECS holds the claim, also if its execution has ended meanwhile.
 fn one_writer(run: &Run) -> Vec<Violation> {
     let changes = run.witness.changes();
     let intruders = changes
         .iter()
-        .filter(|change| change.alive && change.claim != change.execution);
+        .filter(|change| change.claim != change.execution);
     intruders
         .map(|change| {
             let name = |arn: &Option<String>| arn.as_deref().map_or("nobody", short).to_owned();
@@ -134,7 +134,6 @@ fn strangers(run: &Run) -> Vec<Violation> {
 fn holds(run: &Run) -> Vec<Violation> {
     let changes = run.witness.changes().into_iter();
     changes
-        .filter(|change| change.alive)
         .filter_map(|change| {
             let hold = change.held?;
             Some(Violation::new(
@@ -206,8 +205,7 @@ async fn untouched_by_failed_tasks(run: &Run, desired: &DesiredState) -> Vec<Vio
 
 /// 3. On the way forward, no image gives way to one that is older in its follow rule's order.
 ///
-/// What excuses one: [`steps_back`]. What a function does after its execution has ended is left out: nothing can take a request
-/// back that is on its way.
+/// What excuses one: [`steps_back`].
 async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Vec<Violation> {
     let mut releases = BTreeMap::new();
     for number in 1..=desired.last_number {
@@ -224,7 +222,7 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
     let mut judged = BTreeSet::new();
     let mut heard = 0;
     for change in run.witness.changes() {
-        let forward = change.function == "update-service" && change.alive && change.status < 300;
+        let forward = change.function == "update-service" && change.status < 300;
         if change.service != service.id || !forward {
             continue;
         }

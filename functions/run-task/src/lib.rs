@@ -3,8 +3,8 @@
 use landfall::{
     service_file::{OneOffTask, ServiceFile},
     step::run_task::{
-        Ended, Input, Next, Output, Phase, Placement, Run, Runs, Sight, body, judge,
-        may_still_come, next, not_found, not_placed, refused, waiting,
+        Ended, Input, Next, Output, Phase, Placement, Run, Runs, Sight, body, judge, next,
+        not_found, not_placed, refused, waiting,
     },
 };
 use landfall_aws::{
@@ -70,23 +70,13 @@ impl RunTask {
                     tracing::info!(phase = ?input.phase, outcome = ?output.outcome, reason = output.reason, "looked at the tasks");
                     return Ok(output);
                 }
-                Next::Await(run) => {
-                    let run = run.clone();
-                    if let Some(output) = self.awaited(&input, &run).await? {
-                        return Ok(output);
+                Next::Await(run) => match self.awaited(&input, run).await? {
+                    Some(output) => return Ok(output),
+                    None => {
+                        notes.runs = Runs::none(input.release.number);
+                        self.keep(&input, &notes).await?;
                     }
-                    let now = self.clock.now();
-                    if may_still_come(&run, now) {
-                        if run.awaited_since.is_none() {
-                            notes.runs.await_unasked(now);
-                            self.keep(&input, &notes).await?;
-                        }
-                        let reason = "a task of an earlier release may still be asked for";
-                        return Ok(waiting(&run, reason, now));
-                    }
-                    notes.runs = Runs::none(input.release.number);
-                    self.keep(&input, &notes).await?;
-                }
+                },
                 Next::Start(task) => {
                     let key = input.key(task);
                     let run = input.run(task, self.clock.now());

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use http::Method;
-use jiff::SignedDuration;
-use landfall::{keys, record::Verdict};
+use landfall::{record::Verdict, step::claim_release::LAST_CALL};
 use landfall_simulation::{
     fault::{Fault, Plan},
-    installation::STATE_BUCKET,
-    scenario::{Before, Behaviour, Rule},
+    scenario::Rule,
     witness::{desired, record},
 };
 use serde_json::json;
@@ -130,69 +128,28 @@ fn eight_dead_executions_in_a_row_strand_no_service() {
 }
 
 #[test]
-fn a_revision_that_a_dead_executions_function_gives_late_takes_no_release_back() {
+fn the_claim_of_a_dead_execution_is_left_until_its_last_call_has_arrived() {
     play(async {
         let stage = Stage::open(&[]).await;
         let hello = service("hello", Rule::Semver);
         stage.first_release(&hello).await;
-        let crashes = Behaviour::Crashes.simulated();
-        stage.push_behaving("hello", "1.1.0", crashes).await;
-        stage.rest().await;
-        stage.verdict(&hello, 2, Verdict::RolledBack).await;
-
-        let newer = stage.push("hello", "1.2.0").await;
-        while !stage.live_image(&hello).await.ends_with(&newer) {
+        let older = stage.push("hello", "1.1.0").await;
+        while !stage.live_image(&hello).await.ends_with(&older) {
             sleep(Duration::from_millis(20)).await;
         }
+        let dead = stage.claim(&hello).await.unwrap();
+        stage.stop(&dead.execution).await;
+        let newer = stage.push("hello", "1.2.0").await;
+
+        sleep(Duration::try_from(LAST_CALL).unwrap() - Duration::from_secs(2)).await;
+        assert_eq!(stage.claim(&hello).await, Some(dead));
         let late = json!({ "cluster": "web", "service": "hello", "taskDefinition": "web-hello:2" });
         let ecs = &stage.wire.cloud.ecs;
         ecs.call("UpdateService", late).await.unwrap();
         stage.rest().await;
+        stage.verdict(&hello, 2, Verdict::Superseded).await;
         stage.verdict(&hello, 3, Verdict::Succeeded).await;
         assert!(stage.live_image(&hello).await.ends_with(&newer));
-    });
-}
-
-#[test]
-fn a_task_that_a_dead_executions_function_asks_for_late_runs_beside_no_newer_one() {
-    play(async {
-        let stage = Stage::open(&[]).await;
-        let hello = service("hello", Rule::Semver);
-        stage.first_release(&hello).await;
-
-        // What the function of release 1 had noted before its execution was stopped, as if it had had a task.
-        let now = stage.wire.cloud.world.now();
-        let noted = json!({
-            "release": 1,
-            "tasks": { "before/migrate": {
-                "startedBy": "landfall/late", "startedAt": now, "deadline": now + SignedDuration::from_mins(30),
-                "refusals": 0, "task": null, "ended": null,
-            } },
-        });
-        let s3 = &stage.wire.cloud.s3;
-        s3.put(STATE_BUCKET, &keys::task_runs(&hello.id), noted.to_string())
-            .unwrap();
-        let before = Before {
-            takes: 10,
-            exit_code: 0,
-        };
-        stage.put_file_with(&hello, 1024, Some(before)).await;
-        sleep(Duration::from_secs(8)).await;
-        let overrides = json!({ "containerOverrides": [{
-            "name": "web",
-            "environment": [{ "name": "SIMULATED_EXIT_AFTER", "value": "20" }],
-        }] });
-        let late = json!({
-            "cluster": "web", "taskDefinition": "web-hello:1", "startedBy": "landfall/late",
-            "overrides": overrides,
-        });
-        let ecs = &stage.wire.cloud.ecs;
-        ecs.call("RunTask", late).await.unwrap();
-        stage.rest().await;
-        stage.verdict(&hello, 2, Verdict::Succeeded).await;
-        let ran = stage.wire.witness.ran();
-        assert_eq!(ran.len(), 1, "{ran:?}");
-        assert!(ran[0].beside.is_empty(), "{ran:?}");
     });
 }
 

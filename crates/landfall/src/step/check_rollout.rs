@@ -56,8 +56,7 @@ pub enum Outcome {
     Failed,
     /// A newer release should run.
     Superseded,
-    /// ECS was given another revision meanwhile, and not by its own roll-back. On the way to a release it is not the last
-    /// good one: perhaps a function gave it late, whose execution had died.
+    /// ECS was given another revision meanwhile, and not by its own roll-back.
     Replaced,
 }
 
@@ -128,7 +127,7 @@ pub fn look(
     });
     let (outcome, reason) = match &input.rollout.task_definition {
         None => emptied(live),
-        Some(revision) => running(revision, input.purpose, desired, live, newest),
+        Some(revision) => running(revision, input.purpose, live, newest),
     };
     let seconds = i64::try_from(input.rollout.timeout_seconds).unwrap_or(i64::MAX);
     let deadline = input
@@ -155,7 +154,6 @@ fn emptied(live: &LiveService) -> (Outcome, String) {
 fn running(
     revision: &str,
     purpose: Purpose,
-    desired: &DesiredState,
     live: &LiveService,
     newest: Option<&LiveServiceDeployment>,
 ) -> (Outcome, String) {
@@ -190,17 +188,7 @@ fn running(
                 "the service was given another task definition meanwhile: {}",
                 primary.task_definition
             );
-            let good = desired.last_good.as_ref();
-            // Whoever goes back to what was good wants this release undone. Before anything was good, an ECS that keeps no
-            // service deployments does not tell its own roll-back from what it was given.
-            let undone = match good {
-                Some(good) => good.task_definition.arn == primary.task_definition,
-                None => newest.is_none(),
-            };
-            match purpose {
-                Purpose::Release if undone => (Outcome::Failed, message),
-                _ => (Outcome::Replaced, message),
-            }
+            (Outcome::Replaced, message)
         };
     }
     if primary.rollout_state.as_deref() == Some("FAILED") {

@@ -28,10 +28,6 @@ const NOT_YET_KNOWN: i64 = 300;
 /// ago than these seconds and is not found may have run.
 const FORGOTTEN: i64 = 3_000;
 
-/// For so many seconds after an execution has ended a function of it may still be at work, and its call under way: twice
-/// the `Timeout` of the functions in `template.yaml`.
-const STILL_AT_WORK: i64 = 60;
-
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -111,9 +107,6 @@ pub struct Run {
     pub refusals: u32,
     /// Its ARN, once ECS named it.
     pub task: Option<String>,
-    /// Since when a newer release waits to see whether ECS will still be asked for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub awaited_since: Option<Timestamp>,
     /// How it ended.
     pub ended: Option<Ended>,
 }
@@ -208,7 +201,6 @@ impl Input {
                 .unwrap_or(Timestamp::MAX),
             refusals: 0,
             task: None,
-            awaited_since: None,
             ended: None,
         }
     }
@@ -243,13 +235,6 @@ impl Runs {
             *self = Self::none(release);
         }
         self.tasks.insert(key, run);
-    }
-
-    /// Notes that a newer release has begun to wait for tasks that ECS does not know.
-    pub fn await_unasked(&mut self, now: Timestamp) {
-        for run in self.tasks.values_mut().filter(|run| run.task.is_none()) {
-            run.awaited_since.get_or_insert(now);
-        }
     }
 }
 
@@ -318,13 +303,6 @@ fn supersede(desired: &DesiredState) -> Output {
         wait_seconds: 0,
         task: None,
     }
-}
-
-/// Whether ECS may still be asked for the task of an earlier release that it does not know: the execution has ended, its
-/// function perhaps not.
-pub fn may_still_come(run: &Run, now: Timestamp) -> bool {
-    let over = |since| now.duration_since(since) >= SignedDuration::from_secs(STILL_AT_WORK);
-    run.task.is_none() && !run.awaited_since.is_some_and(over)
 }
 
 /// The answer while a task runs.

@@ -416,25 +416,3 @@ fn a_report_names_the_log_that_the_awslogs_driver_writes() {
         "the task `migrate` before the rollout failed: container web exited with 3; its log is hello/web/77 in /ecs/hello"
     );
 }
-
-#[test]
-fn a_newer_release_waits_for_a_task_that_may_still_be_asked_for_until_no_function_can() {
-    let (file, input) = (with_tasks(), input(Phase::Before));
-    let mut runs = Runs::none(1);
-    runs.note(
-        1,
-        "before/migrate".into(),
-        input.run(&file.before[0], at(0)),
-    );
-    let only = |runs: &Runs| runs.tasks["before/migrate"].clone();
-    assert!(may_still_come(&only(&runs), at(7200)));
-    runs.await_unasked(at(7200));
-    runs.await_unasked(at(7230));
-    assert!(may_still_come(&only(&runs), at(7259)));
-    assert!(!may_still_come(&only(&runs), at(7260)));
-    let known = Run {
-        task: Some("arn:task/1".into()),
-        ..only(&runs)
-    };
-    assert!(!may_still_come(&known, at(7201)));
-}
