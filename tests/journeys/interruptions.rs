@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use landfall::{record::Verdict, service_id::ServiceId};
+use landfall::{record::Verdict, service_id::ServiceId, step::claim_release::LAST_CALL};
 use landfall_aws::events::RELEASE_CONCLUDED;
 use landfall_tests::stage::{Stage, text, until, web};
 use serde_json::{Value, json};
@@ -51,8 +51,9 @@ async fn a_release_whose_every_execution_dies_fails_once_and_the_next_one_goes_t
     let mut killed = BTreeSet::new();
     // Three that deploy it, and the one that only rolls it back. The fifth has nothing left to do that could kill it.
     let begun = Instant::now();
+    let patience = Duration::from_secs(90) + 4 * Duration::try_from(LAST_CALL).unwrap();
     while killed.len() < 4 {
-        assert!(begun.elapsed() < Duration::from_secs(90), "{killed:?}");
+        assert!(begun.elapsed() < patience, "{killed:?}");
         tokio::time::sleep(Duration::from_millis(3)).await;
         let Some(claim) = stage.desired(&service).await.claim else {
             continue;
