@@ -78,7 +78,7 @@ impl Elb {
         loop {
             let form = Form::default()
                 .with("LoadBalancerArn", load_balancer)
-                .from_page(marker);
+                .continued_at(marker);
             let answer: Listeners = self.call("DescribeListeners", form).await?;
             let listeners = answer.listeners.members.into_iter();
             arns.extend(listeners.map(|listener| listener.listener_arn));
@@ -197,7 +197,7 @@ impl Elb {
         loop {
             let form = Form::default()
                 .with("ListenerArn", listener)
-                .from_page(marker);
+                .continued_at(marker);
             let answer: Rules = match self.call("DescribeRules", form).await {
                 Ok(answer) => answer,
                 Err(fault) if fault.code() == Some("ListenerNotFound") => return Ok(rules),
@@ -272,7 +272,7 @@ impl Elb {
 
 impl Form {
     /// The next page of a list, after the one that answered `marker`.
-    fn from_page(self, marker: Option<String>) -> Self {
+    fn continued_at(self, marker: Option<String>) -> Self {
         match marker {
             Some(marker) => self.with("Marker", marker),
             None => self,
