@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use landfall::{
     image::Image,
     keys,
-    sweep::{ExecutionsSeen, Memory, Shard, moved},
+    sweep::{ExecutionsSeen, FileMark, Memory, Shard, moved},
 };
 
 use crate::{
@@ -94,6 +94,20 @@ impl SweepMemory {
         let change = |memory: &mut Memory| {
             let repositories = &mut memory.repositories;
             repositories.insert(image.repository.clone(), note.clone());
+        };
+        self.update(&mut remembered, change).await
+    }
+
+    /// Makes the next sweep look at a service file, whether it is there then or not: a service is about to follow it.
+    pub async fn expect(&self, key: &str, now: Timestamp) -> Result<(), Fault> {
+        let mut remembered = self.read(Shard::of(key)).await?;
+        let not_looked_at = FileMark {
+            etag: String::new(),
+            last_modified: now,
+        };
+        let change = |memory: &mut Memory| {
+            let mark = memory.files.entry(key.to_owned());
+            mark.or_insert_with(|| not_looked_at.clone());
         };
         self.update(&mut remembered, change).await
     }

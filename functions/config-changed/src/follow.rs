@@ -29,6 +29,8 @@ impl ConfigChanged {
     /// knows whom to tell. The desired state is read before it is made sure that the file is still the current one: so a
     /// slow invocation with an old file loses the compare-and-swap. A deletion before the service follows changes
     /// nothing that could be lost against, so a service that follows the file for the first time is looked at once more.
+    /// Before all that the sweep is told to expect the file: should it go unheard, and should every attempt at it have died
+    /// before its status was written, a sweep finds it missing.
     ///
     /// A push between the look and the write finds that no rule admits its tag yet. So after a rule came into force its
     /// repository is looked through once more, also by an invocation that may repeat one which was killed in between.
@@ -61,6 +63,10 @@ impl ConfigChanged {
                     format!("{service} is described by {} already", other.key),
                     "keep one of the two files; delete the other first",
                 )));
+            }
+            let followed_before = before.as_ref().is_some_and(|before| before.key == key);
+            if !followed_before {
+                self.sweeps.expect(key, self.clock.now()).await?;
             }
             let rules_before = before.iter().flat_map(|before| before.follows.values());
             let already: BTreeSet<_> = rules_before.map(|rule| &*rule.repository).collect();
@@ -98,7 +104,6 @@ impl ConfigChanged {
             {
                 continue;
             }
-            let followed_before = before.as_ref().is_some_and(|before| before.key == key);
             if !followed_before
                 && self.files.current_version(key).await?.as_deref() != Some(version_id)
             {

@@ -21,6 +21,7 @@ use landfall_aws::{
     events::{Events, SERVICE_FILE_REJECTED},
     parameters::Parameters,
     sfn::StepFunctions,
+    sweep_memory::SweepMemory,
 };
 use serde_json::Value;
 
@@ -34,6 +35,7 @@ pub struct ConfigChanged {
     ecr: Ecr,
     events: Events,
     parameters: Parameters,
+    sweeps: SweepMemory,
     executions: StepFunctions,
     state_machine: String,
     clock: Clock,
@@ -76,6 +78,7 @@ impl ConfigChanged {
             ecr: Ecr::new(&surroundings.sdk),
             events: Events::new(&surroundings.sdk),
             parameters: Parameters::new(&surroundings.sdk, &surroundings.file_parameters),
+            sweeps: SweepMemory::named(&surroundings.sdk, &surroundings.state_bucket),
             executions: StepFunctions::new(&surroundings.sdk),
             state_machine: surroundings.state_machine()?.into(),
             clock: surroundings.clock(),

@@ -1,10 +1,17 @@
 //! Events that never come.
 
+use std::time::Duration;
+
 use http::Method;
 use landfall::record::Verdict;
 use landfall_local::cloud::ecs::SimulatedBehaviour;
-use landfall_simulation::scenario::{Behaviour, Rule};
+use landfall_simulation::{
+    fault::{Fault, Plan},
+    scenario::{Behaviour, Rule},
+    witness::desired,
+};
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
 
@@ -35,6 +42,43 @@ fn a_sweep_deploys_uploads_and_pushes_that_nobody_heard_of() {
         stage.object(Method::DELETE, &hello.key, "").await;
         stage.sweep().await;
         assert_eq!(stage.desired(&hello).await.file, None);
+    });
+}
+
+/// A file is taken up by a function that dies and is not repeated, and goes unheard. Answers which calls the function made.
+async fn a_file_goes_unheard(plan: Plan) -> Vec<usize> {
+    let stage = Stage::open_hit(&[], plan).await;
+    let hello = service("hello", Rule::Semver);
+    stage.put_file(&hello, 512).await;
+    stage.later().await;
+    let calls = stage.wire.faults.calls();
+    stage.break_function("config-changed");
+    sleep(Duration::from_secs(300)).await;
+    stage.lose("config-changed", true);
+    stage.object(Method::DELETE, &hello.key, "").await;
+    stage.sweep().await;
+
+    if let Some(desired) = desired(&stage.wire.cloud, &hello.id).await {
+        let timeline = || format!("{plan:?}\n{}", stage.wire.journal.timeline());
+        assert_eq!(desired.file, None, "{}", timeline());
+    }
+    let numbered = calls.iter().enumerate();
+    numbered
+        .filter(|(_, call)| call.name.starts_with("config-changed "))
+        .map(|(number, _)| number)
+        .collect()
+}
+
+#[test]
+fn a_sweep_lets_go_of_a_file_that_went_unheard_wherever_the_trigger_had_died() {
+    play(async {
+        let calls = a_file_goes_unheard(Plan::Never).await;
+        assert!(calls.len() > 8, "{calls:?}");
+        for call in calls {
+            for fault in [Fault::KilledBefore, Fault::KilledAfter] {
+                a_file_goes_unheard(Plan::Once { call, fault }).await;
+            }
+        }
     });
 }
 

@@ -244,11 +244,16 @@ impl Stage {
         executions.call("StopExecution", input).await.unwrap();
     }
 
-    /// Waits until no execution runs.
+    /// Waits until no execution runs, nor is about to because another one died.
     pub(crate) async fn rest(&self) {
+        let mut idle = 0;
         for _ in 0..2000 {
             sleep(Duration::from_secs(5)).await;
-            if self.executions("RUNNING").await == 0 {
+            idle = match self.executions("RUNNING").await {
+                0 => idle + 1,
+                _ => 0,
+            };
+            if idle == 2 {
                 return;
             }
         }
