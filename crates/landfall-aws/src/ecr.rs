@@ -6,13 +6,14 @@ use aws_sdk_ecr::{
     error::ProvideErrorMetadata,
     types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, TagStatus},
 };
-use jiff::Timestamp;
+use aws_smithy_types::DateTime;
+use jiff::{Timestamp, Unit};
 use landfall::{
     follow::FollowRule,
     image::{Image, registry_host},
 };
 
-use crate::Fault;
+use crate::{Fault, clock::timestamp};
 
 const CALL: &str = "ecr:DescribeImages";
 
@@ -190,21 +191,25 @@ impl Ecr {
         let digest = detail
             .image_digest()
             .ok_or_else(|| Fault::incomplete(CALL, "imageDigest"))?;
-        let pushed_at = detail
+        let told = detail
             .image_pushed_at()
             .ok_or_else(|| Fault::incomplete(CALL, "imagePushedAt"))?;
-        let milliseconds = pushed_at
-            .to_millis()
-            .map_err(|error| Fault::Unexpected(error.to_string()))?;
         Ok(Image {
             registry: registry_host(account, &self.region),
             repository: repository.into(),
             tag: tag.into(),
             digest: digest.into(),
-            pushed_at: Timestamp::from_millisecond(milliseconds)
-                .map_err(|error| Fault::Unexpected(error.to_string()))?,
+            pushed_at: pushed_at(told)?,
         })
     }
+}
+
+/// ECR tells seconds and their fraction as a floating-point number, which holds no millisecond exactly: cut off, one could
+/// become the one before, and two pushes would seem to be of the same moment.
+fn pushed_at(told: &DateTime) -> Result<Timestamp, Fault> {
+    timestamp(told)?
+        .round(Unit::Millisecond)
+        .map_err(|error| Fault::Unexpected(error.to_string()))
 }
 
 fn is_missing(code: Option<&str>) -> bool {
@@ -212,4 +217,20 @@ fn is_missing(code: Option<&str>) -> bool {
         code,
         Some("ImageNotFoundException" | "RepositoryNotFoundException")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn pushes_of_different_milliseconds_stay_apart() {
+        for milliseconds in 1_750_000_005_000..1_750_000_006_000_i64 {
+            let told = DateTime::from_secs_f64(milliseconds as f64 / 1000.0);
+            let exact = Timestamp::from_millisecond(milliseconds).unwrap();
+            assert_eq!(pushed_at(&told).unwrap(), exact);
+        }
+    }
 }
