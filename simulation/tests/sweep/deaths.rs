@@ -109,9 +109,7 @@ fn eight_dead_executions_in_a_row_strand_no_service() {
         }
         // A newer push goes on meanwhile, for as long as it is not given up too.
         let newer = stage.push("hello", "1.2.0").await;
-        while !stage.live_image(&hello).await.ends_with(&newer) {
-            sleep(Duration::from_secs(1)).await;
-        }
+        stage.given(&hello, &newer).await;
         stage.rest().await;
 
         stage.mend("conclude-release");
@@ -134,9 +132,7 @@ fn the_claim_of_a_dead_execution_is_left_until_its_last_call_has_arrived() {
         let hello = service("hello", Rule::Semver);
         stage.first_release(&hello).await;
         let older = stage.push("hello", "1.1.0").await;
-        while !stage.live_image(&hello).await.ends_with(&older) {
-            sleep(Duration::from_millis(20)).await;
-        }
+        stage.given(&hello, &older).await;
         let dead = stage.claim(&hello).await.unwrap();
         stage.stop(&dead.execution).await;
         let newer = stage.push("hello", "1.2.0").await;

@@ -25,7 +25,7 @@ use landfall_simulation::{
     installation::{CONFIG_BUCKET, REQUEST_ID, inline, install},
     journal::Journal,
     post::{Delivery, Post},
-    scenario::{Before, Edition, Rule, Service},
+    scenario::{Edition, Rule, Service},
     wire::Wire,
     witness::{desired, record},
 };
@@ -193,21 +193,11 @@ impl Stage {
 
     /// Puts a service's file.
     pub(crate) async fn put_file(&self, service: &Service, memory: u32) {
-        self.put_file_with(service, memory, None).await;
-    }
-
-    /// Puts a service's file that has such a task before the rollout.
-    pub(crate) async fn put_file_with(
-        &self,
-        service: &Service,
-        memory: u32,
-        before: Option<Before>,
-    ) {
         let file = service.file(Edition {
             desired_count: 1,
             memory,
             bake: 0,
-            before,
+            before: None,
             sections: false,
         });
         self.object(Method::PUT, &service.key, &file.to_string())
@@ -291,6 +281,18 @@ impl Stage {
         let described: Value = ecs.call("DescribeTaskDefinition", input).await.unwrap();
         let image = &described["taskDefinition"]["containerDefinitions"][0]["image"];
         image.as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the service is given an image.
+    pub(crate) async fn given(&self, service: &Service, digest: &str) {
+        for _ in 0..30_000 {
+            if self.live_image(service).await.ends_with(digest) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        let timeline = self.wire.journal.timeline();
+        panic!("{} is never given {digest}\n{timeline}", service.id);
     }
 
     /// Lets time pass, so that the next upload has another second.
