@@ -13,7 +13,7 @@ use crate::{
     ecr::Ecr,
     elb::Elb,
     raw::{
-        AUTO_SCALING, EC2, ECS, IAM, JsonClient, LOGS, QueryClient, SECRETS_MANAGER,
+        AUTO_SCALING, EC2, ECS, IAM, JsonClient, LOGS, Members, QueryClient, SECRETS_MANAGER,
         SYSTEMS_MANAGER,
     },
 };
@@ -62,18 +62,12 @@ struct DescribeAutoScalingGroups {
 #[serde(rename_all = "PascalCase")]
 struct AutoScalingGroups {
     #[serde(default)]
-    auto_scaling_groups: Members,
-}
-
-#[derive(Default, Deserialize)]
-struct Members {
-    #[serde(default)]
-    member: Vec<Anything>,
+    auto_scaling_groups: Members<Anything>,
 }
 
 impl AutoScalingGroups {
     fn is_empty(&self) -> bool {
-        self.auto_scaling_groups.member.is_empty()
+        self.auto_scaling_groups.members.is_empty()
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Fault,
-    raw::{CLOUD_FORMATION, JsonClient, QueryClient, SYSTEMS_MANAGER},
+    raw::{CLOUD_FORMATION, JsonClient, Members, QueryClient, SYSTEMS_MANAGER},
 };
 
 /// `GetParameters` takes at most ten names
@@ -39,14 +39,8 @@ struct ListExportsResponse {
 #[serde(rename_all = "PascalCase")]
 struct ListExportsResult {
     #[serde(default)]
-    exports: Exports,
+    exports: Members<Export>,
     next_token: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Exports {
-    #[serde(default)]
-    member: Vec<Export>,
 }
 
 #[derive(Deserialize)]
@@ -176,7 +170,7 @@ impl Parameters {
                 }
                 Err(fault) => return Err(fault),
             };
-            for export in result.exports.member {
+            for export in result.exports.members {
                 if wanted.remove(&export.name) {
                     found.insert(export.name, Ok(Resolved::Text(export.value)));
                 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::http::Response;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 pub use self::download::download;
@@ -183,6 +183,30 @@ impl QueryClient {
             .map_err(|error| Fault::Unexpected(error.to_string()))?;
         let answer = self.caller.call(operation, None, body).await?;
         quick_xml::de::from_reader(&*answer).map_err(|error| self.caller.garbled(operation, &error))
+    }
+}
+
+/// A list in an answer of the protocol `awsQuery`.
+#[derive(Debug, Deserialize)]
+pub struct Members<T> {
+    /// What is in it.
+    #[serde(default = "Vec::new", rename = "member")]
+    pub members: Vec<T>,
+}
+
+// Not derived: that would ask for a default of T.
+impl<T> Default for Members<T> {
+    fn default() -> Self {
+        Self {
+            members: Vec::new(),
+        }
+    }
+}
+
+impl<T> Members<T> {
+    /// The first of it.
+    pub fn into_first(self) -> Option<T> {
+        self.members.into_iter().next()
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::Elb;
-use crate::Fault;
+use crate::{Fault, raw::Members};
 
 /// The parameters of one call. Members of a list are `<Name>.member.<N>`, counted from 1, and a structure's are
 /// `<Name>.<Member>` (<https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>).
@@ -82,28 +82,6 @@ struct Answer<T> {
         alias = "CreateTargetGroupResult"
     )]
     result: T,
-}
-
-/// A list.
-#[derive(Debug, Deserialize)]
-pub(super) struct Members<T> {
-    #[serde(default = "Vec::new", rename = "member")]
-    pub(super) members: Vec<T>,
-}
-
-// Not derived: that would ask for a default of T.
-impl<T> Default for Members<T> {
-    fn default() -> Self {
-        Self {
-            members: Vec::new(),
-        }
-    }
-}
-
-impl<T> Members<T> {
-    pub(super) fn into_first(self) -> Option<T> {
-        self.members.into_iter().next()
-    }
 }
 
 #[derive(Debug, Deserialize)]

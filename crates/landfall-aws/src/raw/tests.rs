@@ -13,7 +13,6 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
