@@ -1,8 +1,8 @@
 //! Drift: the service in ECS runs what somebody else gave it. Landfall leaves it alone, and holds the service.
 //!
 //! Its own are: the last good revision, what the service ran when Landfall came as long as no release has been good, and
-//! every revision that it registered for a release that did not succeed: such a one may be on its way, or may have been
-//! given late by a function whose execution had died. A revision of an older release that succeeded is somebody else's
+//! every revision that it registered for a release that did not succeed: such a one may be on its way, or still be there
+//! when a newer release takes its place. A revision of an older release that succeeded is somebody else's
 //! roll-back, and is left alone as any other.
 //!
 //! Before anything was good, a service that somebody else made is taken over once, with what it runs noted as the way
