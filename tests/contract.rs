@@ -444,7 +444,7 @@ fn no_function_that_changes_something_outlives_the_wait_for_the_last_call_of_a_d
 #[test]
 fn the_alarm_on_failed_releases_counts_the_lines_that_conclude_release_writes_at_any_level() {
     let template = include_str!("../template.yaml");
-    let function = include_str!("../functions/conclude-release/src/lib.rs");
+    let function = include_str!("../functions/conclude_release.rs");
     let pattern = format!(
         "'{{ $.message = \"concluded\" && $.verdict = \"{}\" }}'",
         Verdict::Failed

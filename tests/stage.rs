@@ -17,16 +17,12 @@ use landfall_aws::{
     ecr::Ecr,
 };
 use landfall_local::{
-    binaries,
     cloud::ecs::SimulatedBehaviour,
     local::{Definition, Local, REGION, Settings},
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::{
-    sync::OnceCell,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use crate::sample::SampleFile;
 
@@ -55,18 +51,11 @@ pub struct Stage {
     pub ecr: Ecr,
 }
 
-/// The functions' binaries, built once for all tests of this process.
-async fn functions() -> PathBuf {
-    static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
-    let build = async || {
-        let names = DEFINITION
-            .functions()
-            .expect("template.yaml can be installed");
-        binaries::folder(&names, |_| {})
-            .await
-            .expect("the functions can be built")
-    };
-    FOLDER.get_or_init(build).await.clone()
+/// The executable of the functions, which Cargo names to the tests of this package.
+fn functions() -> PathBuf {
+    std::env::var_os("CARGO_BIN_EXE_functions")
+        .expect("Cargo (1.94 or newer) runs the tests")
+        .into()
 }
 
 /// Asks again and again until there is an answer; panics after a minute and a half, naming `what` was waited for.
@@ -124,7 +113,7 @@ impl Stage {
         let settings = Settings {
             port: 0,
             data_dir,
-            functions: functions().await,
+            functions: functions(),
             file_parameters: file_parameters.into(),
         };
         let local = Local::start(settings, DEFINITION)

@@ -8,7 +8,11 @@ mod stage;
 mod traffic;
 mod watch;
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
@@ -32,7 +36,7 @@ pub(crate) struct Arguments {
 /// Tells the story. The exit code is 0 only if every chapter ended as told.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let narrator = Narrator::new(arguments.json);
-    let folder = landfall_local::binaries::target_folder().join("demo");
+    let folder = folder();
     let application = Application::prepare(&folder, &narrator).await?;
     let local = crate::local::start(0, None, String::new()).await?;
     let started = Instant::now();
@@ -75,6 +79,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Where Flask is installed and kept: below the checkout's target folder, or below the system's folder of temporary files
+/// where this program runs without its checkout.
+fn folder() -> PathBuf {
+    let checkout = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => PathBuf::from(target),
+        None if checkout.is_dir() => checkout.join("target"),
+        None => std::env::temp_dir().join("landfall"),
+    };
+    target.join("demo")
 }
 
 /// A port of the loopback interface that nobody listens on.

@@ -3,13 +3,10 @@
 mod load_balancer;
 mod push;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use landfall_local::{
-    binaries,
-    local::{Definition, Local, Settings},
-};
+use landfall_local::local::{Definition, Local, Settings};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
 use crate::clients::{CONFIG_BUCKET, PORT};
@@ -91,10 +88,9 @@ pub(crate) async fn start(
     data_dir: Option<PathBuf>,
     file_parameters: String,
 ) -> Result<Local> {
-    let names: BTreeSet<String> = DEFINITION.functions().into_diagnostic()?;
-    let functions = binaries::folder(&names, |line| eprintln!("{line}"))
-        .await
-        .into_diagnostic()?;
+    let functions = std::env::current_exe()
+        .into_diagnostic()
+        .wrap_err("cannot find this program's own executable, which holds the functions")?;
     Local::start(
         Settings {
             port,

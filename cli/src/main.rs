@@ -52,10 +52,22 @@ enum Verb {
 }
 
 fn main() -> Result<ExitCode> {
+    // Lambda's variable, which the embedded Lambda sets where it starts this program as one of the functions.
+    if std::env::var_os("_HANDLER").is_some() {
+        return function();
+    }
     match Command::parse().verb {
         // Asks nobody, so it needs none of what the others are run by.
         Verb::Check(arguments) => check::run(&arguments),
         verb => run(verb),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn function() -> Result<ExitCode> {
+    match landfall_functions::serve().await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(miette::miette!("{error}")),
     }
 }
 

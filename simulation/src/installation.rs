@@ -111,28 +111,58 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         }};
     }
     Ok(match &*function.name {
-        "image-pushed" => trigger!(image_pushed::ImagePushed::new(surroundings)?),
-        "config-changed" => trigger!(config_changed::ConfigChanged::new(surroundings)?),
-        "rollout-changed" => trigger!(rollout_changed::RolloutChanged::new(surroundings)),
-        "watch-drift" => trigger!(watch_drift::WatchDrift::new(surroundings)),
-        "execution-ended" => trigger!(execution_ended::ExecutionEnded::new(surroundings)?),
-        "sweep-due" => trigger!(sweep_due::SweepDue::new(surroundings)?),
-        "claim-release" => step!(claim_release::ClaimRelease::new(surroundings)),
-        "ensure-cluster" => step!(ensure_cluster::EnsureCluster::new(surroundings)),
-        "ensure-discovery" => step!(ensure_discovery::EnsureDiscovery::new(surroundings)),
-        "ensure-scaling" => step!(ensure_scaling::EnsureScaling::new(surroundings)),
-        "ensure-ingress" => step!(ensure_ingress::EnsureIngress::new(surroundings)),
+        "image-pushed" => trigger!(landfall_functions::image_pushed::ImagePushed::new(
+            surroundings
+        )?),
+        "config-changed" => trigger!(landfall_functions::config_changed::ConfigChanged::new(
+            surroundings
+        )?),
+        "rollout-changed" => trigger!(landfall_functions::rollout_changed::RolloutChanged::new(
+            surroundings
+        )),
+        "watch-drift" => trigger!(landfall_functions::watch_drift::WatchDrift::new(
+            surroundings
+        )),
+        "execution-ended" => trigger!(landfall_functions::execution_ended::ExecutionEnded::new(
+            surroundings
+        )?),
+        "sweep-due" => trigger!(landfall_functions::sweep_due::SweepDue::new(surroundings)?),
+        "claim-release" => step!(landfall_functions::claim_release::ClaimRelease::new(
+            surroundings
+        )),
+        "ensure-cluster" => step!(landfall_functions::ensure_cluster::EnsureCluster::new(
+            surroundings
+        )),
+        "ensure-discovery" => step!(landfall_functions::ensure_discovery::EnsureDiscovery::new(
+            surroundings
+        )),
+        "ensure-scaling" => step!(landfall_functions::ensure_scaling::EnsureScaling::new(
+            surroundings
+        )),
+        "ensure-ingress" => step!(landfall_functions::ensure_ingress::EnsureIngress::new(
+            surroundings
+        )),
         "register-task-definition" => {
-            step!(register_task_definition::RegisterTaskDefinition::new(
-                surroundings
-            ))
+            step!(
+                landfall_functions::register_task_definition::RegisterTaskDefinition::new(
+                    surroundings
+                )
+            )
         }
-        "run-task" => step!(run_task::RunTask::new(surroundings)),
-        "update-service" => step!(update_service::UpdateService::new(surroundings)),
-        "check-rollout" => step!(check_rollout::CheckRollout::new(surroundings)),
-        "verify-health" => step!(verify_health::VerifyHealth::new(surroundings)),
-        "roll-back" => step!(roll_back::RollBack::new(surroundings)),
-        "conclude-release" => step!(conclude_release::ConcludeRelease::new(surroundings)),
+        "run-task" => step!(landfall_functions::run_task::RunTask::new(surroundings)),
+        "update-service" => step!(landfall_functions::update_service::UpdateService::new(
+            surroundings
+        )),
+        "check-rollout" => step!(landfall_functions::check_rollout::CheckRollout::new(
+            surroundings
+        )),
+        "verify-health" => step!(landfall_functions::verify_health::VerifyHealth::new(
+            surroundings
+        )),
+        "roll-back" => step!(landfall_functions::roll_back::RollBack::new(surroundings)),
+        "conclude-release" => step!(landfall_functions::conclude_release::ConcludeRelease::new(
+            surroundings
+        )),
         other => return Err(InstallationError::Unknown(other.into())),
     })
 }

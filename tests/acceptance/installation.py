@@ -62,22 +62,21 @@ def functions_of(template: dict) -> dict[str, dict]:
 def package(emulator, template: dict, binaries: Path) -> dict:
     """Upload what CodeUri and DefinitionUri name, and return the template that points at the uploads.
 
-    `binaries` is a folder with one executable per function, as Cargo leaves it. A missing one is reported with the
-    command that builds it.
+    `binaries` is the folder in which Cargo leaves the executable of the functions. If it is missing, the error says which command
+    builds it.
     """
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=ARTEFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
     packaged = json.loads(json.dumps(template))
     _allow_plain_http(packaged)
     _widen_resources(packaged)
+    [name] = {resource["Metadata"]["BuildProperties"]["Binary"] for resource in functions_of(packaged).values()}
+    executable = binaries / name
+    if not executable.is_file():
+        raise InstallationFailed(f"{executable} does not exist. Build the functions first: cargo build --workspace")
+    s3.put_object(Bucket=ARTEFACTS, Key=f"{executable.name}.zip", Body=bootstrap_zip(executable))
     for resource in functions_of(packaged).values():
-        binary = resource["Metadata"]["BuildProperties"]["Binary"]
-        path = binaries / binary
-        if not path.is_file():
-            raise InstallationFailed(f"{path} does not exist. Build the functions first: cargo build --workspace")
-        key = f"{binary}.zip"
-        s3.put_object(Bucket=ARTEFACTS, Key=key, Body=bootstrap_zip(path))
-        resource["Properties"]["CodeUri"] = f"s3://{ARTEFACTS}/{key}"
+        resource["Properties"]["CodeUri"] = f"s3://{ARTEFACTS}/{executable.name}.zip"
     for name, resource in packaged["Resources"].items():
         if resource["Type"] == "AWS::Serverless::StateMachine":
             source = ROOT / resource["Properties"]["DefinitionUri"]

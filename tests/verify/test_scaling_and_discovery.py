@@ -148,11 +148,12 @@ class Steps:
         environment = {
             **self.environment,
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}",
+            "_HANDLER": function,
             "AWS_LAMBDA_FUNCTION_NAME": function,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
             "AWS_LAMBDA_FUNCTION_VERSION": "1",
         }
-        process = subprocess.Popen([BINARIES / function], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen([BINARIES / "bootstrap"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         answered = done.wait(60)
         process.kill()
         log = process.communicate()[0]

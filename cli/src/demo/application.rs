@@ -45,7 +45,6 @@ impl Application {
             Ok(python) => Ok(Self::Flask { python, folder }),
             Err(reason) => {
                 narrator.say(&format!("Flask cannot be installed here ({reason}); a small built-in server takes its place."));
-                // Asked for now: bringing the functions up to date may replace the file that runs.
                 let program = std::env::current_exe().into_diagnostic()?;
                 Ok(Self::BuiltIn { program, folder })
             }

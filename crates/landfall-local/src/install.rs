@@ -41,7 +41,7 @@ pub struct Installation {
 pub struct InstalledFunction {
     /// Its logical id, e.g. `ClaimReleaseFunction`.
     pub logical_id: String,
-    /// Its name on this machine: that of its binary, e.g. `claim-release`.
+    /// Its name on this machine: that of its handler, e.g. `claim-release`.
     pub name: String,
     /// How long an invocation may take.
     pub timeout: Duration,
@@ -168,7 +168,7 @@ pub fn read(template: &str, world: &World) -> Result<Installation, InstallError>
         match kind {
             "AWS::Serverless::Function" => {
                 let properties = merged(&template["Globals"]["Function"], &resource["Properties"]);
-                let function = function(logical_id, resource, &properties, &resolver)?;
+                let function = function(logical_id, &properties, &resolver)?;
                 installation
                     .rules
                     .extend(rules(&function, &properties["Events"], &resolver)?);
@@ -239,7 +239,7 @@ fn identify(
     let world = resolver.world;
     let (reference, arn) = match resource["Type"].as_str() {
         Some("AWS::Serverless::Function") => {
-            let name = binary(logical_id, resource)?;
+            let name = handler(logical_id, &resource["Properties"])?;
             let arn = world.arn("lambda", &format!("function:{name}"));
             (Some(name), arn)
         }
@@ -265,11 +265,12 @@ fn identify(
     }))
 }
 
-fn binary(logical_id: &str, resource: &Value) -> Result<String, InstallError> {
-    let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
-    binary
+/// The handler of a function, which is its name on this machine.
+fn handler(logical_id: &str, properties: &Value) -> Result<String, InstallError> {
+    let handler = properties["Handler"].as_str();
+    handler
         .map(str::to_owned)
-        .ok_or_else(|| error(logical_id, "`Metadata.BuildProperties.Binary` is missing"))
+        .ok_or_else(|| error(logical_id, "`Handler` is missing"))
 }
 
 fn state_machine_name(

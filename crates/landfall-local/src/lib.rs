@@ -3,7 +3,6 @@
 //!
 //! Nothing here decides anything about releases. Take this crate away and AWS does the same work.
 
-pub mod binaries;
 pub mod cloud;
 pub mod courier;
 pub mod engine;

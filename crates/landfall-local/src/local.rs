@@ -1,6 +1,6 @@
 //! A whole Landfall on this machine: what `template.yaml` installs into AWS, installed into the embedded cloud.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ pub struct Settings {
     pub port: u16,
     /// Where state is kept; none to forget everything.
     pub data_dir: Option<PathBuf>,
-    /// The folder with the functions' binaries.
+    /// The executable that holds the functions, and becomes the one that `_HANDLER` names.
     pub functions: PathBuf,
     /// The template's parameter `FileParameters`.
     pub file_parameters: String,
@@ -90,21 +90,6 @@ pub struct Local {
     background: Vec<JoinHandle<()>>,
 }
 
-impl Definition<'_> {
-    /// The names of the functions, which are those of their binaries.
-    ///
-    /// # Errors
-    /// When the template cannot be installed on this machine.
-    pub fn functions(&self) -> Result<BTreeSet<String>, InstallError> {
-        let installation = install::read(self.template, &world())?;
-        Ok(installation
-            .functions
-            .into_iter()
-            .map(|function| function.name)
-            .collect())
-    }
-}
-
 /// This machine's account, at the present time and with fresh randomness.
 fn world() -> World {
     let seed = uuid::Uuid::new_v4().as_u64_pair().0;
@@ -142,7 +127,7 @@ impl Local {
                     value.clone_from(&settings.file_parameters);
                 }
                 Program::Process {
-                    path: settings.functions.join(&function.name),
+                    path: settings.functions.clone(),
                     environment,
                 }
             },

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{
-    InstallError, InstalledFunction, InstalledRule, binary, object,
+    InstallError, InstalledFunction, InstalledRule, handler, object,
     resolve::{Resolver, error},
 };
 
 /// Properties of a function that only matter in AWS. Failed events go to the embedded dead letters in any case.
-const SKIPPED_FUNCTION_PROPERTIES: [&str; 15] = [
+const SKIPPED_FUNCTION_PROPERTIES: [&str; 14] = [
     "Architectures",
     "AutoPublishAlias",
     "CodeUri",
@@ -18,7 +18,6 @@ const SKIPPED_FUNCTION_PROPERTIES: [&str; 15] = [
     "Description",
     "EphemeralStorage",
     "EventInvokeConfig",
-    "Handler",
     "Policies",
     "ReservedConcurrentExecutions",
     "Role",
@@ -31,7 +30,6 @@ const SKIPPED_FUNCTION_PROPERTIES: [&str; 15] = [
 /// A function, from its properties with `Globals` under them.
 pub(super) fn function(
     logical_id: &str,
-    resource: &Value,
     properties: &Value,
     resolver: &Resolver<'_>,
 ) -> Result<InstalledFunction, InstallError> {
@@ -40,7 +38,7 @@ pub(super) fn function(
     for name in object(properties).map(|(name, _)| name) {
         let known = matches!(
             name.as_str(),
-            "Environment" | "Events" | "LoggingConfig" | "MemorySize" | "Timeout"
+            "Environment" | "Events" | "Handler" | "LoggingConfig" | "MemorySize" | "Timeout"
         );
         if !known && !SKIPPED_FUNCTION_PROPERTIES.contains(&name.as_str()) {
             return Err(error(&place(name), "is not implemented on this machine"));
@@ -73,7 +71,7 @@ pub(super) fn function(
     let memory_size = number("MemorySize", 128)?;
     Ok(InstalledFunction {
         logical_id: logical_id.to_owned(),
-        name: binary(logical_id, resource)?,
+        name: handler(logical_id, properties)?,
         timeout: Duration::from_secs(timeout),
         memory_size: u32::try_from(memory_size)
             .map_err(|_| error(&place("MemorySize"), "is too large"))?,

@@ -35,9 +35,10 @@ Resources:
   DeadLetters: { Type: AWS::SQS::Queue }
   ConfigChangedFunction:
     Type: AWS::Serverless::Function
-    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: config-changed } }
+    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: bootstrap } }
     Properties:
-      CodeUri: functions/config-changed
+      CodeUri: functions
+      Handler: config-changed
       Timeout: 120
       Environment:
         Variables:
@@ -62,8 +63,7 @@ Resources:
             DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }
   ClaimReleaseFunction:
     Type: AWS::Serverless::Function
-    Metadata: { BuildProperties: { Binary: claim-release } }
-    Properties: { CodeUri: functions/claim-release }
+    Properties: { CodeUri: functions, Handler: claim-release }
   ReleaseStateMachine:
     Type: AWS::Serverless::StateMachine
     Properties:
@@ -226,9 +226,9 @@ async fn what_matters_and_is_not_understood_is_refused_by_name() {
             vec!["`Ref Nobody`"],
         ),
         (
-            "{ BuildProperties: { Binary: claim-release } }",
-            "{}",
-            vec!["ClaimReleaseFunction", "`Metadata.BuildProperties.Binary`"],
+            ", Handler: claim-release",
+            "",
+            vec!["ClaimReleaseFunction", "`Handler`"],
         ),
         (
             "Timeout: 120",

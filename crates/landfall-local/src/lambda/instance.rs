@@ -88,6 +88,7 @@ impl Instance {
             .envs(&settings.environment)
             .env("AWS_REGION", &world.region)
             .env("AWS_DEFAULT_REGION", &world.region)
+            .env("_HANDLER", &function.name)
             .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env(

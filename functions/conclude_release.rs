@@ -1,0 +1,181 @@
+//! Step `ConcludeRelease`: one verdict, one record, one event, and the claim given up.
+//!
+//! In: `Input`, from every ending. Out: `Output`, whether there may be more to do.
+//! Fails with `Transient`, which the state machine retries.
+
+use std::collections::BTreeSet;
+
+use landfall::{
+    desired::DesiredState,
+    drift::told,
+    record::{Record, Verdict},
+    step::{
+        conclude_release::{Input, Output, is_open, overtaken, records},
+        update_service::LiveService,
+    },
+};
+use landfall_aws::{
+    Fault,
+    bucket::{Bucket, Written},
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    drift,
+    ecs::Ecs,
+    events::{Events, RELEASE_CONCLUDED, SERVICE_DRIFTED},
+    lambda::step_span,
+};
+
+/// Gives a release its verdict.
+#[derive(Debug)]
+pub struct ConcludeRelease {
+    state: StateBucket,
+    files: Bucket,
+    ecs: Ecs,
+    events: Events,
+    clock: Clock,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    step_span(&input.service, input.release.number, &input.execution)
+}
+
+impl ConcludeRelease {
+    /// The step in the surroundings that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            files: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
+            ecs: Ecs::new(&surroundings.sdk),
+            events: Events::new(&surroundings.sdk),
+            clock: surroundings.clock(),
+        }
+    }
+
+    /// Writes the records and tells the world, then writes the verdict and gives up the claim in one compare-and-swap.
+    ///
+    /// Records go first: should this execution die in between, the next one finds the record and only finishes.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn handle(&self, mut input: Input) -> Result<Output, Fault> {
+        if input.ending.verdict == Verdict::Succeeded {
+            self.look_once_more(&mut input).await?;
+        }
+        let mut verdict = input.ending.verdict;
+        let mut reason = String::new();
+        let mut announced = BTreeSet::new();
+        loop {
+            let read = self.state.read(&input.service).await?;
+            if !is_open(&input, &read.desired) {
+                // An earlier invocation of this step came through, and its answer was lost, perhaps its log line too.
+                log(verdict, &reason);
+                return Ok(Output {
+                    verdict,
+                    reason,
+                    again: true,
+                });
+            }
+            let own = self
+                .write_records(&input, &read.desired, &mut announced)
+                .await?;
+            verdict = own.verdict;
+            reason = own.reason;
+            let mut concluded = read.desired.clone();
+            concluded.conclude(input.release.number, verdict, own.task_definition.as_ref());
+            if verdict == Verdict::Drifted {
+                let seen = own.diagnosis.as_ref().map(|diagnosis| &diagnosis.undone);
+                let why = told(&input.service, seen.unwrap_or(&reason));
+                let report = concluded.drift(why, self.clock.now());
+                self.events.put(SERVICE_DRIFTED, &report).await?;
+            }
+            if self.state.write(&read, &concluded).await? == Written::Yes {
+                log(verdict, &reason);
+                if verdict == Verdict::Drifted {
+                    self.files.keep_status(&concluded).await?;
+                }
+                return Ok(Output {
+                    verdict,
+                    reason,
+                    again: concluded.next_release().is_some(),
+                });
+            }
+        }
+    }
+
+    /// Since the release was verified, the tasks after the rollout may have run for hours: a revision that somebody else gave
+    /// the service meanwhile is no success. Who describes the task definition elsewhere too may do that.
+    async fn look_once_more(&self, input: &mut Input) -> Result<(), Fault> {
+        let live = match self.ecs.service(&input.service).await {
+            // A verdict is needed most of all.
+            Err(Fault::Refused(reason)) => {
+                tracing::error!(reason, "nobody knows what the service runs by now");
+                return Ok(());
+            }
+            other => other?,
+        };
+        let live = live.filter(|live| live.status == "ACTIVE");
+        let Some(primary) = live.as_ref().and_then(LiveService::primary) else {
+            return Ok(());
+        };
+        let revision = &primary.task_definition;
+        let given = input.ending.task_definition.as_ref();
+        if given.is_none_or(|given| given.arn == *revision) {
+            return Ok(());
+        }
+        let desired = self.state.read(&input.service).await?.desired;
+        let file = self.state.file(&input.release.content.file).await?;
+        if file.owns_task_definition()
+            && !drift::is_ours(&self.state, &self.ecs, &desired, revision).await?
+        {
+            input.ending = overtaken(revision);
+        }
+        Ok(())
+    }
+
+    /// Answers this release's record, which an execution that died may have written before.
+    /// `announced` keeps a lost compare-and-swap from telling the world twice.
+    async fn write_records(
+        &self,
+        input: &Input,
+        desired: &DesiredState,
+        announced: &mut BTreeSet<u64>,
+    ) -> Result<Record, Fault> {
+        let mut own = None;
+        for record in records(input, desired, self.clock.now()) {
+            let record = match self.state.put_record(&record).await? {
+                Written::Yes => record,
+                Written::Conflict => {
+                    let kept = self
+                        .state
+                        .record(&record.service, record.release.number)
+                        .await?;
+                    kept.ok_or_else(|| Fault::Unexpected("a record that was there is gone".into()))?
+                }
+            };
+            if announced.insert(record.release.number) {
+                self.events.put(RELEASE_CONCLUDED, &record).await?;
+            }
+            own.get_or_insert(record);
+        }
+        own.ok_or_else(|| Fault::Unexpected("a release has no record".into()))
+    }
+}
+
+/// The template's metric filter counts the lines that say `failed`, so no log level may leave them out.
+fn log(verdict: Verdict, reason: &str) {
+    if verdict == Verdict::Failed {
+        tracing::error!(%verdict, reason, "concluded");
+    } else {
+        tracing::info!(%verdict, reason, "concluded");
+    }
+}

@@ -1,0 +1,121 @@
+//! Step `EnsureCluster`: the cluster is there.
+//!
+//! In: `Input`, from `Claimed`. Out: `Output`, the cluster's ARN, to `UpdateService`.
+//! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
+
+use landfall::step::{
+    ensure_cluster::{Input, Output, Plan, plan},
+    update_service::nothing_to_adopt,
+};
+use landfall_aws::{
+    Fault,
+    clock::Clock,
+    cluster,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+    lambda::step_span,
+};
+
+/// Creates the cluster if it is missing, and what it needs besides.
+#[derive(Debug)]
+pub struct EnsureCluster {
+    state: StateBucket,
+    ecs: Ecs,
+    surroundings: cluster::Surroundings,
+    clock: Clock,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    step_span(&input.service, input.release.number, &input.execution)
+}
+
+impl EnsureCluster {
+    /// The step in the surroundings that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+            surroundings: cluster::Surroundings::new(&surroundings.sdk),
+            clock: surroundings.clock(),
+        }
+    }
+
+    /// Answers the cluster, created from the service file's `cluster` section if need be. If the file's sections have to be
+    /// applied, its capacity providers, settings and log groups are there too, or it is said how long to wait for them.
+    ///
+    /// # Errors
+    /// Transient while the cluster comes up or goes down; refused as AWS refuses.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        let live = self.ecs.cluster(input.service.cluster()).await?;
+        let plan = plan(live);
+        if let Plan::AskAgain { status } = plan {
+            return Err(Fault::Transient(format!(
+                "the cluster {} is {status}",
+                input.service.cluster()
+            )));
+        }
+        let file = match input.apply_service || plan == Plan::Create {
+            true => Some(self.state.file(&input.release.content.file).await?),
+            false => None,
+        };
+        if let Some(file) = &file
+            && plan == Plan::Create
+            && !file.owns_task_definition()
+        {
+            return Err(nothing_to_adopt(&input.service).into());
+        }
+        let (needs, service) = (&self.surroundings, &input.service);
+        if let Some(file) = &file {
+            needs.create_log_groups(file, service).await?;
+            let busy = needs
+                .create_capacity_providers(file, service, false)
+                .await?;
+            if let Some(busy) = busy {
+                return self.wait(&input, "", &busy);
+            }
+        }
+        let output = match (plan, &file) {
+            (Plan::Use { arn }, _) => Output {
+                arn,
+                created: false,
+                wait_seconds: 0,
+            },
+            (_, Some(file)) => {
+                let arn = self.ecs.create_cluster(&file.cluster).await?;
+                tracing::info!(arn, "created the cluster");
+                Output {
+                    arn,
+                    created: true,
+                    wait_seconds: 0,
+                }
+            }
+            (_, None) => return Err(Fault::Unexpected("a cluster without a file".into())),
+        };
+        if let Some(file) = &file {
+            let mut busy = needs.create_capacity_providers(file, service, true).await?;
+            if busy.is_none() {
+                busy = needs.keep_cluster(file, service).await?;
+            }
+            if let Some(busy) = busy {
+                return self.wait(&input, &output.arn, &busy);
+            }
+        }
+        Ok(output)
+    }
+
+    fn wait(&self, input: &Input, arn: &str, busy: &str) -> Result<Output, Fault> {
+        tracing::info!(busy, "waits for capacity");
+        let output = input.wait(arn, self.clock.now());
+        output.ok_or_else(|| Fault::Transient(busy.to_owned()))
+    }
+}

@@ -1,0 +1,135 @@
+//! Step `EnsureScaling`: Application Auto Scaling does what the service file says.
+//!
+//! In: `Input`, from `Healthy`. Out: `Output`, what was changed, to `Succeeded`.
+//! Fails with `Transient`, which the state machine retries, or `Refused`, which makes the release a bad one.
+
+use landfall::{
+    service_file::Autoscaling,
+    service_id::ServiceId,
+    step::ensure_scaling::{Change, Input, Output, needs_label, plan},
+};
+use landfall_aws::{
+    Fault,
+    clock::Clock,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    ecs::Ecs,
+    elb::Elb,
+    lambda::step_span,
+    scaling::Scaling,
+};
+
+/// Brings Application Auto Scaling in step with the service file.
+#[derive(Debug)]
+pub struct EnsureScaling {
+    state: StateBucket,
+    ecs: Ecs,
+    elb: Elb,
+    scaling: Scaling,
+    clock: Clock,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    step_span(&input.service, input.release.number, &input.execution)
+}
+
+impl EnsureScaling {
+    /// The step in the surroundings that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+            elb: Elb::new(&surroundings.sdk),
+            scaling: Scaling::new(&surroundings.sdk),
+            clock: surroundings.clock(),
+        }
+    }
+
+    /// Makes what the file wants, and removes what it wants no longer. If AWS refuses, the last good release's scaling is
+    /// put back before that is told.
+    ///
+    /// # Errors
+    /// As AWS refuses.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        let file = self.state.file(&input.release.content.file).await?;
+        let brought = self.bring(&input.service, file.autoscaling.as_ref()).await;
+        if let Err(Fault::Refused(reason)) = &brought {
+            tracing::warn!(reason, "the scaling of the last good release is put back");
+            if let Err(fault) = self.put_back(&input).await {
+                tracing::error!(%fault, "the scaling of the last good release could not be put back");
+            }
+        }
+        brought
+    }
+
+    async fn put_back(&self, input: &Input) -> Result<Output, Fault> {
+        let good = match &input.last_good {
+            Some(good) => self.state.file(&good.content.file).await?.autoscaling,
+            None => None,
+        };
+        self.bring(&input.service, good.as_ref()).await
+    }
+
+    async fn bring(
+        &self,
+        service: &ServiceId,
+        wanted: Option<&Autoscaling>,
+    ) -> Result<Output, Fault> {
+        let label = match needs_label(wanted) {
+            true => Some(self.label(service).await?),
+            false => None,
+        };
+        let mut changes = Vec::new();
+        let mut refused: Option<(Change, Fault)> = None;
+        'looking: loop {
+            let live = self.scaling.of(service, wanted.is_none()).await?;
+            let plan = plan(service, wanted, &live, label.as_deref(), self.clock.now());
+            if let Some((_, fault)) = refused.take_if(|(change, _)| plan.contains(change)) {
+                return Err(fault);
+            }
+            for change in plan {
+                match self.scaling.make(&change).await {
+                    // The request before this one may have done it, and only its answer was lost: a target takes tags once.
+                    Err(fault @ Fault::Refused(_)) if refused.is_none() => {
+                        refused = Some((change, fault));
+                        continue 'looking;
+                    }
+                    made => made?,
+                }
+                let told = format!("{} {}", change.operation, change.name);
+                tracing::info!(change = told.trim_end(), "changed the service's scaling");
+                changes.push(told.trim_end().to_owned());
+            }
+            return Ok(Output { changes });
+        }
+    }
+
+    /// The load balancer and target group by which the service's requests are counted.
+    async fn label(&self, service: &ServiceId) -> Result<String, Fault> {
+        let live = self.ecs.service(service).await?;
+        let group = live.and_then(|live| live.balancers.into_iter().next());
+        let group = group.map(|balancer| balancer.target_group);
+        let group = group.ok_or_else(|| {
+            Fault::Refused(format!(
+                "{service} has no target group whose requests could be counted: give it a load balancer, or name one in \
+                 autoscaling.targets[].resourceLabel"
+            ))
+        })?;
+        let label = self.elb.request_label(&group).await?;
+        label.ok_or_else(|| {
+            Fault::Refused(format!(
+                "no load balancer forwards to {group}, whose requests are to be counted: add a listener, or name another in \
+                 autoscaling.targets[].resourceLabel"
+            ))
+        })
+    }
+}

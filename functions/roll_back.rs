@@ -1,0 +1,272 @@
+//! Step `RollBack`: the diagnosis of a bad release, and the way back.
+//!
+//! In: `Input`, from whatever failed. Out: `Output`, what was done and what to wait for.
+//! Fails with `Transient`, which the state machine retries.
+
+use crate::ensure_ingress::EnsureIngress;
+use landfall::{
+    desired::{DesiredState, GoodRelease},
+    record::{Diagnosis, Release},
+    service_file::ServiceFile,
+    service_id::ServiceId,
+    step::{
+        ensure_ingress::leaves_behind,
+        roll_back::{Action, Input, Output, Plan, Provenance, plan},
+        update_service::{LiveService, cleared, tag_changes},
+    },
+};
+use landfall_aws::{
+    Fault,
+    clock::Clock,
+    cloud_map::CloudMap,
+    config::{SdkConfig, Surroundings},
+    desired::StateBucket,
+    drift,
+    ecs::Ecs,
+    lambda::step_span,
+    scaling::Scaling,
+};
+use serde_json::{Map, Value};
+
+/// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
+const STOPPED_TASKS: usize = 5;
+const SERVICE_EVENTS: usize = 10;
+
+/// Undoes a bad release.
+#[derive(Debug)]
+pub struct RollBack {
+    state: StateBucket,
+    ecs: Ecs,
+    cloud_map: CloudMap,
+    ingress: EnsureIngress,
+    scaling: Scaling,
+    clock: Clock,
+}
+
+/// What log lines are about.
+pub fn span(input: &Input) -> tracing::Span {
+    step_span(&input.service, input.release.number, &input.execution)
+}
+
+impl RollBack {
+    /// The step in the surroundings that the environment names.
+    ///
+    /// # Errors
+    /// Unexpected if the environment lacks something.
+    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
+        Ok(Self::new(&Surroundings::from_environment(config)?))
+    }
+
+    /// The step in these surroundings.
+    pub fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
+            ecs: Ecs::new(&surroundings.sdk),
+            cloud_map: CloudMap::new(&surroundings.sdk),
+            ingress: EnsureIngress::new(surroundings),
+            scaling: Scaling::new(&surroundings.sdk),
+            clock: surroundings.clock(),
+        }
+    }
+
+    /// Gathers what can be known of the release, then gives the service what was good before it.
+    ///
+    /// # Errors
+    /// As AWS answers.
+    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+        let desired = self.state.read(&input.service).await?.desired;
+        let live = self.ecs.service(&input.service).await?;
+        let provenance = self
+            .provenance(&input.service, &desired, live.as_ref())
+            .await?;
+        let plan = plan(&desired, live.as_ref(), input.failure.stage, &provenance);
+        let diagnosis = self
+            .diagnosis(&input, &desired, live.as_ref(), &plan)
+            .await?;
+        let file = match &plan {
+            Plan::Revert {
+                good,
+                apply_service: true,
+            } => Some(self.good_file(&input, good, live.as_ref()).await?),
+            _ => None,
+        };
+        // The rule may be the bad release's: requests have to come as before first.
+        let balancer = match &file {
+            Some(file) => self.ingress.keep(file, &input.service).await?,
+            None => None,
+        };
+        let body = plan.body(
+            &input.service,
+            file.as_ref(),
+            balancer.as_ref(),
+            live.as_ref(),
+        );
+        let given_back =
+            plan.can_be_left_to_ecs(live.as_ref()) && self.stop_deployment(&input.service).await?;
+        if let Some(mut body) = body.filter(|_| !given_back) {
+            if let Plan::Revert { .. } = plan {
+                self.mind_count(&input.service, &mut body, live.as_ref())
+                    .await?;
+            }
+            self.ecs.update_service(&body).await?;
+        }
+        tracing::warn!(
+            reason = input.failure.reason,
+            undone = diagnosis.undone,
+            "the release is bad"
+        );
+        let ingress = self.leaves_ingress(&input, &desired, live.as_ref(), &plan);
+        let ingress = ingress.await?;
+        Ok(Output {
+            ingress,
+            again: given_back && file.is_some(),
+            action: match given_back {
+                true => Action::LeftToEcs,
+                false => plan.action(),
+            },
+            verdict: plan.verdict(&desired, input.failure.stage),
+            rollout: plan.rollout(self.clock.now(), file.as_ref(), live.as_ref()),
+            diagnosis,
+        })
+    }
+
+    /// Makes ECS end the deployment that is under way; answers whether it will.
+    async fn stop_deployment(&self, service: &ServiceId) -> Result<bool, Fault> {
+        let newest = self.ecs.newest_service_deployment(service, false).await?;
+        let newest = newest.filter(|newest| newest.status == "IN_PROGRESS");
+        match newest {
+            Some(newest) => self.ecs.stop_service_deployment(&newest.arn).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether there is something to undo at Elastic Load Balancing. What somebody else runs is left alone.
+    async fn leaves_ingress(
+        &self,
+        input: &Input,
+        desired: &DesiredState,
+        live: Option<&LiveService>,
+        plan: &Plan,
+    ) -> Result<bool, Fault> {
+        let bad = &input.release.content.file;
+        let good = desired.last_good.as_ref().map(|good| &good.content.file);
+        if good == Some(bad) || matches!(plan, Plan::LeaveToStranger { .. }) {
+            return Ok(false);
+        }
+        let bad = self.state.file(bad).await?;
+        if bad.ingress.is_none() {
+            return Ok(false);
+        }
+        let good = match good {
+            Some(good) => Some(self.state.file(good).await?),
+            None => None,
+        };
+        Ok(leaves_behind(&bad, good.as_ref(), &input.service, live))
+    }
+
+    /// The last good release's file, with what clears the bad release's. The service's tags are put back too.
+    async fn good_file(
+        &self,
+        input: &Input,
+        good: &GoodRelease,
+        live: Option<&LiveService>,
+    ) -> Result<ServiceFile, Fault> {
+        let file = self.state.file(&good.content.file).await?;
+        // A way back without its registration is better than none.
+        let registry = match self.cloud_map.arn_of(file.discovery.as_ref()).await {
+            Err(Fault::Refused(reason)) => {
+                tracing::error!(reason, "the service's registration is left as it is");
+                None
+            }
+            other => other?,
+        };
+        let file = file.registered_in(registry.as_deref());
+        if good.content.file == input.release.content.file {
+            return Ok(file);
+        }
+        let bad = self.state.file(&input.release.content.file).await?;
+        if let Some(live) = live {
+            let release = Release {
+                number: good.number,
+                ..input.release.clone()
+            };
+            let tags = tag_changes(&file, Some(&bad), &release, live);
+            self.ecs.change_tags(&live.arn, &tags).await?;
+        }
+        Ok(cleared(file, Some(&bad)))
+    }
+
+    async fn mind_count(
+        &self,
+        service: &ServiceId,
+        body: &mut Map<String, Value>,
+        live: Option<&LiveService>,
+    ) -> Result<(), Fault> {
+        match self.scaling.mind_count(service, body, live).await {
+            // A way back with another number of tasks is better than none.
+            Err(Fault::Refused(reason)) => {
+                tracing::error!(reason, "the number of tasks is left as it is");
+                body.remove("desiredCount");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn provenance(
+        &self,
+        service: &ServiceId,
+        desired: &DesiredState,
+        live: Option<&LiveService>,
+    ) -> Result<Provenance, Fault> {
+        let Some(primary) = live.and_then(LiveService::primary) else {
+            return Ok(Provenance {
+                adopted: None,
+                runs_ours: true,
+            });
+        };
+        let adopted = match desired.last_good {
+            Some(_) => None,
+            None if desired.accepted.is_some() => desired.accepted.clone(),
+            None => self.state.adopted(service).await?,
+        };
+        let revision = &primary.task_definition;
+        Ok(Provenance {
+            adopted,
+            runs_ours: drift::is_ours(&self.state, &self.ecs, desired, revision).await?,
+        })
+    }
+
+    async fn diagnosis(
+        &self,
+        input: &Input,
+        desired: &DesiredState,
+        live: Option<&LiveService>,
+        plan: &Plan,
+    ) -> Result<Diagnosis, Fault> {
+        let since = input.release.created_at;
+        let good = desired
+            .last_good
+            .as_ref()
+            .map(|good| &*good.task_definition.arn);
+        let mut stopped_tasks = match live {
+            Some(_) => self.ecs.stopped_tasks(&input.service, since, good).await?,
+            None => Vec::new(),
+        };
+        stopped_tasks.truncate(STOPPED_TASKS);
+        let events = live
+            .into_iter()
+            .flat_map(|live| &live.events)
+            .filter(|(at, _)| *at >= since);
+        Ok(Diagnosis {
+            stopped_tasks,
+            service_events: events
+                .take(SERVICE_EVENTS)
+                .map(|(_, message)| message.clone())
+                .collect(),
+            probe: input.failure.probe.clone(),
+            task: input.failure.task.clone(),
+            undone: plan.told(plan.verdict(desired, input.failure.stage)),
+        })
+    }
+}
