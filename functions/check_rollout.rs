@@ -8,10 +8,10 @@ use landfall_aws::{
     Fault,
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     ecs::Ecs,
     lambda::step_span,
     sfn::StepFunctions,
+    state_bucket::StateBucket,
 };
 
 /// Looks at a rollout.

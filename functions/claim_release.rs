@@ -13,8 +13,8 @@ use landfall_aws::{
     bucket::Written,
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     sfn::StepFunctions,
+    state_bucket::StateBucket,
 };
 
 /// Takes the claim, if it can be had.

@@ -19,11 +19,11 @@ use landfall_aws::{
     bucket::{Bucket, Written},
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     drift,
     ecs::Ecs,
     events::{Events, RELEASE_CONCLUDED, SERVICE_DRIFTED},
     lambda::step_span,
+    state_bucket::StateBucket,
 };
 
 /// Gives a release its verdict.

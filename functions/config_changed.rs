@@ -9,7 +9,7 @@ mod follow;
 use lambda_runtime::LambdaEvent;
 use landfall::{
     desired::DesiredState,
-    event::{Heard, object_changed},
+    event::{Heard, config_changed},
     keys,
     service_file::{Draft, MAX_BYTES, Problem, Rejection, ServiceFile, parameters::Site},
     service_id::ServiceId,
@@ -20,11 +20,11 @@ use landfall_aws::{
     bucket::{Bucket, Condition, Object, Written},
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     ecr::Ecr,
     events::{Events, SERVICE_FILE_REJECTED},
     parameters::Parameters,
     sfn::StepFunctions,
+    state_bucket::StateBucket,
     sweep_memory::SweepMemory,
 };
 use serde_json::Value;
@@ -95,7 +95,7 @@ impl ConfigChanged {
     /// Refused if the event is not what it claims to be. A service file that is not accepted is no failure: its status
     /// says why, and so does an event.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
-        let key = match object_changed::read(&event.payload, self.files.name())? {
+        let key = match config_changed::read(&event.payload, self.files.name())? {
             Heard::Look(key) => key,
             Heard::Ignore(reason) => {
                 tracing::info!(reason, "ignored");

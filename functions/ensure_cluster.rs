@@ -12,9 +12,9 @@ use landfall_aws::{
     clock::Clock,
     cluster,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     ecs::Ecs,
     lambda::step_span,
+    state_bucket::StateBucket,
 };
 
 /// Creates the cluster if it is missing, and what it needs besides.

@@ -8,8 +8,8 @@ use landfall_aws::{
     Fault,
     cloud_map::CloudMap,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     lambda::step_span,
+    state_bucket::StateBucket,
 };
 
 /// Creates the Cloud Map service if it is missing.

@@ -15,9 +15,9 @@ use landfall::{
 use landfall_aws::{
     Fault,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     elb::{Elb, ingress::Created},
     lambda::step_span,
+    state_bucket::StateBucket,
 };
 
 /// Creates, keeps and removes a service's target group and listener rule.

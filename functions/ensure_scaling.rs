@@ -12,11 +12,11 @@ use landfall_aws::{
     Fault,
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     ecs::Ecs,
     elb::Elb,
     lambda::step_span,
     scaling::Scaling,
+    state_bucket::StateBucket,
 };
 
 /// Brings Application Auto Scaling in step with the service file.

@@ -7,13 +7,13 @@
 use lambda_runtime::LambdaEvent;
 use landfall::event::{
     Heard,
-    execution_status::{self, MAX_RESTARTS},
+    execution_ended::{self, MAX_RESTARTS},
 };
 use landfall_aws::{
     Fault,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     sfn::StepFunctions,
+    state_bucket::StateBucket,
 };
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ impl ExecutionEnded {
     /// # Errors
     /// Refused if the event is not what it claims to be, or if too many executions died in a row.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
-        let dead = match execution_status::read(&event.payload, &self.state_machine)? {
+        let dead = match execution_ended::read(&event.payload, &self.state_machine)? {
             Heard::Look(dead) => dead,
             Heard::Ignore(reason) => {
                 tracing::info!(reason, "ignored");

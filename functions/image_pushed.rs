@@ -9,7 +9,7 @@ use landfall::{
     desired::DesiredState,
     event::{
         Heard,
-        image_action::{self, PushedTag},
+        image_pushed::{self, PushedTag},
     },
     image::Image,
     service_file::parameters::{placeholders as placeholders_of, refreshed},
@@ -21,11 +21,11 @@ use landfall_aws::{
     bucket::{Bucket, Condition, Written},
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::{Read, StateBucket},
     ecr::Ecr,
     lambda::Home,
     parameters::Parameters,
     sfn::StepFunctions,
+    state_bucket::{StateBucket, Versioned},
     sweep_memory::SweepMemory,
 };
 use serde_json::Value;
@@ -80,7 +80,7 @@ impl ImagePushed {
     /// Refused if the event is not what it claims to be; otherwise the first failure, after every service was tried.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
         let home = Home::of(&event.context)?;
-        let pushed = match image_action::read(&event.payload, &home.account, &home.region)? {
+        let pushed = match image_pushed::read(&event.payload, &home.account, &home.region)? {
             Heard::Look(pushed) => pushed,
             Heard::Ignore(reason) => {
                 tracing::info!(reason, "ignored");
@@ -193,7 +193,11 @@ impl ImagePushed {
 
     /// The status of a service file says what it waits for; the first admitted image ends the waiting. A release of a file
     /// with placeholders says that they have values, again.
-    async fn tell_first_release(&self, read: &Read, desired: &DesiredState) -> Result<(), Fault> {
+    async fn tell_first_release(
+        &self,
+        read: &Versioned,
+        desired: &DesiredState,
+    ) -> Result<(), Fault> {
         let asks = desired
             .file
             .as_ref()

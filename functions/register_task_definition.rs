@@ -18,9 +18,9 @@ use landfall_aws::{
     Fault,
     config::{SdkConfig, Surroundings},
     descriptions::Descriptions,
-    desired::StateBucket,
     ecs::Ecs,
     lambda::step_span,
+    state_bucket::StateBucket,
 };
 
 /// Registers the release's task definition, unless there is such a revision already.

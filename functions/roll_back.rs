@@ -20,11 +20,11 @@ use landfall_aws::{
     clock::Clock,
     cloud_map::CloudMap,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     drift,
     ecs::Ecs,
     lambda::step_span,
     scaling::Scaling,
+    state_bucket::StateBucket,
 };
 use serde_json::{Map, Value};
 

@@ -9,8 +9,8 @@ use landfall::event::{Heard, rollout_changed};
 use landfall_aws::{
     Fault,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     sfn::StepFunctions,
+    state_bucket::StateBucket,
 };
 use serde_json::Value;
 

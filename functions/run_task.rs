@@ -15,9 +15,9 @@ use landfall_aws::{
     bucket::Written,
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     ecs::Ecs,
     lambda::step_span,
+    state_bucket::StateBucket,
 };
 
 /// Runs the tasks of a release.

@@ -16,9 +16,9 @@ use landfall_aws::{
     Fault,
     bucket::Bucket,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     ecr::Ecr,
     sfn::StepFunctions,
+    state_bucket::StateBucket,
     sweep_memory::SweepMemory,
 };
 use serde_json::Value;

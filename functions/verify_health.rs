@@ -17,10 +17,10 @@ use landfall_aws::{
     Fault,
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     ecs::Ecs,
     elb::{Address, Elb},
     lambda::step_span,
+    state_bucket::StateBucket,
 };
 
 use self::probe::Prober;

@@ -16,10 +16,10 @@ use landfall_aws::{
     bucket::{Bucket, Written},
     clock::Clock,
     config::{SdkConfig, Surroundings},
-    desired::StateBucket,
     drift,
     ecs::Ecs,
     events::{Events, SERVICE_DRIFTED},
+    state_bucket::StateBucket,
 };
 use serde_json::Value;
 

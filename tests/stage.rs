@@ -13,8 +13,8 @@ use landfall::{
 use landfall_aws::{
     bucket::{Bucket, Condition},
     config,
-    desired::StateBucket,
     ecr::Ecr,
+    state_bucket::StateBucket,
 };
 use landfall_local::{
     cloud::ecs::SimulatedBehaviour,

@@ -1,7 +1,7 @@
 //! The AWS clients that the verbs use.
 
 use landfall_aws::{
-    Fault, bucket::Bucket, config::SdkConfig, desired::StateBucket, ecr::Ecr, elb::Elb,
+    Fault, bucket::Bucket, config::SdkConfig, ecr::Ecr, elb::Elb, state_bucket::StateBucket,
 };
 use miette::{Report, miette};
 

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use clap::Args;
 use landfall::{desired::DesiredState, record::Record, service_id::ServiceId};
-use landfall_aws::{config, desired::StateBucket};
+use landfall_aws::{config, state_bucket::StateBucket};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall::{
-    desired::DesiredState, event::execution_status::ExecutionInput, sweep::ExecutionsSeen,
+    desired::DesiredState, event::execution_ended::ExecutionInput, sweep::ExecutionsSeen,
 };
 use landfall_aws::Fault;
 

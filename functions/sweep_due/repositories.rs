@@ -1,7 +1,7 @@
 //! Pushes whose events were lost.
 
 use landfall::{
-    event::image_action::PushedTag,
+    event::image_pushed::PushedTag,
     image::Image,
     service_id::ServiceId,
     sweep::{Shard, fingerprint, missed},

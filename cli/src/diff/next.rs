@@ -12,7 +12,7 @@ use landfall::{
     service_id::ServiceId,
 };
 use landfall_aws::{
-    clock::Clock, config::SdkConfig, desired::StateBucket, drift::is_ours, ecr::Ecr, ecs::Ecs,
+    clock::Clock, config::SdkConfig, drift::is_ours, ecr::Ecr, ecs::Ecs, state_bucket::StateBucket,
 };
 use miette::{IntoDiagnostic, Report, Result, miette};
 

@@ -2,7 +2,7 @@
 
 use landfall::{desired::DesiredState, drift};
 
-use crate::{Fault, desired::StateBucket, ecs::Ecs};
+use crate::{Fault, ecs::Ecs, state_bucket::StateBucket};
 
 /// Whether Landfall gave the service the revision, or may replace it. What is known needs no call.
 ///

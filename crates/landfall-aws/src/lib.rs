@@ -7,7 +7,6 @@ pub mod cloud_map;
 pub mod cluster;
 pub mod config;
 pub mod descriptions;
-pub mod desired;
 pub mod drift;
 pub mod ecr;
 pub mod ecs;
@@ -21,6 +20,7 @@ pub mod parameters;
 pub mod raw;
 pub mod scaling;
 pub mod sfn;
+pub mod state_bucket;
 pub mod sweep_memory;
 
 pub use fault::Fault;

@@ -10,9 +10,9 @@ use crate::{
     bucket::{Bucket, Written},
     clock::Clock,
     config::SdkConfig,
-    desired::StateBucket,
     ecs::Ecs,
     sfn::StepFunctions,
+    state_bucket::StateBucket,
 };
 
 /// Somebody with rights of their own.

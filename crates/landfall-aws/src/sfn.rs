@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sfn::{Client, error::ProvideErrorMetadata, types::ExecutionStatus};
 use jiff::Timestamp;
 use landfall::{
-    content::ContentHash, desired::DesiredState, event::execution_status::ExecutionInput,
+    content::ContentHash, desired::DesiredState, event::execution_ended::ExecutionInput,
     service_id::ServiceId,
 };
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! The events that wake Landfall, as EventBridge delivers them. An event never says what to do, only where to look.
 
-pub mod execution_status;
-pub mod image_action;
-pub mod object_changed;
+pub mod config_changed;
+pub mod execution_ended;
+pub mod image_pushed;
 mod received;
 pub mod rollout_changed;
 pub mod sweep_due;

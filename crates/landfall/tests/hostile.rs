@@ -14,7 +14,7 @@ use std::{
 
 use landfall::{
     desired::DesiredState,
-    event::{Received, execution_status, image_action, object_changed, rollout_changed, sweep_due},
+    event::{Received, config_changed, execution_ended, image_pushed, rollout_changed, sweep_due},
     follow::TagPolicy,
     record::Record,
     service_file::ServiceFile,
@@ -70,10 +70,10 @@ fn read_all(text: &[u8]) {
 fn read_event(event: &Value) {
     const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:landfall-release";
     let refusals = [
-        image_action::read(event, "123456789012", "eu-west-1").err(),
-        object_changed::read(event, "landfall-config").err(),
+        image_pushed::read(event, "123456789012", "eu-west-1").err(),
+        config_changed::read(event, "landfall-config").err(),
         rollout_changed::read(event).err(),
-        execution_status::read(event, MACHINE).err(),
+        execution_ended::read(event, MACHINE).err(),
         sweep_due::read(event).err(),
     ];
     for refusal in refusals.into_iter().flatten() {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use landfall::{
-    event::{Heard, execution_status, image_action, object_changed, rollout_changed},
+    event::{Heard, config_changed, execution_ended, image_pushed, rollout_changed},
     refusal::Refusal,
     service_file::ServiceFile,
 };
@@ -144,10 +144,10 @@ fn an_event_that_is_not_for_landfall_is_refused_or_ignored_with_a_reason() {
         let told = match serde_json::from_slice(&text) {
             Err(error) => format!("no event: {error}"),
             Ok(event) => match name.split('.').next().unwrap() {
-                "image-pushed" => heard(image_action::read(&event, "123456789012", "eu-west-1")),
-                "config-changed" => heard(object_changed::read(&event, "landfall-config")),
+                "image-pushed" => heard(image_pushed::read(&event, "123456789012", "eu-west-1")),
+                "config-changed" => heard(config_changed::read(&event, "landfall-config")),
                 "rollout-changed" => heard(rollout_changed::read(&event)),
-                "execution-ended" => heard(execution_status::read(&event, MACHINE)),
+                "execution-ended" => heard(execution_ended::read(&event, MACHINE)),
                 other => panic!("{name}: there is no trigger {other}"),
             },
         };

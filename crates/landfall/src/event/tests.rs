@@ -92,28 +92,28 @@ fn in_a_word<T: std::fmt::Debug>(heard: Result<Heard<T>, Refusal>) -> String {
 /// What each of the readers makes of the event that it is for.
 fn read(event: &Value) -> String {
     match event["source"].as_str() {
-        Some("aws.s3") => in_a_word(object_changed::read(event, "landfall-config")),
+        Some("aws.s3") => in_a_word(config_changed::read(event, "landfall-config")),
         Some("aws.ecs") => in_a_word(rollout_changed::read(event)),
-        Some("aws.states") => in_a_word(execution_status::read(event, MACHINE)),
-        _ => in_a_word(image_action::read(event, "123456789012", "eu-west-1")),
+        Some("aws.states") => in_a_word(execution_ended::read(event, MACHINE)),
+        _ => in_a_word(image_pushed::read(event, "123456789012", "eu-west-1")),
     }
 }
 
 #[test]
 fn a_true_event_says_where_to_look() {
-    let pushed = image_action::PushedTag {
+    let pushed = image_pushed::PushedTag {
         registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com".into(),
         repository: "team/hello".into(),
         tag: "1.1.0".into(),
     };
     assert_eq!(
-        image_action::read(&image_pushed(), "123456789012", "eu-west-1"),
+        image_pushed::read(&image_pushed(), "123456789012", "eu-west-1"),
         Ok(Heard::Look(pushed))
     );
 
     let replicated = include_str!("../../../../events/image-replicated.json");
     let replicated = serde_json::from_str(replicated).unwrap();
-    let Ok(Heard::Look(replicated)) = image_action::read(&replicated, "123456789012", "eu-west-1")
+    let Ok(Heard::Look(replicated)) = image_pushed::read(&replicated, "123456789012", "eu-west-1")
     else {
         panic!("a replicated image is as good as a pushed one");
     };
@@ -124,11 +124,11 @@ fn a_true_event_says_where_to_look() {
 
     let key = Ok(Heard::Look("services/hello.yaml".into()));
     assert_eq!(
-        object_changed::read(&file_uploaded(), "landfall-config"),
+        config_changed::read(&file_uploaded(), "landfall-config"),
         key
     );
     let deleted = with(file_uploaded(), "/detail-type", json!("Object Deleted"));
-    assert_eq!(object_changed::read(&deleted, "landfall-config"), key);
+    assert_eq!(config_changed::read(&deleted, "landfall-config"), key);
 
     let service = "web/hello".parse().unwrap();
     assert_eq!(
@@ -136,13 +136,13 @@ fn a_true_event_says_where_to_look() {
         Ok(Heard::Look(service))
     );
 
-    let dead = |input: &str| execution_status::DeadExecution {
+    let dead = |input: &str| execution_ended::DeadExecution {
         execution: "arn:aws:states:eu-west-1:123456789012:execution:landfall-release:1".into(),
         input: serde_json::from_str(input).unwrap(),
     };
     let restarted = dead(r#"{"service": "web/hello", "restarts": 2}"#);
     assert_eq!(
-        execution_status::read(&execution_failed(), MACHINE),
+        execution_ended::read(&execution_failed(), MACHINE),
         Ok(Heard::Look(restarted))
     );
     let first = with(
@@ -150,7 +150,7 @@ fn a_true_event_says_where_to_look() {
         "/detail/input",
         json!("{\"service\": \"web/hello\"}"),
     );
-    let first = execution_status::read(&first, MACHINE);
+    let first = execution_ended::read(&first, MACHINE);
     assert_eq!(
         first,
         Ok(Heard::Look(dead(

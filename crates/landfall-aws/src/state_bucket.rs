@@ -24,7 +24,7 @@ pub struct StateBucket(Bucket);
 
 /// A desired state as it was read, to be written back only if nobody else wrote meanwhile.
 #[derive(Clone, Debug)]
-pub struct Read {
+pub struct Versioned {
     /// The state; a new one if nothing was kept yet.
     pub desired: DesiredState,
     etag: Option<String>,
@@ -50,13 +50,13 @@ impl StateBucket {
     }
 
     /// The desired state of a service.
-    pub async fn read(&self, service: &ServiceId) -> Result<Read, Fault> {
+    pub async fn read(&self, service: &ServiceId) -> Result<Versioned, Fault> {
         let found = self
             .0
             .get_json::<DesiredState>(&keys::desired(service))
             .await?;
         let Some((desired, etag)) = found else {
-            return Ok(Read {
+            return Ok(Versioned {
                 desired: DesiredState::new(service.clone()),
                 etag: None,
             });
@@ -67,14 +67,14 @@ impl StateBucket {
                 desired.schema
             )));
         }
-        Ok(Read {
+        Ok(Versioned {
             desired,
             etag: Some(etag),
         })
     }
 
     /// Writes `desired` in place of what was `read`, unless somebody else wrote meanwhile.
-    pub async fn write(&self, read: &Read, desired: &DesiredState) -> Result<Written, Fault> {
+    pub async fn write(&self, read: &Versioned, desired: &DesiredState) -> Result<Written, Fault> {
         let condition = read
             .etag
             .as_deref()
