@@ -45,7 +45,7 @@ impl<'a> Spelling<'a> {
 }
 
 /// The name that `written` was probably meant to be, for a hint. Only short names are compared, and only with the first
-/// fifty: a hint is not worth more time.
+/// fifty: a hint is not worth more time. Two swapped neighbours are one mistake, as a letter too many is.
 pub(crate) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     nearest_within(written, names, |_| 2)
 }
@@ -76,7 +76,7 @@ fn nearest_within<'a>(
         if self::plain(name) == plain {
             return Some((0, name));
         }
-        let distance = distance(name, written);
+        let distance = strsim::osa_distance(name, written);
         let most = tolerated(name.len().min(written.len()));
         (distance <= most).then_some((distance, name))
     });
@@ -87,26 +87,4 @@ fn nearest_within<'a>(
 fn plain(name: &str) -> String {
     let kept = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
     kept.flat_map(char::to_lowercase).collect()
-}
-
-/// Levenshtein's distance, by characters, where swapping two neighbours is one step.
-fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.chars().collect();
-    let right: Vec<char> = right.chars().collect();
-    let mut before_last = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    for i in 1..=left.len() {
-        let mut row = vec![i];
-        for j in 1..=right.len() {
-            let substituted = last[j - 1] + usize::from(left[i - 1] != right[j - 1]);
-            let mut least = substituted.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
-                let swapped: &Vec<usize> = &before_last;
-                least = least.min(swapped[j - 2] + 1);
-            }
-            row.push(least);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last[right.len()]
 }
