@@ -8,11 +8,9 @@ use std::collections::BTreeSet;
 use landfall::{
     desired::DesiredState,
     drift::told,
+    live::LiveService,
     record::{Record, Verdict},
-    step::{
-        conclude_release::{Input, Output, is_open, overtaken, records},
-        update_service::LiveService,
-    },
+    step::conclude_release::{Input, Output, is_open, overtaken, records},
 };
 use landfall_aws::{
     Fault,

@@ -5,12 +5,13 @@
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
+    live::{Balancer, LiveRule},
     service_file::{Ingress, ServiceFile},
     service_id::ServiceId,
     step::ensure_ingress::{
-        Balancer, Input, LiveRule, Purpose, RulePlan, WantedGroup, group_names, plan_rule, usable,
-        wanted_groups,
+        Input, Purpose, RulePlan, WantedGroup, plan_rule, usable, wanted_groups,
     },
+    target_group::group_names,
 };
 use landfall_aws::{
     Fault,
@@ -179,7 +180,7 @@ impl EnsureIngress {
     /// # Errors
     /// As Elastic Load Balancing answers.
     pub async fn tidy(&self, ingress: Option<&Ingress>, service: &ServiceId) -> Result<(), Fault> {
-        let tag = landfall::step::register_task_definition::service_tag(service);
+        let tag = landfall::tags::service_tag(service);
         for name in group_names(service) {
             let live = self.elb.target_group(&name).await?;
             let Some(group) = live.filter(|group| group.tagged_for.as_ref() == Some(&tag)) else {

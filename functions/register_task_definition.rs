@@ -5,14 +5,15 @@
 
 use landfall::{
     desired::GoodRelease,
+    live::LiveService,
     record::TaskDefinition,
     service_file::ServiceFile,
+    service_section::unchangeable,
     step::{
-        register_task_definition::{
-            Input, Output, Registration, ingress_work, render, render_live, reusable, scaling,
-        },
-        update_service::{LiveService, nothing_to_adopt, unchangeable},
+        register_task_definition::{Input, Output, Registration, render, render_live, reusable},
+        update_service::nothing_to_adopt,
     },
+    work::{ingress_work, scaling},
 };
 use landfall_aws::{
     Fault,

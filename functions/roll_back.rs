@@ -6,14 +6,16 @@
 use crate::ensure_ingress::EnsureIngress;
 use landfall::{
     desired::{DesiredState, GoodRelease},
+    live::LiveService,
     record::{Diagnosis, Release},
     service_file::ServiceFile,
     service_id::ServiceId,
+    service_section::cleared,
     step::{
         ensure_ingress::leaves_behind,
         roll_back::{Action, Input, Output, Plan, Provenance, plan},
-        update_service::{LiveService, cleared, tag_changes},
     },
+    tags::tag_changes,
 };
 use landfall_aws::{
     Fault,

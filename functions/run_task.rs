@@ -4,10 +4,10 @@
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
-    service_file::{OneOffTask, ServiceFile},
+    service_file::{OneOffTask, Phase, ServiceFile},
     step::run_task::{
-        Ended, Input, Next, Output, Phase, Placement, Run, Runs, Sight, body, judge, next,
-        not_found, not_placed, refused, waiting,
+        Ended, Input, Next, Output, Placement, Run, Runs, Sight, body, judge, next, not_found,
+        not_placed, refused, waiting,
     },
 };
 use landfall_aws::{

@@ -6,11 +6,11 @@
 use landfall::{
     desired::GoodRelease,
     drift::{Foreign, before_anything_good, reason},
+    live::{LiveService, Rollout, deployment_seconds},
     service_file::ServiceFile,
-    step::update_service::{
-        Input, LiveService, Plan, Rollout, cleared, create_body, deployment_seconds,
-        nothing_to_adopt, plan, tag_changes, update_body,
-    },
+    service_section::cleared,
+    step::update_service::{Input, Plan, create_body, nothing_to_adopt, plan, update_body},
+    tags::tag_changes,
 };
 use landfall_aws::{
     Fault,

@@ -7,11 +7,9 @@ mod probe;
 
 use landfall::{
     desired::DesiredState,
+    live::{LiveBalancer, LiveService},
     service_file::{HttpProbe, ProbeTarget, ServiceFile},
-    step::{
-        update_service::{LiveBalancer, LiveService},
-        verify_health::{Input, Output, Sight, decide},
-    },
+    step::verify_health::{Input, Output, Sight, decide},
 };
 use landfall_aws::{
     Fault,

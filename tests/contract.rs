@@ -6,12 +6,15 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall::{
+    live::{Balancer, Rollout},
     record::{Diagnosis, Ending, TaskDefinition, TaskReport, Verdict},
+    service_file::Phase,
     step::{
         check_rollout, claim_release, conclude_release, ensure_cluster, ensure_discovery,
         ensure_ingress, ensure_scaling, register_task_definition, roll_back, run_task,
         update_service, verify_health,
     },
+    work::IngressWork,
 };
 use landfall_aws::Fault;
 use landfall_local::{install, world::World};
@@ -108,8 +111,7 @@ fn data() -> Value {
     let task_definition: TaskDefinition =
         serde_json::from_value(last_good["taskDefinition"].clone()).unwrap();
     let ending: Ending = serde_json::from_value(of("ConcludeRelease")["ending"].clone()).unwrap();
-    let rollout: update_service::Rollout =
-        serde_json::from_value(of("CheckRollout")["rollout"].clone()).unwrap();
+    let rollout: Rollout = serde_json::from_value(of("CheckRollout")["rollout"].clone()).unwrap();
     let claim = claim_release::Output {
         action: claim_release::Action::Deploy,
         release: Some(serde_json::from_value(release).unwrap()),
@@ -130,7 +132,7 @@ fn data() -> Value {
         timeout_seconds: 900,
         before: true,
         after: true,
-        ingress: register_task_definition::IngressWork::Ensure,
+        ingress: IngressWork::Ensure,
         balancer: serde_json::from_value(of("UpdateService")["balancer"].clone()).unwrap(),
         discovery: true,
         scaling: true,
@@ -162,7 +164,7 @@ fn data() -> Value {
         wait_seconds: 2,
         task: Some(TaskReport {
             name: "migrate".into(),
-            phase: run_task::Phase::Before,
+            phase: Phase::Before,
             task: Some("arn:aws:ecs:eu-west-1:123456789012:task/web/1".into()),
             reason: "container web exited with 3".into(),
             exit_code: Some(3),
@@ -196,11 +198,11 @@ fn is_answer(name: &str, value: &Value) -> Result<(), String> {
     match name {
         "claim" => is_whole::<claim_release::Output>(value),
         "cluster" => is_whole::<ensure_cluster::Output>(value),
-        "taskDefinition.balancer" => is_whole::<Option<ensure_ingress::Balancer>>(value),
+        "taskDefinition.balancer" => is_whole::<Option<Balancer>>(value),
         "taskDefinition" => is_whole::<register_task_definition::Output>(value),
         "discovery" => is_whole::<ensure_discovery::Output>(value),
         "scaling" => is_whole::<ensure_scaling::Output>(value),
-        "update" => is_whole::<update_service::Rollout>(value),
+        "update" => is_whole::<Rollout>(value),
         "rollout" => is_whole::<check_rollout::Output>(value),
         "health" => is_whole::<verify_health::Output>(value),
         "before" | "after" => is_whole::<run_task::Output>(value),

@@ -23,7 +23,7 @@ use miette::{Result, miette};
 use serde_json::Map;
 
 use self::{next::Next, told::Comparison};
-use crate::{file::FileArguments, live::LiveService};
+use crate::{file::FileArguments, running_service::RunningService};
 
 /// Which service file, and of which installation.
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ struct Subject<'a> {
     sdk: &'a SdkConfig,
     service: &'a ServiceId,
     file: &'a ServiceFile,
-    live: Option<&'a LiveService>,
+    live: Option<&'a RunningService>,
     next: &'a Next,
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let file = arguments.file.read(&sdk).await?;
     let service = file.service_id().map_err(|refusal| miette!("{refusal}"))?;
     let ecr = Ecr::new(&sdk);
-    let live = LiveService::find(&sdk, &service).await?;
+    let live = RunningService::find(&sdk, &service).await?;
     let next = match &arguments.state_bucket {
         Some(bucket) => Next::by_state(&sdk, bucket, &file, &service).await?,
         None => Next::by_repositories(&file, &ecr).await?,

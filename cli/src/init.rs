@@ -19,7 +19,7 @@ use landfall_aws::{
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::Value;
 
-use crate::{clients::report_aws, live::LiveService};
+use crate::{clients::report_aws, running_service::RunningService};
 
 /// Which service.
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let service = ServiceId::new(&arguments.cluster, &arguments.service)
         .map_err(|refusal| miette!("{refusal}"))?;
     let sdk = config::load().await;
-    let live = LiveService::find(&sdk, &service).await?.ok_or_else(|| {
+    let live = RunningService::find(&sdk, &service).await?.ok_or_else(|| {
         miette!(
             help = "it looks in the Region and account of the environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL",
             "there is no service {service}"
@@ -75,7 +75,7 @@ struct Around {
 }
 
 impl Around {
-    async fn of(live: &LiveService, service: &ServiceId, sdk: &SdkConfig) -> Result<Self> {
+    async fn of(live: &RunningService, service: &ServiceId, sdk: &SdkConfig) -> Result<Self> {
         let elb = Elb::new(sdk);
         let items = |member: &str| live.fields.get(member).and_then(Value::as_array);
         let mut balancers = items("loadBalancers").into_iter().flatten();

@@ -8,8 +8,8 @@ mod file;
 mod hello_server;
 mod hold;
 mod init;
-mod live;
 mod local;
+mod running_service;
 mod status;
 mod verify;
 

@@ -9,7 +9,7 @@ use landfall_aws::{Inspection, config};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 
-use crate::{file::FileArguments, live::LiveService};
+use crate::{file::FileArguments, running_service::RunningService};
 
 /// Which service file.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let task_definition = if file.owns_task_definition() {
         file.task_definition.clone()
     } else {
-        let live = LiveService::find(&sdk, &service).await?;
+        let live = RunningService::find(&sdk, &service).await?;
         let live = live.ok_or_else(|| {
             miette!(
                 "{}",

@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use landfall::step::{
-    check_rollout::LiveServiceDeployment,
-    update_service::{CreatedWith, LiveDeployment, LiveService},
-};
+use landfall::live::{CreatedWith, LiveDeployment, LiveService, LiveServiceDeployment};
 use serde_json::{Map, Value};
 
 use crate::scenario::Quality;

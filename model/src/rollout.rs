@@ -3,13 +3,14 @@
 
 use landfall::{
     desired::DesiredState,
+    live::{Rollout, TaskHealth},
     record::{Ending, ProbeAnswer, Release, Verdict},
     step::{
         check_rollout::{self, Outcome, Purpose, look},
         claim_release::Output,
         roll_back::{self, Provenance, Stage},
-        update_service::{self, Plan, Rollout, create_body, update_body},
-        verify_health::{self, Progress, Sight, TaskHealth},
+        update_service::{self, Plan, create_body, update_body},
+        verify_health::{self, Progress, Sight},
     },
 };
 use serde_json::{Map, Value};

@@ -10,8 +10,7 @@ use landfall::{
     hold::SetBy,
     image::Image,
     record::{Content, Verdict},
-    service_file::ServiceFile,
-    step::run_task::Phase,
+    service_file::{Phase, ServiceFile},
 };
 use serde::Serialize;
 use serde_json::{Value, json};

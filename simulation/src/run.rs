@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use landfall::step::register_task_definition::CONTENT_TAG;
+use landfall::tags::CONTENT_TAG;
 use landfall_local::cloud::{Cloud, fault::Fault, store::StoreError};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use landfall::{
     record::{Record, Verdict},
-    step::run_task::Phase,
+    service_file::Phase,
 };
 use landfall_tests::{
     sample::SampleFile,

@@ -12,13 +12,13 @@ use serde_json::{Map, Value};
 
 use crate::{
     clients::report_aws,
-    live::{LiveService, best},
+    running_service::{RunningService, best},
 };
 
 /// What the service runs, with the digests of followed images that it names by tag, and the tags of those that it names by
 /// digest.
 pub(super) async fn pinned(
-    live: &LiveService,
+    live: &RunningService,
     file: &ServiceFile,
     ecr: &Ecr,
 ) -> Result<(Map<String, Value>, BTreeMap<String, String>)> {

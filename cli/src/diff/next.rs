@@ -17,7 +17,7 @@ use landfall_aws::{
 use miette::{IntoDiagnostic, Report, Result, miette};
 
 use super::told::Found;
-use crate::{clients::report_aws, live::LiveService};
+use crate::{clients::report_aws, running_service::RunningService};
 
 /// The release, and what it follows on.
 pub(super) struct Next {
@@ -103,7 +103,7 @@ impl Next {
         &self,
         sdk: &SdkConfig,
         service: &ServiceId,
-        live: Option<&LiveService>,
+        live: Option<&RunningService>,
     ) -> Result<Found> {
         let (Some(known), Some(live)) = (&self.known, live) else {
             return Ok(Found::default());

@@ -2,14 +2,16 @@
 
 use landfall::{
     difference::{self, Difference, sections as compared},
+    live::{Balancer, LiveScaling, LiveTarget},
     service_file::ServiceFile,
     step::{
         ensure_cluster::{association, cluster_update},
         ensure_discovery,
-        ensure_ingress::{Balancer, RulePlan, is_ours, plan_rule, usable, wanted_groups},
-        ensure_scaling::{LiveScaling, LiveTarget, needs_label, plan},
-        register_task_definition::scaling as may_differ,
+        ensure_ingress::{RulePlan, plan_rule, usable, wanted_groups},
+        ensure_scaling::{needs_label, plan},
     },
+    target_group::is_ours,
+    work::scaling as may_differ,
 };
 use landfall_aws::{
     Fault, clock::Clock, cloud_map::CloudMap, cluster::Surroundings, elb::Elb, scaling::Scaling,

@@ -2,20 +2,16 @@
 
 use landfall::{
     difference::{self, Difference},
+    live::{Balancer, LiveTarget},
     service_file::ServiceFile,
-    step::{
-        ensure_ingress::Balancer,
-        ensure_scaling::LiveTarget,
-        register_task_definition::{RELEASE_TAG, SERVICE_TAG},
-        update_service::{
-            CREATE_ONLY, Input, cleared, create_body, plan, tag_changes, unchangeable, update_body,
-        },
-    },
+    service_section::{CREATE_ONLY, cleared, unchangeable},
+    step::update_service::{Input, create_body, plan, update_body},
+    tags::{RELEASE_TAG, SERVICE_TAG, tag_changes},
 };
 use serde_json::{Map, Value};
 
 use super::{Subject, told::Found};
-use crate::live::LiveService;
+use crate::running_service::RunningService;
 
 /// Members of the calls that are not the section's.
 const FILLED_IN: [&str; 5] = [
@@ -69,7 +65,7 @@ fn created(input: &Input, file: &ServiceFile) -> Found {
 fn updated(
     input: &Input,
     file: ServiceFile,
-    live: &LiveService,
+    live: &RunningService,
     subject: &Subject<'_>,
     scaled: Option<&LiveTarget>,
 ) -> Found {
@@ -117,7 +113,7 @@ fn tags(
     file: &ServiceFile,
     good: Option<&ServiceFile>,
     input: &Input,
-    live: &LiveService,
+    live: &RunningService,
 ) -> Vec<Difference> {
     let mut changes = tag_changes(file, good, &input.release, &live.known);
     changes.set.remove(RELEASE_TAG);

@@ -3,8 +3,8 @@
 
 use aws_config::SdkConfig;
 use landfall::{
+    live::{LiveNamespace, LiveRegistry},
     service_file::{Discovery, discovery::RecordType},
-    step::ensure_discovery::{LiveNamespace, LiveRegistry},
 };
 use serde_json::{Value, json};
 

@@ -7,12 +7,10 @@ use aws_config::SdkConfig;
 use landfall::{
     service_file::ServiceFile,
     service_id::ServiceId,
-    step::{
-        ensure_cluster::{
-            association, capacity_providers, cluster_update, is_of_one_cluster, wanted_log_groups,
-        },
-        register_task_definition::{SERVICE_TAG, service_tag},
+    step::ensure_cluster::{
+        association, capacity_providers, cluster_update, is_of_one_cluster, wanted_log_groups,
     },
+    tags::{SERVICE_TAG, service_tag},
 };
 use serde_json::{Map, Value, json};
 

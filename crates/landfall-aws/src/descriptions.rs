@@ -2,7 +2,7 @@
 //! lose what the SDK's types do not know.
 
 use aws_config::SdkConfig;
-use landfall::{service_id::ServiceId, step::register_task_definition::LiveRevision};
+use landfall::{live::LiveRevision, service_id::ServiceId};
 use serde_json::{Map, Value, json};
 
 use crate::{

@@ -21,15 +21,10 @@ use jiff::Timestamp;
 use landfall::{
     content::ContentHash,
     drift::Registered,
+    live::{LiveCluster, LiveService, LiveServiceDeployment, TaskHealth},
     record::{StoppedTask, TaskDefinition},
     service_id::ServiceId,
-    step::{
-        check_rollout::LiveServiceDeployment,
-        ensure_cluster::LiveCluster,
-        register_task_definition::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, service_tag},
-        update_service::{LiveService, TagChanges},
-        verify_health::TaskHealth,
-    },
+    tags::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, TagChanges, service_tag},
 };
 use serde_json::{Map, Value};
 

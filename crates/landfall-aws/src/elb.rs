@@ -5,7 +5,7 @@ pub mod ingress;
 mod wire;
 
 use aws_config::SdkConfig;
-use landfall::{service_file::Ingress, step::verify_health::TargetHealth};
+use landfall::{live::TargetHealth, service_file::Ingress};
 
 use self::wire::{Form, Listeners, LoadBalancers, TargetGroup, TargetGroups, TargetHealths};
 use crate::{

@@ -1,8 +1,7 @@
 //! What operators do to a service: they hold it, and they resume it.
 
 use landfall::{
-    desired::DesiredState, hold::SetBy, refusal::Refusal, service_id::ServiceId,
-    step::update_service::LiveService,
+    desired::DesiredState, hold::SetBy, live::LiveService, refusal::Refusal, service_id::ServiceId,
 };
 
 use crate::{

@@ -3,12 +3,11 @@
 
 use aws_config::SdkConfig;
 use landfall::{
+    live::{LiveScaling, LiveService, LiveTarget},
     service_id::ServiceId,
-    step::{
-        ensure_scaling::{Change, DIMENSION, LiveScaling, LiveTarget, NAMESPACE, resource_id},
-        register_task_definition::{SERVICE_TAG, service_tag},
-        update_service::{LiveService, changes_count, keep_count, who_counts},
-    },
+    service_section::{changes_count, keep_count, who_counts},
+    step::ensure_scaling::{Change, DIMENSION, NAMESPACE, resource_id},
+    tags::{SERVICE_TAG, service_tag},
 };
 use serde_json::{Map, Value, json};
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use self::keyed::{Part, parts};
 pub use self::usual::{without_defaults, writable_service};
-use crate::step::update_service::CREATE_ONLY;
+use crate::service_section::CREATE_ONLY;
 
 /// One member that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]

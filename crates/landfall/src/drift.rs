@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     desired::DesiredState,
     hold::{Hold, SetBy},
+    live::LiveService,
     record::Verdict,
     service_id::ServiceId,
-    step::update_service::LiveService,
 };
 
 /// A revision that Landfall registered for a service, as its tags say.
@@ -122,9 +122,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::step::{
-        register_task_definition::SERVICE_TAG,
+    use crate::{
         sample::{at, desired, live, revision, service},
+        tags::SERVICE_TAG,
     };
 
     #[test]

@@ -10,9 +10,10 @@ pub use self::yaml::flow;
 use crate::{
     difference::{without_defaults, writable_service},
     follow::TagPolicy,
+    live::LiveRevision,
     service_file::{Discovery, Ingress},
     service_id::ServiceId,
-    step::{ensure_scaling, register_task_definition::LiveRevision},
+    step::ensure_scaling,
     task_definition::containers_mut,
 };
 

@@ -12,13 +12,21 @@ pub mod follow;
 pub mod hold;
 pub mod image;
 pub mod keys;
+pub mod live;
 pub mod prerequisites;
 pub mod quarantine;
 pub mod record;
 pub mod refusal;
 pub mod service_file;
 pub mod service_id;
+pub mod service_section;
 pub mod status;
 pub mod step;
 pub mod sweep;
+pub mod tags;
+pub mod target_group;
 pub mod task_definition;
+pub mod work;
+
+#[cfg(test)]
+mod sample;

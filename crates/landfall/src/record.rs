@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{content::ContentHash, image::Image, service_id::ServiceId, step::run_task::Phase};
+use crate::{content::ContentHash, image::Image, service_file::Phase, service_id::ServiceId};
 
 /// What should run, as content: a service file and the images for its containers. Two releases with the same content
 /// would do the same.

@@ -33,7 +33,7 @@ pub use autoscaling::Autoscaling;
 pub use capacity::Logs;
 pub use discovery::Discovery;
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
-pub use one_off_task::{OnFailure, OneOffTask};
+pub use one_off_task::{OnFailure, OneOffTask, Phase};
 pub use parameters::{Draft, Placeholder, Site, Source, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
 pub(crate) use spelling::nearest;

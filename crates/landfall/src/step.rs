@@ -12,6 +12,3 @@ pub mod roll_back;
 pub mod run_task;
 pub mod update_service;
 pub mod verify_health;
-
-#[cfg(test)]
-pub(crate) mod sample;

@@ -2,13 +2,10 @@
 
 use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, LoadBalancer, Service, Task};
 use landfall::{
-    record::{StoppedContainer, StoppedTask},
-    step::{
-        update_service::{
-            CapacityShare, CreatedWith, LiveBalancer, LiveDeployment, LiveService, Pace,
-        },
-        verify_health::TaskHealth,
+    live::{
+        CapacityShare, CreatedWith, LiveBalancer, LiveDeployment, LiveService, Pace, TaskHealth,
     },
+    record::{StoppedContainer, StoppedTask},
 };
 use serde_json::{Map, Value};
 

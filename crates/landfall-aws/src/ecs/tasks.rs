@@ -4,10 +4,7 @@ use aws_sdk_ecs::{
     error::ProvideErrorMetadata,
     types::{DesiredStatus, Failure},
 };
-use landfall::{
-    record::StoppedContainer,
-    step::run_task::{LiveTask, Placement},
-};
+use landfall::{live::LiveTask, record::StoppedContainer, step::run_task::Placement};
 use serde_json::{Map, Value};
 
 use super::{Ecs, send_as};

@@ -1,9 +1,10 @@
 //! What a service is reached by, as somebody would write it into a service file.
 
 use landfall::{
+    live::LiveRule,
     service_file::Ingress,
     step::{
-        ensure_ingress::{LiveAttributes, LiveRule, described},
+        ensure_ingress::{LiveAttributes, described},
         ensure_scaling::resource_label,
     },
 };

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use landfall::{
+    live::{Forward, LiveGroup, LiveRule},
     service_file::{HealthCheck, Ingress},
     service_id::ServiceId,
-    step::{
-        ensure_ingress::{Forward, LiveGroup, LiveRule, WantedGroup},
-        register_task_definition::{SERVICE_TAG, service_tag},
-    },
+    step::ensure_ingress::WantedGroup,
+    tags::{SERVICE_TAG, service_tag},
 };
 
 use super::{

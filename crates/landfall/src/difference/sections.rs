@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{Difference, member};
 use crate::{
+    live::LiveScaling,
     service_file::Ingress,
-    step::ensure_scaling::{Change, LiveScaling, scheduled_change, tracked_metric},
+    step::ensure_scaling::{Change, scheduled_change, tracked_metric},
 };
 
 /// What the calls that `EnsureScaling` would make change.

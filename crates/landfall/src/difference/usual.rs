@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{step::register_task_definition::LiveRevision, task_definition::containers_mut};
+use crate::{live::LiveRevision, task_definition::containers_mut};
 
 /// Members that ECS's answers have with these values when a request has not named them.
 fn default_of(member: &str) -> Option<Value> {

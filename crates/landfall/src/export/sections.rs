@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Live, yaml};
 use crate::{
     service_file::{Discovery, discovery::RecordType},
-    step::ensure_ingress::is_ours,
+    target_group::is_ours,
 };
 
 /// Takes out of a `service` section what the sections say that are written beside it.

@@ -147,7 +147,7 @@ discovery: { namespace: internal.example, name: hello, ttl: 10 }
 
     // A target group that Landfall keeps is the section's.
     let own = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/NAME/1";
-    let [name, _] = crate::step::ensure_ingress::group_names(&service);
+    let [name, _] = crate::target_group::group_names(&service);
     let mut kept = fields.clone();
     kept["loadBalancers"][0]["targetGroupArn"] = own.replace("NAME", &name).into();
     live.fields = &kept;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     desired::{Claim, Concluded},
-    step::sample::{at, desired, release, revision},
+    sample::{at, desired, release, revision},
 };
 
 fn held(open: &[u64]) -> DesiredState {

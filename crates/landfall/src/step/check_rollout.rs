@@ -3,8 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::update_service::{LiveService, Rollout};
-use crate::{desired::DesiredState, record::Release, service_id::ServiceId};
+use crate::{
+    desired::DesiredState,
+    live::{LiveService, LiveServiceDeployment, Rollout},
+    record::Release,
+    service_id::ServiceId,
+};
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,25 +72,6 @@ pub struct Sleeper {
     pub execution: String,
     /// What `SendTaskSuccess` takes.
     pub task_token: String,
-}
-
-/// A service deployment as ECS describes it. Status: `PENDING`, `IN_PROGRESS`, `SUCCESSFUL`, `STOP_REQUESTED`, `STOPPED`,
-/// `ROLLBACK_REQUESTED`, `ROLLBACK_IN_PROGRESS`, `ROLLBACK_SUCCESSFUL` or `ROLLBACK_FAILED`
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveServiceDeployment {
-    /// Its ARN.
-    pub arn: String,
-    /// Its status.
-    pub status: String,
-    /// Why.
-    pub status_reason: Option<String>,
-    /// When ECS began it.
-    pub created_at: Timestamp,
-    /// Whether all requests go to the new tasks by now, and the old ones are only kept for the way back.
-    pub bakes: bool,
-    /// The revision that it was to bring, as far as ECS says; only asked for where ECS rolled it back.
-    pub task_definition: Option<String>,
 }
 
 /// How far, in seconds, the clock that stamped a rollout and ECS's may be apart.

@@ -10,7 +10,7 @@ pub use surroundings::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{record::Release, service_id::ServiceId};
+use crate::{live::LiveCluster, record::Release, service_id::ServiceId};
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,16 +60,6 @@ pub struct Output {
     /// Seconds until the next look, while its capacity is on its way up; 0 once everything is there.
     #[serde(default)]
     pub wait_seconds: u64,
-}
-
-/// A cluster as ECS describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveCluster {
-    /// Its ARN.
-    pub arn: String,
-    /// `ACTIVE`, `PROVISIONING`, `DEPROVISIONING`, `FAILED` or `INACTIVE`
-    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Cluster.html>).
-    pub status: String,
 }
 
 /// What to do about the cluster.

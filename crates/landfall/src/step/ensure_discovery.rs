@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::register_task_definition::{RELEASE_TAG, SERVICE_TAG, service_tag};
 use crate::{
-    content::ContentHash, record::Release, refusal::Refusal, service_file::Discovery,
+    content::ContentHash,
+    live::{LiveNamespace, LiveRegistry},
+    record::Release,
+    refusal::Refusal,
+    service_file::Discovery,
     service_id::ServiceId,
+    tags::{RELEASE_TAG, SERVICE_TAG, service_tag},
 };
 
 /// What the step is given.
@@ -27,24 +31,6 @@ pub struct Output {
     pub arn: String,
     /// Whether it was created just now.
     pub created: bool,
-}
-
-/// A namespace as Cloud Map describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveNamespace {
-    /// `ns-…`
-    pub id: String,
-    /// `DNS_PRIVATE`, `DNS_PUBLIC` or `HTTP`.
-    pub kind: String,
-}
-
-/// A Cloud Map service as Cloud Map describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveRegistry {
-    /// Its ARN.
-    pub arn: String,
-    /// The types of its DNS records.
-    pub records: Vec<String>,
 }
 
 /// What to do about the Cloud Map service.
@@ -125,8 +111,8 @@ fn create_body(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::sample::*, *};
-    use crate::service_file::discovery::RecordType;
+    use super::*;
+    use crate::{sample::*, service_file::discovery::RecordType};
 
     fn wanted(record: RecordType) -> Discovery {
         Discovery {

@@ -11,13 +11,16 @@ pub use described::{LiveAttributes, described};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::update_service::LiveService;
 use crate::{
     content::ContentHash,
+    live::{LiveGroup, LiveRule, LiveService},
     record::Release,
     refusal::Refusal,
-    service_file::{Ingress, ServiceFile, TWO_GROUP_STRATEGIES},
+    service_file::{Ingress, ServiceFile},
     service_id::ServiceId,
+    service_section::has_two_groups,
+    tags::service_tag,
+    target_group::{group_names, is_ours, name_of},
 };
 
 /// What the step is given.
@@ -46,18 +49,6 @@ pub enum Purpose {
     Undo,
 }
 
-/// What a service is reached by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Balancer {
-    /// The target group's ARN.
-    pub target_group: String,
-    /// The second target group's ARN, for strategies that have two.
-    pub alternate_target_group: Option<String>,
-    /// The listener rule's ARN.
-    pub rule: String,
-}
-
 /// A target group as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedGroup {
@@ -65,62 +56,6 @@ pub struct WantedGroup {
     pub name: String,
     /// `ip` or `instance`.
     pub target_type: &'static str,
-}
-
-/// A target group as ELB describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveGroup {
-    /// Its ARN.
-    pub arn: String,
-    /// `ip`, `instance` or others.
-    pub target_type: String,
-    /// `HTTP` or `HTTPS`.
-    pub protocol: String,
-    /// `HTTP1`, `HTTP2` or `GRPC`.
-    pub protocol_version: String,
-    /// The VPC's id.
-    pub vpc: String,
-    /// Path, codes, interval, timeout, healthy and unhealthy count of its health check.
-    pub health_check: crate::service_file::HealthCheck,
-    /// The value of the tag `landfall:service`.
-    pub tagged_for: Option<String>,
-    /// The load balancers that forward to it.
-    pub load_balancers: Vec<String>,
-}
-
-/// A rule as ELB describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveRule {
-    /// Its ARN.
-    pub arn: String,
-    /// Its priority; none for the listener's default.
-    pub priority: Option<u32>,
-    /// Its host names.
-    pub hosts: BTreeSet<String>,
-    /// Its path patterns.
-    pub paths: BTreeSet<String>,
-    /// Whether it has conditions of other kinds.
-    pub has_other_conditions: bool,
-    /// Where it forwards to.
-    pub forwards_to: Vec<Forward>,
-}
-
-impl LiveRule {
-    /// Whether it forwards to a target group, however few requests.
-    pub fn forwards_to(&self, group: &str) -> bool {
-        self.forwards_to
-            .iter()
-            .any(|forward| forward.group == group)
-    }
-}
-
-/// A target group that a rule forwards to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forward {
-    /// Its ARN.
-    pub group: String,
-    /// Its share of the requests.
-    pub weight: i32,
 }
 
 /// What to do about the rule.
@@ -142,49 +77,6 @@ pub enum RulePlan {
         /// The priority that it has to get, if another one.
         priority: Option<u32>,
     },
-}
-
-/// The longest name of a target group, in characters
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>).
-const LONGEST_NAME: usize = 32;
-/// How many hexadecimal digits of the service id's hash a name has.
-const DIGITS: usize = 10;
-
-/// The target groups that Landfall makes for a service: the one, and for some strategies its alternate.
-pub fn group_names(service: &ServiceId) -> [String; 2] {
-    let hash = ContentHash::of(&json!(service)).to_string();
-    let room = LONGEST_NAME - DIGITS - 3;
-    let word: String = service
-        .service()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(room)
-        .collect();
-    let name = format!("{}-{}", word.trim_matches('-'), &hash[..DIGITS]);
-    let name = name.trim_start_matches('-').to_owned();
-    let alternate = format!("{name}-b");
-    [name, alternate]
-}
-
-/// Whether a target group is one that Landfall makes for this service, by its ARN.
-pub fn is_ours(target_group: &str, service: &ServiceId) -> bool {
-    name_of(target_group).is_some_and(|name| group_names(service).iter().any(|own| own == name))
-}
-
-fn name_of(target_group: &str) -> Option<&str> {
-    let (_, rest) = target_group.split_once(":targetgroup/")?;
-    rest.split('/').next()
-}
-
-/// Whether the deployment strategy moves requests between two target groups.
-pub fn has_two_groups(file: &ServiceFile) -> bool {
-    strategy(file).is_some_and(|strategy| TWO_GROUP_STRATEGIES.contains(&strategy))
-}
-
-/// The deployment strategy that a file names.
-pub(super) fn strategy(file: &ServiceFile) -> Option<&str> {
-    let configuration = file.service.get("deploymentConfiguration")?;
-    configuration.get("strategy")?.as_str()
 }
 
 /// The target groups that a file asks for, first the one that most requests go to by the listener's rules: a service that
@@ -231,7 +123,7 @@ pub fn usable(
     vpc: &str,
     service: &ServiceId,
 ) -> Result<(), Refusal> {
-    let tag = super::register_task_definition::service_tag(service);
+    let tag = service_tag(service);
     if live.tagged_for.as_ref() != Some(&tag) {
         return Err(Refusal::new(format!(
             "the target group {} is not Landfall's for {service}: it lacks the tag landfall:service={tag}; delete it, or \
@@ -355,51 +247,6 @@ fn free_priority(ingress: &Ingress, service: &ServiceId, used: &BTreeSet<u32>) -
     (from..=LAST)
         .chain(1..from)
         .find(|priority| !used.contains(priority))
-}
-
-/// What `CreateService` and `UpdateService` are sent as `loadBalancers`: those that the section names, and the one that
-/// Landfall keeps.
-pub fn load_balancers(file: &ServiceFile, ingress: &Ingress, balancer: &Balancer) -> Value {
-    let mut own = json!({
-        "targetGroupArn": balancer.target_group,
-        "containerName": ingress.container,
-        "containerPort": ingress.port,
-    });
-    if let Some(alternate) = &balancer.alternate_target_group {
-        own["advancedConfiguration"] = json!({
-            "alternateTargetGroupArn": alternate,
-            "productionListenerRule": balancer.rule,
-            "roleArn": ingress.role_arn,
-        });
-    }
-    let mut all = file
-        .service
-        .get("loadBalancers")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    all.push(own);
-    all.into()
-}
-
-/// What to send as `loadBalancers` for a file; none leaves them as they are. A service that still has the target group
-/// of an `ingress` section that is gone gets what the file says, if that is nothing.
-pub fn load_balancers_to_send(
-    file: &ServiceFile,
-    service: &ServiceId,
-    balancer: Option<&Balancer>,
-    live_groups: &[&String],
-) -> Option<Value> {
-    match (&file.ingress, balancer) {
-        (Some(ingress), Some(balancer)) => Some(load_balancers(file, ingress, balancer)),
-        (None, _) if live_groups.iter().any(|group| is_ours(group, service)) => Some(
-            file.service
-                .get("loadBalancers")
-                .cloned()
-                .unwrap_or_else(|| json!([])),
-        ),
-        _ => None,
-    }
 }
 
 /// Whether a bad release has left a rule or a target group that nothing needs, once the service is back: `file` is the

@@ -14,6 +14,7 @@ pub use described::{Described, described, scheduled_change, tracked_metric};
 
 use crate::{
     desired::GoodRelease,
+    live::LiveScaling,
     record::Release,
     service_file::autoscaling::{Autoscaling, REQUESTS},
     service_id::ServiceId,
@@ -42,28 +43,6 @@ pub struct Input {
 pub struct Output {
     /// The calls that changed something, in order, e.g. `PutScalingPolicy landfall-ECSServiceAverageCPUUtilization`.
     pub changes: Vec<String>,
-}
-
-/// What Application Auto Scaling knows of a service.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LiveScaling {
-    /// The bounds; none if the service is not scaled.
-    pub target: Option<LiveTarget>,
-    /// The scaling policies, as they are described.
-    pub policies: Vec<Value>,
-    /// The scheduled actions, as they are described.
-    pub actions: Vec<Value>,
-}
-
-/// A scalable target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveTarget {
-    /// The fewest tasks.
-    pub min: u32,
-    /// The most tasks.
-    pub max: u32,
-    /// Whether it has Landfall's tag: Landfall registered it.
-    pub is_ours: bool,
 }
 
 /// A call that brings Application Auto Scaling closer to the file.

@@ -5,31 +5,20 @@ mod adopt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::ensure_ingress::Balancer;
 use crate::{
     content::ContentHash,
     desired::GoodRelease,
+    live::Balancer,
     record::{Release, TaskDefinition},
     refusal::Refusal,
     service_file::ServiceFile,
     service_id::ServiceId,
+    tags::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, service_tag},
     task_definition::containers_mut,
+    work::IngressWork,
 };
 
-pub use adopt::{LiveRevision, render_live};
-
-/// The tag that says which service a resource belongs to.
-pub const SERVICE_TAG: &str = "landfall:service";
-/// The tag that says which release made a resource, or last changed its settings.
-pub const RELEASE_TAG: &str = "landfall:release";
-/// The tag that holds the hash of what was registered, so that a repeated registration finds its own revision.
-pub const CONTENT_TAG: &str = "landfall:content";
-
-/// The value of [`SERVICE_TAG`]; ECS takes 256 characters
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>).
-pub fn service_tag(service: &ServiceId) -> String {
-    service.to_string().chars().take(256).collect()
-}
+pub use adopt::render_live;
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,28 +80,6 @@ pub struct Output {
     /// Whether Application Auto Scaling has to be brought in step once the release is verified.
     #[serde(default)]
     pub scaling: bool,
-}
-
-/// What has to be done about a service's listener rule and target group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IngressWork {
-    /// Nothing: they are as the last good release left them, or nobody asks for any.
-    #[default]
-    Nothing,
-    /// The file has an `ingress` section: create them or keep them, before the service is changed.
-    Ensure,
-    /// The same, and the rule on the listener that the last good release named goes once the service does well.
-    Move,
-    /// The file has none any more: remove them, once the service does well without.
-    Remove,
-}
-
-/// Whether Application Auto Scaling may have something else than the file says: only where the file's sections are applied
-/// at all, and only if this file or the last good one scales the service.
-pub fn scaling(apply_service: bool, file: &ServiceFile, last_good: Option<&ServiceFile>) -> bool {
-    apply_service
-        && (file.autoscaling.is_some() || last_good.is_some_and(|good| good.autoscaling.is_some()))
 }
 
 /// What `RegisterTaskDefinition` is to be sent, and its hash.
@@ -188,23 +155,6 @@ fn fill(
         tags.push(json!({ "key": CONTENT_TAG, "value": content }));
     }
     Ok(Registration { body, content })
-}
-
-/// What has to be done about listener rule and target group, by the release's file and, where that differs, the last good
-/// release's.
-pub fn ingress_work(
-    apply_service: bool,
-    file: &ServiceFile,
-    last_good: Option<&ServiceFile>,
-) -> IngressWork {
-    let before = last_good.and_then(|file| file.ingress.as_ref());
-    match (&file.ingress, before) {
-        _ if !apply_service => IngressWork::Nothing,
-        (Some(now), Some(before)) if now.listener_arn != before.listener_arn => IngressWork::Move,
-        (Some(_), _) => IngressWork::Ensure,
-        (None, Some(_)) => IngressWork::Remove,
-        (None, None) => IngressWork::Nothing,
-    }
 }
 
 /// The last good revision, if it was made from the same content.

@@ -4,15 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{
-    ensure_ingress::Balancer,
-    update_service::{LiveDeployment, LiveService, Rollout, deployment_seconds, section},
-};
 use crate::{
     desired::{DesiredState, GoodRelease},
+    live::{Balancer, LiveDeployment, LiveService, Rollout, deployment_seconds},
     record::{Diagnosis, ProbeAnswer, Release, TaskReport, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
+    service_section::section,
 };
 
 /// How long, in seconds, ECS may take for the way back.

@@ -9,13 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::register_task_definition::{SERVICE_TAG, service_tag};
 use crate::{
     content::ContentHash,
     desired::DesiredState,
-    record::{Release, StoppedContainer, TaskLog, TaskReport},
-    service_file::{OnFailure, OneOffTask, ServiceFile},
+    live::LiveTask,
+    record::{Release, TaskLog, TaskReport},
+    service_file::{OnFailure, OneOffTask, Phase, ServiceFile},
     service_id::ServiceId,
+    tags::{SERVICE_TAG, service_tag},
     task_definition::containers,
 };
 
@@ -44,16 +45,6 @@ pub struct Input {
     pub task_definition: String,
     /// Which tasks.
     pub phase: Phase,
-}
-
-/// When tasks run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Before the service is touched.
-    Before,
-    /// After the release proved good.
-    After,
 }
 
 /// What the step answers.
@@ -118,21 +109,6 @@ pub struct Ended {
     pub succeeded: bool,
     /// What was seen.
     pub report: TaskReport,
-}
-
-/// A task as ECS describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveTask {
-    /// `PROVISIONING` … `STOPPED`
-    pub last_status: String,
-    /// `RUNNING` or `STOPPED`
-    pub desired_status: String,
-    /// `EssentialContainerExited`, `TaskFailedToStart`, `UserInitiated`, `SpotInterruption`, …
-    pub stop_code: Option<String>,
-    /// ECS's `stoppedReason`.
-    pub stopped_reason: Option<String>,
-    /// Its containers.
-    pub containers: Vec<StoppedContainer>,
 }
 
 /// What ECS said to a request for a task.
@@ -208,15 +184,6 @@ impl Input {
     fn identity(&self, task: &OneOffTask, refusals: u32) -> String {
         let named = json!([self.service, self.release.number, self.key(task), refusals]);
         ContentHash::of(&named).to_string()
-    }
-}
-
-impl Phase {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::After => "after",
-        }
     }
 }
 

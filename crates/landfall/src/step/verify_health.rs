@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::update_service::LiveService;
 use crate::{
     desired::DesiredState,
+    live::{LiveService, TargetHealth, TaskHealth},
     record::{ProbeAnswer, Release},
     service_file::{HttpProbe, Verify},
     service_id::ServiceId,
@@ -87,29 +87,6 @@ pub struct Sight {
     pub targets: Vec<TargetHealth>,
     /// What the HTTP probe got, if there is one.
     pub probe: Option<ProbeAnswer>,
-}
-
-/// A running task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskHealth {
-    /// Its ARN.
-    pub task: String,
-    /// The revision it runs.
-    pub task_definition: String,
-    /// `HEALTHY`, `UNHEALTHY`, or `UNKNOWN`, which is also said of tasks without health checks.
-    pub health_status: String,
-}
-
-/// A registered target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetHealth {
-    /// Its address, `id:port`.
-    pub target: String,
-    /// `initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `unused`, `draining` or `unavailable`
-    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html>).
-    pub state: String,
-    /// Why it is not healthy.
-    pub description: Option<String>,
 }
 
 enum Look {

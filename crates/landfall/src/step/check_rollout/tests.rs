@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{
-    super::{sample::*, update_service::LiveDeployment},
-    *,
+use super::*;
+use crate::{
+    live::{LiveDeployment, LiveServiceDeployment},
+    sample::*,
 };
 
 /// Release 2 on its way since second 1000, for at most 600 seconds.

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{super::sample::*, *};
-use crate::desired::Claim;
+use super::*;
+use crate::{desired::Claim, sample::*};
 
 fn input(verdict: Verdict, reason: &str) -> Input {
     Input {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     service_file::ServiceFile,
     service_id::ServiceId,
-    step::register_task_definition::{SERVICE_TAG, service_tag},
+    tags::{SERVICE_TAG, service_tag},
     task_definition::containers,
 };
 

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::{LiveGroup, LiveRule};
-use crate::service_file::Ingress;
+use crate::{
+    live::{LiveGroup, LiveRule},
+    service_file::Ingress,
+};
 
 /// The attributes of a target group that a file says
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html>).

@@ -1,7 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{super::sample::*, *};
-use crate::service_file::HealthCheck;
+use super::*;
+use crate::{
+    live::{Balancer, Forward},
+    sample::*,
+    service_file::HealthCheck,
+    service_section::load_balancers_to_send,
+};
 
 fn ingress(hosts: &[&str], paths: &[&str]) -> Ingress {
     let owned = |patterns: &[&str]| patterns.iter().map(|each| (*each).to_owned()).collect();
@@ -55,30 +60,6 @@ fn created(ingress: &Ingress, live: &[LiveRule]) -> u32 {
         RulePlan::Create { priority } => priority,
         other => panic!("{other:?}"),
     }
-}
-
-#[test]
-fn names_of_target_groups_fit_and_differ_between_services_of_the_same_name() {
-    let long = ServiceId::new("web", &"a_very_long_name_".repeat(10)).unwrap();
-    for service in [service(), long, ServiceId::new("other", "hello").unwrap()] {
-        for name in group_names(&service) {
-            assert!(name.len() <= LONGEST_NAME, "{name}");
-            assert!(
-                name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
-                "{name}"
-            );
-            assert!(!name.starts_with('-') && !name.ends_with('-'), "{name}");
-            let arn = format!("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/0123");
-            assert!(is_ours(&arn, &service), "{arn}");
-        }
-    }
-    let [of_web, _] = group_names(&service());
-    let [of_other, _] = group_names(&ServiceId::new("other", "hello").unwrap());
-    assert_ne!(of_web, of_other);
-    assert!(!is_ours(
-        "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/hello/0123",
-        &service()
-    ));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{Change, PREFIX};
 use crate::{
     service_file::autoscaling::{Autoscaling, REQUESTS, ScheduledChange, TrackedMetric},
     service_id::ServiceId,
-    step::register_task_definition::{SERVICE_TAG, service_tag},
+    tags::{SERVICE_TAG, service_tag},
 };
 
 /// The service namespace of ECS.

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Number, Value};
 
-use super::{LiveScaling, PREFIX};
-use crate::service_file::autoscaling::{
-    Autoscaling, METRICS, REQUESTS, ScheduledChange, TrackedMetric,
+use super::PREFIX;
+use crate::{
+    live::LiveScaling,
+    service_file::autoscaling::{Autoscaling, METRICS, REQUESTS, ScheduledChange, TrackedMetric},
 };
 
 /// How a service is scaled, whoever set that up.

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{super::sample::*, *};
+use super::*;
+use crate::{live::LiveTarget, sample::*};
 
 const LABEL: &str = "app/lb/1/targetgroup/hello/2";
 

@@ -1,82 +1,13 @@
 //! Adoption: the revision that a service runs, whoever made it, with other images.
 
-use serde_json::{Map, Value};
-
-use super::{CONTENT_TAG, Registration, SERVICE_TAG, fill, service_tag};
+use super::{Registration, fill};
 use crate::{
-    content::ContentHash, record::Release, refusal::Refusal, service_file::ServiceFile,
-    service_file::nearest, service_id::ServiceId, task_definition::containers,
+    live::LiveRevision,
+    record::Release,
+    refusal::Refusal,
+    service_file::{ServiceFile, nearest},
+    service_id::ServiceId,
 };
-
-/// A revision as `DescribeTaskDefinition` answers it, member for member, with those that nobody here knows yet.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LiveRevision {
-    /// The member `taskDefinition`.
-    pub fields: Map<String, Value>,
-    /// The member `tags`.
-    pub tags: Vec<Value>,
-}
-
-/// The members of `TaskDefinition` that `RegisterTaskDefinition` has not
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>). Everything else is sent again,
-/// also what a later API adds.
-const ANSWERED_ONLY: [&str; 9] = [
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
-    "deleteRequestedAt",
-];
-
-/// Landfall's own tags begin with this.
-const OWN_TAGS: &str = "landfall:";
-/// Tags that AWS puts on by itself, and lets nobody send
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>).
-const AWS_TAGS: &str = "aws:";
-
-impl LiveRevision {
-    /// What registering the same again takes: the tags are sorted, because ECS promises no order of them.
-    pub fn registrable(&self) -> Map<String, Value> {
-        let mut body = self.fields.clone();
-        body.retain(|member, _| !ANSWERED_ONLY.contains(&&**member));
-        let mut tags = self.tags.clone();
-        tags.retain(|tag| {
-            let key = key_of(tag).to_ascii_lowercase();
-            !key.starts_with(OWN_TAGS) && !key.starts_with(AWS_TAGS)
-        });
-        tags.sort_by(|left, right| key_of(left).cmp(key_of(right)));
-        if !tags.is_empty() {
-            body.insert("tags".into(), tags.into());
-        }
-        body
-    }
-
-    /// Whether Landfall registered it for `service` from `content`.
-    pub fn was_made_from(&self, content: &ContentHash, service: &ServiceId) -> bool {
-        let has = |key: &str, value: &str| {
-            let mut tags = self.tags.iter();
-            tags.any(|tag| {
-                key_of(tag) == key && tag.get("value").and_then(Value::as_str) == Some(value)
-            })
-        };
-        has(SERVICE_TAG, &service_tag(service)) && has(CONTENT_TAG, &content.to_string())
-    }
-
-    /// The names of its containers.
-    pub fn containers(&self) -> Vec<&str> {
-        containers(&self.fields)
-            .filter_map(|container| container.get("name")?.as_str())
-            .collect()
-    }
-}
-
-fn key_of(tag: &Value) -> &str {
-    tag.get("key").and_then(Value::as_str).unwrap_or_default()
-}
 
 /// Fills the release's images into what the service runs.
 ///

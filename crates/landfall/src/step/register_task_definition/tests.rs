@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{super::sample::*, *};
+use super::*;
+use crate::{live::LiveRevision, sample::*};
 
 #[test]
 fn images_are_pinned_by_digest_and_numbers_become_the_text_that_ecs_takes() {
@@ -160,47 +161,4 @@ fn a_followed_container_that_the_service_does_not_run_is_refused_with_those_that
         refusal.0,
         "images.wbe: what web/hello runs has no container `wbe`: did you mean `web`? The containers are `web`, `log`"
     );
-}
-
-#[test]
-fn scaling_is_only_looked_at_where_it_may_differ() {
-    let plain = file();
-    let mut scaled = file();
-    scaled.autoscaling = serde_json::from_value(json!({"min": 1, "max": 2})).unwrap();
-    for (apply, file, last_good, expected) in [
-        (true, &scaled, None, true),
-        (true, &plain, Some(&scaled), true),
-        (true, &plain, Some(&plain), false),
-        (true, &plain, None, false),
-        (false, &scaled, Some(&scaled), false),
-    ] {
-        assert_eq!(scaling(apply, file, last_good), expected);
-    }
-}
-
-#[test]
-fn listener_rule_and_target_group_are_looked_after_when_the_section_has_to_be_applied() {
-    let at = |listener: &str| {
-        let mut file = file();
-        let text = format!(
-            r#"{{"listenerArn": "{listener}", "container": "web", "port": 80, "hosts": ["a.b"], "paths": [],
-            "priority": null, "protocol": "HTTP", "protocolVersion": "HTTP1", "healthCheck": {{"path": "/", "codes": "200",
-            "intervalSeconds": 5, "timeoutSeconds": 5, "healthy": 2, "unhealthy": 2}}, "deregistrationDelaySeconds": 1,
-            "stickinessSeconds": null, "roleArn": null}}"#
-        );
-        file.ingress = Some(serde_json::from_str(&text).unwrap());
-        file
-    };
-    let (one, other, without) = (at("one"), at("other"), file());
-    for (apply, now, before, expected) in [
-        (true, &one, None, IngressWork::Ensure),
-        (true, &one, Some(&one), IngressWork::Ensure),
-        (true, &one, Some(&without), IngressWork::Ensure),
-        (true, &one, Some(&other), IngressWork::Move),
-        (true, &without, Some(&one), IngressWork::Remove),
-        (true, &without, Some(&without), IngressWork::Nothing),
-        (false, &one, None, IngressWork::Nothing),
-    ] {
-        assert_eq!(ingress_work(apply, now, before), expected);
-    }
 }

@@ -1,10 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{super::sample::*, *};
-use crate::{
-    desired::Claim,
-    step::{register_task_definition::SERVICE_TAG, update_service::LiveBalancer},
-};
+use super::*;
+use crate::{desired::Claim, live::LiveBalancer, sample::*, tags::SERVICE_TAG};
 
 const STAGES: [Stage; 5] = [
     Stage::Refused,

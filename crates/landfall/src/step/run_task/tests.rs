@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{super::sample::*, *};
-use crate::service_file::OneOffTask;
+use super::*;
+use crate::{record::StoppedContainer, sample::*, service_file::OneOffTask};
 
 const TASKS: &str = r#"
 before:

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{super::sample::*, *};
+use super::*;
+use crate::{live::CapacityShare, sample::*, service_section::CREATE_ONLY};
 
 fn input() -> Input {
     Input {

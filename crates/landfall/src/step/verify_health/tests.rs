@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{super::sample::*, *};
-use crate::{service_file::ProbeTarget, step::update_service::LiveBalancer};
+use super::*;
+use crate::{live::LiveBalancer, sample::*, service_file::ProbeTarget};
 
 fn input() -> Input {
     Input {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::step::sample;
+use crate::sample;
 
 fn file(cluster: &str, rest: &str) -> ServiceFile {
     let text = format!(

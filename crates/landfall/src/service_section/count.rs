@@ -3,8 +3,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{super::ensure_scaling::LiveTarget, LiveService};
-use crate::service_id::ServiceId;
+use crate::{
+    live::{LiveService, LiveTarget},
+    service_id::ServiceId,
+};
 
 const COUNT: &str = "desiredCount";
 
@@ -41,7 +43,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::step::sample::live;
+    use crate::sample::live;
 
     #[test]
     fn a_count_is_sent_only_where_it_changes_something_and_nobody_else_scales_the_service() {

@@ -3,8 +3,8 @@
 use landfall::{
     export::{Followable, Reference},
     image::registry_host,
+    live::{LiveRevision, LiveService},
     service_id::ServiceId,
-    step::{register_task_definition::LiveRevision, update_service},
     task_definition::containers,
 };
 use landfall_aws::{config::SdkConfig, descriptions::Descriptions, ecr::Ecr, ecs::Ecs};
@@ -14,16 +14,16 @@ use serde_json::{Map, Value};
 use crate::clients::report_aws;
 
 /// A service that runs.
-pub(crate) struct LiveService {
+pub(crate) struct RunningService {
     /// As `DescribeServices` answers it.
     pub(crate) fields: Map<String, Value>,
     /// The same as far as decisions need it.
-    pub(crate) known: update_service::LiveService,
+    pub(crate) known: LiveService,
     /// The revision of its primary deployment.
     pub(crate) revision: LiveRevision,
 }
 
-impl LiveService {
+impl RunningService {
     /// Asks for it; none if there is no such service.
     pub(crate) async fn find(config: &SdkConfig, service: &ServiceId) -> Result<Option<Self>> {
         let descriptions = Descriptions::new(config);

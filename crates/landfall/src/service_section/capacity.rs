@@ -2,18 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::LiveService;
-
-/// One part of a capacity provider strategy.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CapacityShare {
-    /// The capacity provider's name.
-    pub provider: String,
-    /// How many tasks it gets before others get any.
-    pub base: i64,
-    /// Its share of the others.
-    pub weight: i64,
-}
+use crate::live::{CapacityShare, LiveService};
 
 /// Makes `UpdateService` move the tasks if the strategy that `body` has is another than the service's: a change of
 /// `capacityProviderStrategy` takes effect with a new deployment only, and an empty one takes the service back to its

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::update_service::{CreatedWith, LiveDeployment, LiveService};
 use crate::{
     content::ContentHash,
     desired::{DesiredState, GoodRelease},
     image::Image,
+    live::{CreatedWith, LiveDeployment, LiveService},
     record::{Cause, Content, Release, TaskDefinition},
     service_file::ServiceFile,
     service_id::ServiceId,

@@ -42,7 +42,7 @@ pub fn refuse(
 }
 
 /// Refuses a service that CodeDeploy or somebody with task sets rolls out.
-pub(super) fn foreign_controller(service: &ServiceId, live: &LiveService) -> Result<(), Refusal> {
+pub(crate) fn foreign_controller(service: &ServiceId, live: &LiveService) -> Result<(), Refusal> {
     if live.controller == "ECS" {
         return Ok(());
     }
@@ -111,8 +111,8 @@ fn role(file: &ServiceFile, live: &LiveService) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::CreatedWith, *};
-    use crate::step::sample::*;
+    use super::*;
+    use crate::{live::CreatedWith, sample::*};
 
     fn told(members: Value, created: CreatedWith) -> String {
         let mut file = file();

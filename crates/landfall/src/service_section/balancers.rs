@@ -4,50 +4,6 @@ use serde_json::{Map, Value};
 
 use super::LiveService;
 
-/// One entry of a service's `loadBalancers`
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html>).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LiveBalancer {
-    /// The target group's ARN.
-    pub target_group: String,
-    /// The second target group's ARN, for strategies that move requests from one to the other.
-    pub alternate: Option<String>,
-    /// The listener rule by whose weights they move.
-    pub rule: Option<String>,
-    /// The role by which ECS changes that rule.
-    pub role: Option<String>,
-    /// The container that answers.
-    pub container: String,
-    /// The port that it listens on.
-    pub port: u64,
-}
-
-impl LiveBalancer {
-    /// Its target groups.
-    pub fn groups(&self) -> impl Iterator<Item = &String> {
-        std::iter::once(&self.target_group).chain(&self.alternate)
-    }
-
-    /// Whether a file's entry says the same. Which of two groups comes first does not matter: they change places with
-    /// every deployment.
-    fn is(&self, said: &Value) -> bool {
-        let advanced = &said["advancedConfiguration"];
-        let of = |value: &Value| value.as_str().map(str::to_owned);
-        let mut said_groups = [
-            of(&said["targetGroupArn"]),
-            of(&advanced["alternateTargetGroupArn"]),
-        ];
-        let mut groups = [Some(self.target_group.clone()), self.alternate.clone()];
-        said_groups.sort();
-        groups.sort();
-        groups == said_groups
-            && self.rule == of(&advanced["productionListenerRule"])
-            && self.role == of(&advanced["roleArn"])
-            && said["containerName"] == *self.container
-            && said["containerPort"] == self.port
-    }
-}
-
 /// Leaves `loadBalancers` out of what `UpdateService` is sent if requests move between two target groups and nothing
 /// changes: ECS alone knows which of the two serves.
 pub(super) fn leave_to_ecs(body: &mut Map<String, Value>, live: &LiveService) {
@@ -71,7 +27,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::step::sample;
+    use crate::{live::LiveBalancer, sample};
 
     fn said(first: &str, second: &str, port: u16) -> Map<String, Value> {
         let advanced = json!({ "alternateTargetGroupArn": second, "productionListenerRule": "rule", "roleArn": "role" });

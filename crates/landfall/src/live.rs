@@ -1,0 +1,21 @@
+//! What AWS runs and keeps for a service, as its APIs describe it and as far as decisions need it.
+
+mod balancer;
+mod cluster;
+mod deployment;
+mod pace;
+mod registry;
+mod revision;
+mod scaling;
+mod service;
+mod task;
+
+pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetHealth};
+pub use cluster::LiveCluster;
+pub use deployment::{LiveDeployment, LiveServiceDeployment, Rollout};
+pub use pace::{Pace, deployment_seconds};
+pub use registry::{LiveNamespace, LiveRegistry};
+pub use revision::LiveRevision;
+pub use scaling::{LiveScaling, LiveTarget};
+pub use service::{CapacityShare, CreatedWith, LiveService};
+pub use task::{LiveTask, TaskHealth};

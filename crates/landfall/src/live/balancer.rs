@@ -1,0 +1,132 @@
+//! What requests reach a service by: the target groups in ECS's description of it, and ELB's target groups and rules.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::service_file::HealthCheck;
+
+/// One entry of a service's `loadBalancers`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html>).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveBalancer {
+    /// The target group's ARN.
+    pub target_group: String,
+    /// The second target group's ARN, for strategies that move requests from one to the other.
+    pub alternate: Option<String>,
+    /// The listener rule by whose weights they move.
+    pub rule: Option<String>,
+    /// The role by which ECS changes that rule.
+    pub role: Option<String>,
+    /// The container that answers.
+    pub container: String,
+    /// The port that it listens on.
+    pub port: u64,
+}
+
+impl LiveBalancer {
+    /// Its target groups.
+    pub fn groups(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.target_group).chain(&self.alternate)
+    }
+
+    /// Whether a file's entry says the same. Which of two groups comes first does not matter: they change places with
+    /// every deployment.
+    pub(crate) fn is(&self, said: &Value) -> bool {
+        let advanced = &said["advancedConfiguration"];
+        let of = |value: &Value| value.as_str().map(str::to_owned);
+        let mut said_groups = [
+            of(&said["targetGroupArn"]),
+            of(&advanced["alternateTargetGroupArn"]),
+        ];
+        let mut groups = [Some(self.target_group.clone()), self.alternate.clone()];
+        said_groups.sort();
+        groups.sort();
+        groups == said_groups
+            && self.rule == of(&advanced["productionListenerRule"])
+            && self.role == of(&advanced["roleArn"])
+            && said["containerName"] == *self.container
+            && said["containerPort"] == self.port
+    }
+}
+
+/// What a service is reached by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Balancer {
+    /// The target group's ARN.
+    pub target_group: String,
+    /// The second target group's ARN, for strategies that have two.
+    pub alternate_target_group: Option<String>,
+    /// The listener rule's ARN.
+    pub rule: String,
+}
+
+/// A target group as ELB describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveGroup {
+    /// Its ARN.
+    pub arn: String,
+    /// `ip`, `instance` or others.
+    pub target_type: String,
+    /// `HTTP` or `HTTPS`.
+    pub protocol: String,
+    /// `HTTP1`, `HTTP2` or `GRPC`.
+    pub protocol_version: String,
+    /// The VPC's id.
+    pub vpc: String,
+    /// Path, codes, interval, timeout, healthy and unhealthy count of its health check.
+    pub health_check: HealthCheck,
+    /// The value of the tag `landfall:service`.
+    pub tagged_for: Option<String>,
+    /// The load balancers that forward to it.
+    pub load_balancers: Vec<String>,
+}
+
+/// A rule as ELB describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveRule {
+    /// Its ARN.
+    pub arn: String,
+    /// Its priority; none for the listener's default.
+    pub priority: Option<u32>,
+    /// Its host names.
+    pub hosts: BTreeSet<String>,
+    /// Its path patterns.
+    pub paths: BTreeSet<String>,
+    /// Whether it has conditions of other kinds.
+    pub has_other_conditions: bool,
+    /// Where it forwards to.
+    pub forwards_to: Vec<Forward>,
+}
+
+impl LiveRule {
+    /// Whether it forwards to a target group, however few requests.
+    pub fn forwards_to(&self, group: &str) -> bool {
+        self.forwards_to
+            .iter()
+            .any(|forward| forward.group == group)
+    }
+}
+
+/// A target group that a rule forwards to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Its ARN.
+    pub group: String,
+    /// Its share of the requests.
+    pub weight: i32,
+}
+
+/// A registered target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetHealth {
+    /// Its address, `id:port`.
+    pub target: String,
+    /// `initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `unused`, `draining` or `unavailable`
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html>).
+    pub state: String,
+    /// Why it is not healthy.
+    pub description: Option<String>,
+}

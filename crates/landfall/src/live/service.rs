@@ -1,0 +1,102 @@
+//! A service in ECS.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{LiveBalancer, LiveDeployment};
+use crate::{
+    service_id::ServiceId,
+    tags::{SERVICE_TAG, service_tag},
+};
+
+/// A service as ECS describes it, as far as decisions need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveService {
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: String,
+    /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
+    pub controller: String,
+    /// `REPLICA` or `DAEMON`.
+    pub scheduling_strategy: String,
+    /// How many tasks should run.
+    pub desired_count: i32,
+    /// How many run.
+    pub running_count: i32,
+    /// How many are on their way up.
+    pub pending_count: i32,
+    /// Its deployments.
+    pub deployments: Vec<LiveDeployment>,
+    /// Its capacity provider strategy; empty if it has a launch type.
+    pub capacity: Vec<CapacityShare>,
+    /// What its tasks are registered in.
+    pub balancers: Vec<LiveBalancer>,
+    /// The ARNs of the service revisions that it runs: one, but during a deployment.
+    pub revisions: Vec<String>,
+    /// How long, in seconds, a deployment of it takes on purpose.
+    pub pace_seconds: u64,
+    /// Its events with their times, newest first.
+    pub events: Vec<(Timestamp, String)>,
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// What it was created with and keeps.
+    pub created: CreatedWith,
+}
+
+/// One part of a capacity provider strategy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CapacityShare {
+    /// The capacity provider's name.
+    pub provider: String,
+    /// How many tasks it gets before others get any.
+    pub base: i64,
+    /// Its share of the others.
+    pub weight: i64,
+}
+
+/// What a service was created with and `UpdateService` does not change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreatedWith {
+    /// `EC2`, `FARGATE` or `EXTERNAL`; none if it has capacity providers.
+    pub launch_type: Option<String>,
+    /// The ARN of the role by which ECS registers its tasks in load balancers.
+    pub role: Option<String>,
+}
+
+impl LiveService {
+    /// The target groups that its tasks may be registered in.
+    pub fn target_groups(&self) -> Vec<&String> {
+        self.balancers
+            .iter()
+            .flat_map(LiveBalancer::groups)
+            .collect()
+    }
+
+    /// The deployment that ECS is heading for.
+    pub fn primary(&self) -> Option<&LiveDeployment> {
+        self.deployments
+            .iter()
+            .find(|deployment| deployment.status == "PRIMARY")
+    }
+
+    /// Whether it has the tag with which Landfall creates the service.
+    pub fn was_made_for(&self, service: &ServiceId) -> bool {
+        self.tags.get(SERVICE_TAG) == Some(&service_tag(service))
+    }
+
+    /// Whether ECS has nothing left to do: one deployment, completed, with all its tasks running.
+    pub fn is_steady(&self) -> bool {
+        let completed = |deployment: &LiveDeployment| {
+            deployment
+                .rollout_state
+                .as_deref()
+                .is_none_or(|state| state == "COMPLETED")
+        };
+        self.deployments.len() == 1
+            && self.primary().is_some_and(completed)
+            && self.running_count == self.desired_count
+            && self.pending_count == 0
+    }
+}
