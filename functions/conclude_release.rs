@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 
 use landfall::{
     desired::DesiredState,
-    drift::told,
-    live::LiveService,
+    drift::{Revision, told},
     record::{Record, Verdict},
-    step::conclude_release::{Input, Output, is_open, overtaken, records},
+    step::conclude_release::{Input, Output, is_open, is_overtaken, overtaken, records},
 };
 use landfall_aws::{
     Fault,
@@ -110,8 +109,8 @@ impl ConcludeRelease {
         }
     }
 
-    /// Since the release was verified, the tasks after the rollout may have run for hours: a revision that somebody else gave
-    /// the service meanwhile is no success. Who describes the task definition elsewhere too may do that.
+    /// Since the release was verified, the tasks after the rollout may have run for hours: a foreign revision that the service
+    /// was given meanwhile is no success.
     async fn look_once_more(&self, input: &mut Input) -> Result<(), Fault> {
         let live = match self.ecs.service(&input.service).await {
             // A verdict is needed most of all.
@@ -121,21 +120,24 @@ impl ConcludeRelease {
             }
             other => other?,
         };
-        let live = live.filter(|live| live.status == "ACTIVE");
-        let Some(primary) = live.as_ref().and_then(LiveService::primary) else {
+        let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
             return Ok(());
         };
-        let revision = &primary.task_definition;
+        let Some(arn) = live.primary().map(|primary| &primary.task_definition) else {
+            return Ok(());
+        };
         let given = input.ending.task_definition.as_ref();
-        if given.is_none_or(|given| given.arn == *revision) {
+        if given.is_none_or(|given| given.arn == *arn) {
             return Ok(());
         }
         let desired = self.state.read(&input.service).await?.desired;
-        let file = self.state.file(&input.release.content.file).await?;
-        if file.owns_task_definition()
-            && !drift::is_ours(&self.state, &self.ecs, &desired, revision).await?
-        {
-            input.ending = overtaken(revision);
+        let content = &input.release.content.file;
+        let file = self.state.file(content).await?;
+        let revision = Revision::of_file(arn, &file);
+        let (state, ecs) = (&self.state, &self.ecs);
+        let whose = drift::whose(state, ecs, &desired, &live, revision, content).await?;
+        if is_overtaken(whose, &file) {
+            input.ending = overtaken(arn);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 use crate::ensure_ingress::EnsureIngress;
 use landfall::{
     desired::{DesiredState, GoodRelease},
+    drift::{Revision, Whose},
     live::LiveService,
     record::{Diagnosis, Release},
     service_file::ServiceFile,
@@ -78,9 +79,7 @@ impl RollBack {
     pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
         let desired = self.state.read(&input.service).await?.desired;
         let live = self.ecs.service(&input.service).await?;
-        let provenance = self
-            .provenance(&input.service, &desired, live.as_ref())
-            .await?;
+        let provenance = self.provenance(&input, &desired, live.as_ref()).await?;
         let plan = plan(&desired, live.as_ref(), input.failure.stage, &provenance);
         let diagnosis = self
             .diagnosis(&input, &desired, live.as_ref(), &plan)
@@ -217,25 +216,24 @@ impl RollBack {
 
     async fn provenance(
         &self,
-        service: &ServiceId,
+        input: &Input,
         desired: &DesiredState,
         live: Option<&LiveService>,
     ) -> Result<Provenance, Fault> {
-        let Some(primary) = live.and_then(LiveService::primary) else {
-            return Ok(Provenance {
-                adopted: None,
-                runs_ours: true,
-            });
+        let Some((live, primary)) = live.and_then(|live| Some((live, live.primary()?))) else {
+            return Ok(Provenance::default());
         };
-        let adopted = match desired.last_good {
-            Some(_) => None,
-            None if desired.accepted.is_some() => desired.accepted.clone(),
-            None => self.state.adopted(service).await?,
+        let revision = Revision::new(&primary.task_definition);
+        let file = &input.release.content.file;
+        let whose = drift::whose(&self.state, &self.ecs, desired, live, revision, file).await?;
+        let way_back = match (whose, &desired.last_good, &desired.accepted) {
+            (Whose::OurAttempt, None, None) => self.state.adopted(&input.service).await?,
+            (Whose::OurAttempt, None, Some(accepted)) => Some(accepted.clone()),
+            _ => None,
         };
-        let revision = &primary.task_definition;
         Ok(Provenance {
-            adopted,
-            runs_ours: drift::is_ours(&self.state, &self.ecs, desired, revision).await?,
+            whose: Some(whose),
+            way_back,
         })
     }
 

@@ -5,7 +5,7 @@
 
 use landfall::{
     desired::GoodRelease,
-    drift::{Foreign, before_anything_good, reason},
+    drift::{Revision, Whose, reason},
     live::{LiveService, Rollout, deployment_seconds},
     service_file::ServiceFile,
     service_section::cleared,
@@ -153,39 +153,29 @@ impl UpdateService {
         let Some(primary) = live.primary() else {
             return Ok(());
         };
-        let revision = &primary.task_definition;
+        let arn = &primary.task_definition;
         let good = input.last_good.as_ref();
-        if good.is_some_and(|good| good.task_definition.arn == *revision)
-            || input.task_definition == *revision
+        if good.is_some_and(|good| good.task_definition.arn == *arn)
+            || input.task_definition == *arn
         {
             return Ok(());
         }
         let desired = self.state.read(&input.service).await?.desired;
-        if drift::is_ours(&self.state, &self.ecs, &desired, revision).await? {
-            return Ok(());
-        }
+        let (state, ecs, revision) = (&self.state, &self.ecs, Revision::new(arn));
+        let file = &input.release.content.file;
+        let whose = drift::whose(state, ecs, &desired, live, revision, file).await?;
         // Who describes the task definition elsewhere too gives the service revisions of their own. The images were filled
         // into one of them, and whatever came after that is not among what the service would be given.
         let base = input.base.as_ref();
-        let is_base = base.is_none_or(|base| base == revision);
-        if good.is_none() {
-            let adopted = self.state.adopted(&input.service).await?;
-            match before_anything_good(&input.service, live, revision, adopted.as_deref()) {
-                Foreign::CameUpon => {
-                    let noted = base.unwrap_or(revision);
-                    self.state.put_adopted(&input.service, noted).await?;
-                    if is_base {
-                        return Ok(());
-                    }
-                }
-                Foreign::Adopted if is_base => return Ok(()),
-                Foreign::Adopted | Foreign::Given => {}
-            }
+        let is_base = base.is_none_or(|base| base == arn);
+        if whose == Whose::Adoptable {
+            let noted = base.unwrap_or(arn);
+            self.state.put_adopted(&input.service, noted).await?;
         }
-        let file = self.state.file(&input.release.content.file).await?;
-        if !file.owns_task_definition() && is_base {
-            return Ok(());
+        match whose {
+            Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
+            Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn if is_base => Ok(()),
+            _ => Err(Fault::Refused(reason(&input.service, arn))),
         }
-        Err(Fault::Refused(reason(&input.service, revision)))
     }
 }

@@ -6,8 +6,7 @@
 
 use lambda_runtime::LambdaEvent;
 use landfall::{
-    desired::DesiredState,
-    drift::{Foreign, before_anything_good, reason},
+    drift::{Revision, Whose, reason},
     event::{Heard, rollout_changed},
     service_id::ServiceId,
 };
@@ -78,45 +77,35 @@ impl WatchDrift {
     async fn look(&self, service: &ServiceId) -> Result<(), Fault> {
         loop {
             let read = self.state.read(service).await?;
-            if !read.desired.is_at_rest() {
+            let Some(file) = read
+                .desired
+                .file
+                .as_ref()
+                .filter(|_| read.desired.is_at_rest())
+            else {
                 return Ok(());
-            }
+            };
             let live = self.ecs.service(service).await?;
             let live = live.filter(|live| live.status == "ACTIVE");
             let Some(live) = &live else { return Ok(()) };
             let Some(primary) = live.primary() else {
                 return Ok(());
             };
-            let revision = &primary.task_definition;
-            if drift::is_ours(&self.state, &self.ecs, &read.desired, revision).await? {
+            let arn = &primary.task_definition;
+            let (desired, revision) = (&read.desired, Revision::new(arn));
+            let (state, ecs) = (&self.state, &self.ecs);
+            let whose = drift::whose(state, ecs, desired, live, revision, &file.content).await?;
+            if whose != Whose::Foreign {
                 return Ok(());
             }
-            if read.desired.last_good.is_none() {
-                let adopted = self.state.adopted(service).await?;
-                let found = before_anything_good(service, live, revision, adopted.as_deref());
-                if found != Foreign::Given {
-                    return Ok(());
-                }
-            }
-            if self.is_described_elsewhere(&read.desired).await? {
-                return Ok(());
-            }
-            let mut desired = read.desired.clone();
-            let report = desired.drift(reason(service, revision), self.clock.now());
+            let mut desired = desired.clone();
+            let report = desired.drift(reason(service, arn), self.clock.now());
             if self.state.write(&read, &desired).await? == Written::Conflict {
                 continue;
             }
             tracing::warn!(%service, reason = report.hold.reason, "drifted");
             self.events.put(SERVICE_DRIFTED, &report).await?;
             return self.files.keep_status(&desired).await;
-        }
-    }
-
-    /// Whether somebody else describes the task definition too, and may give the service revisions of their own.
-    async fn is_described_elsewhere(&self, desired: &DesiredState) -> Result<bool, Fault> {
-        match &desired.file {
-            Some(file) => Ok(!self.state.file(&file.content).await?.owns_task_definition()),
-            None => Ok(false),
         }
     }
 }

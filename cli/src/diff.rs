@@ -85,7 +85,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let section = service::compared(&subject, balancer, registry.as_deref(), scaled.as_ref());
     comparison.add(section);
     comparison.add(found);
-    comparison.add(next.strangers(&sdk, &service, live.as_ref()).await?);
+    comparison.add(next.foreign(&sdk, &file, live.as_ref()).await?);
     comparison.print(arguments.file.json)?;
     Ok(comparison.exit_code())
 }

@@ -3,6 +3,7 @@
 
 use landfall::{
     desired::DesiredState,
+    drift::Whose,
     live::{Rollout, TaskHealth},
     record::{Ending, ProbeAnswer, Release, Verdict},
     step::{
@@ -306,11 +307,11 @@ impl Protocol {
         live: Option<Service>,
         acts: bool,
     ) -> Step {
-        let provenance = Provenance {
-            adopted: None,
-            runs_ours: true,
-        };
         let described = live.map(|live| live.described());
+        let provenance = Provenance {
+            whose: described.as_ref().map(|_| Whose::OurAttempt),
+            way_back: None,
+        };
         let plan = roll_back::plan(&read, described.as_ref(), stage, &provenance);
         let file = match &plan {
             roll_back::Plan::Revert {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use landfall::{
     desired::{DesiredState, FollowedFile},
-    drift,
+    drift::{self, Revision, Whose},
     follow::FollowRule,
     image::Image,
     record::{Cause, Content, Release},
@@ -12,7 +12,7 @@ use landfall::{
     service_id::ServiceId,
 };
 use landfall_aws::{
-    clock::Clock, config::SdkConfig, drift::is_ours, ecr::Ecr, ecs::Ecs, state_bucket::StateBucket,
+    clock::Clock, config::SdkConfig, drift::whose, ecr::Ecr, ecs::Ecs, state_bucket::StateBucket,
 };
 use miette::{IntoDiagnostic, Report, Result, miette};
 
@@ -98,29 +98,25 @@ impl Next {
         })
     }
 
-    /// Whether the release would find what somebody else gave the service, and leave it alone.
-    pub(super) async fn strangers(
+    /// Whether the release would find a foreign revision, and leave it alone.
+    pub(super) async fn foreign(
         &self,
         sdk: &SdkConfig,
-        service: &ServiceId,
+        file: &ServiceFile,
         live: Option<&RunningService>,
     ) -> Result<Found> {
         let (Some(known), Some(live)) = (&self.known, live) else {
             return Ok(Found::default());
         };
-        let owns = known
-            .good
-            .as_ref()
-            .is_some_and(ServiceFile::owns_task_definition);
+        let (state, ecs, desired) = (&known.state, Ecs::new(sdk), &known.desired);
         let arn = live.revision_arn();
-        if !owns
-            || is_ours(&known.state, &Ecs::new(sdk), &known.desired, arn)
-                .await
-                .map_err(report_aws)?
-        {
-            return Ok(Found::default());
-        }
-        Ok(Found::refused(drift::reason(service, arn)))
+        let revision = Revision::of_file(arn, file);
+        let content = &self.release.content.file;
+        let whose = whose(state, &ecs, desired, &live.known, revision, content).await;
+        Ok(match whose.map_err(report_aws)? {
+            Whose::Foreign => Found::refused(drift::reason(&desired.service, arn)),
+            _ => Found::default(),
+        })
     }
 }
 

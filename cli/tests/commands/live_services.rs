@@ -402,5 +402,29 @@ async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
+
+    // A revision from elsewhere is in the way of a file that describes another, and of no file that leaves that to others.
+    let given = json!({
+        "family": "elsewhere", "containerDefinitions": [{
+            "name": "web", "image": "public.ecr.aws/hello:1", "memory": 64, "portMappings": [{ "containerPort": 80 }],
+        }],
+    });
+    let ecs = Ecs::new(&config);
+    let object = |value: Value| value.as_object().unwrap().clone();
+    let arn = ecs.register_task_definition(&object(given)).await.unwrap();
+    let update = json!({ "cluster": "web", "service": "hello", "taskDefinition": arn });
+    ecs.update_service(&object(update)).await.unwrap();
+    let refused = format!("A release would be refused: web/hello runs {arn}");
+    let (code, told) = diff(&written, &stage);
+    assert!(code == Some(1) && told.contains(&refused), "{told}");
+    let described = written
+        .lines()
+        .filter(|line| !line.starts_with("taskDefinition:"));
+    let adopting = described.collect::<Vec<_>>().join("\n");
+    let (code, told) = diff(&adopting, &stage);
+    assert!(
+        code == Some(2) && !told.contains("would be refused"),
+        "{told}"
+    );
     local.interrupt();
 }

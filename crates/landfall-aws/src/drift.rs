@@ -1,29 +1,44 @@
 //! Whose revision it is that a service runs.
 
-use landfall::{desired::DesiredState, drift};
+use landfall::{
+    content::ContentHash,
+    desired::DesiredState,
+    drift::{self, Question, Revision, Whose},
+    live::LiveService,
+};
 
 use crate::{Fault, ecs::Ecs, state_bucket::StateBucket};
 
-/// Whether Landfall gave the service the revision, or may replace it. What is known needs no call.
+/// Whose the revision is that the service `live` runs. Reads what [`drift::whose`] asks for, and nothing that `revision`
+/// knows already; `file` is the service's file.
 ///
 /// # Errors
 /// As AWS answers.
-pub async fn is_ours(
+pub async fn whose(
     state: &StateBucket,
     ecs: &Ecs,
     desired: &DesiredState,
-    revision: &str,
-) -> Result<bool, Fault> {
-    if desired.knows(revision) {
-        return Ok(true);
+    live: &LiveService,
+    mut revision: Revision,
+    file: &ContentHash,
+) -> Result<Whose, Fault> {
+    let service = &desired.service;
+    loop {
+        match drift::whose(desired, live, &revision) {
+            Ok(whose) => return Ok(whose),
+            Err(Question::Registered) => {
+                let registered = ecs.registered_for(&revision.arn, service).await?;
+                revision.registered = Some(registered);
+            }
+            Err(Question::Verdict(release)) => {
+                let record = state.record(service, release).await?;
+                revision.verdict = Some(record.map(|record| record.verdict));
+            }
+            Err(Question::Noted) => revision.noted = Some(state.adopted(service).await?),
+            Err(Question::IsDescribed) => {
+                let file = state.file(file).await?;
+                revision.is_described = Some(file.owns_task_definition());
+            }
+        }
     }
-    let registered = ecs.registered_for(revision, &desired.service).await?;
-    let record = match registered.and_then(|registered| registered.release) {
-        Some(release) => state.record(&desired.service, release).await?,
-        None => None,
-    };
-    Ok(drift::is_ours(
-        registered,
-        record.map(|record| record.verdict),
-    ))
 }

@@ -1,12 +1,9 @@
-//! Drift: the service in ECS runs what somebody else gave it. Landfall leaves it alone, and holds the service.
+//! Drift: a service in ECS runs a revision that Landfall was not asked to replace. Landfall leaves it alone, and holds the
+//! service.
 //!
-//! Its own are: the last good revision, what the service ran when Landfall came as long as no release has been good, and
-//! every revision that it registered for a release that did not succeed: such a one may be on its way, or still be there
-//! when a newer release takes its place. A revision of an older release that succeeded is somebody else's
-//! roll-back, and is left alone as any other.
-//!
-//! Before anything was good, a service that somebody else made is taken over once, with what it runs noted as the way
-//! back: that is what a service file for it asks for. Whatever else is found there is somebody else's too.
+//! [`whose`] is the one rule, for all that ask: `update-service` before it overwrites a revision, `roll-back` before it goes
+//! back, `conclude-release` before it calls a release a success, `watch-drift` where a service is at rest, and `landfall
+//! diff`. What each of them does about the answer is its own.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,8 +13,30 @@ use crate::{
     hold::{Hold, SetBy},
     live::LiveService,
     record::Verdict,
+    service_file::ServiceFile,
     service_id::ServiceId,
 };
+
+/// Whose a revision is that a service runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The last good release's.
+    Good,
+    /// An operator who resumed the service lets Landfall replace it.
+    Accepted,
+    /// Landfall's, registered for a release that did not succeed: it may be on its way, or still be there when a newer release
+    /// takes its place.
+    OurAttempt,
+    /// What a service ran that Landfall did not make, when its first service file came: that file asks for it to be taken
+    /// over. It is not noted yet.
+    Adoptable,
+    /// The same, noted as the way back until a release is good.
+    Adopted,
+    /// Its owner's: the service file has no task definition, so revisions come from elsewhere.
+    OwnersOwn,
+    /// Given to the service by anything else. An older good release's is one too: that is a roll-back by hand.
+    Foreign,
+}
 
 /// A revision that Landfall registered for a service, as its tags say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,35 +45,97 @@ pub struct Registered {
     pub release: Option<u64>,
 }
 
-/// Whether Landfall gave the service this revision since the last good release. `verdict` is the recorded one of the
-/// release that it was registered for.
-pub fn is_ours(registered: Option<Registered>, verdict: Option<Verdict>) -> bool {
-    registered.is_some() && verdict != Some(Verdict::Succeeded)
+/// A revision that a service runs, and what has been read about it so far. A field is `None` until it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Its ARN.
+    pub arn: String,
+    /// What its tags say; the inner `None` is a revision that Landfall did not register for the service.
+    pub registered: Option<Option<Registered>>,
+    /// The verdict of the release that it was registered for; the inner `None` is a release without a record.
+    pub verdict: Option<Option<Verdict>>,
+    /// The revision that is noted as what the service ran when Landfall came; the inner `None` is a service without a note.
+    pub noted: Option<Option<String>>,
+    /// Whether the service file describes the task definition.
+    pub is_described: Option<bool>,
 }
 
-/// What a revision that is not Landfall's own is to it, as long as no release has been good.
+/// What has to be read before it can be said whose a revision is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
-    /// What a service that somebody else made ran when Landfall came, and not noted yet.
-    CameUpon,
-    /// The same, noted.
-    Adopted,
-    /// Given to the service since.
-    Given,
+pub enum Question {
+    /// The revision's tags, for [`Revision::registered`].
+    Registered,
+    /// The record of this release, for [`Revision::verdict`].
+    Verdict(u64),
+    /// The note in the state bucket, for [`Revision::noted`].
+    Noted,
+    /// The service file, for [`Revision::is_described`].
+    IsDescribed,
 }
 
-/// Decides that. `adopted` is the noted revision. A service that Landfall made is known by its tag, and never ran anything
-/// before.
-pub fn before_anything_good(
-    service: &ServiceId,
+impl Revision {
+    /// One about which nothing has been read.
+    pub fn new(arn: &str) -> Self {
+        Self {
+            arn: arn.into(),
+            registered: None,
+            verdict: None,
+            noted: None,
+            is_described: None,
+        }
+    }
+
+    /// One that runs in the service of this file.
+    pub fn of_file(arn: &str, file: &ServiceFile) -> Self {
+        Self {
+            is_described: Some(file.owns_task_definition()),
+            ..Self::new(arn)
+        }
+    }
+}
+
+/// Decides whose the revision is that the service `live` runs, or what has to be read first. Questions come in the order of
+/// what they cost: what the desired state knows takes none.
+///
+/// # Errors
+/// The next question.
+pub fn whose(
+    desired: &DesiredState,
     live: &LiveService,
-    revision: &str,
-    adopted: Option<&str>,
-) -> Foreign {
-    match adopted {
-        Some(adopted) if adopted == revision => Foreign::Adopted,
-        None if !live.was_made_for(service) => Foreign::CameUpon,
-        _ => Foreign::Given,
+    revision: &Revision,
+) -> Result<Whose, Question> {
+    let good = desired.last_good.as_ref();
+    if good.is_some_and(|good| good.task_definition.arn == revision.arn) {
+        return Ok(Whose::Good);
+    }
+    if desired.accepted.as_ref() == Some(&revision.arn) {
+        return Ok(Whose::Accepted);
+    }
+    if let Some(registered) = revision.registered.ok_or(Question::Registered)? {
+        let verdict = match registered.release {
+            Some(release) => revision.verdict.ok_or(Question::Verdict(release))?,
+            None => None,
+        };
+        if verdict != Some(Verdict::Succeeded) {
+            return Ok(Whose::OurAttempt);
+        }
+    }
+    if good.is_none() {
+        match revision.noted.as_ref().ok_or(Question::Noted)? {
+            // ECS may go back to it by itself, also where an operator has let Landfall replace another one since.
+            Some(noted) if *noted == revision.arn => return Ok(Whose::Adopted),
+            // A service that Landfall made is known by its tag, and never ran anything before. Whoever resumed a service
+            // has taken it over already.
+            None if desired.accepted.is_none() && !live.was_made_for(&desired.service) => {
+                return Ok(Whose::Adoptable);
+            }
+            _ => {}
+        }
+    }
+    if revision.is_described.ok_or(Question::IsDescribed)? {
+        Ok(Whose::Foreign)
+    } else {
+        Ok(Whose::OwnersOwn)
     }
 }
 
@@ -84,13 +165,6 @@ pub struct Report {
 }
 
 impl DesiredState {
-    /// Whether the revision is the last good one, or one that an operator lets Landfall replace.
-    pub fn knows(&self, revision: &str) -> bool {
-        let good = self.last_good.as_ref();
-        good.is_some_and(|good| good.task_definition.arn == revision)
-            || self.accepted.as_deref() == Some(revision)
-    }
-
     /// Whether somebody has to look at the service between its releases: it is followed, had a release, and nobody works
     /// on it or is about to.
     pub fn is_at_rest(&self) -> bool {
@@ -118,92 +192,4 @@ impl DesiredState {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::{
-        sample::{at, desired, live, revision, service},
-        tags::SERVICE_TAG,
-    };
-
-    #[test]
-    fn only_what_was_registered_for_a_release_that_did_not_succeed_is_landfalls_own() {
-        let of = |release| Some(Registered { release });
-        for (story, registered, verdict, ours) in [
-            ("nobody knows it", None, None, false),
-            ("of a release on its way", of(Some(3)), None, true),
-            (
-                "of a release that was bad",
-                of(Some(2)),
-                Some(Verdict::RolledBack),
-                true,
-            ),
-            ("given late", of(Some(2)), Some(Verdict::Superseded), true),
-            (
-                "gone back by hand",
-                of(Some(2)),
-                Some(Verdict::Succeeded),
-                false,
-            ),
-            ("from before the tag", of(None), None, true),
-        ] {
-            assert_eq!(is_ours(registered, verdict), ours, "{story}");
-        }
-    }
-
-    #[test]
-    fn before_anything_was_good_a_service_is_taken_over_once_and_only_if_somebody_else_made_it() {
-        use Foreign::{Adopted, CameUpon, Given};
-        let made_by = |tag: Option<&str>| LiveService {
-            tags: tag
-                .map(|tag| (SERVICE_TAG.into(), tag.into()))
-                .into_iter()
-                .collect(),
-            ..live(7)
-        };
-        let (somebody, landfall) = (made_by(None), made_by(Some("web/hello")));
-        let copied = made_by(Some("web/shop"));
-        for (story, live, adopted, expected) in [
-            (
-                "the first file of somebody else's",
-                &somebody,
-                None,
-                CameUpon,
-            ),
-            ("with another service's tags", &copied, None, CameUpon),
-            ("taken over already", &somebody, Some(7), Adopted),
-            ("changed since", &somebody, Some(6), Given),
-            ("Landfall made it", &landfall, None, Given),
-        ] {
-            let adopted = adopted.map(revision);
-            let found = before_anything_good(&service(), live, &revision(7), adopted.as_deref());
-            assert_eq!(found, expected, "{story}");
-        }
-    }
-
-    #[test]
-    fn a_drifted_release_says_once_what_to_do() {
-        let told = told(&service(), "it was given hello:7");
-        let again = super::told(&service(), &told);
-        assert_eq!(told, again);
-        assert_eq!(
-            told,
-            "it was given hello:7; web/hello is left alone until `landfall resume web/hello`"
-        );
-    }
-
-    #[test]
-    fn drift_holds_the_service_and_makes_its_section_uncertain() {
-        let mut drifted = desired(&[]);
-        assert!(drifted.knows(&revision(1)) && !drifted.knows(&revision(7)));
-        let report = drifted.drift(reason(&drifted.service, &revision(7)), at(3));
-        assert_eq!(
-            (report.hold.set_by, report.hold.since),
-            (SetBy::Drift, at(3))
-        );
-        assert_eq!(drifted.hold, Some(report.hold));
-        assert_eq!(drifted.applied_file, None);
-        assert!(!drifted.is_at_rest());
-    }
-}
+mod tests;

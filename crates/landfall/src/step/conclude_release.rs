@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::{
     desired::DesiredState,
-    drift,
+    drift::{self, Whose},
     record::{Ending, Record, Release, Timeline, Verdict},
+    service_file::ServiceFile,
     service_id::ServiceId,
 };
 
@@ -78,6 +79,16 @@ pub fn records(input: &Input, desired: &DesiredState, now: Timestamp) -> Vec<Rec
         timeline: timeline(release),
     });
     std::iter::once(own).chain(superseded).collect()
+}
+
+/// Whether a verified release is no success, because its service runs another revision by now. The owner of a task
+/// definition that the file does not describe may give the service others. What the service ran before Landfall came is
+/// otherwise as foreign as the rest: ECS does not go back after a rollout has completed.
+pub fn is_overtaken(whose: Whose, file: &ServiceFile) -> bool {
+    match whose {
+        Whose::Good | Whose::Accepted | Whose::OurAttempt | Whose::OwnersOwn => false,
+        Whose::Adoptable | Whose::Adopted | Whose::Foreign => file.owns_task_definition(),
+    }
 }
 
 /// How a release ends that was verified, and whose service was then given another revision by somebody else.

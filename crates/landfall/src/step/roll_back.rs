@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     desired::{DesiredState, GoodRelease},
+    drift::Whose,
     live::{Balancer, LiveDeployment, LiveService, Rollout, deployment_seconds},
     record::{Diagnosis, ProbeAnswer, Release, TaskReport, Verdict},
     service_file::ServiceFile,
@@ -131,11 +132,11 @@ pub enum Plan {
 /// Where what a service runs came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// The revision that it ran when Landfall first changed it, if somebody else had made it, or that an operator let
-    /// Landfall replace since. It only matters while nothing has proved good.
-    pub adopted: Option<String>,
-    /// Whether the revision of its primary deployment is Landfall's own ([`crate::drift`]).
-    pub runs_ours: bool,
+    /// Whose the revision of its primary deployment is; none if it has no such deployment.
+    pub whose: Option<Whose>,
+    /// The revision that the service ran when Landfall first changed it, if somebody else had made it, or that an operator
+    /// let Landfall replace since. It only matters where the service runs Landfall's attempt, and nothing has proved good.
+    pub way_back: Option<String>,
 }
 
 /// Decides from what ECS says, and from what is known to be good.
@@ -156,7 +157,7 @@ pub fn plan(
         .primary()
         .map(|primary| primary.task_definition.as_str());
     let Some(good) = &desired.last_good else {
-        return without_good(&desired.service, live, primary, stage, provenance);
+        return without_good(live, primary, stage, provenance);
     };
     // A release that has not touched the service leaves the section that ECS had when it was claimed.
     let untouched = desired.claim.as_ref().filter(|_| stage == Stage::Task);
@@ -171,9 +172,11 @@ pub fn plan(
         Some(primary) if primary == revision && service_is_good => Plan::LeaveToEcs {
             task_definition: revision.clone(),
         },
-        Some(primary) if primary != revision && !provenance.runs_ours => Plan::LeaveToStranger {
-            task_definition: primary.to_owned(),
-        },
+        Some(primary) if matches!(provenance.whose, Some(Whose::Foreign | Whose::OwnersOwn)) => {
+            Plan::LeaveToStranger {
+                task_definition: primary.to_owned(),
+            }
+        }
         _ => Plan::Revert {
             good: good.clone(),
             apply_service: !service_is_good,
@@ -184,46 +187,39 @@ pub fn plan(
 /// There is no good release yet. What somebody else had put there before Landfall came counts as good; what Landfall
 /// put there does not; and what somebody else put there since is theirs.
 fn without_good(
-    service: &ServiceId,
     live: &LiveService,
     primary: Option<&str>,
     stage: Stage,
     provenance: &Provenance,
 ) -> Plan {
     let nothing_runs = live.desired_count == 0 && live.running_count + live.pending_count == 0;
-    match (&provenance.adopted, primary) {
+    let runs = provenance.whose.zip(primary);
+    match (runs, &provenance.way_back) {
         // Once the release had been rolled out, only ECS can have taken it back, even if it is done with that by now.
-        (Some(adopted), Some(primary))
-            if primary == adopted
-                && (!live.is_steady() || matches!(stage, Stage::Rollout | Stage::Health)) =>
+        (Some((Whose::Accepted | Whose::Adopted, revision)), _)
+            if !live.is_steady() || matches!(stage, Stage::Rollout | Stage::Health) =>
         {
             Plan::LeaveToEcs {
-                task_definition: adopted.clone(),
+                task_definition: revision.to_owned(),
             }
         }
-        (Some(adopted), Some(primary)) if primary == adopted => Plan::Nothing,
-        (Some(adopted), _) if provenance.runs_ours => Plan::RevertTo {
-            task_definition: adopted.clone(),
+        (Some((Whose::Accepted | Whose::Adopted, _)), _) => Plan::Nothing,
+        (Some((Whose::OwnersOwn | Whose::Foreign, revision)), _) => Plan::LeaveToStranger {
+            task_definition: revision.to_owned(),
         },
-        (Some(_), Some(primary)) => Plan::LeaveToStranger {
-            task_definition: primary.to_owned(),
+        // Landfall never came so far.
+        (Some((Whose::Adoptable, _)), _) => Plan::Nothing,
+        (Some((Whose::OurAttempt, _)), Some(way_back)) => Plan::RevertTo {
+            task_definition: way_back.clone(),
         },
-        (Some(_), None) => Plan::Nothing,
-        // Landfall made the service, so somebody has been there since.
-        (None, Some(primary)) if !provenance.runs_ours && live.was_made_for(service) => {
-            Plan::LeaveToStranger {
-                task_definition: primary.to_owned(),
+        (Some((Whose::OurAttempt | Whose::Good, _)) | None, _) => {
+            let untouched = matches!(stage, Stage::Refused | Stage::Task);
+            if untouched || nothing_runs || live.scheduling_strategy == "DAEMON" {
+                Plan::Nothing
+            } else {
+                Plan::Stop
             }
         }
-        (None, _)
-            if matches!(stage, Stage::Refused | Stage::Task)
-                || !provenance.runs_ours
-                || nothing_runs =>
-        {
-            Plan::Nothing
-        }
-        (None, _) if live.scheduling_strategy == "DAEMON" => Plan::Nothing,
-        (None, _) => Plan::Stop,
     }
 }
 

@@ -57,6 +57,27 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
 }
 
 #[test]
+fn a_verified_release_is_no_success_if_the_service_was_given_what_is_neither_landfalls_nor_its_owners()
+ {
+    use Whose::{Accepted, Adoptable, Adopted, Foreign, Good, OurAttempt, OwnersOwn};
+    let mut adopting = file();
+    adopting.task_definition.clear();
+    assert!(!adopting.owns_task_definition());
+    for (whose, overtaken) in [
+        (Good, false),
+        (Accepted, false),
+        (OurAttempt, false),
+        (OwnersOwn, false),
+        (Adoptable, true),
+        (Adopted, true),
+        (Foreign, true),
+    ] {
+        assert_eq!(is_overtaken(whose, &file()), overtaken, "{whose:?}");
+        assert!(!is_overtaken(whose, &adopting), "{whose:?}");
+    }
+}
+
+#[test]
 fn only_the_holder_of_the_claim_for_this_release_concludes_it() {
     let claim = |execution: &str, release| {
         let claim = Claim {

@@ -1,7 +1,13 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{desired::Claim, live::LiveBalancer, sample::*, tags::SERVICE_TAG};
+use crate::{
+    desired::Claim,
+    drift::{self, Registered, Revision},
+    live::LiveBalancer,
+    sample::*,
+    tags::SERVICE_TAG,
+};
 
 const STAGES: [Stage; 5] = [
     Stage::Refused,
@@ -26,6 +32,35 @@ fn uncertain() -> DesiredState {
         applied_file: None,
         ..desired(&[2])
     }
+}
+
+/// Where what the service runs came from, by the rule that production asks: of revisions with the service's tags for a
+/// release that did not succeed, or without tags.
+fn provenance(
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+    is_tagged: bool,
+    noted: Option<u64>,
+) -> Provenance {
+    let noted = noted.map(revision);
+    let whose = live.and_then(|live| {
+        let revision = Revision {
+            registered: Some(is_tagged.then_some(Registered { release: None })),
+            noted: Some(noted.clone()),
+            is_described: Some(true),
+            ..Revision::new(&live.primary()?.task_definition)
+        };
+        Some(drift::whose(desired, live, &revision).unwrap())
+    });
+    Provenance {
+        whose,
+        way_back: desired.accepted.clone().or(noted),
+    }
+}
+
+/// Where it came from if Landfall registered all that it runs.
+fn ours(desired: &DesiredState, live: Option<&LiveService>) -> Provenance {
+    provenance(desired, live, true, None)
 }
 
 #[test]
@@ -100,38 +135,24 @@ fn a_service_that_had_a_good_release_gets_it_back() {
     ] {
         for stage in STAGES {
             assert_eq!(
-                plan(
-                    &desired,
-                    Some(&live),
-                    stage,
-                    &Provenance {
-                        adopted: None,
-                        runs_ours: true,
-                    }
-                ),
+                plan(&desired, Some(&live), stage, &ours(&desired, Some(&live))),
                 expected,
                 "{story}, {stage:?}"
             );
         }
     }
-    let unproven = Provenance {
-        adopted: None,
-        runs_ours: true,
-    };
+    let gone = ours(&desired(&[2]), None);
     assert_eq!(
-        plan(&desired(&[2]), None, Stage::Rollout, &unproven),
+        plan(&desired(&[2]), None, Stage::Rollout, &gone),
         Plan::Gone
     );
 }
 
 #[test]
 fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
-    let unproven = |adopted: Option<u64>, runs_ours| Provenance {
-        adopted: adopted.map(revision),
-        runs_ours,
-    };
-    let (created, adopted) = (unproven(None, true), unproven(Some(1), true));
-    let (taken_back, strangers) = (unproven(Some(1), false), unproven(None, false));
+    // Whether the revision has Landfall's tags, and what is noted.
+    let (created, adopted) = ((true, None), (true, Some(1)));
+    let (taken_back, foreign) = ((false, Some(1)), (false, None));
     let daemon = LiveService {
         scheduling_strategy: "DAEMON".into(),
         ..live(2)
@@ -150,59 +171,53 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
     let left = Plan::LeaveToEcs {
         task_definition: revision(1),
     };
-    for (story, unproven, live, refused, otherwise) in [
+    for (story, (is_tagged, noted), live, refused, otherwise) in [
         (
             "Landfall made it",
-            &created,
+            created,
             live(2),
             Plan::Nothing,
             Plan::Stop,
         ),
         (
             "a daemon cannot be stopped",
-            &created,
+            created,
             daemon,
             Plan::Nothing,
             Plan::Nothing,
         ),
-        (
-            "nothing runs",
-            &created,
-            empty,
-            Plan::Nothing,
-            Plan::Nothing,
-        ),
+        ("nothing runs", created, empty, Plan::Nothing, Plan::Nothing),
         (
             "half way from somebody else's",
-            &adopted,
+            adopted,
             rolling(1, 2, 1),
             before(),
             before(),
         ),
         (
             "somebody else's serves no more",
-            &adopted,
+            adopted,
             live(2),
             before(),
             before(),
         ),
         (
             "ECS is taking it back",
-            &taken_back,
+            taken_back,
             rolling(2, 1, 1),
             left.clone(),
             left,
         ),
         (
             "somebody changed it since",
-            &taken_back,
+            taken_back,
             live(3),
             theirs(),
             theirs(),
         ),
         (
             "Landfall made it, and somebody changed it since",
-            &strangers,
+            foreign,
             LiveService {
                 tags: [(SERVICE_TAG.into(), "web/hello".into())].into(),
                 ..live(3)
@@ -212,7 +227,7 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
         ),
         (
             "Landfall never came so far",
-            &strangers,
+            foreign,
             live(1),
             Plan::Nothing,
             Plan::Nothing,
@@ -224,7 +239,8 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
             } else {
                 &otherwise
             };
-            let plan = plan(&never_good(), Some(&live), stage, unproven);
+            let provenance = provenance(&never_good(), Some(&live), is_tagged, noted);
+            let plan = plan(&never_good(), Some(&live), stage, &provenance);
             assert_eq!(plan, *expected, "{story}, {stage:?}");
         }
     }
@@ -232,10 +248,7 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
 
 #[test]
 fn what_ecs_has_already_given_back_to_somebody_else_counts_as_rolled_back_only_after_a_rollout() {
-    let taken_back = Provenance {
-        adopted: Some(revision(1)),
-        runs_ours: false,
-    };
+    let taken_back = provenance(&never_good(), Some(&live(1)), false, Some(1));
     for stage in STAGES {
         let plan = plan(&never_good(), Some(&live(1)), stage, &taken_back);
         let rolled_out = matches!(stage, Stage::Rollout | Stage::Health);
@@ -382,15 +395,7 @@ fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file
     let known = claimed(Some(good(1).content.file));
     let at_rest = Some(live(1));
     let undo = |desired: &DesiredState, live: &Option<LiveService>, stage| {
-        plan(
-            desired,
-            live.as_ref(),
-            stage,
-            &Provenance {
-                adopted: None,
-                runs_ours: true,
-            },
-        )
+        plan(desired, live.as_ref(), stage, &ours(desired, live.as_ref()))
     };
     assert_eq!(undo(&known, &at_rest, Stage::Task), Plan::Nothing);
     assert_eq!(Plan::Nothing.verdict(&known, Stage::Task), Verdict::Failed);
@@ -412,13 +417,73 @@ fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file
 
 #[test]
 fn what_somebody_else_gave_the_service_is_left_alone_however_the_release_ended() {
-    let theirs = Provenance::default();
     for stage in STAGES {
         for desired in [desired(&[2]), uncertain()] {
+            let theirs = provenance(&desired, Some(&live(7)), false, None);
             let plan = plan(&desired, Some(&live(7)), stage, &theirs);
             assert_eq!(plan.verdict(&desired, stage), Verdict::Drifted, "{stage:?}");
             assert_eq!(plan.body(&service(), None, None, None), None, "{stage:?}");
         }
+    }
+}
+
+#[test]
+fn an_owner_who_changes_the_service_in_mid_release_is_not_overruled() {
+    let owners = Provenance {
+        whose: Some(Whose::OwnersOwn),
+        way_back: None,
+    };
+    for stage in STAGES {
+        for desired in [desired(&[2]), never_good()] {
+            let plan = plan(&desired, Some(&live(7)), stage, &owners);
+            let task_definition = revision(7);
+            assert_eq!(plan, Plan::LeaveToStranger { task_definition }, "{stage:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_service_ran_before_landfall_came_stays_a_way_back_after_an_operator_accepted_another() {
+    let resumed = DesiredState {
+        accepted: Some(revision(3)),
+        ..never_good()
+    };
+    let left = |number| Plan::LeaveToEcs {
+        task_definition: revision(number),
+    };
+    for (story, live, is_tagged, expected) in [
+        (
+            "ECS is taking it back to what was accepted",
+            rolling(2, 3, 1),
+            false,
+            left(3),
+        ),
+        (
+            "ECS is taking it back to what ran before that",
+            rolling(2, 1, 1),
+            false,
+            left(1),
+        ),
+        (
+            "it runs the release",
+            live(2),
+            true,
+            Plan::RevertTo {
+                task_definition: revision(3),
+            },
+        ),
+        (
+            "it was given another one",
+            live(4),
+            false,
+            Plan::LeaveToStranger {
+                task_definition: revision(4),
+            },
+        ),
+    ] {
+        let provenance = provenance(&resumed, Some(&live), is_tagged, Some(1));
+        let plan = plan(&resumed, Some(&live), Stage::Rollout, &provenance);
+        assert_eq!(plan, expected, "{story}");
     }
 }
 
