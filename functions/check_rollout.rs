@@ -5,46 +5,21 @@
 
 use landfall::step::check_rollout::{Input, Outcome, Output, Sleeper, look};
 use landfall_aws::{
-    Fault,
-    clock::Clock,
-    config::{SdkConfig, Surroundings},
-    ecs::Ecs,
-    lambda::step_span,
-    sfn::StepFunctions,
-    state_bucket::StateBucket,
+    Aws, Fault,
+    function::{Function, step_span},
 };
 
 /// Looks at a rollout.
 #[derive(Debug)]
-pub struct CheckRollout {
-    state: StateBucket,
-    ecs: Ecs,
-    executions: StepFunctions,
-    clock: Clock,
-}
+pub struct CheckRollout;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+impl Function for CheckRollout {
+    const NAME: &'static str = "check-rollout";
+    type Input = Input;
+    type Output = Output;
 
-impl CheckRollout {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            ecs: Ecs::new(&surroundings.sdk),
-            executions: StepFunctions::new(&surroundings.sdk),
-            clock: surroundings.clock(),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Answers how the rollout stands. Given a task token, the execution goes to sleep: the token is stored first, and
@@ -52,20 +27,20 @@ impl CheckRollout {
     ///
     /// # Errors
     /// As AWS answers.
-    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+    async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         if let Some(task_token) = &input.task_token {
             let sleeper = Sleeper {
                 execution: input.execution.clone(),
                 task_token: task_token.clone(),
             };
-            self.state.put_sleeper(&input.service, &sleeper).await?;
+            aws.state().put_sleeper(&input.service, &sleeper).await?;
         }
-        let read = self.state.read(&input.service).await?;
-        let live = self.ecs.service(&input.service).await?;
+        let read = aws.state().read(&input.service).await?;
+        let live = aws.ecs().service(&input.service).await?;
         let newest = match live {
             Some(ref live) => {
                 let may_bake = live.pace_seconds > 0;
-                self.ecs
+                aws.ecs()
                     .newest_service_deployment(&input.service, may_bake)
                     .await?
             }
@@ -76,13 +51,13 @@ impl CheckRollout {
             &read.desired,
             live.as_ref(),
             newest.as_ref(),
-            self.clock.now(),
+            aws.now(),
         );
         tracing::info!(purpose = ?input.purpose, outcome = ?output.outcome, reason = output.reason, "looked at the rollout");
         if let Some(task_token) = &input.task_token
             && output.outcome != Outcome::InProgress
         {
-            self.executions.wake(task_token).await?;
+            aws.executions().wake(task_token).await?;
         }
         Ok(output)
     }

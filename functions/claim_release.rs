@@ -8,98 +8,73 @@ use landfall::{
     service_id::ServiceId,
     step::claim_release::{Action, Decision, Holder, Input, Output, decide, last_call},
 };
-use landfall_aws::{
-    Fault,
-    bucket::Written,
-    clock::Clock,
-    config::{SdkConfig, Surroundings},
-    sfn::StepFunctions,
-    state_bucket::StateBucket,
-};
+use landfall_aws::{Aws, Fault, bucket::Written, function::Function};
 
 /// Takes the claim, if it can be had.
 #[derive(Debug)]
-pub struct ClaimRelease {
-    state: StateBucket,
-    executions: StepFunctions,
-    clock: Clock,
-}
+pub struct ClaimRelease;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    tracing::info_span!("claim", service = %input.service, execution = input.execution)
-}
+impl Function for ClaimRelease {
+    const NAME: &'static str = "claim-release";
+    type Input = Input;
+    type Output = Output;
 
-impl ClaimRelease {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            executions: StepFunctions::new(&surroundings.sdk),
-            clock: surroundings.clock(),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        tracing::info_span!("claim", service = %input.service, execution = input.execution)
     }
 
     /// Claims the newest release that has no verdict, or wakes the execution that holds the claim.
     ///
     /// # Errors
     /// As AWS answers.
-    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
+    async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         loop {
-            let read = self.state.read(&input.service).await?;
-            let holder = self.holder(&read.desired, &input).await?;
+            let read = aws.state().read(&input.service).await?;
+            let holder = holder(aws, &read.desired, &input).await?;
             let Decision { output, write } = decide(&read.desired, &input.execution, holder);
             if let Some(claimed) = write
-                && self.state.write(&read, &claimed).await? == Written::Conflict
+                && aws.state().write(&read, &claimed).await? == Written::Conflict
             {
                 continue;
             }
             if output.action == Action::Joined {
-                self.wake(&input.service).await?;
+                wake(aws, &input.service).await?;
             }
             let release = output.release.as_ref().map(|release| release.number);
             tracing::info!(action = ?output.action, release, attempt = output.attempt, "asked for the claim");
             return Ok(output);
         }
     }
+}
 
-    async fn holder(&self, desired: &DesiredState, input: &Input) -> Result<Holder, Fault> {
-        let Some(Claim {
-            execution, release, ..
-        }) = &desired.claim
-        else {
-            return Ok(Holder::NobodyElse);
+async fn holder(aws: &Aws, desired: &DesiredState, input: &Input) -> Result<Holder, Fault> {
+    let Some(Claim {
+        execution, release, ..
+    }) = &desired.claim
+    else {
+        return Ok(Holder::NobodyElse);
+    };
+    let is_mine = *execution == input.execution;
+    if !is_mine {
+        let Some(ended) = aws.executions().ended(execution).await? else {
+            return Ok(Holder::Alive);
         };
-        let is_mine = *execution == input.execution;
-        if !is_mine {
-            let Some(ended) = self.executions.ended(execution).await? else {
-                return Ok(Holder::Alive);
-            };
-            if let Some(seconds) = last_call(ended, self.clock.now()) {
-                return Ok(Holder::Dying(seconds));
-            }
+        if let Some(seconds) = last_call(ended, aws.now()) {
+            return Ok(Holder::Dying(seconds));
         }
-        let record = self.state.record(&input.service, *release).await?;
-        let ending = record.map(|record| record.ending());
-        Ok(match (is_mine, ending) {
-            (true, None) => Holder::NobodyElse,
-            (true, Some(ending)) => Holder::Myself(ending),
-            (false, ending) => Holder::Dead(ending),
-        })
     }
+    let record = aws.state().record(&input.service, *release).await?;
+    let ending = record.map(|record| record.ending());
+    Ok(match (is_mine, ending) {
+        (true, None) => Holder::NobodyElse,
+        (true, Some(ending)) => Holder::Myself(ending),
+        (false, ending) => Holder::Dead(ending),
+    })
+}
 
-    async fn wake(&self, service: &ServiceId) -> Result<(), Fault> {
-        match self.state.sleeper(service).await? {
-            Some(sleeper) => self.executions.wake(&sleeper.task_token).await,
-            None => Ok(()),
-        }
+async fn wake(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
+    match aws.state().sleeper(service).await? {
+        Some(sleeper) => aws.executions().wake(&sleeper.task_token).await,
+        None => Ok(()),
     }
 }

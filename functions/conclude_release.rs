@@ -12,50 +12,24 @@ use landfall::{
     step::conclude_release::{Input, Output, is_open, is_overtaken, overtaken, records},
 };
 use landfall_aws::{
-    Fault,
-    bucket::{Bucket, Written},
-    clock::Clock,
-    config::{SdkConfig, Surroundings},
+    Aws, Fault,
+    bucket::Written,
     drift,
-    ecs::Ecs,
-    events::{Events, RELEASE_CONCLUDED, SERVICE_DRIFTED},
-    lambda::step_span,
-    state_bucket::StateBucket,
+    events::{RELEASE_CONCLUDED, SERVICE_DRIFTED},
+    function::{Function, step_span},
 };
 
 /// Gives a release its verdict.
 #[derive(Debug)]
-pub struct ConcludeRelease {
-    state: StateBucket,
-    files: Bucket,
-    ecs: Ecs,
-    events: Events,
-    clock: Clock,
-}
+pub struct ConcludeRelease;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+impl Function for ConcludeRelease {
+    const NAME: &'static str = "conclude-release";
+    type Input = Input;
+    type Output = Output;
 
-impl ConcludeRelease {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            files: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
-            ecs: Ecs::new(&surroundings.sdk),
-            events: Events::new(&surroundings.sdk),
-            clock: surroundings.clock(),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Writes the records and tells the world, then writes the verdict and gives up the claim in one compare-and-swap.
@@ -64,15 +38,15 @@ impl ConcludeRelease {
     ///
     /// # Errors
     /// As AWS answers.
-    pub async fn handle(&self, mut input: Input) -> Result<Output, Fault> {
+    async fn handle(aws: &Aws, mut input: Input) -> Result<Output, Fault> {
         if input.ending.verdict == Verdict::Succeeded {
-            self.look_once_more(&mut input).await?;
+            look_once_more(aws, &mut input).await?;
         }
         let mut verdict = input.ending.verdict;
         let mut reason = String::new();
         let mut announced = BTreeSet::new();
         loop {
-            let read = self.state.read(&input.service).await?;
+            let read = aws.state().read(&input.service).await?;
             if !is_open(&input, &read.desired) {
                 // An earlier invocation of this step came through, and its answer was lost, perhaps its log line too.
                 log(verdict, &reason);
@@ -82,9 +56,7 @@ impl ConcludeRelease {
                     again: true,
                 });
             }
-            let own = self
-                .write_records(&input, &read.desired, &mut announced)
-                .await?;
+            let own = write_records(aws, &input, &read.desired, &mut announced).await?;
             verdict = own.verdict;
             reason = own.reason;
             let mut concluded = read.desired.clone();
@@ -92,13 +64,13 @@ impl ConcludeRelease {
             if verdict == Verdict::Drifted {
                 let seen = own.diagnosis.as_ref().map(|diagnosis| &diagnosis.undone);
                 let why = told(&input.service, seen.unwrap_or(&reason));
-                let report = concluded.drift(why, self.clock.now());
-                self.events.put(SERVICE_DRIFTED, &report).await?;
+                let report = concluded.drift(why, aws.now());
+                aws.events().put(SERVICE_DRIFTED, &report).await?;
             }
-            if self.state.write(&read, &concluded).await? == Written::Yes {
+            if aws.state().write(&read, &concluded).await? == Written::Yes {
                 log(verdict, &reason);
                 if verdict == Verdict::Drifted {
-                    self.files.keep_status(&concluded).await?;
+                    aws.files().keep_status(&concluded).await?;
                 }
                 return Ok(Output {
                     verdict,
@@ -108,67 +80,67 @@ impl ConcludeRelease {
             }
         }
     }
+}
 
-    /// Since the release was verified, the tasks after the rollout may have run for hours: a foreign revision that the service
-    /// was given meanwhile is no success.
-    async fn look_once_more(&self, input: &mut Input) -> Result<(), Fault> {
-        let live = match self.ecs.service(&input.service).await {
-            // A verdict is needed most of all.
-            Err(Fault::Refused(reason)) => {
-                tracing::error!(reason, "nobody knows what the service runs by now");
-                return Ok(());
-            }
-            other => other?,
-        };
-        let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
-            return Ok(());
-        };
-        let Some(arn) = live.primary().map(|primary| &primary.task_definition) else {
-            return Ok(());
-        };
-        let given = input.ending.task_definition.as_ref();
-        if given.is_none_or(|given| given.arn == *arn) {
+/// Since the release was verified, the tasks after the rollout may have run for hours: a foreign revision that the service
+/// was given meanwhile is no success.
+async fn look_once_more(aws: &Aws, input: &mut Input) -> Result<(), Fault> {
+    let live = match aws.ecs().service(&input.service).await {
+        // A verdict is needed most of all.
+        Err(Fault::Refused(reason)) => {
+            tracing::error!(reason, "nobody knows what the service runs by now");
             return Ok(());
         }
-        let desired = self.state.read(&input.service).await?.desired;
-        let content = &input.release.content.file;
-        let file = self.state.file(content).await?;
-        let revision = Revision::of_file(arn, &file);
-        let (state, ecs) = (&self.state, &self.ecs);
-        let whose = drift::whose(state, ecs, &desired, &live, revision, content).await?;
-        if is_overtaken(whose, &file) {
-            input.ending = overtaken(arn);
-        }
-        Ok(())
+        other => other?,
+    };
+    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+        return Ok(());
+    };
+    let Some(arn) = live.primary().map(|primary| &primary.task_definition) else {
+        return Ok(());
+    };
+    let given = input.ending.task_definition.as_ref();
+    if given.is_none_or(|given| given.arn == *arn) {
+        return Ok(());
     }
+    let desired = aws.state().read(&input.service).await?.desired;
+    let content = &input.release.content.file;
+    let file = aws.state().file(content).await?;
+    let revision = Revision::of_file(arn, &file);
+    let (state, ecs) = (aws.state(), aws.ecs());
+    let whose = drift::whose(state, ecs, &desired, &live, revision, content).await?;
+    if is_overtaken(whose, &file) {
+        input.ending = overtaken(arn);
+    }
+    Ok(())
+}
 
-    /// Answers this release's record, which an execution that died may have written before.
-    /// `announced` keeps a lost compare-and-swap from telling the world twice.
-    async fn write_records(
-        &self,
-        input: &Input,
-        desired: &DesiredState,
-        announced: &mut BTreeSet<u64>,
-    ) -> Result<Record, Fault> {
-        let mut own = None;
-        for record in records(input, desired, self.clock.now()) {
-            let record = match self.state.put_record(&record).await? {
-                Written::Yes => record,
-                Written::Conflict => {
-                    let kept = self
-                        .state
-                        .record(&record.service, record.release.number)
-                        .await?;
-                    kept.ok_or_else(|| Fault::Unexpected("a record that was there is gone".into()))?
-                }
-            };
-            if announced.insert(record.release.number) {
-                self.events.put(RELEASE_CONCLUDED, &record).await?;
+/// Answers this release's record, which an execution that died may have written before.
+/// `announced` keeps a lost compare-and-swap from telling the world twice.
+async fn write_records(
+    aws: &Aws,
+    input: &Input,
+    desired: &DesiredState,
+    announced: &mut BTreeSet<u64>,
+) -> Result<Record, Fault> {
+    let mut own = None;
+    for record in records(input, desired, aws.now()) {
+        let record = match aws.state().put_record(&record).await? {
+            Written::Yes => record,
+            Written::Conflict => {
+                let kept = aws
+                    .state()
+                    .record(&record.service, record.release.number)
+                    .await?;
+                kept.ok_or_else(|| Fault::Unexpected("a record that was there is gone".into()))?
             }
-            own.get_or_insert(record);
+        };
+        if announced.insert(record.release.number) {
+            aws.events().put(RELEASE_CONCLUDED, &record).await?;
         }
-        own.ok_or_else(|| Fault::Unexpected("a release has no record".into()))
+        own.get_or_insert(record);
     }
+    own.ok_or_else(|| Fault::Unexpected("a release has no record".into()))
 }
 
 /// The template's metric filter counts the lines that say `failed`, so no log level may leave them out.

@@ -8,46 +8,21 @@ use landfall::step::{
     update_service::nothing_to_adopt,
 };
 use landfall_aws::{
-    Fault,
-    clock::Clock,
-    cluster,
-    config::{SdkConfig, Surroundings},
-    ecs::Ecs,
-    lambda::step_span,
-    state_bucket::StateBucket,
+    Aws, Fault,
+    function::{Function, step_span},
 };
 
 /// Creates the cluster if it is missing, and what it needs besides.
 #[derive(Debug)]
-pub struct EnsureCluster {
-    state: StateBucket,
-    ecs: Ecs,
-    surroundings: cluster::Surroundings,
-    clock: Clock,
-}
+pub struct EnsureCluster;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+impl Function for EnsureCluster {
+    const NAME: &'static str = "ensure-cluster";
+    type Input = Input;
+    type Output = Output;
 
-impl EnsureCluster {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            ecs: Ecs::new(&surroundings.sdk),
-            surroundings: cluster::Surroundings::new(&surroundings.sdk),
-            clock: surroundings.clock(),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Answers the cluster, created from the service file's `cluster` section if need be. If the file's sections have to be
@@ -55,8 +30,8 @@ impl EnsureCluster {
     ///
     /// # Errors
     /// Transient while the cluster comes up or goes down; refused as AWS refuses.
-    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
-        let live = self.ecs.cluster(input.service.cluster()).await?;
+    async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        let live = aws.ecs().cluster(input.service.cluster()).await?;
         let plan = plan(live);
         if let Plan::AskAgain { status } = plan {
             return Err(Fault::Transient(format!(
@@ -65,7 +40,7 @@ impl EnsureCluster {
             )));
         }
         let file = match input.apply_service || plan == Plan::Create {
-            true => Some(self.state.file(&input.release.content.file).await?),
+            true => Some(aws.state().file(&input.release.content.file).await?),
             false => None,
         };
         if let Some(file) = &file
@@ -74,14 +49,14 @@ impl EnsureCluster {
         {
             return Err(nothing_to_adopt(&input.service).into());
         }
-        let (needs, service) = (&self.surroundings, &input.service);
+        let (needs, service) = (aws.cluster_needs(), &input.service);
         if let Some(file) = &file {
             needs.create_log_groups(file, service).await?;
             let busy = needs
                 .create_capacity_providers(file, service, false)
                 .await?;
             if let Some(busy) = busy {
-                return self.wait(&input, "", &busy);
+                return wait(aws, &input, "", &busy);
             }
         }
         let output = match (plan, &file) {
@@ -91,7 +66,7 @@ impl EnsureCluster {
                 wait_seconds: 0,
             },
             (_, Some(file)) => {
-                let arn = self.ecs.create_cluster(&file.cluster).await?;
+                let arn = aws.ecs().create_cluster(&file.cluster).await?;
                 tracing::info!(arn, "created the cluster");
                 Output {
                     arn,
@@ -107,15 +82,15 @@ impl EnsureCluster {
                 busy = needs.keep_cluster(file, service).await?;
             }
             if let Some(busy) = busy {
-                return self.wait(&input, &output.arn, &busy);
+                return wait(aws, &input, &output.arn, &busy);
             }
         }
         Ok(output)
     }
+}
 
-    fn wait(&self, input: &Input, arn: &str, busy: &str) -> Result<Output, Fault> {
-        tracing::info!(busy, "waits for capacity");
-        let output = input.wait(arn, self.clock.now());
-        output.ok_or_else(|| Fault::Transient(busy.to_owned()))
-    }
+fn wait(aws: &Aws, input: &Input, arn: &str, busy: &str) -> Result<Output, Fault> {
+    tracing::info!(busy, "waits for capacity");
+    let output = input.wait(arn, aws.now());
+    output.ok_or_else(|| Fault::Transient(busy.to_owned()))
 }

@@ -14,197 +14,179 @@ use landfall::{
     target_group::group_names,
 };
 use landfall_aws::{
-    Fault,
-    config::{SdkConfig, Surroundings},
-    elb::{Elb, ingress::Created},
-    lambda::step_span,
-    state_bucket::StateBucket,
+    Aws, Fault,
+    elb::ingress::Created,
+    function::{Function, step_span},
 };
 
 /// Creates, keeps and removes a service's target group and listener rule.
 #[derive(Debug)]
-pub struct EnsureIngress {
-    state: StateBucket,
-    elb: Elb,
-}
+pub struct EnsureIngress;
 
 /// How often a priority is chosen anew because somebody else took it.
 const CHOICES: usize = 5;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+impl Function for EnsureIngress {
+    const NAME: &'static str = "ensure-ingress";
+    type Input = Input;
+    type Output = Option<Balancer>;
 
-impl EnsureIngress {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            elb: Elb::new(&surroundings.sdk),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Answers what the service is reached by, created and changed as need be; nothing after tidying up.
     ///
     /// # Errors
     /// Refused as Elastic Load Balancing refuses, or if somebody else's rule or target group is in the way.
-    pub async fn handle(&self, input: Input) -> Result<Option<Balancer>, Fault> {
-        let file = self.state.file(&input.release.content.file).await?;
+    async fn handle(aws: &Aws, input: Input) -> Result<Option<Balancer>, Fault> {
+        let file = aws.state().file(&input.release.content.file).await?;
         match input.purpose {
-            Purpose::Keep => self.keep(&file, &input.service).await,
+            Purpose::Keep => keep(aws, &file, &input.service).await,
             Purpose::Tidy => {
-                self.tidy(file.ingress.as_ref(), &input.service).await?;
+                tidy(aws, file.ingress.as_ref(), &input.service).await?;
                 Ok(None)
             }
             Purpose::Undo => {
-                let good = self.state.read(&input.service).await?.desired.last_good;
+                let good = aws.state().read(&input.service).await?.desired.last_good;
                 let ingress = match good {
-                    Some(good) => self.state.file(&good.content.file).await?.ingress,
+                    Some(good) => aws.state().file(&good.content.file).await?.ingress,
                     None => None,
                 };
-                self.tidy(ingress.as_ref(), &input.service).await?;
+                tidy(aws, ingress.as_ref(), &input.service).await?;
                 Ok(None)
             }
         }
     }
+}
 
-    /// Creates and changes what the file asks for; answers nothing if it asks for nothing.
-    ///
-    /// # Errors
-    /// As [`Self::handle`].
-    pub async fn keep(
-        &self,
-        file: &ServiceFile,
-        service: &ServiceId,
-    ) -> Result<Option<Balancer>, Fault> {
-        let Some(ingress) = &file.ingress else {
-            return Ok(None);
-        };
-        let listener = self.elb.listener(&ingress.listener_arn).await?;
-        let balancer = self.elb.load_balancer(&listener.load_balancer).await?;
-        let rules = self.elb.rules(&ingress.listener_arn).await?;
-        let mut groups = Vec::new();
-        for wanted in wanted_groups(file, service, &rules) {
-            groups.push(self.group(&wanted, ingress, &balancer.vpc, service).await?);
+/// Creates and changes what the file asks for; answers nothing if it asks for nothing.
+///
+/// # Errors
+/// As [`EnsureIngress::handle`].
+pub async fn keep(
+    aws: &Aws,
+    file: &ServiceFile,
+    service: &ServiceId,
+) -> Result<Option<Balancer>, Fault> {
+    let Some(ingress) = &file.ingress else {
+        return Ok(None);
+    };
+    let listener = aws.elb().listener(&ingress.listener_arn).await?;
+    let balancer = aws.elb().load_balancer(&listener.load_balancer).await?;
+    let rules = aws.elb().rules(&ingress.listener_arn).await?;
+    let mut groups = Vec::new();
+    for wanted in wanted_groups(file, service, &rules) {
+        groups.push(group(aws, &wanted, ingress, &balancer.vpc, service).await?);
+    }
+    let rule = rule(aws, ingress, service, rules, &groups).await?;
+    let mut groups = groups.into_iter();
+    let target_group = groups
+        .next()
+        .ok_or_else(|| Fault::Unexpected("no target group is wanted".into()))?;
+    Ok(Some(Balancer {
+        target_group,
+        alternate_target_group: groups.next(),
+        rule,
+    }))
+}
+
+async fn group(
+    aws: &Aws,
+    wanted: &WantedGroup,
+    ingress: &Ingress,
+    vpc: &str,
+    service: &ServiceId,
+) -> Result<String, Fault> {
+    let arn = match aws.elb().target_group(&wanted.name).await? {
+        Some(live) => {
+            usable(&live, wanted, ingress, vpc, service)?;
+            if live.health_check != ingress.health_check {
+                aws.elb().modify_health_check(&live.arn, ingress).await?;
+                tracing::info!(target_group = live.arn, "changed the health check");
+            }
+            live.arn
         }
-        let rule = self.rule(ingress, service, rules, &groups).await?;
-        let mut groups = groups.into_iter();
-        let target_group = groups
-            .next()
-            .ok_or_else(|| Fault::Unexpected("no target group is wanted".into()))?;
-        Ok(Some(Balancer {
-            target_group,
-            alternate_target_group: groups.next(),
-            rule,
-        }))
-    }
+        None => {
+            let created = aws.elb().create_target_group(wanted, ingress, vpc, service);
+            let arn = created.await?;
+            tracing::info!(target_group = arn, "created the target group");
+            arn
+        }
+    };
+    aws.elb().modify_attributes(&arn, ingress).await?;
+    Ok(arn)
+}
 
-    async fn group(
-        &self,
-        wanted: &WantedGroup,
-        ingress: &Ingress,
-        vpc: &str,
-        service: &ServiceId,
-    ) -> Result<String, Fault> {
-        let arn = match self.elb.target_group(&wanted.name).await? {
-            Some(live) => {
-                usable(&live, wanted, ingress, vpc, service)?;
-                if live.health_check != ingress.health_check {
-                    self.elb.modify_health_check(&live.arn, ingress).await?;
-                    tracing::info!(target_group = live.arn, "changed the health check");
-                }
-                live.arn
-            }
-            None => {
-                let created = self.elb.create_target_group(wanted, ingress, vpc, service);
-                let arn = created.await?;
-                tracing::info!(target_group = arn, "created the target group");
-                arn
-            }
-        };
-        self.elb.modify_attributes(&arn, ingress).await?;
-        Ok(arn)
-    }
-
-    async fn rule(
-        &self,
-        ingress: &Ingress,
-        service: &ServiceId,
-        mut live: Vec<LiveRule>,
-        groups: &[String],
-    ) -> Result<String, Fault> {
-        for _ in 0..CHOICES {
-            match plan_rule(ingress, service, &live, groups)? {
-                RulePlan::Create { priority } => {
-                    let created = self.elb.create_rule(ingress, priority, groups, service);
-                    if let Created::Rule(arn) = created.await? {
-                        tracing::info!(rule = arn, priority, "created the listener rule");
-                        return Ok(arn);
-                    }
-                    live = self.elb.rules(&ingress.listener_arn).await?;
-                }
-                RulePlan::Keep {
-                    arn,
-                    modify_conditions,
-                    modify_action,
-                    priority,
-                } => {
-                    if modify_conditions || modify_action {
-                        let groups = modify_action.then_some(groups);
-                        self.elb.modify_rule(&arn, ingress, groups).await?;
-                        tracing::info!(rule = arn, "changed the listener rule");
-                    }
-                    if let Some(priority) = priority {
-                        self.elb.set_rule_priority(&arn, priority).await?;
-                    }
+async fn rule(
+    aws: &Aws,
+    ingress: &Ingress,
+    service: &ServiceId,
+    mut live: Vec<LiveRule>,
+    groups: &[String],
+) -> Result<String, Fault> {
+    for _ in 0..CHOICES {
+        match plan_rule(ingress, service, &live, groups)? {
+            RulePlan::Create { priority } => {
+                let created = aws.elb().create_rule(ingress, priority, groups, service);
+                if let Created::Rule(arn) = created.await? {
+                    tracing::info!(rule = arn, priority, "created the listener rule");
                     return Ok(arn);
                 }
+                live = aws.elb().rules(&ingress.listener_arn).await?;
+            }
+            RulePlan::Keep {
+                arn,
+                modify_conditions,
+                modify_action,
+                priority,
+            } => {
+                if modify_conditions || modify_action {
+                    let groups = modify_action.then_some(groups);
+                    aws.elb().modify_rule(&arn, ingress, groups).await?;
+                    tracing::info!(rule = arn, "changed the listener rule");
+                }
+                if let Some(priority) = priority {
+                    aws.elb().set_rule_priority(&arn, priority).await?;
+                }
+                return Ok(arn);
             }
         }
-        Err(Fault::Transient(format!(
-            "others took the priority of the rule {CHOICES} times"
-        )))
     }
+    Err(Fault::Transient(format!(
+        "others took the priority of the rule {CHOICES} times"
+    )))
+}
 
-    /// Deletes the service's rules on listeners that the file does not name, and without an `ingress` its target groups.
-    ///
-    /// # Errors
-    /// As Elastic Load Balancing answers.
-    pub async fn tidy(&self, ingress: Option<&Ingress>, service: &ServiceId) -> Result<(), Fault> {
-        let tag = landfall::tags::service_tag(service);
-        for name in group_names(service) {
-            let live = self.elb.target_group(&name).await?;
-            let Some(group) = live.filter(|group| group.tagged_for.as_ref() == Some(&tag)) else {
-                continue;
-            };
-            for balancer in &group.load_balancers {
-                for listener in self.elb.listeners_of(balancer).await? {
-                    if ingress.is_some_and(|ingress| ingress.listener_arn == listener) {
-                        continue;
-                    }
-                    let rules = self.elb.rules(&listener).await?.into_iter();
-                    let own = rules
-                        .filter(|rule| rule.priority.is_some() && rule.forwards_to(&group.arn));
-                    for rule in own {
-                        self.elb.delete_rule(&rule.arn).await?;
-                        tracing::info!(rule = rule.arn, "deleted the listener rule");
-                    }
+/// Deletes the service's rules on listeners that the file does not name, and without an `ingress` its target groups.
+///
+/// # Errors
+/// As Elastic Load Balancing answers.
+pub async fn tidy(aws: &Aws, ingress: Option<&Ingress>, service: &ServiceId) -> Result<(), Fault> {
+    let tag = landfall::tags::service_tag(service);
+    for name in group_names(service) {
+        let live = aws.elb().target_group(&name).await?;
+        let Some(group) = live.filter(|group| group.tagged_for.as_ref() == Some(&tag)) else {
+            continue;
+        };
+        for balancer in &group.load_balancers {
+            for listener in aws.elb().listeners_of(balancer).await? {
+                if ingress.is_some_and(|ingress| ingress.listener_arn == listener) {
+                    continue;
+                }
+                let rules = aws.elb().rules(&listener).await?.into_iter();
+                let own =
+                    rules.filter(|rule| rule.priority.is_some() && rule.forwards_to(&group.arn));
+                for rule in own {
+                    aws.elb().delete_rule(&rule.arn).await?;
+                    tracing::info!(rule = rule.arn, "deleted the listener rule");
                 }
             }
-            if ingress.is_none() {
-                self.elb.delete_target_group(&group.arn).await?;
-                tracing::info!(target_group = group.arn, "deleted the target group");
-            }
         }
-        Ok(())
+        if ingress.is_none() {
+            aws.elb().delete_target_group(&group.arn).await?;
+            tracing::info!(target_group = group.arn, "deleted the target group");
+        }
     }
+    Ok(())
 }

@@ -9,49 +9,21 @@ use landfall::{
     step::ensure_scaling::{Change, Input, Output, needs_label, plan},
 };
 use landfall_aws::{
-    Fault,
-    clock::Clock,
-    config::{SdkConfig, Surroundings},
-    ecs::Ecs,
-    elb::Elb,
-    lambda::step_span,
-    scaling::Scaling,
-    state_bucket::StateBucket,
+    Aws, Fault,
+    function::{Function, step_span},
 };
 
 /// Brings Application Auto Scaling in step with the service file.
 #[derive(Debug)]
-pub struct EnsureScaling {
-    state: StateBucket,
-    ecs: Ecs,
-    elb: Elb,
-    scaling: Scaling,
-    clock: Clock,
-}
+pub struct EnsureScaling;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+impl Function for EnsureScaling {
+    const NAME: &'static str = "ensure-scaling";
+    type Input = Input;
+    type Output = Output;
 
-impl EnsureScaling {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            ecs: Ecs::new(&surroundings.sdk),
-            elb: Elb::new(&surroundings.sdk),
-            scaling: Scaling::new(&surroundings.sdk),
-            clock: surroundings.clock(),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Makes what the file wants, and removes what it wants no longer. If AWS refuses, the last good release's scaling is
@@ -59,77 +31,77 @@ impl EnsureScaling {
     ///
     /// # Errors
     /// As AWS refuses.
-    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
-        let file = self.state.file(&input.release.content.file).await?;
-        let brought = self.bring(&input.service, file.autoscaling.as_ref()).await;
+    async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        let file = aws.state().file(&input.release.content.file).await?;
+        let brought = bring(aws, &input.service, file.autoscaling.as_ref()).await;
         if let Err(Fault::Refused(reason)) = &brought {
             tracing::warn!(reason, "the scaling of the last good release is put back");
-            if let Err(fault) = self.put_back(&input).await {
+            if let Err(fault) = put_back(aws, &input).await {
                 tracing::error!(%fault, "the scaling of the last good release could not be put back");
             }
         }
         brought
     }
+}
 
-    async fn put_back(&self, input: &Input) -> Result<Output, Fault> {
-        let good = match &input.last_good {
-            Some(good) => self.state.file(&good.content.file).await?.autoscaling,
-            None => None,
-        };
-        self.bring(&input.service, good.as_ref()).await
-    }
+async fn put_back(aws: &Aws, input: &Input) -> Result<Output, Fault> {
+    let good = match &input.last_good {
+        Some(good) => aws.state().file(&good.content.file).await?.autoscaling,
+        None => None,
+    };
+    bring(aws, &input.service, good.as_ref()).await
+}
 
-    async fn bring(
-        &self,
-        service: &ServiceId,
-        wanted: Option<&Autoscaling>,
-    ) -> Result<Output, Fault> {
-        let label = match needs_label(wanted) {
-            true => Some(self.label(service).await?),
-            false => None,
-        };
-        let mut changes = Vec::new();
-        let mut refused: Option<(Change, Fault)> = None;
-        'looking: loop {
-            let live = self.scaling.of(service, wanted.is_none()).await?;
-            let plan = plan(service, wanted, &live, label.as_deref(), self.clock.now());
-            if let Some((_, fault)) = refused.take_if(|(change, _)| plan.contains(change)) {
-                return Err(fault);
-            }
-            for change in plan {
-                match self.scaling.make(&change).await {
-                    // The request before this one may have done it, and only its answer was lost: a target takes tags once.
-                    Err(fault @ Fault::Refused(_)) if refused.is_none() => {
-                        refused = Some((change, fault));
-                        continue 'looking;
-                    }
-                    made => made?,
-                }
-                let told = format!("{} {}", change.operation, change.name);
-                tracing::info!(change = told.trim_end(), "changed the service's scaling");
-                changes.push(told.trim_end().to_owned());
-            }
-            return Ok(Output { changes });
+async fn bring(
+    aws: &Aws,
+    service: &ServiceId,
+    wanted: Option<&Autoscaling>,
+) -> Result<Output, Fault> {
+    let label = match needs_label(wanted) {
+        true => Some(label(aws, service).await?),
+        false => None,
+    };
+    let mut changes = Vec::new();
+    let mut refused: Option<(Change, Fault)> = None;
+    'looking: loop {
+        let live = aws.scaling().of(service, wanted.is_none()).await?;
+        let plan = plan(service, wanted, &live, label.as_deref(), aws.now());
+        if let Some((_, fault)) = refused.take_if(|(change, _)| plan.contains(change)) {
+            return Err(fault);
         }
+        for change in plan {
+            match aws.scaling().make(&change).await {
+                // The request before this one may have done it, and only its answer was lost: a target takes tags once.
+                Err(fault @ Fault::Refused(_)) if refused.is_none() => {
+                    refused = Some((change, fault));
+                    continue 'looking;
+                }
+                made => made?,
+            }
+            let told = format!("{} {}", change.operation, change.name);
+            tracing::info!(change = told.trim_end(), "changed the service's scaling");
+            changes.push(told.trim_end().to_owned());
+        }
+        return Ok(Output { changes });
     }
+}
 
-    /// The load balancer and target group by which the service's requests are counted.
-    async fn label(&self, service: &ServiceId) -> Result<String, Fault> {
-        let live = self.ecs.service(service).await?;
-        let group = live.and_then(|live| live.balancers.into_iter().next());
-        let group = group.map(|balancer| balancer.target_group);
-        let group = group.ok_or_else(|| {
-            Fault::Refused(format!(
-                "{service} has no target group whose requests could be counted: give it a load balancer, or name one in \
-                 autoscaling.targets[].resourceLabel"
-            ))
-        })?;
-        let label = self.elb.request_label(&group).await?;
-        label.ok_or_else(|| {
-            Fault::Refused(format!(
-                "no load balancer forwards to {group}, whose requests are to be counted: add a listener, or name another in \
-                 autoscaling.targets[].resourceLabel"
-            ))
-        })
-    }
+/// The load balancer and target group by which the service's requests are counted.
+async fn label(aws: &Aws, service: &ServiceId) -> Result<String, Fault> {
+    let live = aws.ecs().service(service).await?;
+    let group = live.and_then(|live| live.balancers.into_iter().next());
+    let group = group.map(|balancer| balancer.target_group);
+    let group = group.ok_or_else(|| {
+        Fault::Refused(format!(
+            "{service} has no target group whose requests could be counted: give it a load balancer, or name one in \
+             autoscaling.targets[].resourceLabel"
+        ))
+    })?;
+    let label = aws.elb().request_label(&group).await?;
+    label.ok_or_else(|| {
+        Fault::Refused(format!(
+            "no load balancer forwards to {group}, whose requests are to be counted: add a listener, or name another in \
+             autoscaling.targets[].resourceLabel"
+        ))
+    })
 }

@@ -4,59 +4,34 @@
 //! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
-use lambda_runtime::LambdaEvent;
 use landfall::event::{
     Heard,
     execution_ended::{self, MAX_RESTARTS},
 };
 use landfall_aws::{
-    Fault,
-    config::{SdkConfig, Surroundings},
-    sfn::StepFunctions,
-    state_bucket::StateBucket,
+    Aws, Fault,
+    function::{Event, Function},
 };
-use serde_json::Value;
 
 /// Starts a fresh execution where one died.
 #[derive(Debug)]
-pub struct ExecutionEnded {
-    state: StateBucket,
-    executions: StepFunctions,
-    state_machine: String,
-}
+pub struct ExecutionEnded;
 
-/// What log lines are about.
-pub fn span(event: &Value) -> tracing::Span {
-    tracing::info_span!("execution-ended", event = event["id"].as_str())
-}
+impl Function for ExecutionEnded {
+    const NAME: &'static str = "execution-ended";
+    type Input = Event;
+    type Output = ();
 
-impl ExecutionEnded {
-    /// The trigger in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Self::new(&Surroundings::from_environment(config)?)
-    }
-
-    /// The trigger in these surroundings.
-    ///
-    /// # Errors
-    /// Unexpected if they name no state machine.
-    pub fn new(surroundings: &Surroundings) -> Result<Self, Fault> {
-        Ok(Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            executions: StepFunctions::new(&surroundings.sdk),
-            state_machine: surroundings.state_machine()?.into(),
-        })
+    fn span(event: &Event) -> tracing::Span {
+        tracing::info_span!("execution-ended", event = event.payload["id"].as_str())
     }
 
     /// Starts an execution if the dead one left a release without a verdict.
     ///
     /// # Errors
     /// Refused if the event is not what it claims to be, or if too many executions died in a row.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
-        let dead = match execution_ended::read(&event.payload, &self.state_machine)? {
+    async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
+        let dead = match execution_ended::read(&event.payload, aws.state_machine()?)? {
             Heard::Look(dead) => dead,
             Heard::Ignore(reason) => {
                 tracing::info!(reason, "ignored");
@@ -64,7 +39,7 @@ impl ExecutionEnded {
             }
         };
         let service = &dead.input.service;
-        let desired = self.state.read(service).await?.desired;
+        let desired = aws.state().read(service).await?.desired;
         let Some(release) = desired.next_release() else {
             let held = desired.hold.is_some();
             tracing::info!(%service, held, execution = dead.execution, "nothing is left to do");
@@ -83,12 +58,12 @@ impl ExecutionEnded {
             return Ok(());
         }
         tracing::warn!(%service, execution = dead.execution, release = release.number, "an execution died: starts another");
-        self.executions
+        aws.executions()
             .start(
-                &self.state_machine,
+                aws.state_machine()?,
                 &dead.input.after_death(),
                 release.number,
-                &event.context.request_id,
+                &event.request_id,
             )
             .await
     }

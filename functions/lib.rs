@@ -21,46 +21,86 @@ pub mod verify_health;
 pub mod watch_drift;
 
 use lambda_runtime::Error;
-use landfall_aws::{config, lambda};
+use landfall_aws::{
+    Aws, Settings, config,
+    function::{self, Entry, Event, Function},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What is done with each function, whose types differ.
+pub trait Visitor {
+    /// A trigger.
+    fn trigger<F: Function<Input = Event, Output = ()>>(&mut self);
+
+    /// A step. Its input and its answer can be read and written, so that they can be compared with the state machine.
+    fn step<F>(&mut self)
+    where
+        F: Function<Input: Serialize + DeserializeOwned, Output: Serialize + DeserializeOwned>;
+}
+
+/// Shows every function to `visitor`: the one list of them.
+pub fn each(visitor: &mut impl Visitor) {
+    visitor.trigger::<config_changed::ConfigChanged>();
+    visitor.trigger::<execution_ended::ExecutionEnded>();
+    visitor.trigger::<image_pushed::ImagePushed>();
+    visitor.trigger::<rollout_changed::RolloutChanged>();
+    visitor.trigger::<sweep_due::SweepDue>();
+    visitor.trigger::<watch_drift::WatchDrift>();
+
+    visitor.step::<check_rollout::CheckRollout>();
+    visitor.step::<claim_release::ClaimRelease>();
+    visitor.step::<conclude_release::ConcludeRelease>();
+    visitor.step::<ensure_cluster::EnsureCluster>();
+    visitor.step::<ensure_discovery::EnsureDiscovery>();
+    visitor.step::<ensure_ingress::EnsureIngress>();
+    visitor.step::<ensure_scaling::EnsureScaling>();
+    visitor.step::<register_task_definition::RegisterTaskDefinition>();
+    visitor.step::<roll_back::RollBack>();
+    visitor.step::<run_task::RunTask>();
+    visitor.step::<update_service::UpdateService>();
+    visitor.step::<verify_health::VerifyHealth>();
+}
+
+/// The function of this name, which is its `Handler` in `template.yaml`.
+pub fn named(name: &str) -> Option<Entry> {
+    struct Sought<'a> {
+        name: &'a str,
+        found: Option<Entry>,
+    }
+    impl Sought<'_> {
+        fn look_at<F: Function>(&mut self) {
+            if F::NAME == self.name {
+                self.found = Some(Entry::of::<F>());
+            }
+        }
+    }
+    impl Visitor for Sought<'_> {
+        fn trigger<F: Function<Input = Event, Output = ()>>(&mut self) {
+            self.look_at::<F>();
+        }
+
+        fn step<F: Function>(&mut self) {
+            self.look_at::<F>();
+        }
+    }
+    let mut sought = Sought { name, found: None };
+    each(&mut sought);
+    sought.found
+}
 
 /// Serves the function that Lambda names in `_HANDLER`, until Lambda ends the process.
 ///
 /// # Errors
 /// If there is no such function, if its environment lacks something, or if the Runtime API cannot be reached.
 pub async fn serve() -> Result<(), Error> {
-    lambda::log_as_json();
+    function::log_as_json();
     let handler = std::env::var("_HANDLER").unwrap_or_default();
-    macro_rules! step {
-        ($module:ident, $step:ident) => {{
-            let step = $module::$step::from_environment(config::load().await)?;
-            lambda::serve($module::span, |event| step.handle(event.payload)).await
-        }};
-    }
-    macro_rules! trigger {
-        ($module:ident, $trigger:ident) => {{
-            let trigger = $module::$trigger::from_environment(config::load().await)?;
-            lambda::serve_event($module::span, |event| trigger.handle(event)).await
-        }};
-    }
-    match &*handler {
-        "config-changed" => trigger!(config_changed, ConfigChanged),
-        "execution-ended" => trigger!(execution_ended, ExecutionEnded),
-        "image-pushed" => trigger!(image_pushed, ImagePushed),
-        "rollout-changed" => trigger!(rollout_changed, RolloutChanged),
-        "sweep-due" => trigger!(sweep_due, SweepDue),
-        "watch-drift" => trigger!(watch_drift, WatchDrift),
-        "check-rollout" => step!(check_rollout, CheckRollout),
-        "claim-release" => step!(claim_release, ClaimRelease),
-        "conclude-release" => step!(conclude_release, ConcludeRelease),
-        "ensure-cluster" => step!(ensure_cluster, EnsureCluster),
-        "ensure-discovery" => step!(ensure_discovery, EnsureDiscovery),
-        "ensure-ingress" => step!(ensure_ingress, EnsureIngress),
-        "ensure-scaling" => step!(ensure_scaling, EnsureScaling),
-        "register-task-definition" => step!(register_task_definition, RegisterTaskDefinition),
-        "roll-back" => step!(roll_back, RollBack),
-        "run-task" => step!(run_task, RunTask),
-        "update-service" => step!(update_service, UpdateService),
-        "verify-health" => step!(verify_health, VerifyHealth),
-        other => Err(format!("there is no function `{other}`: `_HANDLER` is the `Handler` of a function in template.yaml").into()),
-    }
+    let Some(function) = named(&handler) else {
+        let error = format!(
+            "there is no function `{handler}`: `_HANDLER` is the `Handler` of a function in template.yaml"
+        );
+        return Err(error.into());
+    };
+    let settings = Settings::from_environment()?;
+    function::serve(function, Aws::new(config::load().await, settings)).await
 }

@@ -16,43 +16,21 @@ use landfall::{
     work::{ingress_work, scaling},
 };
 use landfall_aws::{
-    Fault,
-    config::{SdkConfig, Surroundings},
-    descriptions::Descriptions,
-    ecs::Ecs,
-    lambda::step_span,
-    state_bucket::StateBucket,
+    Aws, Fault,
+    function::{Function, step_span},
 };
 
 /// Registers the release's task definition, unless there is such a revision already.
 #[derive(Debug)]
-pub struct RegisterTaskDefinition {
-    state: StateBucket,
-    ecs: Ecs,
-    descriptions: Descriptions,
-}
+pub struct RegisterTaskDefinition;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+impl Function for RegisterTaskDefinition {
+    const NAME: &'static str = "register-task-definition";
+    type Input = Input;
+    type Output = Output;
 
-impl RegisterTaskDefinition {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            ecs: Ecs::new(&surroundings.sdk),
-            descriptions: Descriptions::new(&surroundings.sdk),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Answers a revision whose images are pinned by digest.
@@ -60,27 +38,27 @@ impl RegisterTaskDefinition {
     /// # Errors
     /// Refused as ECS refuses, if the file wants what ECS cannot change in place, and if it adopts a service that is not
     /// there.
-    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
-        let file = self.state.file(&input.release.content.file).await?;
+    async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        let file = aws.state().file(&input.release.content.file).await?;
         let live = match input.apply_service || !file.owns_task_definition() {
-            true => self.ecs.service(&input.service).await?,
+            true => aws.ecs().service(&input.service).await?,
             false => None,
         };
         if input.apply_service {
             unchangeable::refuse(&input.service, &file, live.as_ref())?;
         }
-        let previous = self.previous(&input).await?;
+        let previous = previous(aws, &input).await?;
         let (registration, known, base) = if file.owns_task_definition() {
             let registration = render(&file, &input.release, &input.service)?;
             (registration, None, None)
         } else {
-            let (registration, known, base) = self.adopted(&input, &file, live).await?;
+            let (registration, known, base) = adopted(aws, &input, &file, live).await?;
             (registration, known, Some(base))
         };
         let known = known.or_else(|| reusable(input.last_good.as_ref(), &registration.content));
         let task_definition = match known {
             Some(revision) => revision,
-            None => self.register(&input, registration).await?,
+            None => register(aws, &input, registration).await?,
         };
         Ok(Output {
             task_definition,
@@ -94,77 +72,77 @@ impl RegisterTaskDefinition {
             scaling: scaling(input.apply_service, &file, previous.as_ref()),
         })
     }
+}
 
-    /// What is to be registered for an adopted service, the revision that it runs if that was made from the same, and that
-    /// revision's ARN.
-    async fn adopted(
-        &self,
-        input: &Input,
-        file: &ServiceFile,
-        live: Option<LiveService>,
-    ) -> Result<(Registration, Option<TaskDefinition>, String), Fault> {
-        let live = live.filter(|live| live.status == "ACTIVE");
-        let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
-        let primary = live.primary().ok_or_else(|| {
-            Fault::Refused(format!(
-                "{} has no primary deployment to start from: its deployment controller is {}",
-                input.service, live.controller
-            ))
-        })?;
-        let arn = &primary.task_definition;
-        let revision = self.descriptions.task_definition(arn).await?;
-        let registration = render_live(&revision, file, &input.release, &input.service)?;
-        let known = revision
-            .was_made_from(&registration.content, &input.service)
-            .then(|| TaskDefinition {
-                arn: arn.clone(),
-                content: registration.content.clone(),
-            });
-        Ok((registration, known, arn.clone()))
+/// What is to be registered for an adopted service, the revision that it runs if that was made from the same, and that
+/// revision's ARN.
+async fn adopted(
+    aws: &Aws,
+    input: &Input,
+    file: &ServiceFile,
+    live: Option<LiveService>,
+) -> Result<(Registration, Option<TaskDefinition>, String), Fault> {
+    let live = live.filter(|live| live.status == "ACTIVE");
+    let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
+    let primary = live.primary().ok_or_else(|| {
+        Fault::Refused(format!(
+            "{} has no primary deployment to start from: its deployment controller is {}",
+            input.service, live.controller
+        ))
+    })?;
+    let arn = &primary.task_definition;
+    let revision = aws.descriptions().task_definition(arn).await?;
+    let registration = render_live(&revision, file, &input.release, &input.service)?;
+    let known = revision
+        .was_made_from(&registration.content, &input.service)
+        .then(|| TaskDefinition {
+            arn: arn.clone(),
+            content: registration.content.clone(),
+        });
+    Ok((registration, known, arn.clone()))
+}
+
+/// The last good release's file, where ECS may have another one than the release's.
+async fn previous(aws: &Aws, input: &Input) -> Result<Option<ServiceFile>, Fault> {
+    let other = |good: &&GoodRelease| {
+        input.apply_service && good.content.file != input.release.content.file
+    };
+    match input.last_good.as_ref().filter(other) {
+        Some(good) => Ok(Some(aws.state().file(&good.content.file).await?)),
+        None => Ok(None),
     }
+}
 
-    /// The last good release's file, where ECS may have another one than the release's.
-    async fn previous(&self, input: &Input) -> Result<Option<ServiceFile>, Fault> {
-        let other = |good: &&GoodRelease| {
-            input.apply_service && good.content.file != input.release.content.file
-        };
-        match input.last_good.as_ref().filter(other) {
-            Some(good) => Ok(Some(self.state.file(&good.content.file).await?)),
-            None => Ok(None),
-        }
+async fn register(
+    aws: &Aws,
+    input: &Input,
+    registration: Registration,
+) -> Result<TaskDefinition, Fault> {
+    let Registration { body, content } = registration;
+    let family = body
+        .get("family")
+        .and_then(|family| family.as_str())
+        .unwrap_or_default();
+    // A first attempt saves the call.
+    if input.may_be_registered()
+        && let Some(revision) = aws
+            .ecs()
+            .registered(family, &content, input.release.number)
+            .await?
+    {
+        return Ok(revision);
     }
-
-    async fn register(
-        &self,
-        input: &Input,
-        registration: Registration,
-    ) -> Result<TaskDefinition, Fault> {
-        let Registration { body, content } = registration;
-        let family = body
-            .get("family")
-            .and_then(|family| family.as_str())
-            .unwrap_or_default();
-        // A first attempt saves the call.
-        if input.may_be_registered()
-            && let Some(revision) = self
-                .ecs
-                .registered(family, &content, input.release.number)
-                .await?
-        {
-            return Ok(revision);
+    match aws.ecs().register_task_definition(&body).await {
+        Ok(arn) => {
+            tracing::info!(arn, "registered the task definition");
+            Ok(TaskDefinition { arn, content })
         }
-        match self.ecs.register_task_definition(&body).await {
-            Ok(arn) => {
-                tracing::info!(arn, "registered the task definition");
-                Ok(TaskDefinition { arn, content })
-            }
-            // It may have been registered, and only the answer was lost.
-            Err(fault @ Fault::Transient(_)) => self
-                .ecs
-                .registered(family, &content, input.release.number)
-                .await?
-                .ok_or(fault),
-            Err(fault) => Err(fault),
-        }
+        // It may have been registered, and only the answer was lost.
+        Err(fault @ Fault::Transient(_)) => aws
+            .ecs()
+            .registered(family, &content, input.release.number)
+            .await?
+            .ok_or(fault),
+        Err(fault) => Err(fault),
     }
 }

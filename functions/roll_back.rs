@@ -3,7 +3,7 @@
 //! In: `Input`, from whatever failed. Out: `Output`, what was done and what to wait for.
 //! Fails with `Transient`, which the state machine retries.
 
-use crate::ensure_ingress::EnsureIngress;
+use crate::ensure_ingress;
 use landfall::{
     desired::{DesiredState, GoodRelease},
     drift::{Revision, Whose},
@@ -19,15 +19,8 @@ use landfall::{
     tags::tag_changes,
 };
 use landfall_aws::{
-    Fault,
-    clock::Clock,
-    cloud_map::CloudMap,
-    config::{SdkConfig, Surroundings},
-    drift,
-    ecs::Ecs,
-    lambda::step_span,
-    scaling::Scaling,
-    state_bucket::StateBucket,
+    Aws, Fault, drift,
+    function::{Function, step_span},
 };
 use serde_json::{Map, Value};
 
@@ -37,63 +30,37 @@ const SERVICE_EVENTS: usize = 10;
 
 /// Undoes a bad release.
 #[derive(Debug)]
-pub struct RollBack {
-    state: StateBucket,
-    ecs: Ecs,
-    cloud_map: CloudMap,
-    ingress: EnsureIngress,
-    scaling: Scaling,
-    clock: Clock,
-}
+pub struct RollBack;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+impl Function for RollBack {
+    const NAME: &'static str = "roll-back";
+    type Input = Input;
+    type Output = Output;
 
-impl RollBack {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            ecs: Ecs::new(&surroundings.sdk),
-            cloud_map: CloudMap::new(&surroundings.sdk),
-            ingress: EnsureIngress::new(surroundings),
-            scaling: Scaling::new(&surroundings.sdk),
-            clock: surroundings.clock(),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Gathers what can be known of the release, then gives the service what was good before it.
     ///
     /// # Errors
     /// As AWS answers.
-    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
-        let desired = self.state.read(&input.service).await?.desired;
-        let live = self.ecs.service(&input.service).await?;
-        let provenance = self.provenance(&input, &desired, live.as_ref()).await?;
+    async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        let desired = aws.state().read(&input.service).await?.desired;
+        let live = aws.ecs().service(&input.service).await?;
+        let provenance = provenance(aws, &input, &desired, live.as_ref()).await?;
         let plan = plan(&desired, live.as_ref(), input.failure.stage, &provenance);
-        let diagnosis = self
-            .diagnosis(&input, &desired, live.as_ref(), &plan)
-            .await?;
+        let diagnosis = diagnosis(aws, &input, &desired, live.as_ref(), &plan).await?;
         let file = match &plan {
             Plan::Revert {
                 good,
                 apply_service: true,
-            } => Some(self.good_file(&input, good, live.as_ref()).await?),
+            } => Some(good_file(aws, &input, good, live.as_ref()).await?),
             _ => None,
         };
         // The rule may be the bad release's: requests have to come as before first.
         let balancer = match &file {
-            Some(file) => self.ingress.keep(file, &input.service).await?,
+            Some(file) => ensure_ingress::keep(aws, file, &input.service).await?,
             None => None,
         };
         let body = plan.body(
@@ -103,20 +70,19 @@ impl RollBack {
             live.as_ref(),
         );
         let given_back =
-            plan.can_be_left_to_ecs(live.as_ref()) && self.stop_deployment(&input.service).await?;
+            plan.can_be_left_to_ecs(live.as_ref()) && stop_deployment(aws, &input.service).await?;
         if let Some(mut body) = body.filter(|_| !given_back) {
             if let Plan::Revert { .. } = plan {
-                self.mind_count(&input.service, &mut body, live.as_ref())
-                    .await?;
+                mind_count(aws, &input.service, &mut body, live.as_ref()).await?;
             }
-            self.ecs.update_service(&body).await?;
+            aws.ecs().update_service(&body).await?;
         }
         tracing::warn!(
             reason = input.failure.reason,
             undone = diagnosis.undone,
             "the release is bad"
         );
-        let ingress = self.leaves_ingress(&input, &desired, live.as_ref(), &plan);
+        let ingress = leaves_ingress(aws, &input, &desired, live.as_ref(), &plan);
         let ingress = ingress.await?;
         Ok(Output {
             ingress,
@@ -126,147 +92,147 @@ impl RollBack {
                 false => plan.action(),
             },
             verdict: plan.verdict(&desired, input.failure.stage),
-            rollout: plan.rollout(self.clock.now(), file.as_ref(), live.as_ref()),
+            rollout: plan.rollout(aws.now(), file.as_ref(), live.as_ref()),
             diagnosis,
         })
     }
+}
 
-    /// Makes ECS end the deployment that is under way; answers whether it will.
-    async fn stop_deployment(&self, service: &ServiceId) -> Result<bool, Fault> {
-        let newest = self.ecs.newest_service_deployment(service, false).await?;
-        let newest = newest.filter(|newest| newest.status == "IN_PROGRESS");
-        match newest {
-            Some(newest) => self.ecs.stop_service_deployment(&newest.arn).await,
-            None => Ok(false),
-        }
+/// Makes ECS end the deployment that is under way; answers whether it will.
+async fn stop_deployment(aws: &Aws, service: &ServiceId) -> Result<bool, Fault> {
+    let newest = aws.ecs().newest_service_deployment(service, false).await?;
+    let newest = newest.filter(|newest| newest.status == "IN_PROGRESS");
+    match newest {
+        Some(newest) => aws.ecs().stop_service_deployment(&newest.arn).await,
+        None => Ok(false),
     }
+}
 
-    /// Whether there is something to undo at Elastic Load Balancing. What somebody else runs is left alone.
-    async fn leaves_ingress(
-        &self,
-        input: &Input,
-        desired: &DesiredState,
-        live: Option<&LiveService>,
-        plan: &Plan,
-    ) -> Result<bool, Fault> {
-        let bad = &input.release.content.file;
-        let good = desired.last_good.as_ref().map(|good| &good.content.file);
-        if good == Some(bad) || matches!(plan, Plan::LeaveToStranger { .. }) {
-            return Ok(false);
+/// Whether there is something to undo at Elastic Load Balancing. What somebody else runs is left alone.
+async fn leaves_ingress(
+    aws: &Aws,
+    input: &Input,
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+    plan: &Plan,
+) -> Result<bool, Fault> {
+    let bad = &input.release.content.file;
+    let good = desired.last_good.as_ref().map(|good| &good.content.file);
+    if good == Some(bad) || matches!(plan, Plan::LeaveToStranger { .. }) {
+        return Ok(false);
+    }
+    let bad = aws.state().file(bad).await?;
+    if bad.ingress.is_none() {
+        return Ok(false);
+    }
+    let good = match good {
+        Some(good) => Some(aws.state().file(good).await?),
+        None => None,
+    };
+    Ok(leaves_behind(&bad, good.as_ref(), &input.service, live))
+}
+
+/// The last good release's file, with what clears the bad release's. The service's tags are put back too.
+async fn good_file(
+    aws: &Aws,
+    input: &Input,
+    good: &GoodRelease,
+    live: Option<&LiveService>,
+) -> Result<ServiceFile, Fault> {
+    let file = aws.state().file(&good.content.file).await?;
+    // A way back without its registration is better than none.
+    let registry = match aws.cloud_map().arn_of(file.discovery.as_ref()).await {
+        Err(Fault::Refused(reason)) => {
+            tracing::error!(reason, "the service's registration is left as it is");
+            None
         }
-        let bad = self.state.file(bad).await?;
-        if bad.ingress.is_none() {
-            return Ok(false);
-        }
-        let good = match good {
-            Some(good) => Some(self.state.file(good).await?),
-            None => None,
+        other => other?,
+    };
+    let file = file.registered_in(registry.as_deref());
+    if good.content.file == input.release.content.file {
+        return Ok(file);
+    }
+    let bad = aws.state().file(&input.release.content.file).await?;
+    if let Some(live) = live {
+        let release = Release {
+            number: good.number,
+            ..input.release.clone()
         };
-        Ok(leaves_behind(&bad, good.as_ref(), &input.service, live))
+        let tags = tag_changes(&file, Some(&bad), &release, live);
+        aws.ecs().change_tags(&live.arn, &tags).await?;
     }
+    Ok(cleared(file, Some(&bad)))
+}
 
-    /// The last good release's file, with what clears the bad release's. The service's tags are put back too.
-    async fn good_file(
-        &self,
-        input: &Input,
-        good: &GoodRelease,
-        live: Option<&LiveService>,
-    ) -> Result<ServiceFile, Fault> {
-        let file = self.state.file(&good.content.file).await?;
-        // A way back without its registration is better than none.
-        let registry = match self.cloud_map.arn_of(file.discovery.as_ref()).await {
-            Err(Fault::Refused(reason)) => {
-                tracing::error!(reason, "the service's registration is left as it is");
-                None
-            }
-            other => other?,
-        };
-        let file = file.registered_in(registry.as_deref());
-        if good.content.file == input.release.content.file {
-            return Ok(file);
+async fn mind_count(
+    aws: &Aws,
+    service: &ServiceId,
+    body: &mut Map<String, Value>,
+    live: Option<&LiveService>,
+) -> Result<(), Fault> {
+    match aws.scaling().mind_count(service, body, live).await {
+        // A way back with another number of tasks is better than none.
+        Err(Fault::Refused(reason)) => {
+            tracing::error!(reason, "the number of tasks is left as it is");
+            body.remove("desiredCount");
+            Ok(())
         }
-        let bad = self.state.file(&input.release.content.file).await?;
-        if let Some(live) = live {
-            let release = Release {
-                number: good.number,
-                ..input.release.clone()
-            };
-            let tags = tag_changes(&file, Some(&bad), &release, live);
-            self.ecs.change_tags(&live.arn, &tags).await?;
-        }
-        Ok(cleared(file, Some(&bad)))
+        other => other,
     }
+}
 
-    async fn mind_count(
-        &self,
-        service: &ServiceId,
-        body: &mut Map<String, Value>,
-        live: Option<&LiveService>,
-    ) -> Result<(), Fault> {
-        match self.scaling.mind_count(service, body, live).await {
-            // A way back with another number of tasks is better than none.
-            Err(Fault::Refused(reason)) => {
-                tracing::error!(reason, "the number of tasks is left as it is");
-                body.remove("desiredCount");
-                Ok(())
-            }
-            other => other,
-        }
-    }
+async fn provenance(
+    aws: &Aws,
+    input: &Input,
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+) -> Result<Provenance, Fault> {
+    let Some((live, primary)) = live.and_then(|live| Some((live, live.primary()?))) else {
+        return Ok(Provenance::default());
+    };
+    let revision = Revision::new(&primary.task_definition);
+    let file = &input.release.content.file;
+    let whose = drift::whose(aws.state(), aws.ecs(), desired, live, revision, file).await?;
+    let way_back = match (whose, &desired.last_good, &desired.accepted) {
+        (Whose::OurAttempt, None, None) => aws.state().adopted(&input.service).await?,
+        (Whose::OurAttempt, None, Some(accepted)) => Some(accepted.clone()),
+        _ => None,
+    };
+    Ok(Provenance {
+        whose: Some(whose),
+        way_back,
+    })
+}
 
-    async fn provenance(
-        &self,
-        input: &Input,
-        desired: &DesiredState,
-        live: Option<&LiveService>,
-    ) -> Result<Provenance, Fault> {
-        let Some((live, primary)) = live.and_then(|live| Some((live, live.primary()?))) else {
-            return Ok(Provenance::default());
-        };
-        let revision = Revision::new(&primary.task_definition);
-        let file = &input.release.content.file;
-        let whose = drift::whose(&self.state, &self.ecs, desired, live, revision, file).await?;
-        let way_back = match (whose, &desired.last_good, &desired.accepted) {
-            (Whose::OurAttempt, None, None) => self.state.adopted(&input.service).await?,
-            (Whose::OurAttempt, None, Some(accepted)) => Some(accepted.clone()),
-            _ => None,
-        };
-        Ok(Provenance {
-            whose: Some(whose),
-            way_back,
-        })
-    }
-
-    async fn diagnosis(
-        &self,
-        input: &Input,
-        desired: &DesiredState,
-        live: Option<&LiveService>,
-        plan: &Plan,
-    ) -> Result<Diagnosis, Fault> {
-        let since = input.release.created_at;
-        let good = desired
-            .last_good
-            .as_ref()
-            .map(|good| &*good.task_definition.arn);
-        let mut stopped_tasks = match live {
-            Some(_) => self.ecs.stopped_tasks(&input.service, since, good).await?,
-            None => Vec::new(),
-        };
-        stopped_tasks.truncate(STOPPED_TASKS);
-        let events = live
-            .into_iter()
-            .flat_map(|live| &live.events)
-            .filter(|(at, _)| *at >= since);
-        Ok(Diagnosis {
-            stopped_tasks,
-            service_events: events
-                .take(SERVICE_EVENTS)
-                .map(|(_, message)| message.clone())
-                .collect(),
-            probe: input.failure.probe.clone(),
-            task: input.failure.task.clone(),
-            undone: plan.told(plan.verdict(desired, input.failure.stage)),
-        })
-    }
+async fn diagnosis(
+    aws: &Aws,
+    input: &Input,
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+    plan: &Plan,
+) -> Result<Diagnosis, Fault> {
+    let since = input.release.created_at;
+    let good = desired
+        .last_good
+        .as_ref()
+        .map(|good| &*good.task_definition.arn);
+    let mut stopped_tasks = match live {
+        Some(_) => aws.ecs().stopped_tasks(&input.service, since, good).await?,
+        None => Vec::new(),
+    };
+    stopped_tasks.truncate(STOPPED_TASKS);
+    let events = live
+        .into_iter()
+        .flat_map(|live| &live.events)
+        .filter(|(at, _)| *at >= since);
+    Ok(Diagnosis {
+        stopped_tasks,
+        service_events: events
+            .take(SERVICE_EVENTS)
+            .map(|(_, message)| message.clone())
+            .collect(),
+        probe: input.failure.probe.clone(),
+        task: input.failure.task.clone(),
+        undone: plan.told(plan.verdict(desired, input.failure.stage)),
+    })
 }

@@ -4,43 +4,23 @@
 //! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
-use lambda_runtime::LambdaEvent;
 use landfall::event::{Heard, rollout_changed};
 use landfall_aws::{
-    Fault,
-    config::{SdkConfig, Surroundings},
-    sfn::StepFunctions,
-    state_bucket::StateBucket,
+    Aws, Fault,
+    function::{Event, Function},
 };
-use serde_json::Value;
 
 /// Wakes the execution that waits for a rollout.
 #[derive(Debug)]
-pub struct RolloutChanged {
-    state: StateBucket,
-    executions: StepFunctions,
-}
+pub struct RolloutChanged;
 
-/// What log lines are about.
-pub fn span(event: &Value) -> tracing::Span {
-    tracing::info_span!("rollout-changed", event = event["id"].as_str())
-}
+impl Function for RolloutChanged {
+    const NAME: &'static str = "rollout-changed";
+    type Input = Event;
+    type Output = ();
 
-impl RolloutChanged {
-    /// The trigger in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The trigger in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            executions: StepFunctions::new(&surroundings.sdk),
-        }
+    fn span(event: &Event) -> tracing::Span {
+        tracing::info_span!("rollout-changed", event = event.payload["id"].as_str())
     }
 
     /// Wakes whoever sleeps for the service that the event names. Services that Landfall does not know have no sleeper, and
@@ -48,7 +28,7 @@ impl RolloutChanged {
     ///
     /// # Errors
     /// Refused if the event is not what it claims to be.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
+    async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let service = match rollout_changed::read(&event.payload)? {
             Heard::Look(service) => service,
             Heard::Ignore(reason) => {
@@ -56,10 +36,10 @@ impl RolloutChanged {
                 return Ok(());
             }
         };
-        match self.state.sleeper(&service).await? {
+        match aws.state().sleeper(&service).await? {
             Some(sleeper) => {
                 tracing::info!(%service, execution = sleeper.execution, "wakes");
-                self.executions.wake(&sleeper.task_token).await
+                aws.executions().wake(&sleeper.task_token).await
             }
             None => {
                 tracing::info!(%service, "ignored: nobody waits for it");

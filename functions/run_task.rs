@@ -11,27 +11,14 @@ use landfall::{
     },
 };
 use landfall_aws::{
-    Fault,
+    Aws, Fault,
     bucket::Written,
-    clock::Clock,
-    config::{SdkConfig, Surroundings},
-    ecs::Ecs,
-    lambda::step_span,
-    state_bucket::StateBucket,
+    function::{Function, step_span},
 };
 
 /// Runs the tasks of a release.
 #[derive(Debug)]
-pub struct RunTask {
-    state: StateBucket,
-    ecs: Ecs,
-    clock: Clock,
-}
-
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+pub struct RunTask;
 
 /// The notes about tasks as they were read.
 struct Notes {
@@ -39,238 +26,229 @@ struct Notes {
     etag: Option<String>,
 }
 
-impl RunTask {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
+impl Function for RunTask {
+    const NAME: &'static str = "run-task";
+    type Input = Input;
+    type Output = Output;
 
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            ecs: Ecs::new(&surroundings.sdk),
-            clock: surroundings.clock(),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Looks at the task that runs, and starts the next one when it has ended.
     ///
     /// # Errors
     /// Refused as ECS refuses a task before the rollout; transient if another invocation of this step is at work.
-    pub async fn handle(&self, input: Input) -> Result<Output, Fault> {
-        let desired = self.state.read(&input.service).await?.desired;
-        let file = self.state.file(&input.release.content.file).await?;
+    async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        let desired = aws.state().read(&input.service).await?.desired;
+        let file = aws.state().file(&input.release.content.file).await?;
         let mut noted_now = None;
         loop {
-            let mut notes = self.notes(&input).await?;
+            let mut notes = notes(aws, &input).await?;
             let step = next(&input, input.tasks(&file), &notes.runs, &desired);
             match step {
                 Next::Answer(output) => {
                     tracing::info!(phase = ?input.phase, outcome = ?output.outcome, reason = output.reason, "looked at the tasks");
                     return Ok(output);
                 }
-                Next::Await(run) => match self.awaited(&input, run).await? {
+                Next::Await(run) => match awaited(aws, &input, run).await? {
                     Some(output) => return Ok(output),
                     None => {
                         notes.runs = Runs::none(input.release.number);
-                        self.keep(&input, &notes).await?;
+                        keep(aws, &input, &notes).await?;
                     }
                 },
                 Next::Start(task) => {
                     let key = input.key(task);
-                    let run = input.run(task, self.clock.now());
+                    let run = input.run(task, aws.now());
                     notes.runs.note(input.release.number, key.clone(), run);
-                    self.keep(&input, &notes).await?;
+                    keep(aws, &input, &notes).await?;
                     noted_now = Some(key);
                 }
                 Next::Find(task, run) => {
                     let (task, run) = (task.clone(), run.clone());
                     let is_new = noted_now.take() == Some(input.key(&task));
                     if let Some(output) =
-                        self.find(&input, &file, &task, run, is_new, notes).await?
+                        find(aws, &input, &file, &task, run, is_new, notes).await?
                     {
                         return Ok(output);
                     }
                 }
                 Next::Look(task, run, arn) => {
                     let (task, run, arn) = (task.clone(), run.clone(), arn.to_owned());
-                    if let Some(output) = self.look(&input, &file, &task, run, &arn, notes).await? {
+                    if let Some(output) = look(aws, &input, &file, &task, run, &arn, notes).await? {
                         return Ok(output);
                     }
                 }
             }
         }
     }
+}
 
-    async fn notes(&self, input: &Input) -> Result<Notes, Fault> {
-        let (runs, etag) = self.state.task_runs(&input.service).await?;
-        Ok(Notes {
-            runs: runs.unwrap_or_else(|| Runs::none(input.release.number)),
-            etag,
-        })
+async fn notes(aws: &Aws, input: &Input) -> Result<Notes, Fault> {
+    let (runs, etag) = aws.state().task_runs(&input.service).await?;
+    Ok(Notes {
+        runs: runs.unwrap_or_else(|| Runs::none(input.release.number)),
+        etag,
+    })
+}
+
+async fn keep(aws: &Aws, input: &Input, notes: &Notes) -> Result<(), Fault> {
+    let etag = notes.etag.as_deref();
+    match aws
+        .state()
+        .put_task_runs(&input.service, &notes.runs, etag)
+        .await?
+    {
+        Written::Yes => Ok(()),
+        Written::Conflict => Err(Fault::Transient(
+            "another invocation looks at the tasks of this service".into(),
+        )),
     }
+}
 
-    async fn keep(&self, input: &Input, notes: &Notes) -> Result<(), Fault> {
-        let etag = notes.etag.as_deref();
-        match self
-            .state
-            .put_task_runs(&input.service, &notes.runs, etag)
-            .await?
-        {
-            Written::Yes => Ok(()),
-            Written::Conflict => Err(Fault::Transient(
-                "another invocation looks at the tasks of this service".into(),
-            )),
+async fn keep_run(
+    aws: &Aws,
+    input: &Input,
+    task: &OneOffTask,
+    run: Run,
+    mut notes: Notes,
+) -> Result<(), Fault> {
+    notes.runs.note(input.release.number, input.key(task), run);
+    keep(aws, input, &notes).await
+}
+
+/// The answer while the task of an earlier release still runs; none once it has ended.
+async fn awaited(aws: &Aws, input: &Input, run: &Run) -> Result<Option<Output>, Fault> {
+    let arn = match &run.task {
+        Some(arn) => Some(arn.clone()),
+        None => {
+            aws.ecs()
+                .task_started_by(&input.cluster, &run.started_by)
+                .await?
         }
+    };
+    let Some(arn) = arn else { return Ok(None) };
+    let Some(live) = aws.ecs().task(&input.cluster, &arn).await? else {
+        return Ok(None);
+    };
+    if live.last_status == "STOPPED" {
+        return Ok(None);
     }
-
-    async fn keep_run(
-        &self,
-        input: &Input,
-        task: &OneOffTask,
-        run: Run,
-        mut notes: Notes,
-    ) -> Result<(), Fault> {
-        notes.runs.note(input.release.number, input.key(task), run);
-        self.keep(input, &notes).await
+    let now = aws.now();
+    if now >= run.deadline && live.desired_status != "STOPPED" {
+        let reason = "Landfall: it did not end in time";
+        aws.ecs().stop_task(&input.cluster, &arn, reason).await?;
     }
+    Ok(Some(waiting(
+        run,
+        "a task of an earlier release still runs",
+        now,
+    )))
+}
 
-    /// The answer while the task of an earlier release still runs; none once it has ended.
-    async fn awaited(&self, input: &Input, run: &Run) -> Result<Option<Output>, Fault> {
-        let arn = match &run.task {
-            Some(arn) => Some(arn.clone()),
-            None => {
-                self.ecs
-                    .task_started_by(&input.cluster, &run.started_by)
-                    .await?
-            }
-        };
-        let Some(arn) = arn else { return Ok(None) };
-        let Some(live) = self.ecs.task(&input.cluster, &arn).await? else {
-            return Ok(None);
-        };
-        if live.last_status == "STOPPED" {
-            return Ok(None);
+/// Asks ECS for a task, unless somebody has done that before.
+async fn find(
+    aws: &Aws,
+    input: &Input,
+    file: &ServiceFile,
+    task: &OneOffTask,
+    mut run: Run,
+    is_new: bool,
+    notes: Notes,
+) -> Result<Option<Output>, Fault> {
+    let now = aws.now();
+    let found = match is_new {
+        true => None,
+        false => {
+            aws.ecs()
+                .task_started_by(&input.cluster, &run.started_by)
+                .await?
         }
-        let now = self.clock.now();
-        if now >= run.deadline && live.desired_status != "STOPPED" {
-            let reason = "Landfall: it did not end in time";
-            self.ecs.stop_task(&input.cluster, &arn, reason).await?;
-        }
-        Ok(Some(waiting(
-            run,
-            "a task of an earlier release still runs",
-            now,
-        )))
+    };
+    if let Some(arn) = found {
+        run.task = Some(arn);
+        keep_run(aws, input, task, run, notes).await?;
+        return Ok(None);
     }
-
-    /// Asks ECS for a task, unless somebody has done that before.
-    async fn find(
-        &self,
-        input: &Input,
-        file: &ServiceFile,
-        task: &OneOffTask,
-        mut run: Run,
-        is_new: bool,
-        notes: Notes,
-    ) -> Result<Option<Output>, Fault> {
-        let now = self.clock.now();
-        let found = match is_new {
-            true => None,
-            false => {
-                self.ecs
-                    .task_started_by(&input.cluster, &run.started_by)
-                    .await?
-            }
-        };
-        if let Some(arn) = found {
+    if let Some(ended) = not_found(input, task, &run, now) {
+        return end(aws, input, task, run, ended, notes).await;
+    }
+    let placed = aws.ecs().run_task(&body(input, file, task, &run)).await;
+    match placed {
+        Ok(Placement::Placed(arn)) => {
+            tracing::info!(task = task.name, arn, "started the task");
             run.task = Some(arn);
-            self.keep_run(input, task, run, notes).await?;
-            return Ok(None);
+            let output = waiting(&run, format!("the task `{}` was started", task.name), now);
+            keep_run(aws, input, task, run, notes).await?;
+            Ok(Some(output))
         }
-        if let Some(ended) = not_found(input, task, &run, now) {
-            return self.end(input, task, run, ended, notes).await;
+        Ok(Placement::NotPlaced(reason)) => {
+            if let Some(ended) = not_placed(input, task, &run, &reason, now) {
+                return end(aws, input, task, run, ended, notes).await;
+            }
+            run.refusals += 1;
+            let output = waiting(
+                &run,
+                format!("there is no room for `{}`: {reason}", task.name),
+                now,
+            );
+            keep_run(aws, input, task, run, notes).await?;
+            Ok(Some(output))
         }
-        let placed = self.ecs.run_task(&body(input, file, task, &run)).await;
-        match placed {
-            Ok(Placement::Placed(arn)) => {
-                tracing::info!(task = task.name, arn, "started the task");
-                run.task = Some(arn);
-                let output = waiting(&run, format!("the task `{}` was started", task.name), now);
-                self.keep_run(input, task, run, notes).await?;
-                Ok(Some(output))
-            }
-            Ok(Placement::NotPlaced(reason)) => {
-                if let Some(ended) = not_placed(input, task, &run, &reason, now) {
-                    return self.end(input, task, run, ended, notes).await;
-                }
-                run.refusals += 1;
-                let output = waiting(
-                    &run,
-                    format!("there is no room for `{}`: {reason}", task.name),
-                    now,
-                );
-                self.keep_run(input, task, run, notes).await?;
-                Ok(Some(output))
-            }
-            Err(Fault::Refused(reason)) if input.phase == Phase::After => {
-                let ended = refused(input, task, reason);
-                self.end(input, task, run, ended, notes).await
-            }
-            Err(fault) => Err(fault),
+        Err(Fault::Refused(reason)) if input.phase == Phase::After => {
+            let ended = refused(input, task, reason);
+            end(aws, input, task, run, ended, notes).await
         }
+        Err(fault) => Err(fault),
     }
+}
 
-    async fn look(
-        &self,
-        input: &Input,
-        file: &ServiceFile,
-        task: &OneOffTask,
-        run: Run,
-        arn: &str,
-        notes: Notes,
-    ) -> Result<Option<Output>, Fault> {
-        let live = self.ecs.task(&input.cluster, arn).await?;
-        let now = self.clock.now();
-        match judge(input, task, &run, arn, live.as_ref(), file, now) {
-            Sight::Runs { stop } => {
-                if let Some(reason) = stop {
-                    self.ecs.stop_task(&input.cluster, arn, &reason).await?;
-                }
-                let status = live.map_or_else(String::new, |live| live.last_status);
-                let reason = format!("the task `{}` is {status}", task.name);
-                Ok(Some(waiting(&run, reason, now)))
+async fn look(
+    aws: &Aws,
+    input: &Input,
+    file: &ServiceFile,
+    task: &OneOffTask,
+    run: Run,
+    arn: &str,
+    notes: Notes,
+) -> Result<Option<Output>, Fault> {
+    let live = aws.ecs().task(&input.cluster, arn).await?;
+    let now = aws.now();
+    match judge(input, task, &run, arn, live.as_ref(), file, now) {
+        Sight::Runs { stop } => {
+            if let Some(reason) = stop {
+                aws.ecs().stop_task(&input.cluster, arn, &reason).await?;
             }
-            Sight::Ended(ended, others_run) => {
-                if others_run {
-                    let reason = "Landfall: the container that counts has ended";
-                    self.ecs.stop_task(&input.cluster, arn, reason).await?;
-                }
-                self.end(input, task, run, ended, notes).await
+            let status = live.map_or_else(String::new, |live| live.last_status);
+            let reason = format!("the task `{}` is {status}", task.name);
+            Ok(Some(waiting(&run, reason, now)))
+        }
+        Sight::Ended(ended, others_run) => {
+            if others_run {
+                let reason = "Landfall: the container that counts has ended";
+                aws.ecs().stop_task(&input.cluster, arn, reason).await?;
             }
+            end(aws, input, task, run, ended, notes).await
         }
     }
+}
 
-    async fn end(
-        &self,
-        input: &Input,
-        task: &OneOffTask,
-        mut run: Run,
-        ended: Ended,
-        notes: Notes,
-    ) -> Result<Option<Output>, Fault> {
-        tracing::info!(
-            task = task.name,
-            succeeded = ended.succeeded,
-            reason = ended.report.reason,
-            "the task has ended"
-        );
-        run.ended = Some(ended);
-        self.keep_run(input, task, run, notes).await?;
-        Ok(None)
-    }
+async fn end(
+    aws: &Aws,
+    input: &Input,
+    task: &OneOffTask,
+    mut run: Run,
+    ended: Ended,
+    notes: Notes,
+) -> Result<Option<Output>, Fault> {
+    tracing::info!(
+        task = task.name,
+        succeeded = ended.succeeded,
+        reason = ended.report.reason,
+        "the task has ended"
+    );
+    run.ended = Some(ended);
+    keep_run(aws, input, task, run, notes).await?;
+    Ok(None)
 }

@@ -8,89 +8,58 @@ mod executions;
 mod files;
 mod repositories;
 
-use crate::config_changed::ConfigChanged;
-use crate::image_pushed::ImagePushed;
-use lambda_runtime::LambdaEvent;
 use landfall::{event::sweep_due, keys};
 use landfall_aws::{
-    Fault,
-    bucket::Bucket,
-    config::{SdkConfig, Surroundings},
-    ecr::Ecr,
-    sfn::StepFunctions,
-    state_bucket::StateBucket,
-    sweep_memory::SweepMemory,
+    Aws, Fault,
+    function::{Event, Function},
 };
-use serde_json::Value;
+
+use self::{
+    executions::look_at_executions,
+    files::{list_files, look_at_files},
+    repositories::look_at_repositories,
+};
 
 /// Joins what is really there into the desired states.
 #[derive(Debug)]
-pub struct SweepDue {
-    image_pushed: ImagePushed,
-    config_changed: ConfigChanged,
-    memory: SweepMemory,
-    state: StateBucket,
-    files: Bucket,
-    ecr: Ecr,
-    executions: StepFunctions,
-    state_machine: String,
-}
+pub struct SweepDue;
 
-/// What log lines are about.
-pub fn span(event: &Value) -> tracing::Span {
-    tracing::info_span!("sweep-due", scheduledAt = event["scheduledAt"].as_str())
-}
+impl Function for SweepDue {
+    const NAME: &'static str = "sweep-due";
+    type Input = Event;
+    type Output = ();
 
-impl SweepDue {
-    /// The trigger in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Self::new(&Surroundings::from_environment(config)?)
-    }
-
-    /// The trigger in these surroundings.
-    ///
-    /// # Errors
-    /// Unexpected if they name no state machine.
-    pub fn new(surroundings: &Surroundings) -> Result<Self, Fault> {
-        Ok(Self {
-            image_pushed: ImagePushed::new(surroundings)?,
-            config_changed: ConfigChanged::new(surroundings)?,
-            memory: SweepMemory::named(&surroundings.sdk, &surroundings.state_bucket),
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            files: Bucket::new(&surroundings.sdk, surroundings.config_bucket.clone()),
-            ecr: Ecr::new(&surroundings.sdk),
-            executions: StepFunctions::new(&surroundings.sdk),
-            state_machine: surroundings.state_machine()?.into(),
-        })
+    fn span(event: &Event) -> tracing::Span {
+        tracing::info_span!(
+            "sweep-due",
+            scheduledAt = event.payload["scheduledAt"].as_str()
+        )
     }
 
     /// Looks at everything that is due.
     ///
     /// # Errors
     /// Refused if the event is not the schedule's input; otherwise the first failure, after everything was tried.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Fault> {
+    async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let due = sweep_due::read(&event.payload)?;
-        let request_id = &event.context.request_id;
+        let request_id = &event.request_id;
         let mut outcome = Outcome::default();
         if due.executions() {
-            let looked = self.look_at_executions(due.scheduled_at, request_id).await;
+            let looked = look_at_executions(aws, due.scheduled_at, request_id).await;
             outcome.note("the executions", looked);
         }
         let shards: Vec<_> = due.shards().collect();
         if shards.is_empty() {
             return outcome.0;
         }
-        let repositories = self.state.followed_repositories().await?;
-        let files = self.list_files().await?;
+        let repositories = aws.state().followed_repositories().await?;
+        let files = list_files(aws).await?;
         for shard in shards {
-            match self.memory.read(shard).await {
+            match aws.sweeps().read(shard).await {
                 Ok(mut remembered) => {
-                    self.look_at_files(&mut remembered, &files, request_id, &mut outcome)
-                        .await;
-                    self.look_at_repositories(
+                    look_at_files(aws, &mut remembered, &files, request_id, &mut outcome).await;
+                    look_at_repositories(
+                        aws,
                         &mut remembered,
                         &repositories,
                         request_id,

@@ -13,50 +13,21 @@ use landfall::{
     tags::tag_changes,
 };
 use landfall_aws::{
-    Fault,
-    clock::Clock,
-    cloud_map::CloudMap,
-    config::{SdkConfig, Surroundings},
-    drift,
-    ecs::Ecs,
-    lambda::step_span,
-    scaling::Scaling,
-    state_bucket::StateBucket,
+    Aws, Fault, drift,
+    function::{Function, step_span},
 };
 
 /// Gives the service the new revision.
 #[derive(Debug)]
-pub struct UpdateService {
-    state: StateBucket,
-    ecs: Ecs,
-    cloud_map: CloudMap,
-    scaling: Scaling,
-    clock: Clock,
-}
+pub struct UpdateService;
 
-/// What log lines are about.
-pub fn span(input: &Input) -> tracing::Span {
-    step_span(&input.service, input.release.number, &input.execution)
-}
+impl Function for UpdateService {
+    const NAME: &'static str = "update-service";
+    type Input = Input;
+    type Output = Rollout;
 
-impl UpdateService {
-    /// The step in the surroundings that the environment names.
-    ///
-    /// # Errors
-    /// Unexpected if the environment lacks something.
-    pub fn from_environment(config: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self::new(&Surroundings::from_environment(config)?))
-    }
-
-    /// The step in these surroundings.
-    pub fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            state: StateBucket::named(&surroundings.sdk, &surroundings.state_bucket),
-            ecs: Ecs::new(&surroundings.sdk),
-            cloud_map: CloudMap::new(&surroundings.sdk),
-            scaling: Scaling::new(&surroundings.sdk),
-            clock: surroundings.clock(),
-        }
+    fn span(input: &Input) -> tracing::Span {
+        step_span(&input.service, input.release.number, &input.execution)
     }
 
     /// Creates or updates the service and answers what to wait for.
@@ -64,11 +35,11 @@ impl UpdateService {
     /// # Errors
     /// Refused as ECS refuses, if something else controls the service, or if somebody else gave it a revision; transient while a service of this name is
     /// still being deleted.
-    pub async fn handle(&self, input: Input) -> Result<Rollout, Fault> {
-        let live = self.ecs.service(&input.service).await?;
+    async fn handle(aws: &Aws, input: Input) -> Result<Rollout, Fault> {
+        let live = aws.ecs().service(&input.service).await?;
         let plan = plan(&input, live.as_ref())?;
-        self.mind_strangers(&input, live.as_ref()).await?;
-        let started_at = self.clock.now();
+        mind_strangers(aws, &input, live.as_ref()).await?;
+        let started_at = aws.now();
         let whole = |file: &ServiceFile| match (&file.ingress, &input.balancer) {
             (Some(_), None) => Err(Fault::Unexpected(
                 "the file has an `ingress` section, but EnsureIngress left no target group".into(),
@@ -84,33 +55,35 @@ impl UpdateService {
                 )));
             }
             Plan::Create => {
-                let file = self.file(&input).await?;
+                let file = file(aws, &input).await?;
                 if !file.owns_task_definition() {
                     return Err(nothing_to_adopt(&input.service).into());
                 }
                 whole(&file)?;
                 timeout_seconds = deployment_seconds(input.timeout_seconds, Some(&file), None);
-                self.ecs.create_service(&create_body(&input, &file)).await?;
+                aws.ecs()
+                    .create_service(&create_body(&input, &file))
+                    .await?;
             }
             Plan::UpdateAll => {
-                let previous = self.previous(&input).await?;
-                let file = cleared(self.file(&input).await?, previous.as_ref());
+                let previous = previous(aws, &input).await?;
+                let file = cleared(file(aws, &input).await?, previous.as_ref());
                 whole(&file)?;
                 timeout_seconds =
                     deployment_seconds(input.timeout_seconds, Some(&file), live.as_ref());
                 // Tags first: ECS gives them to the tasks that it starts.
                 if let Some(live) = &live {
                     let tags = tag_changes(&file, previous.as_ref(), &input.release, live);
-                    self.ecs.change_tags(&live.arn, &tags).await?;
+                    aws.ecs().change_tags(&live.arn, &tags).await?;
                 }
                 let mut body = update_body(&input, Some(&file), live.as_ref());
-                self.scaling
+                aws.scaling()
                     .mind_count(&input.service, &mut body, live.as_ref())
                     .await?;
-                self.ecs.update_service(&body).await?;
+                aws.ecs().update_service(&body).await?;
             }
             Plan::UpdateTaskDefinition => {
-                self.ecs
+                aws.ecs()
                     .update_service(&update_body(&input, None, live.as_ref()))
                     .await?
             }
@@ -126,56 +99,54 @@ impl UpdateService {
             timeout_seconds,
         })
     }
+}
 
-    /// The release's file, its tasks registered where it says.
-    async fn file(&self, input: &Input) -> Result<ServiceFile, Fault> {
-        let file = self.state.file(&input.release.content.file).await?;
-        let registry = self.cloud_map.arn_of(file.discovery.as_ref()).await?;
-        Ok(file.registered_in(registry.as_deref()))
+/// The release's file, its tasks registered where it says.
+async fn file(aws: &Aws, input: &Input) -> Result<ServiceFile, Fault> {
+    let file = aws.state().file(&input.release.content.file).await?;
+    let registry = aws.cloud_map().arn_of(file.discovery.as_ref()).await?;
+    Ok(file.registered_in(registry.as_deref()))
+}
+
+/// The last good release's file, if it is another one.
+async fn previous(aws: &Aws, input: &Input) -> Result<Option<ServiceFile>, Fault> {
+    let other = |good: &&GoodRelease| good.content.file != input.release.content.file;
+    match input.last_good.as_ref().filter(other) {
+        Some(good) => Ok(Some(aws.state().file(&good.content.file).await?)),
+        None => Ok(None),
     }
+}
 
-    /// The last good release's file, if it is another one.
-    async fn previous(&self, input: &Input) -> Result<Option<ServiceFile>, Fault> {
-        let other = |good: &&GoodRelease| good.content.file != input.release.content.file;
-        match input.last_good.as_ref().filter(other) {
-            Some(good) => Ok(Some(self.state.file(&good.content.file).await?)),
-            None => Ok(None),
-        }
+/// What somebody else gave the service is not overwritten unasked. Only before the first service file of a service
+/// that somebody else made has come to something, what it runs is noted: that is the way back until a release has
+/// proved good.
+async fn mind_strangers(aws: &Aws, input: &Input, live: Option<&LiveService>) -> Result<(), Fault> {
+    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+        return Ok(());
+    };
+    let Some(primary) = live.primary() else {
+        return Ok(());
+    };
+    let arn = &primary.task_definition;
+    let good = input.last_good.as_ref();
+    if good.is_some_and(|good| good.task_definition.arn == *arn) || input.task_definition == *arn {
+        return Ok(());
     }
-
-    /// What somebody else gave the service is not overwritten unasked. Only before the first service file of a service
-    /// that somebody else made has come to something, what it runs is noted: that is the way back until a release has
-    /// proved good.
-    async fn mind_strangers(&self, input: &Input, live: Option<&LiveService>) -> Result<(), Fault> {
-        let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
-            return Ok(());
-        };
-        let Some(primary) = live.primary() else {
-            return Ok(());
-        };
-        let arn = &primary.task_definition;
-        let good = input.last_good.as_ref();
-        if good.is_some_and(|good| good.task_definition.arn == *arn)
-            || input.task_definition == *arn
-        {
-            return Ok(());
-        }
-        let desired = self.state.read(&input.service).await?.desired;
-        let (state, ecs, revision) = (&self.state, &self.ecs, Revision::new(arn));
-        let file = &input.release.content.file;
-        let whose = drift::whose(state, ecs, &desired, live, revision, file).await?;
-        // Who describes the task definition elsewhere too gives the service revisions of their own. The images were filled
-        // into one of them, and whatever came after that is not among what the service would be given.
-        let base = input.base.as_ref();
-        let is_base = base.is_none_or(|base| base == arn);
-        if whose == Whose::Adoptable {
-            let noted = base.unwrap_or(arn);
-            self.state.put_adopted(&input.service, noted).await?;
-        }
-        match whose {
-            Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
-            Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn if is_base => Ok(()),
-            _ => Err(Fault::Refused(reason(&input.service, arn))),
-        }
+    let desired = aws.state().read(&input.service).await?.desired;
+    let (state, ecs, revision) = (aws.state(), aws.ecs(), Revision::new(arn));
+    let file = &input.release.content.file;
+    let whose = drift::whose(state, ecs, &desired, live, revision, file).await?;
+    // Who describes the task definition elsewhere too gives the service revisions of their own. The images were filled
+    // into one of them, and whatever came after that is not among what the service would be given.
+    let base = input.base.as_ref();
+    let is_base = base.is_none_or(|base| base == arn);
+    if whose == Whose::Adoptable {
+        let noted = base.unwrap_or(arn);
+        aws.state().put_adopted(&input.service, noted).await?;
+    }
+    match whose {
+        Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
+        Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn if is_base => Ok(()),
+        _ => Err(Fault::Refused(reason(&input.service, arn))),
     }
 }

@@ -2,21 +2,27 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use landfall::{
-    live::{Balancer, Rollout},
+    live::Rollout,
     record::{Diagnosis, Ending, TaskDefinition, TaskReport, Verdict},
     service_file::Phase,
     step::{
         check_rollout, claim_release, conclude_release, ensure_cluster, ensure_discovery,
-        ensure_ingress, ensure_scaling, register_task_definition, roll_back, run_task,
-        update_service, verify_health,
+        ensure_scaling, register_task_definition, roll_back, run_task, verify_health,
     },
     work::IngressWork,
 };
-use landfall_aws::Fault;
+use landfall_aws::{
+    Fault,
+    function::{Event, Function},
+};
+use landfall_functions::Visitor;
 use landfall_local::{install, world::World};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -55,41 +61,59 @@ fn call(state: &Value) -> (String, Value) {
     (name.to_owned(), payload.clone())
 }
 
-/// The Input of one step: a whole one from `events/steps`, and whether a JSON document is one.
+/// A step: an example of its input from `events/steps`, and whether a JSON document is its input or its answer.
 struct Step {
     fixture: Value,
     is_input: fn(&Value) -> Result<(), String>,
+    is_answer: fn(&Value) -> Result<(), String>,
 }
 
-fn step(function: &str) -> Step {
-    macro_rules! step {
-        ($module:ident, $fixture:literal) => {
-            Step {
-                fixture: serde_json::from_str(include_str!(concat!(
-                    "../events/steps/",
-                    $fixture,
-                    ".json"
-                )))
-                .unwrap(),
-                is_input: is_whole::<$module::Input>,
-            }
+/// All functions, by their names.
+#[derive(Default)]
+struct Functions {
+    triggers: BTreeSet<String>,
+    steps: BTreeMap<String, Step>,
+}
+
+impl Visitor for Functions {
+    fn trigger<F: Function<Input = Event, Output = ()>>(&mut self) {
+        self.triggers.insert(F::NAME.into());
+    }
+
+    fn step<F>(&mut self)
+    where
+        F: Function<Input: Serialize + DeserializeOwned, Output: Serialize + DeserializeOwned>,
+    {
+        let step = Step {
+            fixture: read(&format!("../events/steps/{}.json", F::NAME)),
+            is_input: is_whole::<F::Input>,
+            is_answer: is_whole::<F::Output>,
         };
+        self.steps.insert(F::NAME.into(), step);
     }
-    match function {
-        "ClaimRelease" => step!(claim_release, "claim-release"),
-        "EnsureCluster" => step!(ensure_cluster, "ensure-cluster"),
-        "EnsureDiscovery" => step!(ensure_discovery, "ensure-discovery"),
-        "EnsureScaling" => step!(ensure_scaling, "ensure-scaling"),
-        "EnsureIngress" => step!(ensure_ingress, "ensure-ingress"),
-        "RegisterTaskDefinition" => step!(register_task_definition, "register-task-definition"),
-        "RunTask" => step!(run_task, "run-task"),
-        "UpdateService" => step!(update_service, "update-service"),
-        "CheckRollout" => step!(check_rollout, "check-rollout"),
-        "VerifyHealth" => step!(verify_health, "verify-health"),
-        "RollBack" => step!(roll_back, "roll-back"),
-        "ConcludeRelease" => step!(conclude_release, "conclude-release"),
-        other => panic!("no step is called {other}"),
-    }
+}
+
+static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
+    let mut functions = Functions::default();
+    landfall_functions::each(&mut functions);
+    functions
+});
+
+fn read(path: &str) -> Value {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The step with this function, as the state machine names it: `ClaimRelease`.
+fn step(function: &str) -> &'static Step {
+    let capitals = |letter: char| match letter.is_ascii_uppercase() {
+        true => format!("-{}", letter.to_ascii_lowercase()),
+        false => letter.to_string(),
+    };
+    let name: String = function.chars().map(capitals).collect();
+    let step = FUNCTIONS.steps.get(name.trim_start_matches('-'));
+    step.unwrap_or_else(|| panic!("no step is called {function}"))
 }
 
 /// `document` has all the fields of a `T` and no others, however deep.
@@ -105,7 +129,7 @@ fn is_whole<T: Serialize + DeserializeOwned>(document: &Value) -> Result<(), Str
 
 /// The data of an execution in which every step has answered, under the names where the state machine puts the answers.
 fn data() -> Value {
-    let of = |function: &str| step(function).fixture;
+    let of = |function: &str| step(function).fixture.clone();
     let release = of("EnsureCluster")["release"].clone();
     let last_good = of("RegisterTaskDefinition")["lastGood"].clone();
     let task_definition: TaskDefinition =
@@ -193,23 +217,17 @@ fn data() -> Value {
     })
 }
 
-/// Whether `value` is what the step that answers under this name in the execution's data answers.
+/// Whether `value` is what every Task answers that puts its answer under this name in the execution's data.
 fn is_answer(name: &str, value: &Value) -> Result<(), String> {
-    match name {
-        "claim" => is_whole::<claim_release::Output>(value),
-        "cluster" => is_whole::<ensure_cluster::Output>(value),
-        "taskDefinition.balancer" => is_whole::<Option<Balancer>>(value),
-        "taskDefinition" => is_whole::<register_task_definition::Output>(value),
-        "discovery" => is_whole::<ensure_discovery::Output>(value),
-        "scaling" => is_whole::<ensure_scaling::Output>(value),
-        "update" => is_whole::<Rollout>(value),
-        "rollout" => is_whole::<check_rollout::Output>(value),
-        "health" => is_whole::<verify_health::Output>(value),
-        "before" | "after" => is_whole::<run_task::Output>(value),
-        "rollBack" => is_whole::<roll_back::Output>(value),
-        "verdict" => is_whole::<conclude_release::Output>(value),
-        other => Err(format!("no step answers under {other}")),
+    let place = format!("$.{name}");
+    let mut tasks = states_of_type("Task");
+    tasks.retain(|(_, state)| state["ResultPath"] == *place);
+    if tasks.is_empty() {
+        return Err(format!("no step answers under {name}"));
     }
+    tasks
+        .iter()
+        .try_for_each(|(_, state)| (step(&call(state).0).is_answer)(value))
 }
 
 fn pointer(path: &str) -> String {
@@ -274,10 +292,43 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 }
 
 #[test]
+fn the_template_installs_every_function() {
+    let world = World::new("123456789012", "eu-west-1", Timestamp::UNIX_EPOCH, 0);
+    let installation = install::read(include_str!("../template.yaml"), &world).unwrap();
+    let installed = installation.functions.into_iter();
+    let installed: BTreeSet<_> = installed.map(|function| function.name).collect();
+    let Functions { triggers, steps } = &*FUNCTIONS;
+    let known: BTreeSet<_> = triggers.iter().chain(steps.keys()).cloned().collect();
+    assert_eq!(installed, known);
+    for name in known {
+        assert_eq!(landfall_functions::named(&name).unwrap().name, name);
+    }
+    assert!(landfall_functions::named("").is_none());
+}
+
+#[test]
+fn there_is_an_example_of_every_steps_input() {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events/steps")).unwrap();
+    let examples = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let steps = FUNCTIONS.steps.keys();
+    let expected: BTreeSet<_> = steps.map(|step| format!("{step}.json")).collect();
+    assert_eq!(examples.collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn the_state_machine_calls_every_step() {
+    let tasks = states_of_type("Task");
+    let called: BTreeSet<_> = tasks.iter().map(|(_, state)| call(state).0).collect();
+    assert_eq!(called.len(), FUNCTIONS.steps.len(), "{called:?}");
+}
+
+#[test]
 fn each_example_of_a_steps_input_is_a_whole_one() {
     for (name, state) in states_of_type("Task") {
-        let Step { fixture, is_input } = step(&call(&state).0);
-        assert_eq!(is_input(&fixture), Ok(()), "{name}");
+        let Step {
+            fixture, is_input, ..
+        } = step(&call(&state).0);
+        assert_eq!(is_input(fixture), Ok(()), "{name}");
     }
 }
 
@@ -285,11 +336,13 @@ fn each_example_of_a_steps_input_is_a_whole_one() {
 fn each_step_is_sent_exactly_its_input() {
     for (name, state) in states_of_type("Task") {
         let (function, payload) = call(&state);
-        let Step { fixture, is_input } = step(&function);
+        let Step {
+            fixture, is_input, ..
+        } = step(&function);
         let sent = fill(&payload).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(
             keys(&sent),
-            keys(&fixture),
+            keys(fixture),
             "{name}: payload and Input differ"
         );
         assert_eq!(is_input(&sent), Ok(()), "{name}");

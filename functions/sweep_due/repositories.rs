@@ -6,87 +6,82 @@ use landfall::{
     service_id::ServiceId,
     sweep::{Shard, fingerprint, missed},
 };
-use landfall_aws::{Fault, sweep_memory::Remembered};
+use landfall_aws::{Aws, Fault, sweep_memory::Remembered};
 
-use crate::sweep_due::{Outcome, SweepDue};
+use super::{Outcome, executions::pick_up};
+use crate::image_pushed;
 
-impl SweepDue {
-    /// Looks through the followed repositories of a shard.
-    pub(crate) async fn look_at_repositories(
-        &self,
-        remembered: &mut Remembered,
-        followed: &[String],
-        request_id: &str,
-        outcome: &mut Outcome,
-    ) {
-        let shard = remembered.shard();
-        let own = followed
-            .iter()
-            .filter(|repository| Shard::of(repository) == shard);
-        for repository in own {
-            let looked = self
-                .look_at_repository(remembered, repository, request_id)
-                .await;
-            outcome.note(repository, looked);
-        }
+/// Looks through the followed repositories of a shard.
+pub(crate) async fn look_at_repositories(
+    aws: &Aws,
+    remembered: &mut Remembered,
+    followed: &[String],
+    request_id: &str,
+    outcome: &mut Outcome,
+) {
+    let shard = remembered.shard();
+    let own = followed
+        .iter()
+        .filter(|repository| Shard::of(repository) == shard);
+    for repository in own {
+        let looked = look_at_repository(aws, remembered, repository, request_id).await;
+        outcome.note(repository, looked);
     }
+}
 
-    /// One listing says whether anything changed; only then its followers are looked at. Remembers the listing after every
-    /// follower was joined, and only if nobody wrote another note of the repository meanwhile.
-    async fn look_at_repository(
-        &self,
-        remembered: &mut Remembered,
-        repository: &str,
-        request_id: &str,
-    ) -> Result<(), Fault> {
-        let known = remembered.memory.repositories.get(repository).cloned();
-        let listing = self.ecr.tagged_images(repository).await?;
-        let found = fingerprint(&listing);
-        if known.as_ref() == Some(&found) {
-            return Ok(());
-        }
-        tracing::info!(repository, "changed since the last sweep");
-        let mut outcome = Outcome::default();
-        for service in self.state.followers(repository).await? {
-            let looked = self
-                .look_at_follower(&service, repository, &listing, request_id)
-                .await;
-            outcome.note(&service, looked);
-        }
-        outcome.0?;
-        self.memory
-            .update(remembered, |memory| {
-                if memory.repositories.get(repository) == known.as_ref() {
-                    memory
-                        .repositories
-                        .insert(repository.to_owned(), found.clone());
-                }
-            })
-            .await
+/// One listing says whether anything changed; only then its followers are looked at. Remembers the listing after every
+/// follower was joined, and only if nobody wrote another note of the repository meanwhile.
+async fn look_at_repository(
+    aws: &Aws,
+    remembered: &mut Remembered,
+    repository: &str,
+    request_id: &str,
+) -> Result<(), Fault> {
+    let known = remembered.memory.repositories.get(repository).cloned();
+    let listing = aws.ecr().tagged_images(repository).await?;
+    let found = fingerprint(&listing);
+    if known.as_ref() == Some(&found) {
+        return Ok(());
     }
+    tracing::info!(repository, "changed since the last sweep");
+    let mut outcome = Outcome::default();
+    for service in aws.state().followers(repository).await? {
+        let looked = look_at_follower(aws, &service, repository, &listing, request_id).await;
+        outcome.note(&service, looked);
+    }
+    outcome.0?;
+    aws.sweeps()
+        .update(remembered, |memory| {
+            if memory.repositories.get(repository) == known.as_ref() {
+                memory
+                    .repositories
+                    .insert(repository.to_owned(), found.clone());
+            }
+        })
+        .await
+}
 
-    /// The listing only says which tags to look at. What they mean is read again after the desired state, as after a push.
-    async fn look_at_follower(
-        &self,
-        service: &ServiceId,
-        repository: &str,
-        listing: &[Image],
-        request_id: &str,
-    ) -> Result<(), Fault> {
-        let desired = self.state.read(service).await?.desired;
-        let missed = missed(&desired, repository, listing);
-        if missed.is_empty() {
-            return self.pick_up(&desired, 0, request_id).await;
-        }
-        for image in listing.iter().filter(|image| missed.contains(&image.tag)) {
-            let pushed = PushedTag {
-                registry: image.registry.clone(),
-                repository: image.repository.clone(),
-                tag: image.tag.clone(),
-            };
-            tracing::warn!(%service, repository, tag = pushed.tag, "a push was missed");
-            self.image_pushed.join(service, &pushed, request_id).await?;
-        }
-        Ok(())
+/// The listing only says which tags to look at. What they mean is read again after the desired state, as after a push.
+async fn look_at_follower(
+    aws: &Aws,
+    service: &ServiceId,
+    repository: &str,
+    listing: &[Image],
+    request_id: &str,
+) -> Result<(), Fault> {
+    let desired = aws.state().read(service).await?.desired;
+    let missed = missed(&desired, repository, listing);
+    if missed.is_empty() {
+        return pick_up(aws, &desired, 0, request_id).await;
     }
+    for image in listing.iter().filter(|image| missed.contains(&image.tag)) {
+        let pushed = PushedTag {
+            registry: image.registry.clone(),
+            repository: image.repository.clone(),
+            tag: image.tag.clone(),
+        };
+        tracing::warn!(%service, repository, tag = pushed.tag, "a push was missed");
+        image_pushed::join(aws, service, &pushed, request_id).await?;
+    }
+    Ok(())
 }

@@ -1,15 +1,13 @@
 //! All of Landfall in this process: the template's rules, buckets and state machine, and its functions as they are.
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
-use lambda_runtime::{Context, LambdaEvent};
-use landfall_aws::{Fault, config::Surroundings};
+use landfall_aws::{Aws, Settings};
 use landfall_local::{
     install::{self, InstalledFunction, InstalledSchedule},
     lambda::{FunctionError, Handler, Program},
     local,
 };
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -38,13 +36,8 @@ pub enum InstallationError {
     /// The embedded cloud.
     #[error(transparent)]
     Local(#[from] local::LocalError),
-    /// A function.
-    #[error("{0}")]
-    Function(#[from] Fault),
-    /// The template has a function that the simulation does not know.
-    #[error(
-        "the function {0} is in template.yaml but not in the simulation: add it to simulation/src/installation.rs"
-    )]
+    /// The template has a function that is none.
+    #[error("the function {0} is in template.yaml but not in functions/lib.rs: add it there")]
     Unknown(String),
 }
 
@@ -78,131 +71,42 @@ pub fn inline(wire: &Wire, name: &str) -> Result<Program, InstallationError> {
 }
 
 fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, InstallationError> {
+    let entry = landfall_functions::named(&function.name)
+        .ok_or_else(|| InstallationError::Unknown(function.name.clone()))?;
     let variable = |name: &str| function.environment.get(name).cloned();
-    let surroundings = &Surroundings {
-        sdk: wire::sdk(wire.clone()),
+    let settings = Settings {
         config_bucket: variable("CONFIG_BUCKET").unwrap_or_default(),
         state_bucket: variable("STATE_BUCKET").unwrap_or_default(),
         state_machine: variable("STATE_MACHINE_ARN"),
         file_parameters: variable("FILE_PARAMETERS").unwrap_or_default(),
     };
+    let aws = Arc::new(Aws::new(wire::sdk(wire.clone()), settings));
     let arn = wire.cloud.functions.arn(&function.name);
-    macro_rules! step {
-        ($step:expr) => {{
-            let step = Arc::new($step);
-            invocable(wire, &function.name, move |payload, _| {
-                let step = step.clone();
-                async move { step.handle(payload).await }
-            })
-        }};
-    }
-    macro_rules! trigger {
-        ($trigger:expr) => {{
-            let trigger = Arc::new($trigger);
-            invocable(wire, &function.name, move |payload: Value, request_id| {
-                let (trigger, arn) = (trigger.clone(), arn.clone());
-                async move {
-                    let mut context = Context::default();
-                    context.request_id = request_id;
-                    context.invoked_function_arn = arn;
-                    trigger.handle(LambdaEvent { payload, context }).await
-                }
-            })
-        }};
-    }
-    Ok(match &*function.name {
-        "image-pushed" => trigger!(landfall_functions::image_pushed::ImagePushed::new(
-            surroundings
-        )?),
-        "config-changed" => trigger!(landfall_functions::config_changed::ConfigChanged::new(
-            surroundings
-        )?),
-        "rollout-changed" => trigger!(landfall_functions::rollout_changed::RolloutChanged::new(
-            surroundings
-        )),
-        "watch-drift" => trigger!(landfall_functions::watch_drift::WatchDrift::new(
-            surroundings
-        )),
-        "execution-ended" => trigger!(landfall_functions::execution_ended::ExecutionEnded::new(
-            surroundings
-        )?),
-        "sweep-due" => trigger!(landfall_functions::sweep_due::SweepDue::new(surroundings)?),
-        "claim-release" => step!(landfall_functions::claim_release::ClaimRelease::new(
-            surroundings
-        )),
-        "ensure-cluster" => step!(landfall_functions::ensure_cluster::EnsureCluster::new(
-            surroundings
-        )),
-        "ensure-discovery" => step!(landfall_functions::ensure_discovery::EnsureDiscovery::new(
-            surroundings
-        )),
-        "ensure-scaling" => step!(landfall_functions::ensure_scaling::EnsureScaling::new(
-            surroundings
-        )),
-        "ensure-ingress" => step!(landfall_functions::ensure_ingress::EnsureIngress::new(
-            surroundings
-        )),
-        "register-task-definition" => {
-            step!(
-                landfall_functions::register_task_definition::RegisterTaskDefinition::new(
-                    surroundings
-                )
-            )
-        }
-        "run-task" => step!(landfall_functions::run_task::RunTask::new(surroundings)),
-        "update-service" => step!(landfall_functions::update_service::UpdateService::new(
-            surroundings
-        )),
-        "check-rollout" => step!(landfall_functions::check_rollout::CheckRollout::new(
-            surroundings
-        )),
-        "verify-health" => step!(landfall_functions::verify_health::VerifyHealth::new(
-            surroundings
-        )),
-        "roll-back" => step!(landfall_functions::roll_back::RollBack::new(surroundings)),
-        "conclude-release" => step!(landfall_functions::conclude_release::ConcludeRelease::new(
-            surroundings
-        )),
-        other => return Err(InstallationError::Unknown(other.into())),
-    })
-}
-
-/// Runs `handle` as Lambda runs a function: typed input and output, error names, and a process that can die.
-fn invocable<I, O, H, F>(wire: &Wire, function: &str, handle: H) -> Handler
-where
-    I: DeserializeOwned + Send,
-    O: Serialize + Send,
-    H: Fn(I, String) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<O, Fault>> + Send + 'static,
-{
-    let (journal, function) = (wire.journal.clone(), function.to_owned());
-    Arc::new(move |mut payload: Value| {
+    let journal = wire.journal.clone();
+    Ok(Arc::new(move |mut payload: Value| {
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let execution = text(&payload["execution"]);
-        let release = payload["release"]["number"].as_u64();
-        let request_id = text(&payload[REQUEST_ID].take()).unwrap_or_default();
         let invocation = Invocation {
-            function: function.clone(),
-            execution,
-            release,
+            function: entry.name.to_owned(),
+            execution: text(&payload["execution"]),
+            release: payload["release"]["number"].as_u64(),
             kill: Arc::new(Notify::new()),
         };
-        let journal = journal.clone();
-        let input = serde_json::from_value::<I>(payload);
-        let work = input.map(|input| handle(input, request_id));
+        let payload = landfall_aws::function::Invocation {
+            request_id: text(&payload[REQUEST_ID].take()).unwrap_or_default(),
+            function_arn: arn.clone(),
+            payload,
+        };
+        let (aws, journal) = (aws.clone(), journal.clone());
         Box::pin(async move {
-            let unreadable =
-                |error: serde_json::Error| FunctionError::new("Unreadable", error.to_string());
-            let work = work.map_err(unreadable)?;
             let name = invocation.name();
             let kill = invocation.kill.clone();
+            let work = (entry.invoke)(&aws, payload);
             let answer = tokio::select! {
                 biased;
                 () = kill.notified() => Err(FunctionError::new("Runtime.ExitError", "the process was killed")),
-                answer = CURRENT.scope(invocation, Box::pin(work)) => match answer {
-                    Ok(output) => serde_json::to_value(output).map_err(unreadable),
-                    Err(fault) => Err(FunctionError::new(fault.name(), fault.to_string())),
-                },
+                answer = CURRENT.scope(invocation, work) => {
+                    answer.map_err(|fault| FunctionError::new(fault.name(), fault.to_string()))
+                }
             };
             match &answer {
                 Ok(output) => journal.note(&name, format!("→ {}", told(output))),
@@ -210,7 +114,7 @@ where
             }
             answer
         })
-    })
+    }))
 }
 
 /// What of an answer a timeline needs.

@@ -10,8 +10,6 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-use crate::{Fault, clock::Clock};
-
 /// Region, credentials and endpoints as every AWS tool finds them: environment, profile, `AWS_ENDPOINT_URL`.
 pub async fn load() -> SdkConfig {
     let http = Builder::new()
@@ -43,61 +41,4 @@ pub async fn local(endpoint: &str, region: &str) -> SdkConfig {
         ))
         .load()
         .await
-}
-
-/// What a function is given by where it runs: its way to AWS, and the names that `template.yaml` puts into its environment.
-#[derive(Clone, Debug)]
-pub struct Surroundings {
-    /// Region, credentials, endpoints, time and sleep.
-    pub sdk: SdkConfig,
-    /// The bucket with the service files.
-    pub config_bucket: String,
-    /// The bucket with the desired states.
-    pub state_bucket: String,
-    /// The ARN of the release state machine; only those who start executions know it.
-    pub state_machine: Option<String>,
-    /// The parameters of the installation that service files may ask for, `NAME=value` between commas; only
-    /// `config-changed` knows them.
-    pub file_parameters: String,
-}
-
-impl Surroundings {
-    /// What the environment variables `CONFIG_BUCKET`, `STATE_BUCKET`, `STATE_MACHINE_ARN` and `FILE_PARAMETERS` say.
-    ///
-    /// # Errors
-    /// Unexpected if a bucket is not named: the function was not installed by the template.
-    pub fn from_environment(sdk: SdkConfig) -> Result<Self, Fault> {
-        Ok(Self {
-            sdk,
-            config_bucket: variable("CONFIG_BUCKET")?,
-            state_bucket: variable("STATE_BUCKET")?,
-            state_machine: variable("STATE_MACHINE_ARN").ok(),
-            file_parameters: variable("FILE_PARAMETERS").unwrap_or_default(),
-        })
-    }
-
-    /// The ARN of the release state machine.
-    ///
-    /// # Errors
-    /// Unexpected if this function was not told it.
-    pub fn state_machine(&self) -> Result<&str, Fault> {
-        self.state_machine
-            .as_deref()
-            .ok_or_else(|| unset("STATE_MACHINE_ARN"))
-    }
-
-    /// What time it is here.
-    pub fn clock(&self) -> Clock {
-        Clock::of(&self.sdk)
-    }
-}
-
-fn variable(name: &str) -> Result<String, Fault> {
-    std::env::var(name).map_err(|_| unset(name))
-}
-
-fn unset(name: &str) -> Fault {
-    Fault::Unexpected(format!(
-        "the environment variable {name} is not set; template.yaml sets it"
-    ))
 }

@@ -1,6 +1,7 @@
 //! Landfall's calls to AWS: one module per service, one method per verb that is needed, Landfall's types in and out.
 //! Nothing here decides.
 
+mod aws;
 pub mod bucket;
 pub mod clock;
 pub mod cloud_map;
@@ -13,8 +14,8 @@ pub mod ecs;
 pub mod elb;
 pub mod events;
 mod fault;
+pub mod function;
 mod inspection;
-pub mod lambda;
 pub mod operator;
 pub mod parameters;
 pub mod raw;
@@ -23,5 +24,6 @@ pub mod sfn;
 pub mod state_bucket;
 pub mod sweep_memory;
 
+pub use aws::{Aws, Settings};
 pub use fault::Fault;
 pub use inspection::Inspection;
