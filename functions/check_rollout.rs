@@ -46,13 +46,7 @@ impl Function for CheckRollout {
             }
             None => None,
         };
-        let output = look(
-            &input,
-            &read.desired,
-            live.as_ref(),
-            newest.as_ref(),
-            aws.now(),
-        );
+        let output = look(&input, &read, live.as_ref(), newest.as_ref(), aws.now());
         tracing::info!(purpose = ?input.purpose, outcome = ?output.outcome, reason = output.reason, "looked at the rollout");
         if let Some(task_token) = &input.task_token
             && output.outcome != Outcome::InProgress

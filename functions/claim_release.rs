@@ -4,11 +4,13 @@
 //! Fails with `Transient`, which the state machine retries.
 
 use landfall::{
-    desired::{Claim, DesiredState},
-    service_id::ServiceId,
-    step::claim_release::{Action, Decision, Holder, Input, Output, decide, last_call},
+    protocol::{
+        Guards,
+        claim::{Answer, Ask, Claim},
+    },
+    step::claim_release::{Input, Output},
 };
-use landfall_aws::{Aws, Fault, bucket::Written, function::Function};
+use landfall_aws::{Aws, Fault, function::Function};
 
 /// Takes the claim, if it can be had.
 #[derive(Debug)]
@@ -28,53 +30,31 @@ impl Function for ClaimRelease {
     /// # Errors
     /// As AWS answers.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        let (service, me) = (&input.service, &*input.execution);
+        let mut claim = Claim::begin(Guards::all());
         loop {
-            let read = aws.state().read(&input.service).await?;
-            let holder = holder(aws, &read.desired, &input).await?;
-            let Decision { output, write } = decide(&read.desired, &input.execution, holder);
-            if let Some(claimed) = write
-                && aws.state().write(&read, &claimed).await? == Written::Conflict
-            {
-                continue;
+            let answer = match claim.ask(me) {
+                Ask::ReadDesired => Answer::Desired(aws.state().read(service).await?),
+                Ask::DescribeExecution(execution) => {
+                    Answer::Ended(aws.executions().ended(execution).await?)
+                }
+                Ask::ReadRecord(number) => {
+                    Answer::Record(aws.state().read_record(service, number).await?)
+                }
+                Ask::WriteDesired { over, desired } => {
+                    Answer::Written(aws.state().write(over, &desired).await?)
+                }
+                Ask::ReadSleeper => Answer::Sleeper(aws.state().sleeper(service).await?),
+                Ask::Wake(sleeper) => {
+                    aws.executions().wake(&sleeper.task_token).await?;
+                    Answer::Woken
+                }
+            };
+            if let Some(output) = claim.on(me, answer, aws.now()) {
+                let release = output.release.as_ref().map(|release| release.number);
+                tracing::info!(action = ?output.action, release, attempt = output.attempt, "asked for the claim");
+                return Ok(output);
             }
-            if output.action == Action::Joined {
-                wake(aws, &input.service).await?;
-            }
-            let release = output.release.as_ref().map(|release| release.number);
-            tracing::info!(action = ?output.action, release, attempt = output.attempt, "asked for the claim");
-            return Ok(output);
         }
-    }
-}
-
-async fn holder(aws: &Aws, desired: &DesiredState, input: &Input) -> Result<Holder, Fault> {
-    let Some(Claim {
-        execution, release, ..
-    }) = &desired.claim
-    else {
-        return Ok(Holder::NobodyElse);
-    };
-    let is_mine = *execution == input.execution;
-    if !is_mine {
-        let Some(ended) = aws.executions().ended(execution).await? else {
-            return Ok(Holder::Alive);
-        };
-        if let Some(seconds) = last_call(ended, aws.now()) {
-            return Ok(Holder::Dying(seconds));
-        }
-    }
-    let record = aws.state().record(&input.service, *release).await?;
-    let ending = record.map(|record| record.ending());
-    Ok(match (is_mine, ending) {
-        (true, None) => Holder::NobodyElse,
-        (true, Some(ending)) => Holder::Myself(ending),
-        (false, ending) => Holder::Dead(ending),
-    })
-}
-
-async fn wake(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
-    match aws.state().sleeper(service).await? {
-        Some(sleeper) => aws.executions().wake(&sleeper.task_token).await,
-        None => Ok(()),
     }
 }

@@ -47,7 +47,7 @@ impl Function for ConcludeRelease {
         let mut announced = BTreeSet::new();
         loop {
             let read = aws.state().read(&input.service).await?;
-            if !is_open(&input, &read.desired) {
+            if !is_open(&input, &read) {
                 // An earlier invocation of this step came through, and its answer was lost, perhaps its log line too.
                 log(verdict, &reason);
                 return Ok(Output {
@@ -56,10 +56,10 @@ impl Function for ConcludeRelease {
                     again: true,
                 });
             }
-            let own = write_records(aws, &input, &read.desired, &mut announced).await?;
+            let own = write_records(aws, &input, &read, &mut announced).await?;
             verdict = own.verdict;
             reason = own.reason;
-            let mut concluded = read.desired.clone();
+            let mut concluded = DesiredState::clone(&read);
             concluded.conclude(input.release.number, verdict, own.task_definition.as_ref());
             if verdict == Verdict::Drifted {
                 let seen = own.diagnosis.as_ref().map(|diagnosis| &diagnosis.undone);
@@ -103,7 +103,7 @@ async fn look_once_more(aws: &Aws, input: &mut Input) -> Result<(), Fault> {
     if given.is_none_or(|given| given.arn == *arn) {
         return Ok(());
     }
-    let desired = aws.state().read(&input.service).await?.desired;
+    let desired = aws.state().read(&input.service).await?;
     let content = &input.release.content.file;
     let file = aws.state().file(content).await?;
     let revision = Revision::of_file(arn, &file);

@@ -175,8 +175,8 @@ async fn unfollow(
         if aws.files().current_version(key).await?.as_deref() != version_id {
             return Ok(false);
         }
-        let file = read.desired.file.as_ref();
-        let mut desired = read.desired.clone();
+        let file = read.file.as_ref();
+        let mut desired = DesiredState::clone(&read);
         if file.is_some_and(|file| file.key == key) {
             desired.forget_file();
             if aws.state().write(&read, &desired).await? == Written::Conflict {
@@ -194,7 +194,7 @@ async fn unfollow(
 async fn go_on(aws: &Aws, key: &str, request_id: &str) -> Result<(), Fault> {
     match aws.state().source(key).await? {
         Some(service) => {
-            let desired = aws.state().read(&service).await?.desired;
+            let desired = aws.state().read(&service).await?;
             start(aws, &desired, request_id).await
         }
         None => Ok(()),

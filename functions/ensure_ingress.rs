@@ -48,7 +48,7 @@ impl Function for EnsureIngress {
                 Ok(None)
             }
             Purpose::Undo => {
-                let good = aws.state().read(&input.service).await?.desired.last_good;
+                let good = aws.state().read(&input.service).await?.last_good.clone();
                 let ingress = match good {
                     Some(good) => aws.state().file(&good.content.file).await?.ingress,
                     None => None,

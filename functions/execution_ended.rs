@@ -39,7 +39,7 @@ impl Function for ExecutionEnded {
             }
         };
         let service = &dead.input.service;
-        let desired = aws.state().read(service).await?.desired;
+        let desired = aws.state().read(service).await?;
         let Some(release) = desired.next_release() else {
             let held = desired.hold.is_some();
             tracing::info!(%service, held, execution = dead.execution, "nothing is left to do");

@@ -19,7 +19,6 @@ use landfall_aws::{
     Aws, Fault,
     bucket::{Condition, Written},
     function::{Event, Function},
-    state_bucket::Versioned,
 };
 
 /// Joins a pushed image into the desired state of every service that follows it.
@@ -77,7 +76,6 @@ pub async fn join(
     loop {
         let read = aws.state().read(service).await?;
         if read
-            .desired
             .followers_of(&pushed.repository, &pushed.tag)
             .is_empty()
         {
@@ -88,13 +86,12 @@ pub async fn join(
             tracing::info!(%service, tag = pushed.tag, "ignored: nothing has the tag any more");
             return Ok(());
         };
-        let desired = joined(aws, &read.desired, &image).await?;
-        let moves = read.desired.moves_tag(&image);
+        let desired = joined(aws, &read, &image).await?;
+        let moves = read.moves_tag(&image);
         if moves {
             aws.sweeps().distrust(&image, aws.now()).await?;
         }
-        if desired != read.desired && aws.state().write(&read, &desired).await? == Written::Conflict
-        {
+        if desired != *read && aws.state().write(&read, &desired).await? == Written::Conflict {
             continue;
         }
         tell_first_release(aws, &read, &desired).await?;
@@ -151,15 +148,15 @@ async fn joined(aws: &Aws, before: &DesiredState, image: &Image) -> Result<Desir
 /// with placeholders says that they have values, again.
 async fn tell_first_release(
     aws: &Aws,
-    read: &Versioned,
+    read: &DesiredState,
     desired: &DesiredState,
 ) -> Result<(), Fault> {
     let asks = desired
         .file
         .as_ref()
         .is_some_and(|file| file.placeholders.is_some());
-    let filled = asks && desired.last_number > read.desired.last_number;
-    if read.desired.waiting_for().is_empty() && !filled {
+    let filled = asks && desired.last_number > read.last_number;
+    if read.waiting_for().is_empty() && !filled {
         return Ok(());
     }
     if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) {

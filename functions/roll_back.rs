@@ -46,7 +46,7 @@ impl Function for RollBack {
     /// # Errors
     /// As AWS answers.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
-        let desired = aws.state().read(&input.service).await?.desired;
+        let desired = aws.state().read(&input.service).await?;
         let live = aws.ecs().service(&input.service).await?;
         let provenance = provenance(aws, &input, &desired, live.as_ref()).await?;
         let plan = plan(&desired, live.as_ref(), input.failure.stage, &provenance);

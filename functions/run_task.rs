@@ -40,7 +40,7 @@ impl Function for RunTask {
     /// # Errors
     /// Refused as ECS refuses a task before the rollout; transient if another invocation of this step is at work.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
-        let desired = aws.state().read(&input.service).await?.desired;
+        let desired = aws.state().read(&input.service).await?;
         let file = aws.state().file(&input.release.content.file).await?;
         let mut noted_now = None;
         loop {

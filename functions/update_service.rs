@@ -132,7 +132,7 @@ async fn mind_strangers(aws: &Aws, input: &Input, live: Option<&LiveService>) ->
     if good.is_some_and(|good| good.task_definition.arn == *arn) || input.task_definition == *arn {
         return Ok(());
     }
-    let desired = aws.state().read(&input.service).await?.desired;
+    let desired = aws.state().read(&input.service).await?;
     let (state, ecs, revision) = (aws.state(), aws.ecs(), Revision::new(arn));
     let file = &input.release.content.file;
     let whose = drift::whose(state, ecs, &desired, live, revision, file).await?;

@@ -35,7 +35,7 @@ impl Function for VerifyHealth {
     /// # Errors
     /// Refused if the probe has no load balancer to go to.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
-        let desired = aws.state().read(&input.service).await?.desired;
+        let desired = aws.state().read(&input.service).await?;
         let file = aws.state().file(&input.release.content.file).await?;
         let sight = sight(aws, &input, &desired, &file).await?;
         let output = decide(&input, &file.verify, &desired, sight, aws.now());

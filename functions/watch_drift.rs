@@ -50,12 +50,7 @@ impl Function for WatchDrift {
 async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
     loop {
         let read = aws.state().read(service).await?;
-        let Some(file) = read
-            .desired
-            .file
-            .as_ref()
-            .filter(|_| read.desired.is_at_rest())
-        else {
+        let Some(file) = read.file.as_ref().filter(|_| read.is_at_rest()) else {
             return Ok(());
         };
         let live = aws.ecs().service(service).await?;
@@ -65,7 +60,7 @@ async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
             return Ok(());
         };
         let arn = &primary.task_definition;
-        let (desired, revision) = (&read.desired, Revision::new(arn));
+        let (desired, revision) = (&*read, Revision::new(arn));
         let (state, ecs) = (aws.state(), aws.ecs());
         let whose = drift::whose(state, ecs, desired, live, revision, &file.content).await?;
         if whose != Whose::Foreign {

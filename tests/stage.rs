@@ -223,7 +223,8 @@ impl Stage {
 
     /// The desired state.
     pub async fn desired(&self, service: &ServiceId) -> DesiredState {
-        self.state.read(service).await.expect("S3 answers").desired
+        let read = self.state.read(service).await;
+        read.expect("S3 answers").into_value()
     }
 
     /// Waits for the record of a release.

@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let mut documents = Vec::new();
     let mut text = String::new();
     for service in &services {
-        let desired = state.read(service).await.map_err(report)?.desired;
+        let desired = state.read(service).await.map_err(report)?;
         if desired.file.is_none() && desired.last_number == 0 {
             return Err(miette!(
                 help = "`landfall status` without a name lists the services that are",
@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             records.extend(state.record(service, *number).await.map_err(report)?);
         }
         if arguments.json {
-            documents.push(json!({ "desired": desired, "releases": records }));
+            documents.push(json!({ "desired": *desired, "releases": records }));
         } else {
             text += &told(&desired, &records);
         }

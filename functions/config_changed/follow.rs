@@ -53,7 +53,7 @@ pub(crate) async fn follow(
     let repositories: BTreeSet<_> = file.images.values().map(|rule| &*rule.repository).collect();
     loop {
         let read = aws.state().read(&service).await?;
-        let before = read.desired.file.clone();
+        let before = read.file.clone();
         if let Some(other) = before.as_ref().filter(|before| before.key != key)
             && aws.files().get(&other.key).await?.is_some()
         {
@@ -80,11 +80,11 @@ pub(crate) async fn follow(
             aws.state().put_source(key, &service).await?;
             described = Some(service.clone());
         }
-        let found = look_through(aws, read.desired.new_rules(&file.images)).await?;
+        let found = look_through(aws, read.new_rules(&file.images)).await?;
         if aws.files().current_version(key).await?.as_deref() != Some(version_id) {
             return Ok(Followed::ChangedMeanwhile);
         }
-        let mut desired = read.desired.clone();
+        let mut desired = DesiredState::clone(&read);
         let followed = FollowedFile {
             key: key.into(),
             version_id: version_id.into(),
@@ -93,8 +93,7 @@ pub(crate) async fn follow(
             placeholders: placeholders.clone(),
         };
         desired.follow_file(followed, found, aws.now());
-        if desired != read.desired && aws.state().write(&read, &desired).await? == Written::Conflict
-        {
+        if desired != *read && aws.state().write(&read, &desired).await? == Written::Conflict {
             continue;
         }
         if !followed_before
@@ -105,7 +104,7 @@ pub(crate) async fn follow(
             return Ok(Followed::ChangedMeanwhile);
         }
         let may_repeat = before.is_some_and(|before| before.version_id == version_id);
-        if may_repeat || !read.desired.new_rules(&file.images).is_empty() {
+        if may_repeat || !read.new_rules(&file.images).is_empty() {
             desired = catch_up(aws, &service).await?;
         }
         return Ok(Followed::Desired(Box::new(desired)));
@@ -116,13 +115,13 @@ pub(crate) async fn follow(
 async fn catch_up(aws: &Aws, service: &ServiceId) -> Result<DesiredState, Fault> {
     loop {
         let read = aws.state().read(service).await?;
-        let rules = read.desired.rules_in_force();
+        let rules = read.rules_in_force();
         let found = look_through(aws, rules).await?;
-        let mut desired = read.desired.clone();
+        let mut desired = DesiredState::clone(&read);
         for image in found.into_values().flatten() {
             desired.join_image(&image, aws.now());
         }
-        if desired == read.desired || aws.state().write(&read, &desired).await? == Written::Yes {
+        if desired == *read || aws.state().write(&read, &desired).await? == Written::Yes {
             return Ok(desired);
         }
     }

@@ -27,7 +27,7 @@ pub(crate) async fn look_at_executions(
             continue;
         };
         if services.insert(dead.service.clone()) {
-            let desired = aws.state().read(&dead.service).await?.desired;
+            let desired = aws.state().read(&dead.service).await?;
             let restarts = dead.after_death().restarts;
             pick_up(aws, &desired, restarts, request_id).await?;
         }

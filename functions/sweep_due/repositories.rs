@@ -69,7 +69,7 @@ async fn look_at_follower(
     listing: &[Image],
     request_id: &str,
 ) -> Result<(), Fault> {
-    let desired = aws.state().read(service).await?.desired;
+    let desired = aws.state().read(service).await?;
     let missed = missed(&desired, repository, listing);
     if missed.is_empty() {
         return pick_up(aws, &desired, 0, request_id).await;

@@ -2,19 +2,20 @@
 
 use landfall::{
     desired::DesiredState,
+    protocol::claim::Claim,
     record::{Ending, Verdict},
     step::{
         claim_release,
         conclude_release::{Input, is_open, records},
     },
+    versioned::Versioned,
 };
 
 use crate::{
     execution::arn,
-    kept::Kept,
     protocol::{Protocol, THEN},
     scenario::Guard,
-    state::{Claiming, Execution, State, Step},
+    state::{Execution, State, Step},
 };
 
 impl Protocol {
@@ -23,7 +24,7 @@ impl Protocol {
         &self,
         state: &mut State,
         me: usize,
-        claim: Kept<claim_release::Output>,
+        claim: Versioned<claim_release::Output>,
         step: Step,
     ) -> Execution {
         let verdict_first = self.lacks(Guard::RecordBeforeTheVerdict);
@@ -32,7 +33,7 @@ impl Protocol {
                 let read = state.desired.clone();
                 match self.input(me, &claim, &ending) {
                     Some(input) if is_open(&input, &read) => {}
-                    _ => return Execution::Claiming(Claiming::ReadDesired),
+                    _ => return Execution::Claiming(Claim::begin(self.guards())),
                 }
                 if verdict_first {
                     Step::WriteVerdict { ending, read }
@@ -66,7 +67,7 @@ impl Protocol {
                         written: written + 1,
                     }
                 } else if verdict_first {
-                    return goes_on(&state.desired);
+                    return self.more_to_do(&state.desired);
                 } else {
                     Step::WriteVerdict { ending, read }
                 }
@@ -77,7 +78,7 @@ impl Protocol {
                 } else {
                     self.write_verdict(state, &claim, &ending, &read);
                     if !verdict_first {
-                        return goes_on(&state.desired);
+                        return self.more_to_do(&state.desired);
                     }
                     Step::PutRecord {
                         ending,
@@ -124,12 +125,12 @@ impl Protocol {
         }
         state.desired = self.desired.keep(concluded);
     }
-}
 
-/// The state `MoreToDo`.
-fn goes_on(concluded: &DesiredState) -> Execution {
-    match concluded.next_release() {
-        Some(_) => Execution::Claiming(Claiming::ReadDesired),
-        None => Execution::Done,
+    /// The state `MoreToDo`.
+    fn more_to_do(&self, concluded: &DesiredState) -> Execution {
+        match concluded.next_release() {
+            Some(_) => Execution::Claiming(Claim::begin(self.guards())),
+            None => Execution::Done,
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! A counterexample, for people.
 
+use landfall::protocol::claim::Stage;
 use stateright::Path;
 
 use crate::{
     protocol::Protocol,
     schedule::Action,
-    state::{Call, Claiming, Event, Execution, State, Step},
+    state::{Call, Event, Execution, State, Step},
 };
 
 /// The way to a state that must not be, a line for each step, and the state.
@@ -93,18 +94,21 @@ fn call(call: &Call) -> &'static str {
 
 fn next(protocol: &Protocol, execution: &Execution) -> String {
     let (claim, step) = match execution {
-        Execution::Claiming(claiming) => {
-            return match claiming {
-                Claiming::ReadDesired => "reads the desired state for the claim",
-                Claiming::DescribeHolder { .. } => "asks whether the holder of the claim lives",
-                Claiming::ReadRecord { .. } => "reads the record of the claim's release",
-                Claiming::WriteClaim { .. } => {
+        Execution::Claiming(claim) => {
+            return match claim.stage {
+                Stage::ReadDesired => "reads the desired state for the claim",
+                Stage::DescribeHolder { .. } => "asks whether the holder of the claim lives",
+                Stage::ReadRecord { .. } => "reads the record of the claim's release",
+                Stage::WriteClaim { .. } => {
                     "writes its claim, if the desired state is as it was read"
                 }
-                Claiming::ReadSleeper => "leaves the claim to its holder, and reads the task token",
-                Claiming::Wake(_) => "sends task success",
+                Stage::ReadSleeper => "leaves the claim to its holder, and reads the task token",
+                Stage::Wake(_) => "sends task success",
             }
             .into();
+        }
+        Execution::Waiting(holder) => {
+            return format!("has waited for the last call of e{}", holder + 1);
         }
         Execution::Working { claim, step } => (claim, step),
         Execution::Dying(last) => return next(protocol, last),

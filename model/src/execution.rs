@@ -1,18 +1,22 @@
 //! An execution of the state machine, call by call: the step `claim-release`, and the way from step to step.
 
+use jiff::Timestamp;
 use landfall::{
-    desired::{Claim, DesiredState},
+    protocol::{
+        Guards,
+        claim::{Answer, Ask, Claim, Stage},
+    },
     step::{
-        claim_release::{Action, Holder, Output, decide},
-        roll_back::Stage,
+        check_rollout::Sleeper,
+        claim_release::{Action, LAST_CALL, Output},
+        roll_back,
     },
 };
 
 use crate::{
-    kept::Kept,
+    ecs::now,
     protocol::Protocol,
-    scenario::Guard,
-    state::{Claiming, Execution, HolderSeen, State, Step},
+    state::{Execution, State, Step},
 };
 
 /// The ARN of an execution.
@@ -22,6 +26,42 @@ pub(crate) fn arn(execution: usize) -> String {
 
 fn of_arn(arn: &str) -> Option<usize> {
     arn.strip_prefix('e')?.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// What S3 has of an execution that sleeps. In the model a token is its execution's name.
+fn sleeper(execution: usize) -> Sleeper {
+    Sleeper {
+        execution: arn(execution),
+        task_token: arn(execution),
+    }
+}
+
+/// A token that wakes nobody any more.
+pub(crate) fn of_no_use() -> Sleeper {
+    Sleeper {
+        execution: String::new(),
+        task_token: String::new(),
+    }
+}
+
+impl State {
+    /// What `DescribeExecution` says: when an execution ended. The last call of one that was stopped may still arrive
+    /// while its function goes on; whatever is over has been over for long.
+    fn ended(&self, execution: usize) -> Option<Timestamp> {
+        match &self.executions[execution] {
+            Execution::Dying(_) => Some(now()),
+            Execution::Done | Execution::Dead => Some(now() - LAST_CALL),
+            Execution::Claiming(_) | Execution::Waiting(_) | Execution::Working { .. } => None,
+        }
+    }
+
+    /// Whether an execution waits for the last call of another, which may still arrive.
+    pub(crate) fn waits(&self, execution: &Execution) -> bool {
+        match execution {
+            Execution::Waiting(holder) => matches!(self.executions[*holder], Execution::Dying(_)),
+            _ => false,
+        }
+    }
 }
 
 impl Execution {
@@ -40,7 +80,7 @@ impl Execution {
     /// Whether somebody else could tell that the next call was made.
     pub(crate) fn has_effect(&self) -> bool {
         match self {
-            Self::Claiming(claiming) => matches!(claiming, Claiming::WriteClaim { .. }),
+            Self::Claiming(claim) => matches!(claim.stage, Stage::WriteClaim { .. }),
             Self::Working { step, .. } => matches!(
                 step,
                 Step::Update { .. }
@@ -50,7 +90,7 @@ impl Execution {
                     | Step::PutRecord { .. }
                     | Step::WriteVerdict { .. }
             ),
-            Self::Done | Self::Dying(_) | Self::Dead => false,
+            Self::Waiting(_) | Self::Done | Self::Dying(_) | Self::Dead => false,
         }
     }
 
@@ -71,7 +111,7 @@ impl Execution {
     /// as to die anywhere up to the next call with an effect: in between it only reads.
     pub(crate) fn has_just_had_effect(&self) -> bool {
         match self {
-            Self::Claiming(claiming) => matches!(claiming, Claiming::ReadDesired),
+            Self::Claiming(claim) => claim.stage == Stage::ReadDesired,
             Self::Working { claim, step } => match step {
                 Step::DescribeForUpdate | Step::PutSleeper(_) | Step::PutRecord { .. } => true,
                 Step::LookAtDesired { sleeping, .. } => *sleeping,
@@ -80,29 +120,35 @@ impl Execution {
                 Step::ConcludeDesired(_) => claim.action == Action::Conclude,
                 _ => false,
             },
-            Self::Done | Self::Dying(_) | Self::Dead => false,
+            Self::Waiting(_) | Self::Done | Self::Dying(_) | Self::Dead => false,
         }
     }
 
     /// Whether it only reads ECS next, which nobody but the holder of the claim changes.
     pub(crate) fn reads_ecs(&self) -> bool {
+        if let Self::Claiming(Claim {
+            stage: Stage::Wake(sleeper),
+            ..
+        }) = self
+        {
+            return *sleeper == of_no_use();
+        }
         matches!(
             self,
-            Self::Claiming(Claiming::Wake(None))
-                | Self::Working {
-                    step: Step::LookAtService { .. }
-                        | Step::LookAtDeployment { .. }
-                        | Step::VerifyService { .. }
-                        | Step::RollBackService { .. },
-                    ..
-                }
+            Self::Working {
+                step: Step::LookAtService { .. }
+                    | Step::LookAtDeployment { .. }
+                    | Step::VerifyService { .. }
+                    | Step::RollBackService { .. },
+                ..
+            }
         )
     }
 
     /// The same step, tried again.
-    pub(crate) fn step_again(&self) -> Self {
+    pub(crate) fn step_again(&self, guards: Guards) -> Self {
         let Self::Working { claim, step } = self else {
-            return Self::Claiming(Claiming::ReadDesired);
+            return Self::Claiming(Claim::begin(guards));
         };
         let step = match step {
             Step::Update { .. } => Step::DescribeForUpdate,
@@ -139,19 +185,6 @@ impl Protocol {
         }
     }
 
-    /// Whether the execution asks for a claim whose holder has ended, but may still make a call.
-    pub(crate) fn waits_for_the_dying(&self, state: &State, execution: &Execution) -> bool {
-        let Execution::Claiming(Claiming::DescribeHolder { read }) = execution else {
-            return false;
-        };
-        let holder = read
-            .claim
-            .as_ref()
-            .and_then(|claim| of_arn(&claim.execution));
-        holder.is_some_and(|holder| matches!(state.executions[holder], Execution::Dying(_)))
-            && !self.lacks(Guard::WaitForTheLastCallOfTheDead)
-    }
-
     /// Makes the next call of the execution `me`.
     pub(crate) fn call_of_execution(
         &self,
@@ -160,76 +193,38 @@ impl Protocol {
         execution: Execution,
     ) -> Execution {
         match execution {
-            Execution::Claiming(claiming) => self.call_of_claim(state, me, claiming),
+            Execution::Claiming(claim) => self.call_of_claim(state, me, claim),
+            Execution::Waiting(_) => Execution::Claiming(Claim::begin(self.guards())),
             Execution::Working { claim, step } => self.call_of_step(state, me, claim, step),
             over => over,
         }
     }
 
-    fn call_of_claim(&self, state: &mut State, me: usize, claiming: Claiming) -> Execution {
-        let next = match claiming {
-            Claiming::ReadDesired => {
-                let read = state.desired.clone();
-                match &read.claim {
-                    None => return self.decided(me, read, HolderSeen::NobodyElse),
-                    Some(Claim { execution, .. }) if *execution != arn(me) => {
-                        Claiming::DescribeHolder { read }
-                    }
-                    Some(_) if self.lacks(Guard::LookForTheRecordOfTheOwnClaim) => {
-                        return self.decided(me, read, HolderSeen::NobodyElse);
-                    }
-                    Some(_) => Claiming::ReadRecord { read },
-                }
+    fn call_of_claim(&self, state: &mut State, me: usize, mut claim: Claim) -> Execution {
+        let me = arn(me);
+        let mut asked_for = None;
+        let answer = match claim.ask(&me) {
+            Ask::ReadDesired => Answer::Desired(state.desired.clone()),
+            Ask::DescribeExecution(execution) => {
+                asked_for = of_arn(execution);
+                Answer::Ended(asked_for.and_then(|execution| state.ended(execution)))
             }
-            Claiming::DescribeHolder { read } => {
-                let claim = read.claim.as_ref();
-                let holder = claim.and_then(|claim| of_arn(&claim.execution));
-                let lives = holder.is_some_and(|holder| state.executions[holder].is_alive());
-                if lives && !self.lacks(Guard::AskWhetherTheHolderLives) {
-                    Claiming::ReadSleeper
-                } else {
-                    Claiming::ReadRecord { read }
-                }
+            Ask::ReadRecord(number) => Answer::Record(state.records.get(&number).cloned()),
+            Ask::WriteDesired { over, desired } => {
+                Answer::Written(self.compare_and_swap(state, over, *desired))
             }
-            Claiming::ReadRecord { read } => {
-                let release = read.claim.as_ref().map(|claim| claim.release);
-                let record = release.and_then(|release| state.records.get(&release).cloned());
-                let is_mine = |claim: &Claim| claim.execution == arn(me);
-                let holder = match (read.claim.as_ref().is_some_and(is_mine), record) {
-                    (true, None) => HolderSeen::NobodyElse,
-                    (true, Some(record)) => HolderSeen::Myself(record),
-                    (false, record) => HolderSeen::Dead(record),
-                };
-                return self.decided(me, read, holder);
-            }
-            Claiming::WriteClaim { read, holder } => {
-                if state.desired != read {
-                    Claiming::ReadDesired
-                } else {
-                    let decision = decide(&read, &arn(me), holder.known());
-                    if let Some(write) = decision.write {
-                        state.desired = self.desired.keep(write);
-                    }
-                    return self.goes_on(decision.output);
-                }
-            }
-            Claiming::ReadSleeper => match state.sleeper {
-                Some(sleeper) => Claiming::Wake(Some(sleeper)),
-                None => return Execution::Done,
-            },
-            Claiming::Wake(token) => {
-                state.wake(token);
-                return Execution::Done;
+            Ask::ReadSleeper => Answer::Sleeper(state.sleeper.map(sleeper)),
+            Ask::Wake(sleeper) => {
+                state.wake(of_arn(&sleeper.task_token));
+                Answer::Woken
             }
         };
-        Execution::Claiming(next)
-    }
-
-    fn decided(&self, me: usize, read: Kept<DesiredState>, holder: HolderSeen) -> Execution {
-        let decision = decide(&read, &arn(me), holder.known());
-        match decision.write {
-            Some(_) => Execution::Claiming(Claiming::WriteClaim { read, holder }),
-            None => self.goes_on(decision.output),
+        match (claim.on(&me, answer, now()), asked_for) {
+            (None, _) => Execution::Claiming(claim),
+            (Some(output), Some(holder)) if output.action == Action::Wait => {
+                Execution::Waiting(holder)
+            }
+            (Some(output), _) => self.goes_on(output),
         }
     }
 
@@ -237,7 +232,7 @@ impl Protocol {
     fn goes_on(&self, output: Output) -> Execution {
         let step = match output.action {
             Action::Deploy => Step::DescribeForUpdate,
-            Action::GiveUp => Step::RollBackDesired(Stage::Step),
+            Action::GiveUp => Step::RollBackDesired(roll_back::Stage::Step),
             Action::Conclude => match &output.ending {
                 Some(ending) => Step::ConcludeDesired(self.endings.keep(ending.clone())),
                 None => return Execution::Done,
@@ -248,15 +243,5 @@ impl Protocol {
         };
         let claim = self.claims.keep(output);
         Execution::Working { claim, step }
-    }
-}
-
-impl HolderSeen {
-    fn known(&self) -> Holder {
-        match self {
-            Self::NobodyElse => Holder::NobodyElse,
-            Self::Myself(record) => Holder::Myself(record.ending()),
-            Self::Dead(record) => Holder::Dead(record.as_ref().map(|record| record.ending())),
-        }
     }
 }

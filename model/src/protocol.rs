@@ -7,6 +7,7 @@ use landfall::{
     content::ContentHash,
     desired::{DesiredState, FollowedFile},
     image::Image,
+    protocol::Guards,
     record::{Ending, Record, Release, TaskDefinition},
     service_file::ServiceFile,
     service_id::ServiceId,
@@ -119,6 +120,14 @@ impl Protocol {
     /// Which image a release brings.
     pub(crate) fn image_in(&self, release: &Release) -> usize {
         self.image_of(&release.content.images[CONTAINER])
+    }
+
+    /// The guards of the protocols.
+    pub(crate) fn guards(&self) -> Guards {
+        match self.scenario.without {
+            Some(Guard::Protocol(guard)) => Guards::without(guard),
+            _ => Guards::all(),
+        }
     }
 
     /// Whether the guard is left out.

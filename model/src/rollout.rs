@@ -13,13 +13,13 @@ use landfall::{
         update_service::{self, Plan, create_body, update_body},
         verify_health::{self, Progress, Sight},
     },
+    versioned::Versioned,
 };
 use serde_json::{Map, Value};
 
 use crate::{
     ecs::{Service, begun, now, revision},
     execution::arn,
-    kept::Kept,
     protocol::{Protocol, THEN},
     scenario::{Guard, Quality},
     state::{Execution, State, Step, Way},
@@ -33,7 +33,7 @@ impl Protocol {
         &self,
         state: &mut State,
         me: usize,
-        claim: Kept<Output>,
+        claim: Versioned<Output>,
         step: Step,
     ) -> Execution {
         let Some(release) = &claim.release else {
@@ -303,7 +303,7 @@ impl Protocol {
         state: &mut State,
         me: usize,
         stage: Stage,
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
         live: Option<Service>,
         acts: bool,
     ) -> Step {

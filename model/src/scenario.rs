@@ -1,5 +1,7 @@
 //! What happens in a model: which images and files there are, who does what, and how much goes wrong.
 
+use landfall::protocol;
+
 /// A world to be checked.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -68,15 +70,11 @@ pub struct Faults {
     pub stray_wakes: u8,
 }
 
-/// A guard of the protocol.
+/// A guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// The claim is taken only from an execution that has ended.
-    AskWhetherTheHolderLives,
-    /// The claim of an execution that has ended is left until its last function can do nothing any more.
-    WaitForTheLastCallOfTheDead,
-    /// An execution that finds itself to be the holder looks whether its release has a record already.
-    LookForTheRecordOfTheOwnClaim,
+    /// One of a protocol's own.
+    Protocol(protocol::Guard),
     /// The verdict is written only over the desired state that was read.
     CompareAndSwapTheVerdict,
     /// The record is written before the verdict.

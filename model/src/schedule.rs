@@ -1,8 +1,17 @@
 //! What may happen next, and what that leads to.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
-use landfall::{desired::DesiredState, hold::SetBy, record::Verdict};
+use landfall::{
+    desired::DesiredState,
+    hold::SetBy,
+    protocol::claim::Claim,
+    record::Verdict,
+    versioned::{Versioned, Written},
+};
 use stateright::{Model, Property};
 
 use crate::{
@@ -10,7 +19,7 @@ use crate::{
     ecs::{SECTION, Service, revision},
     protocol::{CONTAINER, Protocol, THEN},
     scenario::{Happening, Quality},
-    state::{Call, Claiming, Event, Execution, Invocation, State},
+    state::{Call, Event, Execution, Invocation, State},
 };
 
 /// One thing that happens.
@@ -107,7 +116,7 @@ impl Protocol {
                 let is_open = desired.next_release().is_some();
                 state.desired = self.desired.keep(desired);
                 if is_open {
-                    state.start();
+                    self.start(state);
                 }
                 return;
             }
@@ -193,7 +202,7 @@ impl Model for Protocol {
             }
         }
         for (index, execution) in state.executions.iter().enumerate() {
-            if execution.has_call() && !self.waits_for_the_dying(state, execution) {
+            if execution.has_call() && !state.waits(execution) {
                 actions.push(Action::Execution(index));
                 if faults.lost_answers > 0 && execution.has_effect() {
                     actions.push(Action::ExecutionLosesAnswer(index));
@@ -255,7 +264,7 @@ impl Model for Protocol {
             Action::ExecutionLosesAnswer(index) => {
                 state.faults.lost_answers -= 1;
                 let execution = state.executions[index].clone();
-                let again = execution.step_again();
+                let again = execution.step_again(self.guards());
                 self.call_of_execution(&mut state, index, execution);
                 state.void_tokens(index);
                 state.executions[index] = again;
@@ -296,7 +305,7 @@ impl Model for Protocol {
                 state.deliver(Event::RolloutChanged);
             }
         }
-        state.invocations.sort_unstable();
+        state.invocations.sort_by_cached_key(place);
         Some(state)
     }
 
@@ -305,10 +314,31 @@ impl Model for Protocol {
     }
 }
 
-impl State {
+/// Invocations are in no order, so states that differ in it alone are one state.
+fn place(invocation: &Invocation) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    invocation.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Protocol {
     /// `StartExecution`.
-    pub(crate) fn start(&mut self) {
-        self.executions
-            .push(Execution::Claiming(Claiming::ReadDesired));
+    pub(crate) fn start(&self, state: &mut State) {
+        let claim = Claim::begin(self.guards());
+        state.executions.push(Execution::Claiming(claim));
+    }
+
+    /// A conditional write of the desired state.
+    pub(crate) fn compare_and_swap(
+        &self,
+        state: &mut State,
+        over: &Versioned<DesiredState>,
+        desired: DesiredState,
+    ) -> Written {
+        if state.desired != *over {
+            return Written::Conflict;
+        }
+        state.desired = self.desired.keep(desired);
+        Written::Yes
     }
 }

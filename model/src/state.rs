@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 
 use landfall::{
     desired::DesiredState,
+    protocol::claim::{Claim, Stage},
     record::{Ending, Record, Verdict},
-    step::{claim_release, roll_back::Stage},
+    step::{claim_release, roll_back},
+    versioned::Versioned,
 };
 
-use crate::{ecs::Service, kept::Kept, scenario::Faults};
+use crate::{
+    ecs::Service,
+    execution::{arn, of_no_use},
+    scenario::Faults,
+};
 
 /// One state of the world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// The desired state in S3. Its etag is its content.
-    pub(crate) desired: Kept<DesiredState>,
+    pub(crate) desired: Versioned<DesiredState>,
     /// The records in S3, by release number.
-    pub(crate) records: BTreeMap<u64, Kept<Record>>,
+    pub(crate) records: BTreeMap<u64, Versioned<Record>>,
     /// The token in S3: the execution that sleeps on it, or none if it is of no use (any more).
     pub(crate) sleeper: Option<usize>,
     /// Whether S3 has it that the service follows the repository.
@@ -46,7 +52,7 @@ pub struct State {
 }
 
 /// An invocation of a trigger function: what it is about, and which call comes next.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Invocation {
     pub(crate) event: Event,
     pub(crate) next: Call,
@@ -64,12 +70,12 @@ pub(crate) enum Event {
 }
 
 /// The next call of a trigger.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     ListFollowers,
     ReadDesired,
     ReadImage {
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
     },
     GetFile,
     ReadDesiredForFile {
@@ -77,24 +83,24 @@ pub(crate) enum Call {
     },
     PutFollower {
         file: usize,
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
     },
     LookThrough {
         file: usize,
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
     },
     HeadFile {
         file: usize,
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
         found: Option<usize>,
     },
     ReadDesiredToCatchUp,
     LookThroughToCatchUp {
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
     },
     WriteDesired {
-        read: Kept<DesiredState>,
-        write: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
+        write: Versioned<DesiredState>,
         again: Again,
     },
     StartExecution {
@@ -116,10 +122,12 @@ pub(crate) enum Again {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Execution {
     /// It asks for the claim.
-    Claiming(Claiming),
+    Claiming(Claim),
+    /// The claim's holder, this execution, was stopped: it waits until no call of it can arrive any more.
+    Waiting(usize),
     /// It was given the claim, and works on the release.
     Working {
-        claim: Kept<claim_release::Output>,
+        claim: Versioned<claim_release::Output>,
         step: Step,
     },
     /// It ended by itself.
@@ -128,32 +136,6 @@ pub(crate) enum Execution {
     Dying(Box<Self>),
     /// It failed, timed out or was stopped, and no function works for it any more.
     Dead,
-}
-
-/// The next call of `claim-release`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Claiming {
-    ReadDesired,
-    DescribeHolder {
-        read: Kept<DesiredState>,
-    },
-    ReadRecord {
-        read: Kept<DesiredState>,
-    },
-    WriteClaim {
-        read: Kept<DesiredState>,
-        holder: HolderSeen,
-    },
-    ReadSleeper,
-    Wake(Option<usize>),
-}
-
-/// What was found out about the holder of the claim.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum HolderSeen {
-    NobodyElse,
-    Myself(Kept<Record>),
-    Dead(Option<Kept<Record>>),
 }
 
 /// The next call of an execution that holds the claim.
@@ -171,12 +153,12 @@ pub(crate) enum Step {
     LookAtService {
         way: Way,
         sleeping: bool,
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
     },
     LookAtDeployment {
         way: Way,
         sleeping: bool,
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
         live: Option<Service>,
     },
     /// Only where the guard is left out that the token is stored before the look.
@@ -184,27 +166,27 @@ pub(crate) enum Step {
     Asleep(Way),
     VerifyDesired,
     VerifyService {
-        read: Kept<DesiredState>,
+        read: Versioned<DesiredState>,
     },
-    RollBackDesired(Stage),
+    RollBackDesired(roll_back::Stage),
     RollBackService {
-        stage: Stage,
-        read: Kept<DesiredState>,
+        stage: roll_back::Stage,
+        read: Versioned<DesiredState>,
     },
     RollBackUpdate {
-        stage: Stage,
-        read: Kept<DesiredState>,
+        stage: roll_back::Stage,
+        read: Versioned<DesiredState>,
         live: Option<Service>,
     },
-    ConcludeDesired(Kept<Ending>),
+    ConcludeDesired(Versioned<Ending>),
     PutRecord {
-        ending: Kept<Ending>,
-        read: Kept<DesiredState>,
+        ending: Versioned<Ending>,
+        read: Versioned<DesiredState>,
         written: usize,
     },
     WriteVerdict {
-        ending: Kept<Ending>,
-        read: Kept<DesiredState>,
+        ending: Versioned<Ending>,
+        read: Versioned<DesiredState>,
     },
 }
 
@@ -256,8 +238,13 @@ impl State {
             }
         }
         for other in &mut self.executions {
-            if let Execution::Claiming(Claiming::Wake(token)) = other {
-                void(token);
+            if let Execution::Claiming(Claim {
+                stage: Stage::Wake(sleeper),
+                ..
+            }) = other
+                && sleeper.execution == arn(execution)
+            {
+                *sleeper = of_no_use();
             }
         }
     }

@@ -1,9 +1,8 @@
 //! The triggers, call by call: `image-pushed`, `config-changed`, `execution-ended` and `rollout-changed`.
 
-use landfall::desired::DesiredState;
+use landfall::{desired::DesiredState, versioned::Versioned};
 
 use crate::{
-    kept::Kept,
     protocol::{Protocol, THEN},
     scenario::Guard,
     state::{Again, Call, Event, Invocation, State},
@@ -99,7 +98,7 @@ impl Protocol {
                     started => started == Some(release),
                 };
                 if !is_taken {
-                    state.start();
+                    self.start(state);
                 }
                 return None;
             }
@@ -133,13 +132,13 @@ impl Protocol {
         }
     }
 
-    fn join(&self, read: Kept<DesiredState>, image: usize) -> Option<Call> {
+    fn join(&self, read: Versioned<DesiredState>, image: usize) -> Option<Call> {
         let mut desired = DesiredState::clone(&read);
         desired.join_image(&self.images[image], THEN);
         self.write(read, desired, Again::Desired)
     }
 
-    fn look_through(&self, file: usize, read: Kept<DesiredState>) -> Call {
+    fn look_through(&self, file: usize, read: Versioned<DesiredState>) -> Call {
         if read.new_rules(&self.files[file].1.images).is_empty() {
             let found = None;
             return Call::HeadFile { file, read, found };
@@ -148,7 +147,12 @@ impl Protocol {
     }
 
     /// Nothing is written that would change nothing.
-    fn write(&self, read: Kept<DesiredState>, desired: DesiredState, again: Again) -> Option<Call> {
+    fn write(
+        &self,
+        read: Versioned<DesiredState>,
+        desired: DesiredState,
+        again: Again,
+    ) -> Option<Call> {
         if desired != *read {
             let write = self.desired.keep(desired);
             return Some(Call::WriteDesired { read, write, again });
@@ -176,7 +180,7 @@ impl Protocol {
             && images.any(|image| read.moves_tag(image))
     }
 
-    fn write_desired(&self, state: &mut State, write: Kept<DesiredState>) -> Option<Call> {
+    fn write_desired(&self, state: &mut State, write: Versioned<DesiredState>) -> Option<Call> {
         self.check_order(state, &write);
         state.desired = write;
         starts(&state.desired)

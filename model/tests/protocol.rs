@@ -7,6 +7,9 @@ use std::{
     time::Instant,
 };
 
+use landfall::protocol::Guard::{
+    AskWhetherTheHolderLives, LookForTheRecordOfTheOwnClaim, WaitForTheLastCallOfTheDead,
+};
 use landfall_model::{
     Action, CHECKS, Faults, Guard,
     Happening::{Hold, Push, Resume, Upload},
@@ -296,7 +299,7 @@ fn a_hold_and_a_crash() {
 fn without_asking_whether_the_holder_lives_two_executions_change_ecs() {
     fails(
         "claims taken from the living",
-        Guard::AskWhetherTheHolderLives,
+        Guard::Protocol(AskWhetherTheHolderLives),
         two_pushes(NO_FAULTS),
         &[
             "only the holder of the claim changes ECS",
@@ -314,7 +317,7 @@ fn without_waiting_for_the_last_call_of_the_dead_it_changes_ecs_after_its_succes
     };
     fails(
         "claims taken from the dying",
-        Guard::WaitForTheLastCallOfTheDead,
+        Guard::Protocol(WaitForTheLastCallOfTheDead),
         two_pushes(faults),
         &["only the holder of the claim changes ECS"],
     );
@@ -372,7 +375,7 @@ fn each_guard_that_the_model_asked_for_is_needed() {
     };
     fails(
         "a claim taken over unheard",
-        Guard::LookForTheRecordOfTheOwnClaim,
+        Guard::Protocol(LookForTheRecordOfTheOwnClaim),
         two_pushes(lost(1)),
         &["a release with a record is not rolled out again"],
     );

@@ -229,8 +229,7 @@ impl Stage<'_> {
             .state
             .read(&self.service)
             .await
-            .map_err(report)?
-            .desired;
+            .map_err(report)?;
         let broken = self.service_file.replacen("  web:  ", "  wbe:  ", 1);
         ensure!(
             broken != self.service_file,
@@ -266,8 +265,7 @@ impl Stage<'_> {
             .state
             .read(&self.service)
             .await
-            .map_err(report)?
-            .desired;
+            .map_err(report)?;
         ensure!(before == after, "the desired state changed");
         self.narrator.say("the service runs on, unchanged");
         Ok(facts(json!({ "message": message, "problems": problems })))

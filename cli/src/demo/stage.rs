@@ -142,7 +142,7 @@ impl<'a> Stage<'a> {
     /// Waits until every release has its verdict and nobody holds the claim; answers the newest release's number.
     pub(super) async fn settled(&self, since: Instant) -> Result<u64> {
         watch::until("the end of all releases", || async {
-            let desired = self.clients.state.read(&self.service).await?.desired;
+            let desired = self.clients.state.read(&self.service).await?;
             self.narrator
                 .waiting(&format!("release {} is on its way", desired.last_number));
             let executions = self.local.running_executions().await;

@@ -60,7 +60,7 @@ impl Next {
         service: &ServiceId,
     ) -> Result<Self> {
         let state = StateBucket::named(sdk, bucket);
-        let mut desired = state.read(service).await.map_err(report_aws)?.desired;
+        let mut desired = state.read(service).await.map_err(report_aws)?.into_value();
         let good = match &desired.last_good {
             Some(good) => Some(state.file(&good.content.file).await.map_err(report_aws)?),
             None => None,

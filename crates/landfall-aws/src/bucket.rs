@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata, primitives::ByteStream};
 use jiff::Timestamp;
+pub use landfall::versioned::Written;
 use landfall::{
     desired::DesiredState, keys, service_file::MAX_BYTES, status::FileStatus, sweep::FileMark,
 };
@@ -44,15 +45,6 @@ pub enum Condition<'a> {
     Absent,
     /// Only if the object still has this entity tag.
     Unchanged(&'a str),
-}
-
-/// What became of a conditional write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It happened.
-    Yes,
-    /// Somebody else was faster: read again and redo.
-    Conflict,
 }
 
 impl Bucket {

@@ -82,16 +82,14 @@ impl Operator {
     ) -> Result<DesiredState, Fault> {
         loop {
             let read = self.state.read(service).await?;
-            if read.desired.file.is_none() && read.desired.last_number == 0 {
+            if read.file.is_none() && read.last_number == 0 {
                 return Err(Fault::Refused(format!(
                     "no service file has described {service} yet"
                 )));
             }
-            let mut desired = read.desired.clone();
+            let mut desired = DesiredState::clone(&read);
             change(&mut desired);
-            if desired != read.desired
-                && self.state.write(&read, &desired).await? == Written::Conflict
-            {
+            if desired != *read && self.state.write(&read, &desired).await? == Written::Conflict {
                 continue;
             }
             if let Some(files) = &self.files {

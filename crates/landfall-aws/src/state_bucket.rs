@@ -10,25 +10,18 @@ use landfall::{
     service_file::{ServiceFile, parameters::Site},
     service_id::ServiceId,
     step::{check_rollout::Sleeper, run_task::Runs},
+    versioned::{Versioned, Written},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Fault,
-    bucket::{Bucket, Condition, Written},
+    bucket::{Bucket, Condition},
 };
 
 /// The state bucket.
 #[derive(Clone, Debug)]
 pub struct StateBucket(Bucket);
-
-/// A desired state as it was read, to be written back only if nobody else wrote meanwhile.
-#[derive(Clone, Debug)]
-pub struct Versioned {
-    /// The state; a new one if nothing was kept yet.
-    pub desired: DesiredState,
-    etag: Option<String>,
-}
 
 /// What a service ran before Landfall came.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,17 +42,17 @@ impl StateBucket {
         Self(Bucket::new(config, name.into()))
     }
 
-    /// The desired state of a service.
-    pub async fn read(&self, service: &ServiceId) -> Result<Versioned, Fault> {
+    /// The desired state of a service; a new one if nothing is kept yet.
+    ///
+    /// # Errors
+    /// Refused if a newer Landfall wrote it.
+    pub async fn read(&self, service: &ServiceId) -> Result<Versioned<DesiredState>, Fault> {
         let found = self
             .0
             .get_json::<DesiredState>(&keys::desired(service))
             .await?;
         let Some((desired, etag)) = found else {
-            return Ok(Versioned {
-                desired: DesiredState::new(service.clone()),
-                etag: None,
-            });
+            return Ok(Versioned::absent(DesiredState::new(service.clone())));
         };
         if desired.schema > SCHEMA {
             return Err(Fault::Refused(format!(
@@ -67,18 +60,16 @@ impl StateBucket {
                 desired.schema
             )));
         }
-        Ok(Versioned {
-            desired,
-            etag: Some(etag),
-        })
+        Ok(Versioned::new(desired, &etag))
     }
 
     /// Writes `desired` in place of what was `read`, unless somebody else wrote meanwhile.
-    pub async fn write(&self, read: &Versioned, desired: &DesiredState) -> Result<Written, Fault> {
-        let condition = read
-            .etag
-            .as_deref()
-            .map_or(Condition::Absent, Condition::Unchanged);
+    pub async fn write(
+        &self,
+        read: &Versioned<DesiredState>,
+        desired: &DesiredState,
+    ) -> Result<Written, Fault> {
+        let condition = read.etag().map_or(Condition::Absent, Condition::Unchanged);
         self.0
             .put_json(&keys::desired(&desired.service), desired, condition)
             .await
@@ -199,11 +190,18 @@ impl StateBucket {
 
     /// The record of a release, if it was concluded.
     pub async fn record(&self, service: &ServiceId, number: u64) -> Result<Option<Record>, Fault> {
-        Ok(self
-            .0
-            .get_json(&keys::record(service, number))
-            .await?
-            .map(|(record, _)| record))
+        let found = self.0.get_json(&keys::record(service, number)).await?;
+        Ok(found.map(|(record, _)| record))
+    }
+
+    /// The same as it was read, for the protocols.
+    pub async fn read_record(
+        &self,
+        service: &ServiceId,
+        number: u64,
+    ) -> Result<Option<Versioned<Record>>, Fault> {
+        let found = self.0.get_json(&keys::record(service, number)).await?;
+        Ok(found.map(|(record, etag)| Versioned::new(record, &etag)))
     }
 
     /// The numbers of the releases that have records, oldest first.

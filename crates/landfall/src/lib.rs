@@ -14,6 +14,7 @@ pub mod image;
 pub mod keys;
 pub mod live;
 pub mod prerequisites;
+pub mod protocol;
 pub mod quarantine;
 pub mod record;
 pub mod refusal;
@@ -26,6 +27,7 @@ pub mod sweep;
 pub mod tags;
 pub mod target_group;
 pub mod task_definition;
+pub mod versioned;
 pub mod work;
 
 #[cfg(test)]

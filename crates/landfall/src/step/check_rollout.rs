@@ -65,7 +65,7 @@ pub enum Outcome {
 }
 
 /// The token on which an execution sleeps, as it is kept in the state bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sleeper {
     /// The execution.

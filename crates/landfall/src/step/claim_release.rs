@@ -75,11 +75,7 @@ pub enum Holder {
     /// This execution, which did not hear that it got the claim, with the ending that is recorded for the release of
     /// its claim: a dead holder's, whose conclusion it took over.
     Myself(Ending),
-    /// Another execution, which is running or may be.
-    Alive,
-    /// Another execution, which has ended; for so many seconds its last function may go on.
-    Dying(u64),
-    /// Another execution, which has ended. With the ending that it had recorded for the release of its claim, if any.
+    /// Another execution, which has ended, and whose last function can do nothing any more. With the ending that it had recorded for the release of its claim, if any.
     Dead(Option<Ending>),
 }
 
@@ -102,12 +98,6 @@ pub struct Decision {
 /// Decides who goes on, and with what.
 pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     let recorded = match holder {
-        Holder::Alive => return Decision::without_claim(Action::Joined),
-        Holder::Dying(seconds) => {
-            let mut decision = Decision::without_claim(Action::Wait);
-            decision.output.wait_seconds = seconds;
-            return decision;
-        }
         Holder::NobodyElse => None,
         Holder::Myself(recorded) => Some(recorded),
         Holder::Dead(recorded) => recorded,
@@ -122,10 +112,14 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
         return Decision::conclude(desired, me, release, claim.attempt, ending);
     }
     let Some(release) = desired.next_release() else {
-        return Decision::without_claim(match desired.hold {
+        let action = match desired.hold {
             Some(_) => Action::Held,
             None => Action::Settled,
-        });
+        };
+        return Decision {
+            output: Output::without_claim(action),
+            write: None,
+        };
     };
     let attempt = match previous {
         Some(claim) if claim.release != release.number => 1,
@@ -177,9 +171,22 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     }
 }
 
-impl Decision {
+impl Output {
+    /// The claim is left to a live holder, which was woken.
+    pub(crate) fn joined() -> Self {
+        Self::without_claim(Action::Joined)
+    }
+
+    /// The claim of a holder that has ended is asked for again after so many seconds.
+    pub(crate) fn wait(seconds: u64) -> Self {
+        Self {
+            wait_seconds: seconds,
+            ..Self::without_claim(Action::Wait)
+        }
+    }
+
     fn without_claim(action: Action) -> Self {
-        let output = Output {
+        Self {
             action,
             release: None,
             attempt: 0,
@@ -187,13 +194,11 @@ impl Decision {
             last_good: None,
             ending: None,
             wait_seconds: 0,
-        };
-        Self {
-            output,
-            write: None,
         }
     }
+}
 
+impl Decision {
     fn conclude(
         desired: &DesiredState,
         me: &str,

@@ -51,13 +51,7 @@ fn with_nothing_open_there_is_nothing_to_do() {
 }
 
 #[test]
-fn while_a_live_execution_holds_the_claim_a_newcomer_leaves_everything_to_it() {
-    let decision = decide(&held(&[2, 3], "other", 2, 1), "me", Holder::Alive);
-    assert_eq!(taken(&decision), (Action::Joined, 0, 0, None));
-}
-
-#[test]
-fn a_dead_holders_claim_is_left_until_its_last_call_has_arrived() {
+fn a_call_of_the_dead_may_arrive_for_forty_seconds() {
     let ended = at(100);
     let waits = |seconds_later: i64, milliseconds: i64| {
         let now = ended + SignedDuration::from_millis(seconds_later * 1000 + milliseconds);
@@ -71,10 +65,6 @@ fn a_dead_holders_claim_is_left_until_its_last_call_has_arrived() {
     assert_eq!(waits(whole, 1), None);
     // Its clock is behind Step Functions'.
     assert_eq!(waits(-2, 0), Some(42));
-
-    let decision = decide(&held(&[2, 3], "other", 2, 1), "me", Holder::Dying(7));
-    assert_eq!(taken(&decision), (Action::Wait, 0, 0, None));
-    assert_eq!(decision.output.wait_seconds, 7);
 }
 
 #[test]

@@ -1,0 +1,213 @@
+//! How an execution asks for the claim: the protocol of the step `ClaimRelease`.
+
+use jiff::Timestamp;
+
+use super::{Guard, Guards};
+use crate::{
+    desired::DesiredState,
+    record::Record,
+    step::{
+        check_rollout::Sleeper,
+        claim_release::{Decision, Holder, Output, decide, last_call},
+    },
+    versioned::{Versioned, Written},
+};
+
+/// How far an execution has come that asks for the claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    guards: Guards,
+    /// What is asked now.
+    pub stage: Stage,
+}
+
+/// What is asked now, with what is known by then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The desired state is read first: whatever is found out after it loses the compare-and-swap, should the desired
+    /// state change meanwhile.
+    ReadDesired,
+    /// Another execution holds the claim. Only Step Functions knows whether it has ended.
+    DescribeHolder {
+        /// The desired state that names it.
+        read: Versioned<DesiredState>,
+    },
+    /// The holder may have died between its record and its verdict: then only the verdict is left to be written. That is so
+    /// for this execution too: its own earlier try may have taken such a claim over, and its answer was lost.
+    ReadRecord {
+        /// The desired state with the claim.
+        read: Versioned<DesiredState>,
+    },
+    /// The claim is written over the desired state that was read.
+    WriteClaim {
+        /// That desired state.
+        read: Versioned<DesiredState>,
+        /// The record of the claim's release.
+        record: Option<Versioned<Record>>,
+    },
+    /// A live execution holds the claim, and perhaps sleeps: it is to see the newer release now.
+    ReadSleeper,
+    /// It is woken.
+    Wake(Sleeper),
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask<'a> {
+    /// The desired state of the service.
+    ReadDesired,
+    /// When this execution ended.
+    DescribeExecution(&'a str),
+    /// The record of the release of this number.
+    ReadRecord(u64),
+    /// To write the desired state, if it is as it was read.
+    WriteDesired {
+        /// As it was read.
+        over: &'a Versioned<DesiredState>,
+        /// What is written.
+        desired: Box<DesiredState>,
+    },
+    /// Who sleeps for the service.
+    ReadSleeper,
+    /// To wake it.
+    Wake(&'a Sleeper),
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The desired state.
+    Desired(Versioned<DesiredState>),
+    /// When the execution ended; none if it has not, or may not have.
+    Ended(Option<Timestamp>),
+    /// The record, if there is one.
+    Record(Option<Versioned<Record>>),
+    /// What became of the write.
+    Written(Written),
+    /// Who sleeps, if any execution does.
+    Sleeper(Option<Sleeper>),
+    /// It was woken, or had no need.
+    Woken,
+}
+
+impl Claim {
+    /// Before anything was asked.
+    pub fn begin(guards: Guards) -> Self {
+        Self {
+            guards,
+            stage: Stage::ReadDesired,
+        }
+    }
+
+    /// What is asked, for the execution `me`.
+    pub fn ask(&self, me: &str) -> Ask<'_> {
+        match &self.stage {
+            Stage::ReadDesired => Ask::ReadDesired,
+            Stage::DescribeHolder { read } => match &read.claim {
+                Some(claim) => Ask::DescribeExecution(&claim.execution),
+                None => Ask::ReadDesired,
+            },
+            Stage::ReadRecord { read } => match &read.claim {
+                Some(claim) => Ask::ReadRecord(claim.release),
+                None => Ask::ReadDesired,
+            },
+            Stage::WriteClaim { read, record } => match decided(me, read, record.as_ref()).write {
+                Some(desired) => Ask::WriteDesired {
+                    over: read,
+                    desired: Box::new(desired),
+                },
+                None => Ask::ReadDesired,
+            },
+            Stage::ReadSleeper => Ask::ReadSleeper,
+            Stage::Wake(sleeper) => Ask::Wake(sleeper),
+        }
+    }
+
+    /// Takes the answer, for the execution `me`; `now` is when it came. Answers what the execution does next once that is
+    /// known.
+    pub fn on(&mut self, me: &str, answer: Answer, now: Timestamp) -> Option<Output> {
+        let stage = std::mem::replace(&mut self.stage, Stage::ReadDesired);
+        let (next, output) = match (stage, answer) {
+            (Stage::ReadDesired, Answer::Desired(read)) => self.on_desired(me, read),
+            (Stage::DescribeHolder { read }, Answer::Ended(ended)) => {
+                self.on_ended(read, ended, now)
+            }
+            (Stage::ReadRecord { read }, Answer::Record(record)) => decide_on(me, read, record),
+            (Stage::WriteClaim { .. }, Answer::Written(Written::Conflict)) => {
+                (Stage::ReadDesired, None)
+            }
+            (Stage::WriteClaim { read, record }, Answer::Written(Written::Yes)) => {
+                let output = decided(me, &read, record.as_ref()).output;
+                (Stage::ReadDesired, Some(output))
+            }
+            (Stage::ReadSleeper, Answer::Sleeper(Some(sleeper))) => (Stage::Wake(sleeper), None),
+            (Stage::ReadSleeper, Answer::Sleeper(None)) | (Stage::Wake(_), Answer::Woken) => {
+                (Stage::ReadDesired, Some(Output::joined()))
+            }
+            (stage, _) => (stage, None),
+        };
+        self.stage = next;
+        output
+    }
+
+    fn on_desired(&self, me: &str, read: Versioned<DesiredState>) -> (Stage, Option<Output>) {
+        match &read.claim {
+            None => decide_on(me, read, None),
+            Some(claim) if claim.execution != me => (Stage::DescribeHolder { read }, None),
+            Some(_) if self.guards.has(Guard::LookForTheRecordOfTheOwnClaim) => {
+                (Stage::ReadRecord { read }, None)
+            }
+            Some(_) => decide_on(me, read, None),
+        }
+    }
+
+    /// An execution that has not ended is never passed by: it alone may change ECS. One that has ended may still have a
+    /// function that goes on, and whose call of ECS arrives.
+    fn on_ended(
+        &self,
+        read: Versioned<DesiredState>,
+        ended: Option<Timestamp>,
+        now: Timestamp,
+    ) -> (Stage, Option<Output>) {
+        let Some(ended) = ended else {
+            return if self.guards.has(Guard::AskWhetherTheHolderLives) {
+                (Stage::ReadSleeper, None)
+            } else {
+                (Stage::ReadRecord { read }, None)
+            };
+        };
+        match last_call(ended, now) {
+            Some(seconds) if self.guards.has(Guard::WaitForTheLastCallOfTheDead) => {
+                (Stage::ReadDesired, Some(Output::wait(seconds)))
+            }
+            _ => (Stage::ReadRecord { read }, None),
+        }
+    }
+}
+
+/// What follows from all that was asked.
+fn decided(me: &str, read: &DesiredState, record: Option<&Versioned<Record>>) -> Decision {
+    let is_mine = read.claim.as_ref().map(|claim| claim.execution == me);
+    let ending = record.map(|record| record.ending());
+    let holder = match (is_mine, ending) {
+        (None, _) | (Some(true), None) => Holder::NobodyElse,
+        (Some(true), Some(ending)) => Holder::Myself(ending),
+        (Some(false), ending) => Holder::Dead(ending),
+    };
+    decide(read, me, holder)
+}
+
+fn decide_on(
+    me: &str,
+    read: Versioned<DesiredState>,
+    record: Option<Versioned<Record>>,
+) -> (Stage, Option<Output>) {
+    let Decision { output, write } = decided(me, &read, record.as_ref());
+    match write {
+        Some(_) => (Stage::WriteClaim { read, record }, None),
+        None => (Stage::ReadDesired, Some(output)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
