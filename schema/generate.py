@@ -5,6 +5,9 @@
 
 crates/landfall/src/api/table.txt  the shapes of the requests below: names, types, required members, enums, bounds
 schema/service-file.schema.json    JSON Schema of a service file: schema/sections/*.json and the shapes of its ECS sections
+
+A section of Landfall's own is described by fields, each with its type and bounds; crates/landfall/src/service_file/section.rs
+reads, checks and writes a section by the same description, and says what each word of it means.
 """
 
 import difflib
@@ -30,6 +33,19 @@ ECS_SECTIONS = {
     "taskDefinition": "RegisterTaskDefinitionRequest",
     "service": "CreateServiceRequest",
 }
+# Section of a service file: the request that each of its items is.
+ECS_LISTS = {"capacity": "CreateCapacityProviderRequest"}
+# What stands for a value that is known when the file is uploaded.
+PARAMETER = {"type": "string", "pattern": r"\$\{"}
+DURATION = {
+    "description": "A length of time in whole seconds: `90`, `90s`, `2m`, `1h30m`.",
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^(\d+\s*[a-z]+\s*)+$|\$\{"}],
+}
+# The words of a description, and which of them say nothing to a JSON Schema.
+WORDS = {
+    "type", "description", "needed", "default", "keptAs", "least", "most", "mostItems", "values", "pattern", "noun", "hint", "fields",
+    "item", "oneOf", "definition", "examples", "why",
+}  # fmt: skip
 PLAIN = {"string", "boolean", "integer", "long", "float", "double", "timestamp"}
 
 
@@ -124,9 +140,69 @@ def described(documentation):
     return sentence.group().rstrip(":") if sentence else text[:160].rstrip()
 
 
+def spelt(seconds):
+    """A length of time as people write it."""
+    return f"{seconds // 60}m" if seconds >= 120 and seconds % 60 == 0 else f"{seconds}s"
+
+
+def told(field):
+    """What is said of a field: its description, and its default if that is a single value."""
+    text, default = field.get("description"), field.get("default")
+    if text is None or default is None or isinstance(default, (list, dict)):
+        return text
+    written = spelt(default) if field["type"] == "duration" else json.dumps(default).strip('"')
+    return f"{text.removesuffix('.')}; default {written}."
+
+
+def own_field(field):
+    """The JSON Schema of a section or field of Landfall's own, which its description says it is."""
+    if unknown := field.keys() - WORDS:
+        sys.exit(f"there are no such words in a description: {', '.join(sorted(unknown))}")
+    if "definition" in field:
+        return {"$ref": f"#/$defs/{field['definition']}"}
+    about = {word: text for word, text in (("description", told(field)), ("examples", field.get("examples"))) if text}
+    parameter = {"$ref": "#/$defs/parameter"}
+    number = {of: field[word] for word, of in (("least", "minimum"), ("most", "maximum")) if word in field}
+    text = {"type": "string", **{of: field[word] for word, of in (("least", "minLength"), ("most", "maxLength")) if word in field}}
+    if "pattern" in field:
+        text["pattern"] = f"{field['pattern']}|{PARAMETER['pattern']}"
+    items = {"maxItems": field["mostItems"]} if "mostItems" in field else {}
+    kind = field["type"]
+    if kind == "mapping":
+        if "fields" not in field:
+            return {**about, "type": "object"}
+        properties = {name: own_field(member) for name, member in field["fields"].items()}
+        required = [name for name, member in field["fields"].items() if "needed" in member]
+        found = {**about, "type": "object", "properties": properties, **({"required": required} if required else {})}
+        return {**found, "additionalProperties": False}
+    if kind == "map":
+        bound = {"maxProperties": field["mostItems"]} if "mostItems" in field else {}
+        return {**about, "type": "object", **bound, "additionalProperties": own_field(field["item"])}
+    if kind == "list":
+        return {**about, "type": "array", **items, "items": own_field(field["item"])}
+    if kind == "duration":
+        return {**about, "$ref": "#/$defs/duration"}
+    if "values" in field:
+        return {**about, "anyOf": [{"enum": field["values"]}, parameter]}
+    if kind == "texts":
+        return {**about, "anyOf": [text, {"type": "array", "items": text, **items}]}
+    return {
+        **about,
+        **{
+            "text": text,
+            "time": text,
+            "textOrInteger": {"type": ["string", "integer"]},
+            "integer": {"anyOf": [{"type": "integer", **number}, parameter]},
+            "positive": {"type": "number", "exclusiveMinimum": 0},
+            "boolean": {"type": "boolean"},
+        }[kind],
+    }
+
+
 def json_schema(services):
     shapes = reachable(services["ecs"], OPERATIONS["ecs"])
-    own_definitions = json.loads((HERE / "definitions.json").read_text())
+    task = json.loads((HERE / "one-off-task.json").read_text())
+    own_definitions = {"parameter": PARAMETER, "duration": DURATION, "oneOffTask": own_field(task)}
     definitions, wanted = {}, []
 
     def use(name):
@@ -181,8 +257,12 @@ def json_schema(services):
             found = structure(shape, leave_out=own.get("leaveOut", ()))
             required = sorted({*found.get("required", []), *own.get("required", [])})
             properties[section] = {"description": own["description"], **found, "required": required}
+        elif section in ECS_LISTS:
+            item = structure(shapes[ECS_LISTS[section]])
+            item["oneOf"] = [{"required": [name]} for name in own["item"]["oneOf"]]
+            properties[section] = {"description": own["description"], "type": "array", "items": item}
         else:
-            properties[section] = own
+            properties[section] = own_field(own)
     while wanted:
         name = wanted.pop()
         shape = shapes[name]

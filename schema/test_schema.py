@@ -14,6 +14,7 @@ import generate
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FILES = sorted([*ROOT.glob("tests/service-files/*.yaml"), *ROOT.glob("examples/**/*.yaml")])
+FILES += [ROOT / "crates/landfall/tests/sections" / name for name in ("everything.yaml", "least.yaml")]
 FILES = [path for path in FILES if "cluster:" in path.read_text() and "AWSTemplateFormatVersion" not in path.read_text()]
 SCHEMA = json.loads((ROOT / "schema/service-file.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -100,6 +101,11 @@ def test_mistakes_are_found_and_tomorrow_is_not_one(change, found):
 
 def test_every_section_has_a_description():
     assert all("description" in section for section in SCHEMA["properties"].values())
+
+
+def test_a_description_with_a_word_that_nobody_reads_is_refused():
+    with pytest.raises(SystemExit, match="no such words in a description: least_"):
+        generate.own_field({"type": "integer", "least_": 1})
 
 
 def test_the_committed_files_are_what_the_generator_makes():

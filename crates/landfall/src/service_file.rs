@@ -21,6 +21,7 @@ mod place;
 pub mod problem;
 mod read;
 mod rules;
+mod section;
 mod spelling;
 mod verify;
 

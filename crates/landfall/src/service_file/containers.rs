@@ -6,6 +6,7 @@ use super::{
     document::{Node, NodeValue},
     mapping::{Mapping, Problems},
     problem::{Position, Problem},
+    rules::did_you_mean,
     spelling::misspelt,
 };
 
@@ -76,4 +77,19 @@ pub(super) fn read<'a>(
         });
     }
     containers
+}
+
+/// A problem if the field `container` of `section` names one that is not among these; nothing if there are none, which
+/// are not known then.
+pub(super) fn check_named(section: &Mapping<'_>, names: &[&str], problems: &mut Problems) {
+    let (Some(name), Some(node)) = (section.said("container"), section.get("container")) else {
+        return;
+    };
+    if !names.is_empty() && !names.contains(&name) {
+        let message =
+            format!("there is no container `{name}` in taskDefinition.containerDefinitions");
+        let hint = did_you_mean(name, names.iter().copied(), "the containers are");
+        let problem = Problem::new(node.position, &section.path_of("container"), message);
+        problems.add(problem.hint(hint));
+    }
 }

@@ -4,14 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    ServiceFile,
-    mapping::{HOUR, Mapping, Problems},
+    ServiceFile, containers,
+    mapping::{Mapping, Problems},
     problem::Problem,
+    section::{DISCOVERY, kept},
 };
-
-/// The longest time that a record may be remembered, in seconds. Cloud Map takes more; a record that outlives its task
-/// by a day helps nobody.
-const LONGEST_TTL: u64 = 24 * HOUR;
 
 /// A Cloud Map service in a namespace that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,18 +55,7 @@ impl Discovery {
 
     /// The section as it stands in a service file, without what need not be written.
     pub fn written(&self) -> Value {
-        let mut section = json!({ "namespace": self.namespace, "name": self.name });
-        if self.record != RecordType::A {
-            section["type"] = json!(self.record.name());
-        }
-        if self.ttl_seconds != Self::TTL {
-            section["ttl"] = json!(self.ttl_seconds);
-        }
-        if let (Some(container), Some(port)) = (&self.container, self.port) {
-            section["container"] = json!(container);
-            section["port"] = json!(port);
-        }
-        section
+        DISCOVERY.written(self).into()
     }
 
     /// The member of `serviceRegistries` that makes tasks register in the Cloud Map service with this ARN
@@ -98,7 +84,7 @@ impl ServiceFile {
 /// What the section has to fit to.
 pub(super) struct Surroundings<'a> {
     /// The names of the containers; none if they are not known.
-    pub(super) containers: Vec<&'a str>,
+    pub(super) containers: &'a [&'a str],
     /// The task definition's network mode.
     pub(super) network_mode: Option<&'a str>,
     /// Whether the `service` section registers its tasks by itself.
@@ -111,43 +97,16 @@ pub(super) fn read(
     surroundings: &Surroundings<'_>,
     problems: &mut Problems,
 ) -> Option<Discovery> {
-    section.only(
-        &["namespace", "name", "type", "ttl", "container", "port"],
-        problems,
-    );
+    let fields = DISCOVERY.read(section, problems);
     if surroundings.has_registries {
         let message = "the service has serviceRegistries too, and ECS takes one registry";
         let problem = Problem::new(section.position(), &section.path, message);
         problems.add(problem.hint("keep one: `discovery`, or service.serviceRegistries"));
     }
-    let namespace = section.needed_text(
-        "namespace",
-        "name a Cloud Map namespace that is there, e.g. `namespace: internal.example`",
-        problems,
-    );
-    let name = section.needed_text(
-        "name",
-        "name the Cloud Map service, e.g. `name: hello`",
-        problems,
-    );
-    if let Some((name, position)) = name
-        && !is_name(name)
-    {
-        let message = format!("`{name}` is no name of a Cloud Map service");
-        let problem = Problem::new(position, &section.path_of("name"), message);
-        problems.add(problem.hint(
-            "Cloud Map takes 127 characters: letters, digits, `_` and `-`, in words between dots",
-        ));
-    }
-    let record = match section.text("type", problems) {
-        None | Some(("A", _)) => RecordType::A,
-        Some(("SRV", _)) => RecordType::Srv,
-        Some((other, position)) => {
-            let message = format!("`{other}` is no record that ECS registers");
-            let problem = Problem::new(position, &section.path_of("type"), message);
-            problems.add(problem.hint("write A or SRV"));
-            RecordType::A
-        }
+    let record = if section.said("type") == Some("SRV") {
+        RecordType::Srv
+    } else {
+        RecordType::A
     };
     // ECS gives a task an address of its own only in this mode
     // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-discovery.html).
@@ -161,20 +120,7 @@ pub(super) fn read(
             "set taskDefinition.networkMode to awsvpc, or use `type: SRV` with `container` and `port`",
         ));
     }
-    let container = section.text("container", problems);
-    if let Some((container, position)) = container
-        && !surroundings.containers.is_empty()
-        && !surroundings.containers.contains(&container)
-    {
-        let message =
-            format!("there is no container `{container}` in taskDefinition.containerDefinitions");
-        problems.add(Problem::new(
-            position,
-            &section.path_of("container"),
-            message,
-        ));
-    }
-    let port = section.number("port", 1, 65_535, problems);
+    containers::check_named(section, surroundings.containers, problems);
     let given = (
         section.get("container").is_some(),
         section.get("port").is_some(),
@@ -191,30 +137,7 @@ pub(super) fn read(
         let problem = Problem::new(section.position(), &section.path, message);
         problems.add(problem.hint("use `type: SRV` with both `container` and `port`, or neither"));
     }
-    Some(Discovery {
-        namespace: namespace?.0.into(),
-        name: name?.0.into(),
-        record,
-        ttl_seconds: section
-            .seconds("ttl", (0, LONGEST_TTL), problems)
-            .unwrap_or(Discovery::TTL),
-        container: container.map(|(container, _)| container.into()),
-        port: port.and_then(|port| u16::try_from(port).ok()),
-    })
-}
-
-/// Words of letters, digits, `_` and `-` that begin and end without `-`, between dots
-/// (<https://docs.aws.amazon.com/cloud-map/latest/api/API_CreateService.html>).
-fn is_name(name: &str) -> bool {
-    let word = |word: &str| {
-        (1..=63).contains(&word.len())
-            && !word.starts_with('-')
-            && !word.ends_with('-')
-            && word
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-    };
-    name.len() <= 127 && name.split('.').all(word)
+    kept(section, fields, problems)
 }
 
 #[cfg(test)]

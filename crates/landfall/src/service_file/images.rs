@@ -6,13 +6,11 @@ use super::{
     containers::Container,
     mapping::{Mapping, Problems},
     problem::Problem,
+    rules::did_you_mean,
+    section::{IMAGES, kept},
     spelling::nearest,
 };
 use crate::follow::{FollowRule, TagPolicy};
-
-/// How many follow rules a file may have; a task has at most 10 containers
-/// (<https://docs.aws.amazon.com/batch/latest/APIReference/API_EcsProperties.html>). Each pattern is compiled when the file and the desired state are read.
-const MOST_RULES: usize = 20;
 
 /// Reads the section.
 pub(super) fn read(
@@ -20,9 +18,10 @@ pub(super) fn read(
     containers: &[Container<'_>],
     problems: &mut Problems,
 ) -> BTreeMap<String, FollowRule> {
-    const NAMED: usize = 10;
-    if let Some((key, _)) = section.entries().nth(MOST_RULES) {
-        let message = format!("more than {MOST_RULES} follow rules");
+    if let Some(most) = IMAGES.most_items
+        && let Some((key, _)) = section.entries().nth(most)
+    {
+        let message = format!("more than {most} follow rules");
         let problem = Problem::new(key.position, &section.path_of(&key.name), message);
         problems.add(problem.hint("a task of ECS has at most 10 containers"));
         return BTreeMap::new();
@@ -31,17 +30,6 @@ pub(super) fn read(
     for container in containers {
         by_name.entry(container.name).or_insert(container);
     }
-    let names: Vec<_> = containers
-        .iter()
-        .take(NAMED)
-        .map(|container| format!("`{}`", container.name))
-        .collect();
-    let more = if containers.len() > NAMED {
-        ", …"
-    } else {
-        ""
-    };
-    let hint = format!("the containers are {}{more}", names.join(", "));
     let mut rules = BTreeMap::new();
     for (key, node) in section.entries() {
         let path = section.path_of(&key.name);
@@ -52,9 +40,8 @@ pub(super) fn read(
                     "there is no container `{}` in taskDefinition.containerDefinitions",
                     key.name
                 );
-                let near = nearest(&key.name, by_name.keys().copied());
-                let hint =
-                    near.map_or_else(|| hint.clone(), |near| format!("did you mean `{near}`?"));
+                let names = containers.iter().map(|container| container.name);
+                let hint = did_you_mean(&key.name, names, "the containers are");
                 problems.add(Problem::new(key.position, &path, message).hint(hint));
             }
             Some(Container {
@@ -81,51 +68,30 @@ pub(super) fn read(
 }
 
 fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule> {
-    rule.only(&["repository", "tag"], problems);
-    let repository = rule.needed_text(
-        "repository",
-        "name the ECR repository, e.g. `repository: hello`",
-        problems,
-    );
-    let tag = rule.needed_text(
-        "tag",
-        "say which tags to follow, e.g. `tag: \"semver:^1\"`",
-        problems,
-    );
-    let (repository, position) = repository?;
     // A registry's address alone would pass as a name.
-    let with_registry = repository.contains(".dkr.ecr.");
-    if with_registry || !is_repository(repository) {
+    if let Some(repository) = rule.said("repository")
+        && (repository.contains(".dkr.ecr.") || repository.contains(':'))
+    {
+        let position = rule
+            .get("repository")
+            .map_or(rule.position(), |node| node.position);
         let message = format!("`{repository}` is no name of an ECR repository");
-        let hint = if with_registry || repository.contains(':') {
-            "write the repository's name alone: images are followed in this account's registry and Region, by `tag`"
-        } else {
-            "ECR takes 2 to 256 characters: lower-case letters and digits, with single `.`, `_`, `-` or `/` between them"
-        };
-        problems.add(Problem::new(position, &rule.path_of("repository"), message).hint(hint));
-        return None;
+        problems.add(Problem::new(position, &rule.path_of("repository"), message).hint(
+            "write the repository's name alone: images are followed in this account's registry and Region, by `tag`",
+        ));
     }
-    let (tag, position) = tag?;
-    match TagPolicy::parse(tag) {
-        Ok(tag) => Some(FollowRule {
-            repository: repository.into(),
-            tag,
-        }),
-        Err(refusal) => {
-            problems.add(Problem::new(position, &rule.path_of("tag"), refusal.0));
-            None
-        }
+    let mut found = Problems::default();
+    let fields = IMAGES.read_item(rule, &mut found);
+    if let Some(tag) = rule.said("tag")
+        && let Err(refusal) = TagPolicy::parse(tag)
+    {
+        let position = rule
+            .get("tag")
+            .map_or(rule.position(), |node| node.position);
+        problems.add(Problem::new(position, &rule.path_of("tag"), refusal.0));
     }
-}
-
-/// Words of lower-case letters and digits with single `.`, `_` or `-` between them, in segments between slashes
-/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>).
-fn is_repository(name: &str) -> bool {
-    let word = |word: &str| {
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        !word.is_empty() && word.chars().all(allowed)
-    };
-    (2..=256).contains(&name.len()) && name.split(['/', '.', '_', '-']).all(word)
+    problems.add_untold(found);
+    kept(rule, fields, problems)
 }
 
 /// A container with a broken or misspelt follow rule counts as followed: the rule's own problem is told.

@@ -1,14 +1,14 @@
 //! The section `ingress`: how requests come from an existing listener to the service.
 
-mod written;
-
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{
+    containers,
     document::{Node, NodeValue},
-    mapping::{HOUR, Mapping, Problems},
+    mapping::{Mapping, Problems},
     problem::Problem,
+    section::{INGRESS, kept},
 };
 
 /// A target group and a rule of an existing listener, which Landfall makes and keeps.
@@ -47,6 +47,32 @@ impl Ingress {
         let host = self.hosts.first()?;
         Some(host.replace('*', "landfall").replace('?', "x"))
     }
+
+    /// The section as it stands in a service file, without what need not be written.
+    pub fn written(&self) -> Map<String, Value> {
+        let mut section = INGRESS.written(self);
+        if let Some(Value::Object(check)) = section.get_mut("healthCheck") {
+            for (name, usual) in usual_check(&self.protocol_version) {
+                if check.get(name).is_some_and(|value| value == usual) {
+                    check.shift_remove(name);
+                }
+            }
+            if check.is_empty() {
+                section.shift_remove("healthCheck");
+            }
+        }
+        section
+    }
+}
+
+/// What a health check asks for and which codes are good, unless the file says so
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>).
+fn usual_check(protocol_version: &str) -> [(&'static str, &'static str); 2] {
+    if protocol_version == "GRPC" {
+        [("path", "/AWS.ALB/healthcheck"), ("codes", "12")]
+    } else {
+        [("path", "/"), ("codes", "200")]
+    }
 }
 
 /// The health check of a target group.
@@ -70,7 +96,7 @@ pub struct HealthCheck {
 /// What is known of the rest of the file.
 pub(super) struct Surroundings<'a> {
     /// The containers' names.
-    pub(super) containers: Vec<&'a str>,
+    pub(super) containers: &'a [&'a str],
     /// The strategies with two target groups need a role.
     pub(super) strategy: Option<&'a str>,
 }
@@ -79,122 +105,71 @@ pub(super) struct Surroundings<'a> {
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>).
 pub const TWO_GROUP_STRATEGIES: [&str; 3] = ["BLUE_GREEN", "LINEAR", "CANARY"];
 
-/// The longest host name or path pattern, in characters
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RuleCondition.html>).
-const LONGEST_PATTERN: usize = 128;
-/// Patterns of one rule: each counts as a value of a condition, and a rule has five at most
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>).
-const MOST_PATTERNS: usize = 5;
-
-/// How long, in seconds, a target that goes may finish its requests, unless the file says otherwise.
-const DEREGISTRATION_DELAY: u64 = 300;
-
 pub(super) fn read(
     section: &Mapping<'_>,
     surroundings: &Surroundings<'_>,
     problems: &mut Problems,
 ) -> Option<Ingress> {
-    section.only(
-        &[
-            "listenerArn",
-            "container",
-            "port",
-            "host",
-            "path",
-            "priority",
-            "protocol",
-            "protocolVersion",
-            "healthCheck",
-            "deregistrationDelay",
-            "stickiness",
-            "roleArn",
-        ],
-        problems,
-    );
-    let listener_arn = section.needed_text(
-        "listenerArn",
-        "name a listener of an Application Load Balancer, e.g. `listenerArn: arn:aws:elasticloadbalancing:…:listener/app/…`",
-        problems,
-    );
-    if let Some((arn, position)) = listener_arn
-        && !arn.contains(":listener/app/")
-    {
-        let message = format!("`{arn}` is no ARN of a listener of an Application Load Balancer");
-        let problem = Problem::new(position, &section.path_of("listenerArn"), message);
-        problems.add(problem.hint("it contains `:listener/app/`"));
+    let mut fields = INGRESS.read(section, problems);
+    containers::check_named(section, surroundings.containers, problems);
+    conditions(section, problems);
+    role(section, surroundings.strategy, problems);
+    // Names of hosts are compared without regard to case, and AWS answers them in lower case.
+    if let Some(Value::Array(hosts)) = fields.get_mut("hosts") {
+        for host in hosts {
+            *host = json!(host.as_str().map(str::to_ascii_lowercase));
+        }
     }
-    let container = section.needed_text(
-        "container",
-        "name the container that answers, e.g. `container: web`",
-        problems,
-    );
-    if let Some((name, position)) = container
-        && !surroundings.containers.is_empty()
-        && !surroundings.containers.contains(&name)
-    {
-        let message =
-            format!("there is no container `{name}` in taskDefinition.containerDefinitions");
-        problems.add(Problem::new(
-            position,
-            &section.path_of("container"),
-            message,
-        ));
-    }
-    if section.get("port").is_none() {
-        let problem = Problem::new(
-            section.position(),
-            &section.path_of("port"),
-            "this field is missing",
-        );
-        problems.add(problem.hint("give the container's port, e.g. `port: 8080`"));
-    }
-    let port = section.number("port", 1, 65_535, problems);
-    let hosts = patterns(section, "host", problems);
-    for (host, node) in &hosts {
-        if !host.contains('.')
-            || !host
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-.*?".contains(c))
+    let version = fields.get("protocolVersion").and_then(Value::as_str);
+    let usual = usual_check(version.unwrap_or_default());
+    if let Some(Value::Object(check)) = fields.get_mut("healthCheck") {
+        for (name, value) in usual {
+            check.entry(name).or_insert_with(|| value.into());
+        }
+        let seconds = |name| check.get(name).and_then(Value::as_u64);
+        let (timeout, interval) = (seconds("timeoutSeconds"), seconds("intervalSeconds"));
+        if let (Some(timeout), Some(interval)) = (timeout, interval)
+            && timeout > interval
         {
-            let problem = Problem::new(
-                node.position,
-                &section.path_of("host"),
-                format!("`{host}` is no host name that a rule can have"),
+            let message = format!(
+                "the timeout of {timeout} seconds is longer than the interval of {interval}"
             );
-            problems
-                .add(problem.hint("it has letters, digits, `-`, `*`, `?` and at least one dot"));
+            let node = section.get("healthCheck").unwrap_or(section.node);
+            let path = section.path_of("healthCheck");
+            problems.add(Problem::new(node.position, &path, message));
         }
     }
-    let paths = patterns(section, "path", problems);
-    for (path, node) in &paths {
-        if !path.starts_with(['/', '*']) {
-            let problem = Problem::new(
-                node.position,
-                &section.path_of("path"),
-                format!("`{path}` is no path pattern"),
-            );
-            problems.add(problem.hint("start it with a slash, e.g. `/api/*`"));
-        }
-    }
-    if section.get("host").is_none() && section.get("path").is_none() {
-        let problem = Problem::new(
-            section.position(),
-            &section.path,
-            "neither `host` nor `path` is given",
-        );
+    kept(section, fields, problems)
+}
+
+/// Which requests are for the service.
+fn conditions(section: &Mapping<'_>, problems: &mut Problems) {
+    let given = ["host", "path"].map(|name| section.get(name));
+    let here = |message: String| Problem::new(section.position(), &section.path, message);
+    if given.iter().all(Option::is_none) {
+        let problem = here("neither `host` nor `path` is given".into());
         problems
             .add(problem.hint("say which requests are for this service; `path: \"/*\"` takes all"));
     }
-    if hosts.len() + paths.len() > MOST_PATTERNS {
-        let message = format!("a rule has at most {MOST_PATTERNS} host names and path patterns");
-        problems.add(Problem::new(section.position(), &section.path, message));
+    let count = |node: &Node| match &node.value {
+        NodeValue::Sequence(patterns) => patterns.len(),
+        _ => 1,
+    };
+    let patterns: usize = given.into_iter().flatten().map(count).sum();
+    if let Some(most) = INGRESS.field("host").and_then(|host| host.most_items)
+        && patterns > most
+    {
+        problems.add(here(format!(
+            "a rule has at most {most} host names and path patterns"
+        )));
     }
-    let needs_role = surroundings
-        .strategy
-        .is_some_and(|strategy| TWO_GROUP_STRATEGIES.contains(&strategy));
-    let role_arn = section.text("roleArn", problems);
-    if needs_role && section.get("roleArn").is_none() {
-        let strategy = surroundings.strategy.unwrap_or_default();
+}
+
+fn role(section: &Mapping<'_>, strategy: Option<&str>, problems: &mut Problems) {
+    let Some(strategy) = strategy.filter(|strategy| TWO_GROUP_STRATEGIES.contains(strategy)) else {
+        return;
+    };
+    if section.get("roleArn").is_none() {
         let message =
             format!("the strategy {strategy} needs a role by which ECS changes the listener rule");
         let problem = Problem::new(section.position(), &section.path_of("roleArn"), message);
@@ -203,156 +178,6 @@ pub(super) fn read(
                 "name a role with the policy AmazonECSInfrastructureRolePolicyForLoadBalancers",
             ),
         );
-    }
-    let health_check = section.mapping("healthCheck", problems);
-    let protocol_version = one_of(
-        section,
-        "protocolVersion",
-        &["HTTP1", "HTTP2", "GRPC"],
-        problems,
-    );
-    let health_check = health_check_of(health_check.as_ref(), protocol_version == "GRPC", problems);
-    let text = |found: Option<(&str, _)>| found.map(|(text, _)| text.to_owned());
-    Some(Ingress {
-        listener_arn: text(listener_arn)?,
-        container: text(container)?,
-        port: u16::try_from(port?).ok()?,
-        hosts: hosts
-            .into_iter()
-            .map(|(host, _)| host.to_ascii_lowercase())
-            .collect(),
-        paths: paths.into_iter().map(|(path, _)| path.to_owned()).collect(),
-        priority: section
-            .number("priority", 1, 50_000, problems)
-            .and_then(|priority| u32::try_from(priority).ok()),
-        protocol: one_of(section, "protocol", &["HTTP", "HTTPS"], problems).into(),
-        protocol_version: protocol_version.into(),
-        health_check,
-        deregistration_delay_seconds: section
-            .seconds("deregistrationDelay", (0, HOUR), problems)
-            .unwrap_or(DEREGISTRATION_DELAY),
-        stickiness_seconds: section.seconds("stickiness", (1, 168 * HOUR), problems),
-        role_arn: text(role_arn),
-    })
-}
-
-/// The defaults are those of `CreateTargetGroup`
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>), but that a new
-/// target is asked every 15 seconds and counts after two good answers, so that a rollout does not take minutes.
-fn default_health_check(grpc: bool) -> HealthCheck {
-    HealthCheck {
-        path: if grpc { "/AWS.ALB/healthcheck" } else { "/" }.into(),
-        codes: if grpc { "12" } else { "200" }.into(),
-        interval_seconds: 15,
-        timeout_seconds: 5,
-        healthy: 2,
-        unhealthy: 2,
-    }
-}
-
-/// Limits are those of `CreateTargetGroup`.
-fn health_check_of(
-    section: Option<&Mapping<'_>>,
-    grpc: bool,
-    problems: &mut Problems,
-) -> HealthCheck {
-    let mut check = default_health_check(grpc);
-    let Some(section) = section else { return check };
-    section.only(
-        &[
-            "path",
-            "codes",
-            "interval",
-            "timeout",
-            "healthy",
-            "unhealthy",
-        ],
-        problems,
-    );
-    if let Some((path, _)) = section.url_path("path", problems) {
-        check.path = path.into();
-    }
-    // Somebody who writes `codes: 200` means the text.
-    match section.get("codes").map(|node| &node.value) {
-        Some(NodeValue::Scalar(Value::Number(code))) => check.codes = code.to_string(),
-        Some(_) => {
-            if let Some((codes, _)) = section.text("codes", problems) {
-                check.codes = codes.into();
-            }
-        }
-        None => {}
-    }
-    let mut seconds =
-        |name, limits, default| section.seconds(name, limits, problems).unwrap_or(default);
-    check.interval_seconds = seconds("interval", (5, 300), check.interval_seconds);
-    check.timeout_seconds = seconds("timeout", (2, 120), check.timeout_seconds);
-    check.healthy = section
-        .number("healthy", 2, 10, problems)
-        .unwrap_or(check.healthy);
-    check.unhealthy = section
-        .number("unhealthy", 2, 10, problems)
-        .unwrap_or(check.unhealthy);
-    if check.timeout_seconds > check.interval_seconds {
-        let message = format!(
-            "the timeout of {} seconds is longer than the interval of {}",
-            check.timeout_seconds, check.interval_seconds
-        );
-        problems.add(Problem::new(section.position(), &section.path, message));
-    }
-    check
-}
-
-/// The field `name`, one pattern or a list of them.
-fn patterns<'a>(
-    section: &Mapping<'a>,
-    name: &str,
-    problems: &mut Problems,
-) -> Vec<(&'a str, &'a Node)> {
-    let nodes: &[Node] = match section.get(name) {
-        None => return Vec::new(),
-        Some(Node {
-            value: NodeValue::Sequence(items),
-            ..
-        }) => items,
-        Some(node) => std::slice::from_ref(node),
-    };
-    let mut found = Vec::new();
-    for node in nodes {
-        match &node.value {
-            NodeValue::Scalar(Value::String(text))
-                if !text.is_empty() && text.len() <= LONGEST_PATTERN =>
-            {
-                found.push((text.as_str(), node));
-            }
-            _ => {
-                let message = format!(
-                    "expected text of 1 to {LONGEST_PATTERN} characters, or a list of such"
-                );
-                problems.add(Problem::new(node.position, &section.path_of(name), message));
-            }
-        }
-    }
-    found
-}
-
-/// The field `name`, one of `values`, of which the first is the default.
-fn one_of(
-    section: &Mapping<'_>,
-    name: &str,
-    values: &[&'static str],
-    problems: &mut Problems,
-) -> &'static str {
-    let default = values.first().copied().unwrap_or_default();
-    let Some((written, position)) = section.text(name, problems) else {
-        return default;
-    };
-    match values.iter().find(|value| **value == written) {
-        Some(value) => value,
-        None => {
-            let message = format!("expected one of {}", values.join(", "));
-            problems.add(Problem::new(position, &section.path_of(name), message));
-            default
-        }
     }
 }
 

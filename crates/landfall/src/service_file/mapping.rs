@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
 use serde_json::Value;
 
 pub(super) use super::spelling::nearest;
@@ -20,9 +19,6 @@ pub(super) struct Mapping<'a> {
 
 /// How the names of top-level sections begin that are not read: a place for anchors.
 const EXTENSION: &str = "x-";
-
-/// An hour in seconds.
-pub(super) const HOUR: u64 = 3_600;
 
 /// The problems found so far.
 #[derive(Default)]
@@ -159,21 +155,6 @@ impl<'a> Mapping<'a> {
         }
     }
 
-    /// The field `name` as the path of a URL.
-    pub(super) fn url_path(
-        &self,
-        name: &str,
-        problems: &mut Problems,
-    ) -> Option<(&'a str, Position)> {
-        let (path, position) = self.text(name, problems)?;
-        if !path.starts_with('/') {
-            let message = format!("`{path}` is no path");
-            let problem = Problem::new(position, &self.path_of(name), message);
-            problems.add(problem.hint("start it with a slash"));
-        }
-        Some((path, position))
-    }
-
     /// The field `name` as text that has to be there.
     pub(super) fn needed_text(
         &self,
@@ -194,58 +175,44 @@ impl<'a> Mapping<'a> {
         self.text(name, problems)
     }
 
-    /// The field `name` as a whole number between `least` and `most`.
-    pub(super) fn number(
-        &self,
-        name: &str,
-        least: u64,
-        most: u64,
-        problems: &mut Problems,
-    ) -> Option<u64> {
-        let node = self.get(name)?;
-        let number = match &node.value {
-            NodeValue::Scalar(Value::Number(number)) => number.as_u64(),
-            // The value of a placeholder is text.
-            NodeValue::Scalar(Value::String(text)) => text.parse().ok(),
+    /// What the field `name` says, if it is text. That it is not is reported where the section is read.
+    pub(super) fn said(&self, name: &str) -> Option<&'a str> {
+        match &self.get(name)?.value {
+            NodeValue::Scalar(Value::String(text)) => Some(text),
             _ => None,
-        };
-        let number = number.filter(|number| (least..=most).contains(number));
-        if number.is_none() {
-            let message = format!("expected a whole number from {least} to {most}");
-            problems.add(Problem::new(node.position, &self.path_of(name), message));
         }
-        number
     }
 
-    /// The field `name` as a length of time in whole seconds: `90`, `90s`, `2m`, `1h30m`.
-    pub(super) fn seconds(
-        &self,
-        name: &str,
-        (least, most): (u64, u64),
-        problems: &mut Problems,
-    ) -> Option<u64> {
-        let node = self.get(name)?;
-        let seconds = match &node.value {
+    /// The field `name`, if it is a whole number, which the text of a placeholder may be too.
+    pub(super) fn whole(&self, name: &str) -> Option<u64> {
+        match &self.get(name)?.value {
             NodeValue::Scalar(Value::Number(number)) => number.as_u64(),
-            NodeValue::Scalar(Value::String(text)) => text
-                .parse::<SignedDuration>()
-                .ok()
-                .filter(|duration| duration.subsec_nanos() == 0)
-                .and_then(|duration| u64::try_from(duration.as_secs()).ok())
-                .or_else(|| text.parse().ok()),
+            NodeValue::Scalar(Value::String(text)) => text.parse().ok(),
             _ => None,
-        };
-        let seconds = seconds.filter(|seconds| (least..=most).contains(seconds));
-        if seconds.is_none() {
-            let most = match most / HOUR {
-                0 => format!("{most}s"),
-                hours => format!("{hours}h"),
-            };
-            let message =
-                format!("expected a length of time in whole seconds from {least}s to {most}");
-            let problem = Problem::new(node.position, &self.path_of(name), message);
-            problems.add(problem.hint("write it like `30s`, `2m` or `1h30m`"));
         }
-        seconds
+    }
+
+    /// The field `name`, if it is a mapping. That it is not is reported where the section is read.
+    pub(super) fn mapping_at(&self, name: &str) -> Option<Self> {
+        Self::of(
+            self.get(name)?,
+            &self.path_of(name),
+            &mut Problems::default(),
+        )
+    }
+
+    /// The mappings in the list `name`. That something else is in it is reported where the section is read.
+    pub(super) fn items(&self, name: &str) -> Vec<Self> {
+        let items: &[Node] = match self.get(name).map(|node| &node.value) {
+            Some(NodeValue::Sequence(items)) => items,
+            _ => &[],
+        };
+        let path = self.path_of(name);
+        let items = items.iter().enumerate();
+        items
+            .filter_map(|(index, item)| {
+                Self::of(item, &format!("{path}[{index}]"), &mut Problems::default())
+            })
+            .collect()
     }
 }

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
+    containers,
     document::{Node, NodeValue},
-    mapping::{HOUR, Mapping, Problems},
+    mapping::{Mapping, Problems},
     problem::Problem,
+    section::{AFTER, BEFORE, ONE_OFF_TASK, kept},
 };
 
 /// When tasks run.
@@ -78,10 +80,6 @@ pub enum OnFailure {
     RollBack,
 }
 
-/// How long a task may take that names no `timeout`, in seconds.
-const DEFAULT_TIMEOUT: u64 = 900;
-/// How many tasks a section may have. They run one after the other.
-const MOST: usize = 10;
 /// Members of `RunTask` that Landfall fills in.
 const FILLED_IN: [&str; 5] = [
     "cluster",
@@ -91,23 +89,30 @@ const FILLED_IN: [&str; 5] = [
     "clientToken",
 ];
 
+/// When the tasks of a section run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Before,
+    After,
+}
+
 /// Reads a section of tasks. `containers` are the names in the task definition; none if that is not in the file.
 pub(super) fn read(
-    section: &str,
+    when: When,
     node: &Node,
-    containers: Option<&[&str]>,
+    containers: &[&str],
     problems: &mut Problems,
 ) -> Vec<OneOffTask> {
-    let NodeValue::Sequence(items) = &node.value else {
-        let message = format!("expected a list of tasks, found {}", node.kind());
-        problems.add(Problem::new(node.position, section, message).hint(
-            "list the tasks, each with `name`, `container` and `command`: they run one after the other",
-        ));
-        return Vec::new();
+    let (section, described) = match when {
+        When::Before => ("before", &BEFORE),
+        When::After => ("after", &AFTER),
     };
-    if items.len() > MOST {
+    if let NodeValue::Sequence(items) = &node.value
+        && let Some(most) = described.most_items
+        && items.len() > most
+    {
         let message = format!(
-            "there are {} tasks; at most {MOST} can run here",
+            "there are {} tasks; at most {most} can run here",
             items.len()
         );
         problems.add(
@@ -118,182 +123,41 @@ pub(super) fn read(
     }
     let mut names = BTreeSet::new();
     let mut tasks = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let path = format!("{section}[{index}]");
-        let Some(mapping) = Mapping::of(item, &path, problems) else {
-            continue;
-        };
-        if let Some((name, position)) = mapping.text("name", &mut Problems::default())
+    for task in described.mappings(node, section, problems) {
+        let mut fields = ONE_OFF_TASK.read(&task, problems);
+        if let (Some(name), Some(node)) = (task.said("name"), task.get("name"))
             && !names.insert(name)
         {
             let message = format!("there are two tasks named `{name}`");
-            problems.add(Problem::new(position, &mapping.path_of("name"), message));
+            problems.add(Problem::new(node.position, &task.path_of("name"), message));
         }
-        tasks.extend(task(section, &mapping, containers, problems));
+        containers::check_named(&task, containers, problems);
+        if let (When::Before, Some(node)) = (when, task.get("onFailure")) {
+            let message = "only tasks of `after` have this field";
+            let problem = Problem::new(node.position, &task.path_of("onFailure"), message);
+            problems.add(
+                problem.hint("remove it: if a task of `before` fails, the service is not touched"),
+            );
+        }
+        filled_in(&task, problems);
+        // A variable without a value is none.
+        if let Some(Value::Array(variables)) = fields.get_mut("environment") {
+            variables.retain(|variable| variable.get("value").is_some());
+        }
+        tasks.extend(kept(&task, fields, problems));
     }
     tasks
 }
 
-fn task(
-    section: &str,
-    mapping: &Mapping<'_>,
-    containers: Option<&[&str]>,
-    problems: &mut Problems,
-) -> Option<OneOffTask> {
-    let mut fields = vec![
-        "name",
-        "container",
-        "command",
-        "environment",
-        "cpu",
-        "memory",
-        "timeout",
-        "runTask",
-    ];
-    if section == "after" {
-        fields.push("onFailure");
-    }
-    mapping.only(&fields, problems);
-    let name = mapping.needed_text("name", "name the task, e.g. `name: migrate`", problems);
-    if let Some((name, position)) = name
-        && !is_name(name)
-    {
-        let message = format!("`{name}` is no name of a task");
-        problems.add(
-            Problem::new(position, &mapping.path_of("name"), message)
-                .hint("write 1 to 64 letters, digits, hyphens and underscores"),
-        );
-    }
-    let container = mapping.needed_text(
-        "container",
-        "name the container of the task definition that runs the command",
-        problems,
-    );
-    if let (Some((container, position)), Some(containers)) = (container, containers)
-        && !containers.contains(&container)
-    {
-        let message =
-            format!("there is no container `{container}` in taskDefinition.containerDefinitions");
-        let near = super::mapping::nearest(container, containers.iter().copied());
-        let problem = Problem::new(position, &mapping.path_of("container"), message);
-        problems.add(match near {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem.hint("name one of its containers"),
-        });
-    }
-    let on_failure = match mapping.text("onFailure", problems) {
-        None | Some(("ignore", _)) => OnFailure::Ignore,
-        Some(("roll-back", _)) => OnFailure::RollBack,
-        Some((other, position)) => {
-            let message = format!("`{other}` is not what can be done");
-            problems.add(
-                Problem::new(position, &mapping.path_of("onFailure"), message)
-                    .hint("write `ignore` or `roll-back`"),
-            );
-            OnFailure::Ignore
-        }
-    };
-    Some(OneOffTask {
-        command: command(mapping, problems),
-        environment: environment(mapping, problems),
-        cpu: size(mapping, "cpu", problems),
-        memory: size(mapping, "memory", problems),
-        timeout_seconds: mapping
-            .seconds("timeout", (10, 6 * HOUR), problems)
-            .unwrap_or(DEFAULT_TIMEOUT),
-        run_task: run_task(mapping, problems),
-        on_failure,
-        name: name?.0.into(),
-        container: container?.0.into(),
-    })
-}
-
-fn is_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    (1..=64).contains(&name.len()) && name.chars().all(allowed)
-}
-
-fn command(mapping: &Mapping<'_>, problems: &mut Problems) -> Vec<String> {
-    let path = mapping.path_of("command");
-    let hint = "list the words of the command, e.g. `command: [python, migrate.py]`";
-    let Some(node) = mapping.get("command") else {
-        problems.add(Problem::new(mapping.position(), &path, "this field is missing").hint(hint));
-        return Vec::new();
-    };
-    let words = match &node.value {
-        NodeValue::Sequence(items) => items
-            .iter()
-            .map(|item| match &item.value {
-                NodeValue::Scalar(Value::String(word)) => Some(word.clone()),
-                _ => None,
-            })
-            .collect::<Option<Vec<_>>>(),
-        _ => None,
-    };
-    if words.is_none() {
-        problems.add(
-            Problem::new(node.position, &path, "expected a list of words, each text").hint(hint),
-        );
-    }
-    words.unwrap_or_default()
-}
-
-/// As a container definition writes it: a list of `name` and `value`.
-fn environment(mapping: &Mapping<'_>, problems: &mut Problems) -> Vec<Variable> {
-    let Some(node) = mapping.get("environment") else {
-        return Vec::new();
-    };
-    let path = mapping.path_of("environment");
-    let NodeValue::Sequence(items) = &node.value else {
-        let message = format!("expected a list of variables, found {}", node.kind());
-        problems.add(
-            Problem::new(node.position, &path, message)
-                .hint("write each as `{ name: …, value: … }`, as in a container definition"),
-        );
-        return Vec::new();
-    };
-    let mut variables = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let Some(pair) = Mapping::of(item, &format!("{path}[{index}]"), problems) else {
-            continue;
-        };
-        pair.only(&["name", "value"], problems);
-        let name = pair.needed_text("name", "name the variable", problems);
-        let value = size(&pair, "value", problems);
-        if let (Some((name, _)), Some(value)) = (name, value) {
-            variables.push(Variable {
-                name: name.into(),
-                value,
-            });
-        }
-    }
-    variables
-}
-
-/// Text that people write as a whole number too.
-fn size(mapping: &Mapping<'_>, name: &str, problems: &mut Problems) -> Option<String> {
-    match &mapping.get(name)?.value {
-        NodeValue::Scalar(Value::Number(number)) if number.is_u64() => Some(number.to_string()),
-        _ => mapping.text(name, problems).map(|(text, _)| text.into()),
-    }
-}
-
-fn run_task(mapping: &Mapping<'_>, problems: &mut Problems) -> Map<String, Value> {
-    let Some(section) = mapping.mapping("runTask", problems) else {
-        return Map::new();
+fn filled_in(task: &Mapping<'_>, problems: &mut Problems) {
+    let Some(section) = task.mapping_at("runTask") else {
+        return;
     };
     for (key, _) in section.entries() {
         if FILLED_IN.contains(&&*key.name) {
-            let problem = Problem::new(
-                key.position,
-                &section.path_of(&key.name),
-                "Landfall fills this in",
-            );
+            let path = section.path_of(&key.name);
+            let problem = Problem::new(key.position, &path, "Landfall fills this in");
             problems.add(problem.hint("remove it"));
         }
-    }
-    match section.node.to_json() {
-        Value::Object(members) => members,
-        _ => Map::new(),
     }
 }

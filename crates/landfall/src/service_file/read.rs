@@ -8,7 +8,8 @@ use super::{
     identity, images, ingress,
     mapping::{Mapping, Problems},
     mistaken::other_format,
-    one_off_task, parameters,
+    one_off_task::{self, When},
+    parameters,
     problem::{Problem, Rejection},
     rules,
     spelling::Spelling,
@@ -135,6 +136,7 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .as_ref()
         .map(|section| containers::read(section, problems))
         .unwrap_or_default();
+    let names: Vec<_> = containers.iter().map(|container| container.name).collect();
     images::every_container_has_an_image(&containers, followed.as_ref(), problems);
     let images = followed
         .map(|section| images::read(&section, &containers, problems))
@@ -154,7 +156,7 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     let strategy = service.as_ref().and_then(deployment_strategy);
     let ingress = root.mapping("ingress", problems).and_then(|section| {
         let surroundings = ingress::Surroundings {
-            containers: containers.iter().map(|container| container.name).collect(),
+            containers: &names,
             strategy,
         };
         ingress::read(&section, &surroundings, problems)
@@ -165,41 +167,39 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .unwrap_or_default();
     let logs = root
         .mapping("logs", problems)
-        .map(|section| capacity::logs(&section, problems))
+        .and_then(|section| capacity::logs(&section, problems))
         .unwrap_or_default();
     let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
     let verify = root
         .mapping("verify", problems)
         // What serves an adopted service is not in the file.
-        .map(|section| verify::read(&section, is_balanced || adopts, problems))
+        .and_then(|section| verify::read(&section, is_balanced || adopts, problems))
         .unwrap_or_default();
     let is_daemon = service
         .as_ref()
-        .and_then(|section| scalar(section, "schedulingStrategy"))
+        .and_then(|section| section.said("schedulingStrategy"))
         == Some("DAEMON");
     let autoscaling = root
         .mapping("autoscaling", problems)
         .and_then(|section| autoscaling::read(&section, is_daemon, problems));
     let discovery = root.mapping("discovery", problems).and_then(|section| {
         let surroundings = discovery::Surroundings {
-            containers: containers.iter().map(|container| container.name).collect(),
+            containers: &names,
             network_mode: task_definition
                 .as_ref()
-                .and_then(|section| scalar(section, "networkMode")),
+                .and_then(|section| section.said("networkMode")),
             has_registries: service
                 .as_ref()
                 .is_some_and(|section| section.get("serviceRegistries").is_some()),
         };
         discovery::read(&section, &surroundings, problems)
     });
-    let names: Vec<_> = containers.iter().map(|container| container.name).collect();
-    let names = (!names.is_empty()).then_some(&*names);
-    let mut tasks = |section: &str| {
+    let mut tasks = |section: &str, when: When| {
         let node = root.get(section);
-        node.map(|node| one_off_task::read(section, node, names, problems))
+        node.map(|node| one_off_task::read(when, node, &names, problems))
             .unwrap_or_default()
     };
-    let (before, after) = (tasks("before"), tasks("after"));
+    let (before, after) = (tasks("before", When::Before), tasks("after", When::After));
     let mut service = as_sent(&service?);
     service.remove("cluster");
     Some(ServiceFile {
@@ -240,13 +240,5 @@ fn as_sent(section: &Mapping<'_>) -> Map<String, Value> {
     match request.map(|request: Type| conformity::as_sent(section.node, request)) {
         Some(Value::Object(map)) => map,
         _ => Map::new(),
-    }
-}
-
-/// A member that is text, without a word about one that is not: ECS says it.
-fn scalar<'a>(section: &Mapping<'a>, name: &str) -> Option<&'a str> {
-    match &section.get(name)?.value {
-        NodeValue::Scalar(Value::String(text)) => Some(text),
-        _ => None,
     }
 }

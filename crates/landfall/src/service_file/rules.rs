@@ -201,7 +201,12 @@ impl<'a> File<'a> {
     }
 }
 
-fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone, are: &str) -> String {
+/// The nearest of `names` for a hint, or a list of them that begins with `are`.
+pub(super) fn did_you_mean<'a>(
+    name: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+    are: &str,
+) -> String {
     const NAMED: usize = 10;
     if let Some(near) = nearest(name, names.clone()) {
         return format!("did you mean `{near}`?");

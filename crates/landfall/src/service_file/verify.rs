@@ -1,19 +1,13 @@
 //! The section `verify`: when a rollout counts as good.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
-    mapping::{HOUR, Mapping, Problems},
+    mapping::{Mapping, Problems},
     problem::Problem,
+    section::{VERIFY, kept},
 };
-
-/// The longest `timeout` and `bake`, in seconds. The rollout may take the one, the checks both, and the way back its own
-/// time, before the state machine's `TimeoutSeconds` of 24 hours.
-const LONGEST_WATCH: u64 = 6 * HOUR;
-
-/// The longest that a probe may wait for its answer, in seconds: it has to end well within one call of the function
-/// that sends it, whose `Timeout` in template.yaml is 60.
-const MAX_PROBE_SECONDS: u64 = 30;
 
 /// When a rollout counts as good, beyond ECS's own word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,91 +66,35 @@ pub(super) fn read(
     section: &Mapping<'_>,
     service_has_load_balancer: bool,
     problems: &mut Problems,
-) -> Verify {
-    section.only(&["http", "bake", "timeout"], problems);
-    let defaults = Verify::default();
-    Verify {
-        http: section
-            .mapping("http", problems)
-            .and_then(|section| http_probe(&section, service_has_load_balancer, problems)),
-        bake_seconds: section
-            .seconds("bake", (0, LONGEST_WATCH), problems)
-            .unwrap_or(defaults.bake_seconds),
-        timeout_seconds: section
-            .seconds("timeout", (10, LONGEST_WATCH), problems)
-            .unwrap_or(defaults.timeout_seconds),
+) -> Option<Verify> {
+    let mut fields = VERIFY.read(section, problems);
+    if let (Some(http), Some(fields)) = (section.mapping_at("http"), fields.get_mut("http")) {
+        fields["target"] = json!(target(&http, service_has_load_balancer, problems));
     }
+    kept(section, fields, problems)
 }
 
-fn http_probe(
+fn target(
     section: &Mapping<'_>,
     service_has_load_balancer: bool,
     problems: &mut Problems,
-) -> Option<HttpProbe> {
-    let fields = [
-        "path",
-        "url",
-        "status",
-        "body",
-        "timeout",
-        "interval",
-        "successes",
-        "failures",
-    ];
-    section.only(&fields, problems);
-    let url = section.text("url", problems);
-    let path = section.url_path("path", problems);
-    let target =
-        match (url, path) {
-            (Some((_, position)), Some(_)) => {
-                let problem = Problem::new(
-                    position,
-                    &section.path_of("url"),
-                    "both `url` and `path` are given",
-                );
-                problems.add(problem.hint(
+) -> ProbeTarget {
+    if let Some(node) = section.get("url") {
+        if section.get("path").is_some() {
+            let message = "both `url` and `path` are given";
+            let problem = Problem::new(node.position, &section.path_of("url"), message);
+            problems.add(
+                problem.hint(
                     "keep one: `url` goes where it says, `path` to the service's load balancer",
-                ));
-                None
-            }
-            (Some((url, position)), None) => {
-                if !(url.starts_with("http://") || url.starts_with("https://")) {
-                    let problem = Problem::new(
-                        position,
-                        &section.path_of("url"),
-                        format!("`{url}` is no web address"),
-                    );
-                    problems.add(problem.hint("start it with http:// or https://"));
-                }
-                Some(ProbeTarget::Url(url.into()))
-            }
-            (None, Some((path, _))) => Some(ProbeTarget::Path(path.into())),
-            (None, None) => Some(ProbeTarget::Path("/".into())),
-        };
-    if matches!(target, Some(ProbeTarget::Path(_))) && !service_has_load_balancer {
+                ),
+            );
+        }
+        return ProbeTarget::Url(section.said("url").unwrap_or_default().into());
+    }
+    if !service_has_load_balancer {
         let message = "a path is asked of the service's load balancer, but there is neither `ingress` nor service.loadBalancers";
         let problem = Problem::new(section.position(), &section.path, message);
         problems.add(problem.hint("give `verify.http.url` instead, or one of the two"));
     }
-    let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    Some(HttpProbe {
-        target: target?,
-        status: section
-            .number("status", 100, 599, problems)
-            .and_then(|status| u16::try_from(status).ok())
-            .unwrap_or(200),
-        body: section.text("body", problems).map(|(text, _)| text.into()),
-        timeout_seconds: section
-            .seconds("timeout", (1, MAX_PROBE_SECONDS), problems)
-            .unwrap_or(5),
-        interval_seconds: section
-            .seconds("interval", (1, HOUR), problems)
-            .unwrap_or(5),
-        successes: section
-            .number("successes", 1, 100, problems)
-            .map_or(2, narrow),
-        failures: section
-            .number("failures", 1, 100, problems)
-            .map_or(3, narrow),
-    })
+    ProbeTarget::Path(section.said("path").unwrap_or("/").into())
 }

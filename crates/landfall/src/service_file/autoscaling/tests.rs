@@ -76,10 +76,10 @@ fn every_mistake_is_told() {
         (
             "  min: 1\n  max: 3\n  scheduled: [{ name: a/b, schedule: daily }, { name: c, schedule: rate(1 day), min: 1 }, { name: c, schedule: rate(2 days), max: 1 }]",
             vec![
-                "autoscaling.scheduled: `c` is here twice",
                 "autoscaling.scheduled[0].name: `a/b` is no name of a scheduled action",
                 "autoscaling.scheduled[0].schedule: `daily` is no schedule",
                 "autoscaling.scheduled[0]: neither `min` nor `max` is given",
+                "autoscaling.scheduled[2].name: `c` is here twice",
             ],
         ),
     ] {

@@ -6,7 +6,7 @@ use serde_json::{Number, Value};
 use super::PREFIX;
 use crate::{
     live::LiveScaling,
-    service_file::autoscaling::{Autoscaling, METRICS, REQUESTS, ScheduledChange, TrackedMetric},
+    service_file::autoscaling::{Autoscaling, REQUESTS, ScheduledChange, TrackedMetric, is_metric},
 };
 
 /// How a service is scaled, whoever set that up.
@@ -62,7 +62,7 @@ pub fn tracked_metric(policy: &Value) -> Option<TrackedMetric> {
     let configuration = &policy["TargetTrackingScalingPolicyConfiguration"];
     let metric = &configuration["PredefinedMetricSpecification"];
     let name = metric["PredefinedMetricType"].as_str()?;
-    if !METRICS.contains(&name) {
+    if !is_metric(name) {
         return None;
     }
     let label = metric["ResourceLabel"]
