@@ -87,8 +87,8 @@ impl Function for ConcludeRelease {
 async fn look_once_more(aws: &Aws, input: &mut Input) -> Result<(), Fault> {
     let live = match aws.ecs().service(&input.service).await {
         // A verdict is needed most of all.
-        Err(Fault::Refused(reason)) => {
-            tracing::error!(reason, "nobody knows what the service runs by now");
+        Err(fault) if fault.is_refused() => {
+            tracing::error!(reason = %fault, "nobody knows what the service runs by now");
             return Ok(());
         }
         other => other?,
@@ -132,7 +132,7 @@ async fn write_records(
                     .state()
                     .record(&record.service, record.release.number)
                     .await?;
-                kept.ok_or_else(|| Fault::Unexpected("a record that was there is gone".into()))?
+                kept.ok_or_else(|| Fault::unexpected("a record that was there is gone"))?
             }
         };
         if announced.insert(record.release.number) {
@@ -140,7 +140,7 @@ async fn write_records(
         }
         own.get_or_insert(record);
     }
-    own.ok_or_else(|| Fault::Unexpected("a release has no record".into()))
+    own.ok_or_else(|| Fault::unexpected("a release has no record"))
 }
 
 /// The template's metric filter counts the lines that say `failed`, so no log level may leave them out.

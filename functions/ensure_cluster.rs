@@ -34,7 +34,7 @@ impl Function for EnsureCluster {
         let live = aws.ecs().cluster(input.service.cluster()).await?;
         let plan = plan(live);
         if let Plan::AskAgain { status } = plan {
-            return Err(Fault::Transient(format!(
+            return Err(Fault::transient(format!(
                 "the cluster {} is {status}",
                 input.service.cluster()
             )));
@@ -74,7 +74,7 @@ impl Function for EnsureCluster {
                     wait_seconds: 0,
                 }
             }
-            (_, None) => return Err(Fault::Unexpected("a cluster without a file".into())),
+            (_, None) => return Err(Fault::unexpected("a cluster without a file")),
         };
         if let Some(file) = &file {
             let mut busy = needs.create_capacity_providers(file, service, true).await?;
@@ -92,5 +92,5 @@ impl Function for EnsureCluster {
 fn wait(aws: &Aws, input: &Input, arn: &str, busy: &str) -> Result<Output, Fault> {
     tracing::info!(busy, "waits for capacity");
     let output = input.wait(arn, aws.now());
-    output.ok_or_else(|| Fault::Transient(busy.to_owned()))
+    output.ok_or_else(|| Fault::transient(busy.to_owned()))
 }

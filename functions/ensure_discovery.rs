@@ -31,7 +31,7 @@ impl Function for EnsureDiscovery {
         let wanted = file
             .discovery
             .as_ref()
-            .ok_or_else(|| Fault::Unexpected("the service file has no section discovery".into()))?;
+            .ok_or_else(|| Fault::unexpected("the service file has no section discovery"))?;
         let namespace = aws.cloud_map().namespace(&wanted.namespace).await?;
         let registry = match &namespace {
             Some(namespace) => aws.cloud_map().registry(namespace, &wanted.name).await?,

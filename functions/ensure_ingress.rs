@@ -83,7 +83,7 @@ pub async fn keep(
     let mut groups = groups.into_iter();
     let target_group = groups
         .next()
-        .ok_or_else(|| Fault::Unexpected("no target group is wanted".into()))?;
+        .ok_or_else(|| Fault::unexpected("no target group is wanted"))?;
     Ok(Some(Balancer {
         target_group,
         alternate_target_group: groups.next(),
@@ -153,7 +153,7 @@ async fn rule(
             }
         }
     }
-    Err(Fault::Transient(format!(
+    Err(Fault::transient(format!(
         "others took the priority of the rule {CHOICES} times"
     )))
 }

@@ -34,8 +34,10 @@ impl Function for EnsureScaling {
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let file = aws.state().file(&input.release.content.file).await?;
         let brought = bring(aws, &input.service, file.autoscaling.as_ref()).await;
-        if let Err(Fault::Refused(reason)) = &brought {
-            tracing::warn!(reason, "the scaling of the last good release is put back");
+        if let Err(fault) = &brought
+            && fault.is_refused()
+        {
+            tracing::warn!(reason = %fault, "the scaling of the last good release is put back");
             if let Err(fault) = put_back(aws, &input).await {
                 tracing::error!(%fault, "the scaling of the last good release could not be put back");
             }
@@ -72,7 +74,7 @@ async fn bring(
         for change in plan {
             match aws.scaling().make(&change).await {
                 // The request before this one may have done it, and only its answer was lost: a target takes tags once.
-                Err(fault @ Fault::Refused(_)) if refused.is_none() => {
+                Err(fault) if fault.is_refused() && refused.is_none() => {
                     refused = Some((change, fault));
                     continue 'looking;
                 }
@@ -92,14 +94,14 @@ async fn label(aws: &Aws, service: &ServiceId) -> Result<String, Fault> {
     let group = live.and_then(|live| live.balancers.into_iter().next());
     let group = group.map(|balancer| balancer.target_group);
     let group = group.ok_or_else(|| {
-        Fault::Refused(format!(
+        Fault::refused(format!(
             "{service} has no target group whose requests could be counted: give it a load balancer, or name one in \
              autoscaling.targets[].resourceLabel"
         ))
     })?;
     let label = aws.elb().request_label(&group).await?;
     label.ok_or_else(|| {
-        Fault::Refused(format!(
+        Fault::refused(format!(
             "no load balancer forwards to {group}, whose requests are to be counted: add a listener, or name another in \
              autoscaling.targets[].resourceLabel"
         ))

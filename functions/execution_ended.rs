@@ -46,7 +46,7 @@ impl Function for ExecutionEnded {
             return Ok(());
         };
         if dead.input.restarts == MAX_RESTARTS {
-            return Err(Fault::Refused(format!(
+            return Err(Fault::refused(format!(
                 "{MAX_RESTARTS} executions for {service} died in a row, the last was {}: look at its history and mend the \
                  cause. Every sweep starts one more; to go on at once, start an execution with the input \
                  {{\"service\":\"{service}\"}}",

@@ -85,7 +85,7 @@ async fn adopted(
     let live = live.filter(|live| live.status == "ACTIVE");
     let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
     let primary = live.primary().ok_or_else(|| {
-        Fault::Refused(format!(
+        Fault::refused(format!(
             "{} has no primary deployment to start from: its deployment controller is {}",
             input.service, live.controller
         ))
@@ -138,7 +138,7 @@ async fn register(
             Ok(TaskDefinition { arn, content })
         }
         // It may have been registered, and only the answer was lost.
-        Err(fault @ Fault::Transient(_)) => aws
+        Err(fault) if fault.is_transient() => aws
             .ecs()
             .registered(family, &content, input.release.number)
             .await?

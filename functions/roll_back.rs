@@ -142,8 +142,8 @@ async fn good_file(
     let file = aws.state().file(&good.content.file).await?;
     // A way back without its registration is better than none.
     let registry = match aws.cloud_map().arn_of(file.discovery.as_ref()).await {
-        Err(Fault::Refused(reason)) => {
-            tracing::error!(reason, "the service's registration is left as it is");
+        Err(fault) if fault.is_refused() => {
+            tracing::error!(reason = %fault, "the service's registration is left as it is");
             None
         }
         other => other?,
@@ -172,8 +172,8 @@ async fn mind_count(
 ) -> Result<(), Fault> {
     match aws.scaling().mind_count(service, body, live).await {
         // A way back with another number of tasks is better than none.
-        Err(Fault::Refused(reason)) => {
-            tracing::error!(reason, "the number of tasks is left as it is");
+        Err(fault) if fault.is_refused() => {
+            tracing::error!(reason = %fault, "the number of tasks is left as it is");
             body.remove("desiredCount");
             Ok(())
         }

@@ -101,8 +101,8 @@ async fn keep(aws: &Aws, input: &Input, notes: &Notes) -> Result<(), Fault> {
         .await?
     {
         Written::Yes => Ok(()),
-        Written::Conflict => Err(Fault::Transient(
-            "another invocation looks at the tasks of this service".into(),
+        Written::Conflict => Err(Fault::transient(
+            "another invocation looks at the tasks of this service",
         )),
     }
 }
@@ -196,8 +196,8 @@ async fn find(
             keep_run(aws, input, task, run, notes).await?;
             Ok(Some(output))
         }
-        Err(Fault::Refused(reason)) if input.phase == Phase::After => {
-            let ended = refused(input, task, reason);
+        Err(fault) if fault.is_refused() && input.phase == Phase::After => {
+            let ended = refused(input, task, fault.to_string());
             end(aws, input, task, run, ended, notes).await
         }
         Err(fault) => Err(fault),

@@ -41,15 +41,15 @@ impl Function for UpdateService {
         mind_strangers(aws, &input, live.as_ref()).await?;
         let started_at = aws.now();
         let whole = |file: &ServiceFile| match (&file.ingress, &input.balancer) {
-            (Some(_), None) => Err(Fault::Unexpected(
-                "the file has an `ingress` section, but EnsureIngress left no target group".into(),
+            (Some(_), None) => Err(Fault::unexpected(
+                "the file has an `ingress` section, but EnsureIngress left no target group",
             )),
             _ => Ok(()),
         };
         let mut timeout_seconds = deployment_seconds(input.timeout_seconds, None, live.as_ref());
         match plan {
             Plan::AskAgain => {
-                return Err(Fault::Transient(format!(
+                return Err(Fault::transient(format!(
                     "{} is still being deleted",
                     input.service
                 )));
@@ -147,6 +147,6 @@ async fn mind_strangers(aws: &Aws, input: &Input, live: Option<&LiveService>) ->
     match whose {
         Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
         Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn if is_base => Ok(()),
-        _ => Err(Fault::Refused(reason(&input.service, arn))),
+        _ => Err(Fault::refused(reason(&input.service, arn))),
     }
 }

@@ -112,8 +112,8 @@ async fn address(
         Some(ingress) => aws.elb().ingress_address(ingress).await?,
         None => {
             let balancer = service.balancers.first().ok_or_else(|| {
-                Fault::Refused(
-                    "verify.http.path needs a load balancer, but the service in ECS has none: give verify.http.url".into(),
+                Fault::refused(
+                    "verify.http.path needs a load balancer, but the service in ECS has none: give verify.http.url",
                 )
             })?;
             aws.elb().address(&balancer.target_group).await?

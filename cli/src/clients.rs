@@ -1,7 +1,7 @@
 //! The AWS clients that the verbs use.
 
 use landfall_aws::{
-    Fault, bucket::Bucket, config::SdkConfig, ecr::Ecr, elb::Elb, state_bucket::StateBucket,
+    Fault, Kind, bucket::Bucket, config::SdkConfig, ecr::Ecr, elb::Elb, state_bucket::StateBucket,
 };
 use miette::{Report, miette};
 
@@ -41,22 +41,22 @@ impl Clients {
 
 /// A failed call to AWS as the user sees it.
 pub(crate) fn report_aws(fault: Fault) -> Report {
-    match fault {
-        Fault::Transient(message) => miette!(
+    match fault.kind {
+        Kind::Transient => miette!(
             help = "it asks in the Region and account of the environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL",
-            "{message}"
+            "{fault}"
         ),
-        Fault::Refused(message) | Fault::Unexpected(message) => miette!("{message}"),
+        Kind::Refused | Kind::Unexpected => miette!("{fault}"),
     }
 }
 
 /// A failed call to the Landfall on this machine as the user sees it.
 pub(crate) fn report(fault: Fault) -> Report {
-    match fault {
-        Fault::Transient(message) => miette!(
+    match fault.kind {
+        Kind::Transient => miette!(
             help = "is `landfall local` running, and on this port?",
-            "{message}"
+            "{fault}"
         ),
-        Fault::Refused(message) | Fault::Unexpected(message) => miette!("{message}"),
+        Kind::Refused | Kind::Unexpected => miette!("{fault}"),
     }
 }

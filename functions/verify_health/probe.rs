@@ -14,7 +14,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use landfall::{record::ProbeAnswer, service_file::HttpProbe};
-use landfall_aws::elb::Address;
+use landfall_aws::{causes, elb::Address};
 
 /// How much of a body is read, in bytes.
 const BODY_READ: usize = 1024 * 1024;
@@ -71,7 +71,7 @@ pub(crate) async fn ask(address: &Address, http: &HttpProbe) -> ProbeAnswer {
     let timeout = Duration::from_secs(http.timeout_seconds);
     let (status, body, error) = match tokio::time::timeout(timeout, get(address)).await {
         Ok(Ok((status, body))) => (Some(status), body, None),
-        Ok(Err(error)) => (None, String::new(), Some(causes(&*error))),
+        Ok(Err(error)) => (None, String::new(), Some(causes(&*error).join(": "))),
         Err(_) => (
             None,
             String::new(),
@@ -113,15 +113,4 @@ async fn get(address: &Address) -> Result<(u16, String), Box<dyn Error + Send + 
         .await?
         .to_bytes();
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
-}
-
-/// An error with what caused it: hyper's outermost message alone says little.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

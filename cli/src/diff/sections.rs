@@ -24,9 +24,9 @@ use crate::clients::report_aws;
 
 /// What is refused in AWS's words is what a release would be refused for.
 fn refused(fault: Fault) -> Result<Found> {
-    match fault {
-        Fault::Refused(reason) => Ok(Found::refused(reason)),
-        fault => Err(report_aws(fault)),
+    match fault.is_refused() {
+        true => Ok(Found::refused(fault.to_string())),
+        false => Err(report_aws(fault)),
     }
 }
 
@@ -131,7 +131,7 @@ async fn balancer(
 ) -> Result<(Balancer, Vec<Difference>), Fault> {
     let (file, service) = (subject.file, subject.service);
     let Some(ingress) = &file.ingress else {
-        return Err(Fault::Unexpected("the file has no ingress".into()));
+        return Err(Fault::unexpected("the file has no ingress"));
     };
     let listener = elb.listener(&ingress.listener_arn).await?;
     let vpc = elb.load_balancer(&listener.load_balancer).await?.vpc;
@@ -211,9 +211,9 @@ pub(super) async fn scaling(
             let scaling = Scaling::new(subject.sdk);
             match scaling.of(subject.service, wanted.is_none()).await {
                 Ok(live) => live,
-                Err(Fault::Refused(reason)) if wanted.is_none() => {
+                Err(fault) if fault.is_refused() && wanted.is_none() => {
                     let note =
-                        format!("Whether something scales the service cannot be said: {reason}");
+                        format!("Whether something scales the service cannot be said: {fault}");
                     return Ok((Found::noted(note), None));
                 }
                 Err(fault) => return Err(report_aws(fault)),

@@ -177,7 +177,7 @@ fn variable(name: &str) -> Result<String, Fault> {
 }
 
 fn unset(name: &str) -> Fault {
-    Fault::Unexpected(format!(
+    Fault::unexpected(format!(
         "the environment variable {name} is not set; template.yaml sets it"
     ))
 }

@@ -86,7 +86,7 @@ impl Bucket {
             Vec::new()
         } else {
             let body = answer.body.collect().await;
-            body.map_err(|error| Fault::Transient(format!("{CALL} of {key} broke off: {error}")))?
+            body.map_err(|error| Fault::transient(format!("{CALL} of {key} broke off: {error}")))?
                 .to_vec()
         };
         Ok(Some(Object {
@@ -106,7 +106,7 @@ impl Bucket {
             return Ok(None);
         };
         let value = serde_json::from_slice(&object.bytes).map_err(|error| {
-            Fault::Refused(format!(
+            Fault::refused(format!(
                 "s3://{}/{key} is damaged: {error}; restore an earlier version of it",
                 self.name
             ))
@@ -184,7 +184,7 @@ impl Bucket {
         condition: Condition<'_>,
     ) -> Result<Written, Fault> {
         let bytes = serde_json::to_vec_pretty(value).map_err(|error| {
-            Fault::Unexpected(format!("{key} cannot be written as JSON: {error}"))
+            Fault::unexpected(format!("{key} cannot be written as JSON: {error}"))
         })?;
         self.put(key, bytes, condition).await
     }
@@ -283,7 +283,7 @@ impl Bucket {
                     ));
                 };
                 let last_modified = Timestamp::from_second(modified.secs())
-                    .map_err(|error| Fault::Unexpected(error.to_string()))?;
+                    .map_err(|error| Fault::unexpected(error.to_string()))?;
                 marks.insert(
                     key,
                     FileMark {

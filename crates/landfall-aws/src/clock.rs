@@ -31,5 +31,5 @@ impl Clock {
 pub(crate) fn timestamp(at: &DateTime) -> Result<Timestamp, Fault> {
     let nanoseconds = i32::try_from(at.subsec_nanos()).unwrap_or(0);
     Timestamp::new(at.secs(), nanoseconds)
-        .map_err(|error| Fault::Unexpected(format!("AWS named the time {at}: {error}")))
+        .map_err(|error| Fault::unexpected(format!("AWS named the time {at}: {error}")))
 }

@@ -28,24 +28,26 @@ impl CloudMap {
     /// # Errors
     /// Refused if there are several, as different VPCs may have.
     pub async fn namespace(&self, name: &str) -> Result<Option<LiveNamespace>, Fault> {
+        let mut named = self.namespaces(name).await?;
+        match named.len() {
+            0 | 1 => Ok(named.pop()),
+            _ => Err(Fault::refused(ambiguous(name, &named))),
+        }
+    }
+
+    /// All namespaces of this name.
+    pub async fn namespaces(&self, name: &str) -> Result<Vec<LiveNamespace>, Fault> {
         let filters = json!([{"Name": "NAME", "Values": [name], "Condition": "EQ"}]);
         let found = self.all("ListNamespaces", filters, "Namespaces").await?;
-        let found: Vec<_> = found.iter().filter(|each| each["Name"] == name).collect();
-        if found.len() > 1 {
-            return Err(Fault::Refused(format!(
-                "{} Cloud Map namespaces are named {name}: rename all but one, or use service.serviceRegistries with the ARN \
-                 of a Cloud Map service instead of discovery",
-                found.len()
-            )));
-        }
-        let Some(namespace) = found.first() else {
-            return Ok(None);
+        let named = found.iter().filter(|each| each["Name"] == name);
+        let read = |namespace: &Value| {
+            let text = |member: &str| text("servicediscovery:ListNamespaces", namespace, member);
+            Ok(LiveNamespace {
+                id: text("Id")?,
+                kind: text("Type")?,
+            })
         };
-        let text = |member: &str| text("servicediscovery:ListNamespaces", namespace, member);
-        Ok(Some(LiveNamespace {
-            id: text("Id")?,
-            kind: text("Type")?,
-        }))
+        named.map(read).collect()
     }
 
     /// The Cloud Map service of this name in a namespace; none if there is none.
@@ -84,7 +86,7 @@ impl CloudMap {
         };
         match found {
             Some(registry) => Ok(Some(registry.arn)),
-            None => Err(Fault::Refused(format!(
+            None => Err(Fault::refused(format!(
                 "the Cloud Map service {} in {} is gone: upload the service file again, and it is made again",
                 wanted.name, wanted.namespace
             ))),
@@ -113,7 +115,7 @@ impl CloudMap {
         )?;
         let found = match self.namespace(&namespace).await {
             Ok(found) => found,
-            Err(Fault::Refused(_)) => None,
+            Err(fault) if fault.is_refused() => None,
             Err(fault) => return Err(fault),
         };
         if found.is_none_or(|found| *id != *found.id) {
@@ -150,9 +152,7 @@ impl CloudMap {
     pub async fn create(&self, body: &Value) -> Result<String, Fault> {
         match self.0.call("CreateService", body).await {
             Ok(answer) => text("servicediscovery:CreateService", &answer["Service"], "Arn"),
-            Err(Fault::Refused(text)) if text.contains("ServiceAlreadyExists") => {
-                Err(Fault::Transient(text))
-            }
+            Err(fault) if fault.is("ServiceAlreadyExists") => Err(fault.into_transient()),
             Err(fault) => Err(fault),
         }
     }
@@ -176,6 +176,15 @@ impl CloudMap {
             }
         }
     }
+}
+
+/// That several namespaces have one name, and what to do about it.
+pub(crate) fn ambiguous(name: &str, named: &[LiveNamespace]) -> String {
+    format!(
+        "{} Cloud Map namespaces are named {name}: rename all but one, or use service.serviceRegistries with the ARN of a \
+         Cloud Map service instead of discovery",
+        named.len()
+    )
 }
 
 fn text(call: &str, document: &Value, member: &str) -> Result<String, Fault> {

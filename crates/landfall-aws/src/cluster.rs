@@ -67,7 +67,7 @@ impl Surroundings {
             if provider["updateStatus"] == "CREATE_FAILED" {
                 let why = provider["updateStatusReason"].as_str();
                 let why = why.unwrap_or("no reason given");
-                return Err(Fault::Refused(format!(
+                return Err(Fault::refused(format!(
                     "ECS could not make the capacity provider {name}: {why}"
                 )));
             }
@@ -118,7 +118,7 @@ impl Surroundings {
         service: &ServiceId,
     ) -> Result<Option<String>, Fault> {
         let live = self.cluster(service).await?.ok_or_else(|| {
-            Fault::Transient(format!(
+            Fault::transient(format!(
                 "the cluster {} is not shown yet",
                 service.cluster()
             ))

@@ -209,7 +209,7 @@ impl Ecr {
 fn pushed_at(told: &DateTime) -> Result<Timestamp, Fault> {
     timestamp(told)?
         .round(Unit::Millisecond)
-        .map_err(|error| Fault::Unexpected(error.to_string()))
+        .map_err(|error| Fault::unexpected(error.to_string()))
 }
 
 fn is_missing(code: Option<&str>) -> bool {

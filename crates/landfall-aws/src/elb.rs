@@ -151,7 +151,7 @@ impl Elb {
     pub async fn address(&self, target_group: &str) -> Result<Address, Fault> {
         let balancer = self.load_balancer_of(target_group).await?;
         let unreachable = || {
-            Fault::Refused(format!(
+            Fault::refused(format!(
                 "no load balancer listens for {target_group}: add a listener, or give verify.http.url in the service file"
             ))
         };

@@ -29,7 +29,7 @@ impl Events {
     pub async fn put<T: Serialize>(&self, detail_type: &str, detail: &T) -> Result<(), Fault> {
         const CALL: &str = "events:PutEvents";
         let detail =
-            serde_json::to_string(detail).map_err(|error| Fault::Unexpected(error.to_string()))?;
+            serde_json::to_string(detail).map_err(|error| Fault::unexpected(error.to_string()))?;
         let entry = PutEventsRequestEntry::builder()
             .source(SOURCE)
             .detail_type(detail_type)
@@ -48,7 +48,7 @@ impl Events {
             .find_map(|entry| entry.error_code().map(|code| (code, entry.error_message())))
         {
             None => Ok(()),
-            Some((code, message)) => Err(Fault::Transient(format!(
+            Some((code, message)) => Err(Fault::transient(format!(
                 "{CALL} did not take the event: {code}: {}",
                 message.unwrap_or_default()
             ))),

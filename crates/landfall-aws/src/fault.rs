@@ -1,24 +1,45 @@
 //! Why a call, and so a step, failed: in the words that the state machine matches on.
 
-use std::error::Error;
+use std::{error::Error, fmt};
 
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use lambda_runtime::Diagnostic;
 use landfall::refusal::Refusal;
 
-/// A failure, by what operating people do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
+/// A failure of a call, and so of a step.
+#[derive(Debug)]
+pub struct Fault {
+    /// What operating people do about it.
+    pub kind: Kind,
+    /// The call that AWS refused, e.g. `ecs:UpdateService`; none if it was none that failed, or AWS gave no answer.
+    pub call: Option<String>,
+    /// The error code with which AWS refused the call, if it gave one.
+    pub code: Option<String>,
+    /// AWS's message, or a sentence of Landfall's.
+    pub message: String,
+}
+
+/// What operating people do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
     /// AWS is throttling, unavailable or unreachable: the state machine tries again.
-    #[error("{0}")]
-    Transient(String),
+    Transient,
     /// AWS or Landfall refuses: trying again changes nothing, somebody has to change something.
-    #[error("{0}")]
-    Refused(String),
+    Refused,
     /// Something that should not happen.
-    #[error("{0}")]
-    Unexpected(String),
+    Unexpected,
+}
+
+impl Kind {
+    /// The name of this kind, one of [`Fault::NAMES`].
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transient => "Transient",
+            Self::Refused => "Refused",
+            Self::Unexpected => "Unexpected",
+        }
+    }
 }
 
 /// Error codes that mean "slower" or "later", over all services in use. The SDK retries them a few times by itself.
@@ -38,27 +59,60 @@ const THROTTLES: [&str; 8] = [
 /// (<https://github.com/aws/containers-roadmap/issues/1010>).
 const CONCURRENT_REGISTRATION: &str = "Too many concurrent attempts to create a new revision";
 
-/// What stands between a call and AWS's error code.
-const REFUSED: &str = " was refused: ";
-
 impl Fault {
     /// The error names that a function can answer; the state machine's `Retry` and `Catch` match on them.
     pub const NAMES: [&str; 3] = ["Transient", "Refused", "Unexpected"];
 
-    /// The name of this failure, one of [`Self::NAMES`].
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Transient(_) => "Transient",
-            Self::Refused(_) => "Refused",
-            Self::Unexpected(_) => "Unexpected",
+    /// Something that passes by itself.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(Kind::Transient, message.into())
+    }
+
+    /// Something that Landfall refuses.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, message.into())
+    }
+
+    /// Something that should not happen.
+    pub fn unexpected(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unexpected, message.into())
+    }
+
+    fn new(kind: Kind, message: String) -> Self {
+        Self {
+            kind,
+            call: None,
+            code: None,
+            message,
         }
     }
 
-    /// AWS's error code, if AWS refused a call.
-    pub fn code(&self) -> Option<&str> {
-        let (Self::Transient(text) | Self::Refused(text) | Self::Unexpected(text)) = self;
-        let (_, refusal) = text.split_once(REFUSED)?;
-        refusal.split(':').next()
+    /// The name of this failure, one of [`Self::NAMES`].
+    pub const fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// Whether AWS refused a call with this error code.
+    pub fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// Whether trying again may help.
+    pub fn is_transient(&self) -> bool {
+        self.kind == Kind::Transient
+    }
+
+    /// Whether AWS or Landfall refuses.
+    pub fn is_refused(&self) -> bool {
+        self.kind == Kind::Refused
+    }
+
+    /// The same failure, where the caller knows that it passes by itself.
+    pub fn into_transient(self) -> Self {
+        Self {
+            kind: Kind::Transient,
+            ..self
+        }
     }
 
     /// The failure of `call`, e.g. `ecs:UpdateService`.
@@ -67,40 +121,60 @@ impl Fault {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let Some(refused) = error.as_service_error() else {
-            let text = format!("{call} got no answer: {}", causes(&error));
+            let causes = causes(&error);
+            // The innermost causes say what happened; the outer ones only name the layers.
+            let innermost = causes[causes.len().saturating_sub(2)..].join(": ");
+            let text = format!("{call} got no answer: {innermost}");
             return match error {
-                SdkError::ConstructionFailure(_) => Self::Unexpected(text),
-                _ => Self::Transient(text),
+                SdkError::ConstructionFailure(_) => Self::unexpected(text),
+                _ => Self::transient(text),
             };
         };
-        let code = refused.code().unwrap_or("no error code");
+        let code = refused.code();
         let message = refused.message().unwrap_or("no message");
-        let text = format!("{call}{REFUSED}{code}: {message}");
         let status = error
             .raw_response()
             .map_or(0, |response| response.status().as_u16());
-        if status >= 500
+        let kind = if status >= 500
             || status == 429
-            || THROTTLES.contains(&code)
+            || code.is_some_and(|code| THROTTLES.contains(&code))
             || message.contains(CONCURRENT_REGISTRATION)
         {
-            Self::Transient(text)
+            Kind::Transient
         } else if (400..500).contains(&status) {
-            Self::Refused(text)
+            Kind::Refused
         } else {
-            Self::Unexpected(text)
+            Kind::Unexpected
+        };
+        Self {
+            kind,
+            call: Some(call.to_owned()),
+            code: code.map(str::to_owned),
+            message: message.to_owned(),
         }
     }
 
     /// AWS's answer to `call` lacks something that it always has.
     pub(crate) fn incomplete(call: &str, what: &str) -> Self {
-        Self::Unexpected(format!("the answer to {call} has no {what}"))
+        Self::unexpected(format!("the answer to {call} has no {what}"))
     }
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(call) = &self.call {
+            let code = self.code.as_deref().unwrap_or("no error code");
+            write!(f, "{call} was refused: {code}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Fault {}
+
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal.0)
+        Self::refused(refusal.0)
     }
 }
 
@@ -113,8 +187,8 @@ impl From<Fault> for Diagnostic {
     }
 }
 
-/// An error's innermost causes say what happened; the outer ones only name the layers.
-fn causes(error: &dyn Error) -> String {
+/// What an error says and what each of its causes says, from the outermost to the innermost, nothing twice in a row.
+pub fn causes(error: &dyn Error) -> Vec<String> {
     let mut texts = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -122,6 +196,5 @@ fn causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     texts.dedup();
-    texts.drain(..texts.len().saturating_sub(2));
-    texts.join(": ")
+    texts
 }

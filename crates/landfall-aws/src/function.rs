@@ -58,7 +58,7 @@ pub trait Input: Sized + Send {
 /// The input of a step.
 impl<T: DeserializeOwned + Send> Input for T {
     fn read(invocation: Invocation) -> Result<Self, Fault> {
-        let unreadable = |error| Fault::Unexpected(format!("the input cannot be read: {error}"));
+        let unreadable = |error| Fault::unexpected(format!("the input cannot be read: {error}"));
         serde_json::from_value(invocation.payload).map_err(unreadable)
     }
 }
@@ -105,7 +105,7 @@ impl Home {
                 account: account.into(),
                 region: region.into(),
             }),
-            _ => Err(Fault::Unexpected(format!(
+            _ => Err(Fault::unexpected(format!(
                 "`{arn}` is no ARN of a function"
             ))),
         }
@@ -141,7 +141,7 @@ async fn invoke<F: Function>(aws: &Aws, invocation: Invocation) -> Result<Value,
     let handled = Box::pin(F::handle(aws, input));
     let output = handled.instrument(span.clone()).await;
     let output = output.inspect_err(|fault| span.in_scope(|| log(fault)))?;
-    serde_json::to_value(output).map_err(|error| Fault::Unexpected(error.to_string()))
+    serde_json::to_value(output).map_err(|error| Fault::unexpected(error.to_string()))
 }
 
 fn log(fault: &Fault) {

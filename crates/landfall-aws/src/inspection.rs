@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Fault,
-    cloud_map::CloudMap,
+    cloud_map::{CloudMap, ambiguous},
     ecr::Ecr,
     elb::Elb,
     raw::{
@@ -146,12 +146,12 @@ impl Inspection {
                     || "create the listener, or correct its ARN".into(),
                 )
             }
-            Thing::Namespace(name) => match self.cloud_map.namespace(name).await {
-                Ok(Some(namespace)) => Finding::Ok(namespace.kind),
-                Ok(None) => Finding::Missing("create the namespace, or correct its name".into()),
-                Err(Fault::Refused(several)) if several.contains(" namespaces are named ") => {
-                    Finding::Missing(several)
-                }
+            Thing::Namespace(name) => match self.cloud_map.namespaces(name).await {
+                Ok(named) => match named.as_slice() {
+                    [] => Finding::Missing("create the namespace, or correct its name".into()),
+                    [namespace] => Finding::Ok(namespace.kind.clone()),
+                    several => Finding::Missing(ambiguous(name, several)),
+                },
                 Err(fault) => failed(&fault, "servicediscovery:ListNamespaces", &[], ""),
             },
             Thing::Registry(arn) => {
@@ -331,7 +331,7 @@ fn said(
 }
 
 fn failed(fault: &Fault, call: &str, absent: &[&str], hint: &str) -> Finding {
-    match fault.code() {
+    match &fault.code {
         Some(code) => refused(call, code, absent, hint),
         None => Finding::Unknown(fault.to_string()),
     }

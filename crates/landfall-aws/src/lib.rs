@@ -25,5 +25,5 @@ pub mod state_bucket;
 pub mod sweep_memory;
 
 pub use aws::{Aws, Settings};
-pub use fault::Fault;
+pub use fault::{Fault, Kind, causes};
 pub use inspection::Inspection;

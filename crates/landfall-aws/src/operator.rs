@@ -83,7 +83,7 @@ impl Operator {
         loop {
             let read = self.state.read(service).await?;
             if read.file.is_none() && read.last_number == 0 {
-                return Err(Fault::Refused(format!(
+                return Err(Fault::refused(format!(
                     "no service file has described {service} yet"
                 )));
             }

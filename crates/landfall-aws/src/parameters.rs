@@ -103,15 +103,15 @@ impl Parameters {
         for some in names.chunks(NAMES_AT_ONCE) {
             match self.ssm_at_once(some).await {
                 Ok(values) => found.extend(values),
-                Err(Fault::Refused(_)) => {
+                Err(fault) if fault.is_refused() => {
                     // One name may be refused for all: each is asked for alone, so that the right one is told.
                     for name in some {
                         match self.ssm_at_once(std::slice::from_ref(name)).await {
                             Ok(values) => found.extend(values),
-                            Err(Fault::Refused(why)) => {
+                            Err(fault) if fault.is_refused() => {
                                 found.insert(
                                     name.clone(),
-                                    Err(refused("SSM parameter", name, &why)),
+                                    Err(refused("SSM parameter", name, &fault.to_string())),
                                 );
                             }
                             Err(fault) => return Err(fault),
@@ -160,9 +160,9 @@ impl Parameters {
                 .await;
             let result = match answer {
                 Ok(answer) => answer.list_exports_result,
-                Err(Fault::Refused(why)) => {
+                Err(fault) if fault.is_refused() => {
                     let denied = |name: String| {
-                        let missing = refused("export", &name, &why);
+                        let missing = refused("export", &name, &fault.to_string());
                         (name, Err(missing))
                     };
                     found.extend(wanted.into_iter().map(denied));

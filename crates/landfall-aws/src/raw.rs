@@ -180,7 +180,7 @@ impl QueryClient {
                 .map(|(name, value)| (name.as_str(), value.as_str())),
         );
         let body = serde_urlencoded::to_string(form)
-            .map_err(|error| Fault::Unexpected(error.to_string()))?;
+            .map_err(|error| Fault::unexpected(error.to_string()))?;
         let answer = self.caller.call(operation, None, body).await?;
         quick_xml::de::from_reader(&*answer).map_err(|error| self.caller.garbled(operation, &error))
     }
@@ -258,7 +258,7 @@ impl Caller {
 
     fn garbled(&self, operation: &str, error: &dyn std::error::Error) -> Fault {
         let action = self.action(operation);
-        Fault::Unexpected(format!("the answer to {action} cannot be read: {error}"))
+        Fault::unexpected(format!("the answer to {action} cannot be read: {error}"))
     }
 }
 

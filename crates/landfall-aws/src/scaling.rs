@@ -12,7 +12,7 @@ use landfall::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Fault,
+    Fault, Kind,
     raw::{APPLICATION_AUTO_SCALING, JsonClient},
 };
 
@@ -92,11 +92,12 @@ impl Scaling {
             true => self.target(service, true).await,
             false => Ok(None),
         };
-        let target = target.map_err(|fault| match fault {
-            Fault::Refused(refused) => {
-                Fault::Refused(who_counts(service, &body["desiredCount"], &refused))
+        let target = target.map_err(|fault| match fault.kind {
+            Kind::Refused => {
+                let wanted = &body["desiredCount"];
+                Fault::refused(who_counts(service, wanted, &fault.to_string()))
             }
-            other => other,
+            Kind::Transient | Kind::Unexpected => fault,
         })?;
         if target.as_ref().is_some_and(|target| !target.is_ours) {
             tracing::info!("somebody else scales the service: its desired count is left alone");
@@ -112,11 +113,11 @@ impl Scaling {
     pub async fn make(&self, change: &Change) -> Result<(), Fault> {
         const NOT_FOUND: &str = "ObjectNotFoundException";
         match self.0.call(change.operation, &change.body).await {
-            Err(Fault::Refused(text)) if text.contains(NOT_FOUND) => {
+            Err(fault) if fault.is(NOT_FOUND) => {
                 if change.operation.starts_with("De") {
                     Ok(())
                 } else {
-                    Err(Fault::Transient(text))
+                    Err(fault.into_transient())
                 }
             }
             other => other.map(|_| ()),

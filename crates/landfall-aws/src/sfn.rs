@@ -39,7 +39,7 @@ impl StepFunctions {
     ) -> Result<(), Fault> {
         const CALL: &str = "states:StartExecution";
         let text =
-            serde_json::to_string(input).map_err(|error| Fault::Unexpected(error.to_string()))?;
+            serde_json::to_string(input).map_err(|error| Fault::unexpected(error.to_string()))?;
         let name = execution_name(&input.service, release, request_id);
         let started = self
             .0

@@ -55,7 +55,7 @@ impl StateBucket {
             return Ok(Versioned::absent(DesiredState::new(service.clone())));
         };
         if desired.schema > SCHEMA {
-            return Err(Fault::Refused(format!(
+            return Err(Fault::refused(format!(
                 "the desired state of {service} has the layout {}, this Landfall knows {SCHEMA}: update the stack",
                 desired.schema
             )));
@@ -105,7 +105,7 @@ impl StateBucket {
     /// Keeps an accepted service file and answers its name.
     pub async fn keep_file(&self, file: &ServiceFile) -> Result<ContentHash, Fault> {
         let (content, text) = file.stored().map_err(|error| {
-            Fault::Unexpected(format!(
+            Fault::unexpected(format!(
                 "the service file cannot be written as JSON: {error}"
             ))
         })?;
@@ -118,7 +118,7 @@ impl StateBucket {
     /// Keeps the places of a file whose values are asked for again with every push, and answers their name.
     pub async fn keep_placeholders(&self, sites: &[Site]) -> Result<ContentHash, Fault> {
         let document = serde_json::to_value(sites).map_err(|error| {
-            Fault::Unexpected(format!(
+            Fault::unexpected(format!(
                 "the placeholders cannot be written as JSON: {error}"
             ))
         })?;

@@ -155,7 +155,7 @@ pub(super) fn accepted(
     let sent = body.get("taskDefinition").and_then(Value::as_str);
     if sent.is_some_and(|sent| primary.task_definition() != Some(sent)) {
         let got = primary.task_definition().unwrap_or("none");
-        return Err(Fault::Unexpected(format!(
+        return Err(Fault::unexpected(format!(
             "{call} was accepted, but its primary deployment has {got}"
         )));
     }

@@ -22,10 +22,7 @@ impl Ecs {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("ConflictException") => {
-                let Fault::Refused(text) = Fault::of(CALL, error) else {
-                    return Err(Fault::incomplete(CALL, "reason for a conflict"));
-                };
-                return Err(Fault::Transient(text));
+                return Err(Fault::of(CALL, error).into_transient());
             }
             Err(error) => return Err(Fault::of(CALL, error)),
         };

@@ -110,7 +110,7 @@ impl Elb {
         let form = Form::default().with_list("Names", [name]);
         let answer: TargetGroups = match self.call("DescribeTargetGroups", form).await {
             Ok(answer) => answer,
-            Err(fault) if fault.code() == Some("TargetGroupNotFound") => return Ok(None),
+            Err(fault) if fault.is("TargetGroupNotFound") => return Ok(None),
             Err(fault) => return Err(fault),
         };
         let Some(group) = answer.groups.into_first() else {
@@ -181,8 +181,8 @@ impl Elb {
     pub async fn delete_target_group(&self, arn: &str) -> Result<(), Fault> {
         let form = Form::default().with("TargetGroupArn", arn);
         match self.tell("DeleteTargetGroup", form).await {
-            Err(fault) if fault.code() == Some("TargetGroupNotFound") => Ok(()),
-            Err(fault) if fault.code() == Some("ResourceInUse") => Err(Fault::Transient(format!(
+            Err(fault) if fault.is("TargetGroupNotFound") => Ok(()),
+            Err(fault) if fault.is("ResourceInUse") => Err(Fault::transient(format!(
                 "{arn} is still in use by a listener or a rule"
             ))),
             told => told,
@@ -199,7 +199,7 @@ impl Elb {
                 .continued_at(marker);
             let answer: Rules = match self.call("DescribeRules", form).await {
                 Ok(answer) => answer,
-                Err(fault) if fault.code() == Some("ListenerNotFound") => return Ok(rules),
+                Err(fault) if fault.is("ListenerNotFound") => return Ok(rules),
                 Err(fault) => return Err(fault),
             };
             rules.extend(answer.rules.members.into_iter().map(described_rule));
@@ -226,7 +226,7 @@ impl Elb {
             .with_pairs("Tags", [(SERVICE_TAG, service_tag(service))]);
         let answer: Rules = match self.call("CreateRule", form).await {
             Ok(answer) => answer,
-            Err(fault) if fault.code() == Some("PriorityInUse") => {
+            Err(fault) if fault.is("PriorityInUse") => {
                 return Ok(Created::PriorityInUse);
             }
             Err(fault) => return Err(fault),
@@ -263,7 +263,7 @@ impl Elb {
     pub async fn delete_rule(&self, arn: &str) -> Result<(), Fault> {
         let form = Form::default().with("RuleArn", arn);
         match self.tell("DeleteRule", form).await {
-            Err(fault) if fault.code() == Some("RuleNotFound") => Ok(()),
+            Err(fault) if fault.is("RuleNotFound") => Ok(()),
             told => told,
         }
     }

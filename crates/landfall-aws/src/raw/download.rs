@@ -18,7 +18,7 @@ use crate::Fault;
 /// # Errors
 /// As the server answers.
 pub async fn download(config: &SdkConfig, call: &str, url: &str) -> Result<Vec<u8>, Fault> {
-    let unusable = || Fault::Unexpected(format!("the URL of {call} cannot be used"));
+    let unusable = || Fault::unexpected(format!("the URL of {call} cannot be used"));
     let uri: http::Uri = url.parse().map_err(|_| unusable())?;
     let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.authority()) else {
         return Err(unusable());

@@ -46,11 +46,11 @@ pub(super) fn of(
 ) -> Result<Operation<Request, Vec<u8>, Refused>, Fault> {
     let region = config
         .region()
-        .ok_or_else(|| Fault::Unexpected("no AWS Region is set: set AWS_REGION".into()))?;
+        .ok_or_else(|| Fault::unexpected("no AWS Region is set: set AWS_REGION"))?;
     let (Some(http), Some(credentials)) = (config.http_client(), config.credentials_provider())
     else {
         let message = "there are no AWS credentials, or no HTTP client";
-        return Err(Fault::Unexpected(message.into()));
+        return Err(Fault::unexpected(message));
     };
     let mut layer = Layer::new("raw");
     layer

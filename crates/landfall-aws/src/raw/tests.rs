@@ -12,10 +12,11 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
 use serde_json::json;
 
 use super::*;
+use crate::Kind;
 
 /// Answers what it was told to, one after the other, and remembers what it was asked.
 #[derive(Clone, Debug)]
@@ -186,6 +187,36 @@ async fn a_refusal_tells_code_and_message_in_every_protocol() {
             .authorization
             .contains("/us-east-1/iam/aws4_request")
     );
+}
+
+#[tokio::test]
+async fn a_failure_says_what_to_do_about_it_by_status_and_code() {
+    let busy = r#"{"__type":"ThrottlingException","Message":"slower"}"#;
+    let twice = r#"{"__type":"ClientException","Message":"Too many concurrent attempts to create a new revision of hello"}"#;
+    let gone = r#"{"__type":"ObjectNotFoundException","Message":"there is ThrottlingException in this text"}"#;
+    for (status, body, kind, code) in [
+        (400, busy, Kind::Transient, Some("ThrottlingException")),
+        (400, twice, Kind::Transient, Some("ClientException")),
+        (400, gone, Kind::Refused, Some("ObjectNotFoundException")),
+        (400, "{}", Kind::Refused, None),
+        (304, "{}", Kind::Unexpected, None),
+    ] {
+        let aws = Aws::answering(&[(status, body)]);
+        let config = aws
+            .config("eu-west-1")
+            .retry_config(RetryConfig::disabled());
+        let logs = JsonClient::new(&config.build(), LOGS);
+        let answer = logs.call("CreateLogGroup", &json!({})).await;
+        let fault = answer.unwrap_err();
+        assert_eq!((fault.kind, fault.code.as_deref()), (kind, code), "{fault}");
+        assert_eq!(fault.call.as_deref(), Some("logs:CreateLogGroup"));
+        let without = format!(
+            "logs:CreateLogGroup was refused: no error code: {}",
+            fault.message
+        );
+        assert_eq!(code.is_none(), fault.to_string() == without, "{fault}");
+        assert!(!fault.is("AccessDeniedException"));
+    }
 }
 
 #[tokio::test]
