@@ -3,7 +3,11 @@
 use std::io::{ErrorKind, Write};
 
 use clap::Args;
-use landfall::{desired::DesiredState, record::Record, service_id::ServiceId};
+use landfall::{
+    desired::DesiredState,
+    record::{Record, Release},
+    service_id::ServiceId,
+};
 use landfall_aws::{config, state_bucket::StateBucket};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
@@ -49,7 +53,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let mut documents = Vec::new();
     let mut text = String::new();
     for service in &services {
-        let desired = state.read(service).await.map_err(report)?;
+        let desired = state.read(service).await.map_err(report)?.into_value();
         if desired.file.is_none() && desired.last_number == 0 {
             return Err(miette!(
                 help = "`landfall status` without a name lists the services that are",
@@ -58,11 +62,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         }
         let mut records = Vec::new();
         let numbers = state.record_numbers(service).await.map_err(report)?;
-        for number in numbers.iter().rev().take(arguments.releases) {
-            records.extend(state.record(service, *number).await.map_err(report)?);
+        for (position, number) in numbers.iter().rev().enumerate() {
+            let open = |release: &Release| release.number == *number;
+            if position < arguments.releases || desired.open.iter().any(open) {
+                records.extend(state.record(service, *number).await.map_err(report)?);
+            }
         }
+        let desired = caught_up(desired, &records);
+        records.truncate(arguments.releases);
         if arguments.json {
-            documents.push(json!({ "desired": *desired, "releases": records }));
+            documents.push(json!({ "desired": desired, "releases": records }));
         } else {
             text += &told(&desired, &records);
         }
@@ -77,6 +86,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.into_diagnostic(),
     }
+}
+
+/// The desired state once it holds the verdicts that `records`, newest first, have given: a conclusion writes its records
+/// first and the desired state next, and whoever reads in between would find a release open that has a verdict.
+fn caught_up(mut desired: DesiredState, records: &[Record]) -> DesiredState {
+    for record in records.iter().rev() {
+        let number = record.release.number;
+        if desired.open.iter().any(|release| release.number == number) {
+            desired.conclude(number, record.verdict, record.task_definition.as_ref());
+        }
+    }
+    desired
 }
 
 fn told(desired: &DesiredState, records: &[Record]) -> String {
@@ -130,4 +151,98 @@ fn told(desired: &DesiredState, records: &[Record]) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use jiff::Timestamp;
+    use landfall::{
+        content::ContentHash,
+        desired::{Claim, FollowedFile},
+        record::{TaskDefinition, Timeline, Verdict},
+    };
+
+    use super::*;
+
+    fn file(content: &str) -> FollowedFile {
+        FollowedFile {
+            key: "services/hello.yaml".into(),
+            version_id: format!("version of {content}"),
+            content: ContentHash::of(&json!(content)),
+            follows: [].into(),
+            placeholders: None,
+        }
+    }
+
+    /// A service whose releases, one for each file, are all open; the newest is claimed.
+    fn open(files: &[&str]) -> DesiredState {
+        let mut desired = DesiredState::new(ServiceId::new("web", "hello").unwrap());
+        for content in files {
+            desired.follow_file(file(content), [].into(), Timestamp::UNIX_EPOCH);
+        }
+        desired.claim = Some(Claim {
+            execution: "execution".into(),
+            release: desired.last_number,
+            attempt: 1,
+            applied_file: None,
+        });
+        desired
+    }
+
+    fn record(release: &Release, verdict: Verdict) -> Record {
+        let at = Timestamp::UNIX_EPOCH;
+        Record {
+            service: ServiceId::new("web", "hello").unwrap(),
+            release: release.clone(),
+            verdict,
+            reason: format!("it {verdict}"),
+            task_definition: (verdict == Verdict::Succeeded).then(|| TaskDefinition {
+                arn: format!("hello:{}", release.number),
+                content: ContentHash::of(&json!(release.number)),
+            }),
+            diagnosis: None,
+            execution: "execution".into(),
+            timeline: Timeline {
+                created_at: at,
+                execution_started_at: at,
+                concluded_at: at,
+            },
+        }
+    }
+
+    #[test]
+    fn between_a_record_and_its_desired_state_a_release_is_shown_once_with_its_verdict() {
+        let desired = open(&["one"]);
+        let records = [record(&desired.open[0], Verdict::Succeeded)];
+        let shown = told(&caught_up(desired, &records), &records);
+        assert_eq!(
+            shown,
+            "web/hello\n  file      services/hello.yaml\n  last good release 1, hello:1\n  \
+             release 1   succeeded   it succeeded (services/hello.yaml changed)\n"
+        );
+    }
+
+    #[test]
+    fn what_took_the_place_of_others_concludes_them_and_what_is_newer_stays_on_its_way() {
+        let desired = open(&["one", "two", "three"]);
+        let [one, two, _] = &desired.open[..] else {
+            panic!("{:?}", desired.open)
+        };
+        let superseding = record(two, Verdict::Failed);
+        let superseded = record(one, Verdict::Superseded);
+        // The record of the release that ran is written before those of the ones that it passed over.
+        for records in [
+            vec![superseding.clone()],
+            vec![superseding.clone(), superseded.clone()],
+        ] {
+            let now = caught_up(desired.clone(), &records);
+            let open: Vec<_> = now.open.iter().map(|release| release.number).collect();
+            assert_eq!((open, now.claim), (vec![3], None));
+            assert_eq!(now.concluded.unwrap().number, 2);
+        }
+        let untouched = caught_up(desired.clone(), &[]);
+        assert_eq!(untouched, desired);
+    }
 }
