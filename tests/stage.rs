@@ -254,14 +254,41 @@ impl Stage {
         record
     }
 
-    /// Waits until every release of a service has its verdict and no execution of it runs; answers the desired state.
+    /// Waits until every release of a service has its verdict, no execution of it runs and no function is at work, so
+    /// that every event so far has had its effect; answers the desired state.
     pub async fn settled(&self, service: &ServiceId) -> DesiredState {
         until(&format!("the end of all releases of {service}"), || async {
             let desired = self.desired(service).await;
             let idle = desired.open.is_empty() && desired.claim.is_none();
-            (idle && self.executions(service, Some("RUNNING")).await.is_empty()).then_some(desired)
+            let rests = idle
+                && self.executions(service, Some("RUNNING")).await.is_empty()
+                && self.local.cloud.functions.at_work() == 0
+                // A function that was at work before that may have changed it.
+                && self.desired(service).await == desired;
+            rests.then_some(desired)
         })
         .await
+    }
+
+    /// Waits until no execution of a service runs and no function is at work: whatever is open is left for later.
+    pub async fn at_rest(&self, service: &ServiceId) {
+        until(&format!("{service} to be at rest"), || async {
+            let rests = self.local.cloud.functions.at_work() == 0
+                && self.executions(service, Some("RUNNING")).await.is_empty()
+                && self.local.cloud.functions.at_work() == 0;
+            rests.then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until `count` tasks of a service are desired and run. ECS rolls nothing out for a changed count alone, so a
+    /// release is through before the tasks that it gives up have stopped.
+    pub async fn runs(&self, service: &ServiceId, count: u64) {
+        until(&format!("{count} tasks of {service}"), || async {
+            let live = self.live(service).await;
+            (live["desiredCount"] == count && live["runningCount"] == count).then_some(())
+        })
+        .await;
     }
 
     /// The ARNs of a service's executions, all or those of one status, newest first.

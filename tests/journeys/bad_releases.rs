@@ -147,11 +147,7 @@ async fn a_first_release_that_fails_leaves_nothing_running_and_says_so() {
         "no release was ever good, so the service's desired count was set to 0: nothing runs until the next release"
     );
     assert_eq!(diagnosis.stopped_tasks[0].containers[0].exit_code, Some(7));
-    let live = stage.live(&service).await;
-    assert_eq!(
-        (&live["desiredCount"], &live["runningCount"]),
-        (&json!(0), &json!(0))
-    );
+    stage.runs(&service, 0).await;
     let told = stage.told(RELEASE_CONCLUDED);
     assert_eq!(
         (told.len(), &told[0]["verdict"]),

@@ -43,11 +43,7 @@ async fn pushes_during_a_hold_change_nothing_and_the_newest_is_deployed_afterwar
         "input": format!("{{\"service\":\"{service}\"}}"),
     });
     stage.states("StartExecution", input).await;
-    until("an execution started by hand to end", || async {
-        let running = stage.executions(&service, Some("RUNNING")).await;
-        running.is_empty().then_some(())
-    })
-    .await;
+    stage.at_rest(&service).await;
     assert_eq!(stage.changes_in_ecs(seen), [] as [&str; 0]);
     assert!(stage.live_image(&service).await.ends_with(&first));
 
@@ -77,11 +73,13 @@ async fn a_release_on_its_way_is_brought_to_its_end_and_nothing_newer_after_it()
 
     let record = stage.record(&service, 2).await;
     assert_eq!(record.verdict, Verdict::Succeeded, "{}", record.reason);
-    until("the end of every execution", || async {
-        let running = stage.executions(&service, Some("RUNNING")).await;
-        running.is_empty().then_some(())
+    until("1.2.0 alone to be open", || async {
+        let desired = stage.desired(&service).await;
+        let open: Vec<_> = desired.open.iter().map(|release| release.number).collect();
+        (open == [3]).then_some(())
     })
     .await;
+    stage.at_rest(&service).await;
     assert!(stage.live_image(&service).await.ends_with(&second));
     operator.resume(&service, None).await.unwrap();
     stage.verdict(&service, 3, Verdict::Succeeded).await;

@@ -117,10 +117,7 @@ async fn a_machine_that_stops_in_mid_release_goes_on_after_its_restart() {
 
     assert_ne!(record.execution, claim.execution);
     assert!(stage.live_image(&service).await.ends_with(&digest));
-    until("its tasks", || async {
-        (stage.live(&service).await["runningCount"] == 2).then_some(())
-    })
-    .await;
+    stage.runs(&service, 2).await;
     stage.close().await;
 }
 

@@ -251,12 +251,15 @@ async fn tasks_are_found_in_cloud_map_as_long_as_the_file_says_so() {
     .await;
     stage.follow(KEY, &found).await;
     stage.verdict(&service, 2, Verdict::Succeeded).await;
-    let services = map("ListServices", json!({})).await["Services"].clone();
+    let services = until("the registrations", || async {
+        let services = map("ListServices", json!({})).await["Services"].clone();
+        (services[0]["InstanceCount"] == 2).then_some(services)
+    })
+    .await;
     assert_eq!(
         services[0]["DnsConfig"]["DnsRecords"],
         json!([{"Type": "A", "TTL": 10}])
     );
-    assert_eq!(services[0]["InstanceCount"], 2);
     let tags = map(
         "ListTagsForResource",
         json!({"ResourceARN": services[0]["Arn"]}),

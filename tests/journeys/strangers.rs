@@ -119,11 +119,11 @@ async fn a_roll_back_by_hand_is_not_undone_by_the_next_push() {
     let third = stage.push("hello", "1.2.0").await;
 
     assert!(drifted(&stage, &service).await.contains(&first));
-    until("every execution to end", || async {
-        let running = stage.executions(&service, Some("RUNNING")).await;
-        running.is_empty().then_some(())
+    until("the push to be joined", || async {
+        (stage.desired(&service).await.last_number >= 3).then_some(())
     })
     .await;
+    stage.at_rest(&service).await;
     assert_eq!(stage.live(&service).await["taskDefinition"], first);
     resume(&stage, &service).await;
     until("1.2.0 to run", || async {
@@ -222,7 +222,7 @@ async fn a_service_that_is_taken_over_twice_can_be_resumed_before_anything_was_g
     let theirs = deploy_by_hand(&stage, &service).await;
     stage.verdict(&service, 1, Verdict::Drifted).await;
     assert!(drifted(&stage, &service).await.contains(&theirs));
-    let newest = stage.push("hello", "1.1.0").await;
+    let newest = push_in_vain(&stage, &service, &theirs).await;
     resume(&stage, &service).await;
     until("1.1.0 to be good", || async {
         let desired = stage.settled(&service).await;

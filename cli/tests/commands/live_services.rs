@@ -9,6 +9,7 @@ use landfall_aws::{
     ecs::Ecs,
     elb::Elb,
     raw::{APPLICATION_AUTO_SCALING, CLOUD_MAP, JsonClient},
+    state_bucket::StateBucket,
 };
 use serde_json::{Value, json};
 
@@ -338,6 +339,14 @@ async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
     until(&status, "succeeded");
     push("hello:1.1.0", &["false"]);
     until(&status, "rolled-back");
+    // The status shows a verdict as soon as it is recorded, which is before the desired state has it.
+    let state = StateBucket::named(&config, "landfall-state");
+    let service = "web/hello".parse().unwrap();
+    let begun = Instant::now();
+    while !state.read(&service).await.unwrap().open.is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(120));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let reason = ["--reason", "sale", "--port", port];
     success(&[&["hold", "web/hello"], &reason[..]].concat());
 

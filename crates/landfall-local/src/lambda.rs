@@ -11,7 +11,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -131,6 +134,23 @@ struct Inner {
     /// Processes that wait for work, by function; the one that worked last is at the end.
     idle: Mutex<BTreeMap<String, Vec<Instance>>>,
     dead_letters: Mutex<Vec<DeadLetter>>,
+    at_work: AtomicUsize,
+}
+
+/// One invocation, counted from its request to its answer.
+struct AtWork(Functions);
+
+impl AtWork {
+    fn of(functions: &Functions) -> Self {
+        functions.inner.at_work.fetch_add(1, Ordering::SeqCst);
+        Self(functions.clone())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.inner.at_work.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -147,6 +167,7 @@ impl Functions {
                 functions: Mutex::default(),
                 idle: Mutex::default(),
                 dead_letters: Mutex::default(),
+                at_work: AtomicUsize::default(),
             }),
         }
     }
@@ -181,7 +202,12 @@ impl Functions {
         };
         let functions = self.clone();
         let name = name.to_owned();
-        let invocation = tokio::spawn(async move { functions.run(function, payload).await });
+        let at_work = AtWork::of(self);
+        let invocation = tokio::spawn(async move {
+            let answer = functions.run(function, payload).await;
+            drop(at_work);
+            answer
+        });
         invocation.await.unwrap_or_else(|error| {
             Err(FunctionError::new(
                 "Lambda.Unknown",
@@ -194,14 +220,16 @@ impl Functions {
     pub fn invoke_async(&self, name_or_arn: &str, event: Value) {
         let functions = self.clone();
         let name = name_of(name_or_arn).to_owned();
+        // Counted from here, so that an event is seen at work before its task has run.
+        let mut at_work = Some(AtWork::of(self));
         tokio::spawn(async move {
             let mut delays = functions.inner.settings.retry_delays.iter();
             let mut attempts = 0;
             loop {
                 attempts += 1;
-                let Err(error) = functions.invoke(&name, event.clone()).await else {
-                    return;
-                };
+                let answer = functions.invoke(&name, event.clone()).await;
+                drop(at_work.take());
+                let Err(error) = answer else { return };
                 match delays.next() {
                     Some(delay) => tokio::time::sleep(*delay).await,
                     None => {
@@ -218,6 +246,11 @@ impl Functions {
                 }
             }
         });
+    }
+
+    /// How many invocations have not been answered yet. An event whose next attempt is due later is at rest.
+    pub fn at_work(&self) -> usize {
+        self.inner.at_work.load(Ordering::SeqCst)
     }
 
     /// The events that no attempt could handle, oldest first.
