@@ -3,6 +3,8 @@
 
 mod download;
 mod operation;
+#[cfg(test)]
+pub(crate) mod recorded;
 mod refused;
 
 use std::sync::Arc;
@@ -29,13 +31,15 @@ pub struct Service {
     pub global: bool,
 }
 
-/// A service that speaks the protocol `awsJson1.1`.
+/// A service that speaks the protocol `awsJson1.0` or `awsJson1.1`.
 #[derive(Clone, Copy, Debug)]
 pub struct JsonService {
     /// Where it is.
     pub service: Service,
     /// What stands before the operation in `X-Amz-Target`.
     pub target: &'static str,
+    /// The content type of its requests, in which the two protocols differ.
+    pub content_type: &'static str,
 }
 
 /// A service that speaks the protocols `awsQuery` or `ec2Query`.
@@ -46,6 +50,11 @@ pub struct QueryService {
     /// The version of its API.
     pub version: &'static str,
 }
+
+/// The content type of `awsJson1.0`.
+const JSON_1_0: &str = "application/x-amz-json-1.0";
+/// The content type of `awsJson1.1`.
+const JSON_1_1: &str = "application/x-amz-json-1.1";
 
 const fn regional(id: &'static str, name: &'static str) -> Service {
     Service {
@@ -59,31 +68,49 @@ const fn regional(id: &'static str, name: &'static str) -> Service {
 pub const ECS: JsonService = JsonService {
     service: regional("ECS", "ecs"),
     target: "AmazonEC2ContainerServiceV20141113",
+    content_type: JSON_1_1,
 };
 /// Application Auto Scaling.
 pub const APPLICATION_AUTO_SCALING: JsonService = JsonService {
     service: regional("Application Auto Scaling", "application-autoscaling"),
     target: "AnyScaleFrontendService",
+    content_type: JSON_1_1,
 };
 /// Cloud Map.
 pub const CLOUD_MAP: JsonService = JsonService {
     service: regional("ServiceDiscovery", "servicediscovery"),
     target: "Route53AutoNaming_v20170314",
+    content_type: JSON_1_1,
 };
 /// Systems Manager.
 pub const SYSTEMS_MANAGER: JsonService = JsonService {
     service: regional("SSM", "ssm"),
     target: "AmazonSSM",
+    content_type: JSON_1_1,
 };
 /// Secrets Manager.
 pub const SECRETS_MANAGER: JsonService = JsonService {
     service: regional("Secrets Manager", "secretsmanager"),
     target: "secretsmanager",
+    content_type: JSON_1_1,
 };
 /// CloudWatch Logs.
 pub const LOGS: JsonService = JsonService {
     service: regional("CloudWatch Logs", "logs"),
     target: "Logs_20140328",
+    content_type: JSON_1_1,
+};
+/// EventBridge.
+pub const EVENT_BRIDGE: JsonService = JsonService {
+    service: regional("EventBridge", "events"),
+    target: "AWSEvents",
+    content_type: JSON_1_1,
+};
+/// Step Functions.
+pub const STEP_FUNCTIONS: JsonService = JsonService {
+    service: regional("SFN", "states"),
+    target: "AWSStepFunctions",
+    content_type: JSON_1_0,
 };
 /// Identity and Access Management.
 pub const IAM: QueryService = QueryService {
@@ -127,7 +154,7 @@ impl JsonClient {
     pub fn new(config: &SdkConfig, service: JsonService) -> Self {
         Self {
             target: service.target,
-            caller: Caller::new(config, service.service, "application/x-amz-json-1.1"),
+            caller: Caller::new(config, service.service, service.content_type),
         }
     }
 

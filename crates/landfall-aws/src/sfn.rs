@@ -3,27 +3,31 @@
 use std::cmp::Reverse;
 
 use aws_config::SdkConfig;
-use aws_sdk_sfn::{Client, error::ProvideErrorMetadata, types::ExecutionStatus};
+use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use landfall::{
     content::ContentHash, desired::DesiredState, event::execution_ended::ExecutionInput,
     service_id::ServiceId,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Fault, clock::timestamp};
+use crate::{
+    Fault,
+    clock::timestamp,
+    raw::{JsonClient, STEP_FUNCTIONS},
+};
 
 /// `TimeoutSeconds` of the state machine.
 const LONGEST_EXECUTION: i64 = 86_400;
 
 /// Step Functions.
 #[derive(Clone, Debug)]
-pub struct StepFunctions(Client);
+pub struct StepFunctions(JsonClient);
 
 impl StepFunctions {
     /// A client.
     pub fn new(config: &SdkConfig) -> Self {
-        Self(Client::new(config))
+        Self(JsonClient::new(config, STEP_FUNCTIONS))
     }
 
     /// Starts an execution of `state_machine` for a service in which `release` is the newest without a verdict.
@@ -37,22 +41,16 @@ impl StepFunctions {
         release: u64,
         request_id: &str,
     ) -> Result<(), Fault> {
-        const CALL: &str = "states:StartExecution";
         let text =
             serde_json::to_string(input).map_err(|error| Fault::unexpected(error.to_string()))?;
-        let name = execution_name(&input.service, release, request_id);
-        let started = self
-            .0
-            .start_execution()
-            .state_machine_arn(state_machine)
-            .name(name)
-            .input(text)
-            .send()
-            .await;
-        match started {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ExecutionAlreadyExists") => Ok(()),
-            Err(error) => Err(Fault::of(CALL, error)),
+        let body = json!({
+            "stateMachineArn": state_machine,
+            "name": execution_name(&input.service, release, request_id),
+            "input": text,
+        });
+        match self.0.call("StartExecution", &body).await {
+            Err(fault) if fault.is("ExecutionAlreadyExists") => Ok(()),
+            other => other.map(|_| ()),
         }
     }
 
@@ -78,21 +76,13 @@ impl StepFunctions {
     /// is eventually consistent, so an execution that "does not exist" may have started a moment ago
     /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>).
     pub async fn ended(&self, execution: &str) -> Result<Option<Timestamp>, Fault> {
-        const CALL: &str = "states:DescribeExecution";
-        let request = self.0.describe_execution().execution_arn(execution);
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) if error.code() == Some("ExecutionDoesNotExist") => return Ok(None),
-            Err(error) => return Err(Fault::of(CALL, error)),
+        let Some(answer) = self.describe(execution).await? else {
+            return Ok(None);
         };
-        match answer.status() {
-            ExecutionStatus::Succeeded
-            | ExecutionStatus::Failed
-            | ExecutionStatus::TimedOut
-            | ExecutionStatus::Aborted => {
-                let ended = answer.stop_date();
-                let ended = ended.ok_or_else(|| Fault::incomplete(CALL, "stopDate"))?;
-                timestamp(ended).map(Some)
+        match answer["status"].as_str() {
+            Some("SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED") => {
+                let ended = date("states:DescribeExecution", &answer, "stopDate")?;
+                timestamp(&ended).map(Some)
             }
             _ => Ok(None),
         }
@@ -106,27 +96,32 @@ impl StepFunctions {
     pub async fn died(&self, state_machine: &str, since: Timestamp) -> Result<Vec<String>, Fault> {
         const CALL: &str = "states:ListExecutions";
         let mut died = Vec::new();
-        for status in [
-            ExecutionStatus::Failed,
-            ExecutionStatus::TimedOut,
-            ExecutionStatus::Aborted,
-        ] {
-            let request = self
-                .0
-                .list_executions()
-                .state_machine_arn(state_machine)
-                .status_filter(status);
-            let mut pages = request.into_paginator().page_size(1000).send();
-            'pages: while let Some(page) = pages.next().await {
-                for item in page.map_err(|error| Fault::of(CALL, error))?.executions {
-                    let started = item.start_date.secs();
+        for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
+            let mut input = json!({
+                "stateMachineArn": state_machine, "statusFilter": status, "maxResults": 1000,
+            });
+            'pages: loop {
+                let page = self.0.call("ListExecutions", &input).await?;
+                let items = page["executions"].as_array();
+                for item in items.ok_or_else(|| Fault::incomplete(CALL, "executions"))? {
+                    let started = date(CALL, item, "startDate")?.secs();
                     if started + LONGEST_EXECUTION < since.as_second() {
                         break 'pages;
                     }
-                    let stopped = item.stop_date.map(|stopped| stopped.secs());
+                    let stopped = match &item["stopDate"] {
+                        Value::Null => None,
+                        _ => Some(date(CALL, item, "stopDate")?.secs()),
+                    };
                     if stopped.is_none_or(|stopped| stopped >= since.as_second()) {
-                        died.push((started, item.execution_arn));
+                        let execution = item["executionArn"].as_str();
+                        let execution =
+                            execution.ok_or_else(|| Fault::incomplete(CALL, "executionArn"))?;
+                        died.push((started, execution.to_owned()));
                     }
+                }
+                match &page["nextToken"] {
+                    Value::Null => break,
+                    token => input["nextToken"] = token.clone(),
                 }
             }
         }
@@ -136,45 +131,44 @@ impl StepFunctions {
 
     /// What an execution was to do; none if nobody knows it, or if its input is none of Landfall's.
     pub async fn input(&self, execution: &str) -> Result<Option<ExecutionInput>, Fault> {
-        let answer = self
-            .0
-            .describe_execution()
-            .execution_arn(execution)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                let input = answer.input().unwrap_or_default();
-                Ok(serde_json::from_str(input).ok())
-            }
-            Err(error) if error.code() == Some("ExecutionDoesNotExist") => Ok(None),
-            Err(error) => Err(Fault::of("states:DescribeExecution", error)),
-        }
+        let answer = self.describe(execution).await?;
+        let input = answer.as_ref().and_then(|answer| answer["input"].as_str());
+        Ok(input.and_then(|input| serde_json::from_str(input).ok()))
     }
 
     /// Wakes the execution that sleeps on `task_token`, if it still does.
     pub async fn wake(&self, task_token: &str) -> Result<(), Fault> {
-        match self
-            .0
-            .send_task_success()
-            .task_token(task_token)
-            .output("{}")
-            .send()
-            .await
-        {
-            Ok(_) => Ok(()),
+        let body = json!({ "taskToken": task_token, "output": "{}" });
+        match self.0.call("SendTaskSuccess", &body).await {
             // It woke by itself, or ended.
-            Err(error)
-                if matches!(
-                    error.code(),
-                    Some("TaskTimedOut" | "TaskDoesNotExist" | "InvalidToken")
-                ) =>
+            Err(fault)
+                if ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
+                    .iter()
+                    .any(|code| fault.is(code)) =>
             {
                 Ok(())
             }
-            Err(error) => Err(Fault::of("states:SendTaskSuccess", error)),
+            other => other.map(|_| ()),
         }
     }
+
+    /// An execution as Step Functions describes it; none if it does not know it.
+    async fn describe(&self, execution: &str) -> Result<Option<Value>, Fault> {
+        let body = json!({ "executionArn": execution });
+        match self.0.call("DescribeExecution", &body).await {
+            Err(fault) if fault.is("ExecutionDoesNotExist") => Ok(None),
+            other => other.map(Some),
+        }
+    }
+}
+
+/// A time in an answer: seconds since 1970, with decimals
+/// (<https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>).
+fn date(call: &str, answer: &Value, member: &str) -> Result<DateTime, Fault> {
+    let seconds = answer[member].as_f64();
+    seconds
+        .map(DateTime::from_secs_f64)
+        .ok_or_else(|| Fault::incomplete(call, member))
 }
 
 /// Names have at most 80 characters
@@ -198,6 +192,134 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::raw::recorded::Aws;
+
+    const EXECUTION: &str = "arn:aws:states:eu-west-1:000000000000:execution:landfall:hello-1";
+
+    fn states(aws: &Aws) -> StepFunctions {
+        StepFunctions::new(&aws.config("eu-west-1").build())
+    }
+
+    #[tokio::test]
+    async fn a_start_is_a_signed_call_of_its_operation_and_a_second_one_of_the_same_name_no_failure()
+     {
+        let exists = r#"{"__type":"com.amazonaws.swf.service.v2.model#ExecutionAlreadyExists","message":"Execution Already Exists"}"#;
+        let aws = Aws::answering(&[
+            (200, r#"{"executionArn":"arn","startDate":1.7E9}"#),
+            (400, exists),
+        ]);
+        let input = ExecutionInput {
+            service: "web/hello".parse().unwrap(),
+            restarts: 0,
+        };
+        let states = states(&aws);
+        for _ in 0..2 {
+            let started = states.start("machine", &input, 2, "request").await;
+            started.unwrap();
+        }
+        let asked = &aws.asked()[1];
+        assert_eq!(asked.uri, "https://states.eu-west-1.amazonaws.com/");
+        assert_eq!(
+            asked.target.as_deref(),
+            Some("AWSStepFunctions.StartExecution")
+        );
+        assert_eq!(asked.content_type, "application/x-amz-json-1.0");
+        assert!(
+            asked
+                .authorization
+                .contains("/eu-west-1/states/aws4_request")
+        );
+        let body: Value = serde_json::from_str(&asked.body).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "stateMachineArn": "machine",
+                "name": execution_name(&input.service, 2, "request"),
+                "input": r#"{"service":"web/hello","restarts":0}"#,
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn an_execution_has_ended_when_its_status_says_so_and_not_when_nobody_knows_it() {
+        let unknown = r#"{"__type":"ExecutionDoesNotExist","message":"Execution Does Not Exist"}"#;
+        let aws = Aws::answering(&[
+            (200, r#"{"status":"RUNNING","startDate":1700000000.123}"#),
+            (200, r#"{"status":"TIMED_OUT","stopDate":1700000000.25}"#),
+            (400, unknown),
+            (200, r#"{"status":"FAILED"}"#),
+        ]);
+        let states = states(&aws);
+        assert_eq!(states.ended(EXECUTION).await.unwrap(), None);
+        let ended = states.ended(EXECUTION).await.unwrap().unwrap();
+        assert_eq!(ended.as_millisecond(), 1_700_000_000_250);
+        assert_eq!(states.ended(EXECUTION).await.unwrap(), None);
+        let lacking = states.ended(EXECUTION).await.unwrap_err();
+        assert_eq!(
+            lacking.to_string(),
+            "the answer to states:DescribeExecution has no stopDate"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_dead_are_asked_for_by_status_and_page_until_they_are_too_old() {
+        let aws = Aws::answering(&[
+            (
+                200,
+                r#"{"executions":[{"executionArn":"one","startDate":1700000300.5,"stopDate":1700000400.5}],"nextToken":"more"}"#,
+            ),
+            (
+                200,
+                r#"{"executions":[
+                    {"executionArn":"two","startDate":1700000100,"stopDate":1700000050},
+                    {"executionArn":"three","startDate":1600000000,"stopDate":1700000400}],"nextToken":"never asked for"}"#,
+            ),
+            (200, r#"{"executions":[]}"#),
+            (
+                200,
+                r#"{"executions":[{"executionArn":"four","startDate":1700000350.0,"stopDate":1700000360.0}]}"#,
+            ),
+        ]);
+        let since = Timestamp::from_second(1_700_000_100).unwrap();
+        let died = states(&aws).died("machine", since).await.unwrap();
+        assert_eq!(died, ["four", "one"]);
+        let asked: Vec<Value> = aws
+            .asked()
+            .iter()
+            .map(|asked| serde_json::from_str(&asked.body).unwrap())
+            .collect();
+        let asked_for = |status: &str| json!({ "stateMachineArn": "machine", "statusFilter": status, "maxResults": 1000 });
+        let mut second = asked_for("FAILED");
+        second["nextToken"] = "more".into();
+        assert_eq!(
+            asked,
+            [
+                asked_for("FAILED"),
+                second,
+                asked_for("TIMED_OUT"),
+                asked_for("ABORTED")
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn whoever_woke_by_itself_needs_no_waking() {
+        let timed_out = r#"{"__type":"TaskTimedOut","message":"Task Timed Out: 'Provided task does not exist anymore'"}"#;
+        let denied = r#"{"__type":"AccessDeniedException","message":"no"}"#;
+        let aws = Aws::answering(&[(200, "{}"), (400, timed_out), (400, denied)]);
+        let states = states(&aws);
+        states.wake("token").await.unwrap();
+        states.wake("token").await.unwrap();
+        assert_eq!(
+            aws.asked()[1].body,
+            r#"{"taskToken":"token","output":"{}"}"#
+        );
+        let refused = states.wake("token").await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "states:SendTaskSuccess was refused: AccessDeniedException: no"
+        );
+    }
 
     #[test]
     fn one_push_starts_an_execution_for_each_cluster_that_has_a_service_of_the_name() {

@@ -1,87 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Arc, Mutex};
-
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-    },
-    orchestrator::{HttpRequest, HttpResponse},
-    runtime_components::RuntimeComponents,
-};
-use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
+use aws_smithy_types::retry::RetryConfig;
 use serde_json::json;
 
-use super::*;
+use super::{recorded::Aws, *};
 use crate::Kind;
-
-/// Answers what it was told to, one after the other, and remembers what it was asked.
-#[derive(Clone, Debug)]
-struct Aws {
-    answers: Arc<Mutex<Vec<(u16, &'static str)>>>,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-#[derive(Clone, Debug)]
-struct Asked {
-    uri: String,
-    target: Option<String>,
-    authorization: String,
-    body: String,
-}
-
-impl Aws {
-    fn answering(answers: &[(u16, &'static str)]) -> Self {
-        Self {
-            answers: Arc::new(Mutex::new(answers.to_vec())),
-            asked: Arc::default(),
-        }
-    }
-
-    fn config(&self, region: &'static str) -> aws_types::sdk_config::Builder {
-        let credentials = Credentials::new("key", "secret", None, None, "test");
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static(region))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .sleep_impl(TokioSleep::new())
-            .http_client(self.clone())
-    }
-
-    fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-impl HttpClient for Aws {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for Aws {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let header = |name| request.headers().get(name).map(str::to_owned);
-        self.asked.lock().unwrap().push(Asked {
-            uri: request.uri().to_owned(),
-            target: header("x-amz-target"),
-            authorization: header("authorization").unwrap_or_default(),
-            body: String::from_utf8(request.body().bytes().unwrap().to_vec()).unwrap(),
-        });
-        let (status, body) = self.answers.lock().unwrap().remove(0);
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(
-            status.try_into().unwrap(),
-            SdkBody::from(body),
-        )))
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_json_call_is_signed_for_its_service_and_repeated_when_throttled() {
