@@ -22,7 +22,8 @@ def endpoint(tmp_path_factory):
     if given:
         yield given
         return
-    subprocess.run(["cargo", "build", "--quiet", "-p", "landfall-local", "--example", "serve"], cwd=REPOSITORY, check=True)
+    # Of the whole workspace, so that what they share is built as everywhere else.
+    subprocess.run(["cargo", "build", "--quiet", "--workspace", "--example", "serve"], cwd=REPOSITORY, check=True)
     program = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug/examples/serve"
     server = subprocess.Popen([program, "0", tmp_path_factory.mktemp("data")], stdout=subprocess.PIPE, text=True)
     try:
