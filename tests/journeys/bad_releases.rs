@@ -155,6 +155,25 @@ async fn a_first_release_that_fails_leaves_nothing_running_and_says_so() {
         "{told:?}"
     );
 
+    // The line that the template's alarm counts.
+    let input = json!({"logGroupName": "/aws/lambda/conclude-release"});
+    let logged = until("the line of the alarm", || async {
+        let answer = stage
+            .local
+            .cloud
+            .logs
+            .call("FilterLogEvents", input.clone());
+        let events = answer.await.ok()?["events"].as_array()?.clone();
+        let lines = events
+            .iter()
+            .filter_map(|event| serde_json::from_str::<Value>(event["message"].as_str()?).ok());
+        let counted = |line: &Value| line["message"] == "concluded" && line["verdict"] == "failed";
+        let counted = lines.filter(counted).count();
+        (counted > 0).then_some(counted)
+    })
+    .await;
+    assert_eq!(logged, 1);
+
     let mended = stage.push("hello", "1.0.1").await;
     stage.verdict(&service, 2, Verdict::Succeeded).await;
     let live = stage.live(&service).await;

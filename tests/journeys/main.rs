@@ -11,7 +11,6 @@ mod good_releases;
 mod hold;
 mod ingress;
 mod interruptions;
-mod lost_events;
 mod one_off_tasks;
 mod order;
 mod parameters;

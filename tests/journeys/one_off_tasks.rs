@@ -6,7 +6,7 @@ use landfall::{
 };
 use landfall_tests::{
     sample::SampleFile,
-    stage::{Stage, text, until, web},
+    stage::{Stage, text, web},
 };
 use serde_json::{Value, json};
 
@@ -137,40 +137,6 @@ async fn a_migration_that_fails_leaves_the_service_untouched_and_is_told_with_it
         .follow(KEY, &file(&[task("migrate", 0, "")], &[]))
         .await;
     stage.verdict(&service, 3, Verdict::Succeeded).await;
-    stage.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_newer_release_waits_for_the_migration_that_runs_and_an_execution_that_died_runs_none_again()
- {
-    let stage = Stage::open().await;
-    let service = web("hello");
-    stage.push("hello", "1.0.0").await;
-    stage.follow(KEY, &file(&[], &[])).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
-
-    let before = [task_that_takes("migrate", "6", 0, "")];
-    stage.follow(KEY, &file(&before, &[])).await;
-    until("the migration", || async {
-        (!ran(&stage).await.is_empty()).then_some(())
-    })
-    .await;
-    let execution = stage.executions(&service, Some("RUNNING")).await.remove(0);
-    stage
-        .states("StopExecution", json!({ "executionArn": execution }))
-        .await;
-    stage.push("hello", "1.1.0").await;
-    stage.verdict(&service, 2, Verdict::Superseded).await;
-    stage.verdict(&service, 3, Verdict::Succeeded).await;
-    let ran = ran(&stage).await;
-    assert_eq!(
-        ran,
-        [
-            ("migrate".to_owned(), json!(0)),
-            ("migrate".to_owned(), json!(0))
-        ],
-        "one for each release, none of them interrupted"
-    );
     stage.close().await;
 }
 

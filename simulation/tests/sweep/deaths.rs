@@ -1,15 +1,15 @@
 //! Executions that die.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use http::Method;
 use landfall::{record::Verdict, step::claim_release::LAST_CALL};
 use landfall_simulation::{
     fault::{Fault, Plan},
-    scenario::Rule,
+    scenario::{Before, Edition, Rule},
     witness::{desired, record},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
@@ -81,6 +81,118 @@ fn a_release_that_kills_every_execution_ends_as_failed_and_blocks_no_newer_one()
         stage.rest().await;
         stage.verdict(&hello, 3, Verdict::Succeeded).await;
         assert!(stage.live_image(&hello).await.ends_with(&newer));
+    });
+}
+
+#[test]
+fn a_release_whose_every_execution_dies_at_once_fails_once_and_the_next_one_goes_through() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.first_release(&hello).await;
+
+        stage.push("hello", "1.1.0").await;
+        let mut killed = BTreeSet::new();
+        // Three that deploy it, and the one that only rolls it back. The fifth has nothing left to do that could kill it.
+        while killed.len() < 4 {
+            sleep(Duration::from_millis(20)).await;
+            let Some(claim) = stage.claim(&hello).await else {
+                continue;
+            };
+            if claim.release == 2 && killed.insert(claim.execution.clone()) {
+                stage.stop(&claim.execution).await;
+            }
+        }
+        stage.rest().await;
+        let record = stage.verdict(&hello, 2, Verdict::Failed).await;
+        assert!(
+            record.reason.starts_with("every execution died"),
+            "{}",
+            record.reason
+        );
+        let told = stage.wire.witness.told().into_iter();
+        let told: Vec<_> = told
+            .filter(|told| told.number == 2)
+            .map(|told| told.verdict)
+            .collect();
+        assert_eq!(told, [Verdict::Failed]);
+        assert_eq!(stage.executions("ABORTED").await, killed.len());
+        assert!(!killed.contains(&record.execution));
+
+        let next = stage.push("hello", "1.2.0").await;
+        stage.rest().await;
+        stage.verdict(&hello, 3, Verdict::Succeeded).await;
+        assert!(stage.live_image(&hello).await.ends_with(&next));
+    });
+}
+
+/// The commands and exit codes of the tasks that Landfall ran alone, in the order of their creation.
+async fn ran_alone(stage: &Stage) -> Vec<(Value, Value)> {
+    let ecs = &stage.wire.cloud.ecs;
+    let mut tasks = Vec::new();
+    for status in ["RUNNING", "STOPPED"] {
+        let input = json!({ "cluster": "web", "family": "web-hello", "desiredStatus": status });
+        let arns = ecs.call("ListTasks", input).await.unwrap()["taskArns"].clone();
+        if arns.as_array().is_none_or(Vec::is_empty) {
+            continue;
+        }
+        let input = json!({ "cluster": "web", "tasks": arns });
+        let described = ecs.call("DescribeTasks", input).await.unwrap();
+        tasks.extend(described["tasks"].as_array().cloned().unwrap());
+    }
+    let alone = |task: &Value| {
+        let by = task["startedBy"].as_str().unwrap_or_default();
+        by.starts_with("landfall/")
+    };
+    tasks.retain(alone);
+    tasks.sort_by(|one, other| {
+        let at = |task: &Value| task["createdAt"].as_f64().unwrap();
+        at(one).total_cmp(&at(other))
+    });
+    let told = |task: &Value| {
+        let command = &task["overrides"]["containerOverrides"][0]["command"][0];
+        (command.clone(), task["containers"][0]["exitCode"].clone())
+    };
+    tasks.iter().map(told).collect()
+}
+
+#[test]
+fn a_newer_release_waits_for_the_migration_that_runs_and_an_execution_that_died_runs_none_again() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.first_release(&hello).await;
+        stage.verdict(&hello, 1, Verdict::Succeeded).await;
+
+        stage.later().await;
+        let migrating = hello.file(Edition {
+            desired_count: 1,
+            memory: 512,
+            bake: 0,
+            before: Some(Before {
+                takes: 60,
+                exit_code: 0,
+            }),
+            sections: false,
+        });
+        stage
+            .object(Method::PUT, &hello.key, &migrating.to_string())
+            .await;
+        while ran_alone(&stage).await.is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
+        let claim = stage.claim(&hello).await.unwrap();
+        stage.stop(&claim.execution).await;
+        stage.push("hello", "1.1.0").await;
+        stage.rest().await;
+        stage.verdict(&hello, 2, Verdict::Superseded).await;
+        stage.verdict(&hello, 3, Verdict::Succeeded).await;
+        let migrated = (json!("migrate"), json!(0));
+        assert_eq!(
+            ran_alone(&stage).await,
+            [migrated.clone(), migrated],
+            "one for each release, none of them interrupted"
+        );
     });
 }
 

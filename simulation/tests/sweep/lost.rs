@@ -7,10 +7,10 @@ use landfall::record::Verdict;
 use landfall_local::cloud::ecs::SimulatedBehaviour;
 use landfall_simulation::{
     fault::{Fault, Plan},
-    scenario::{Behaviour, Rule},
+    scenario::{Behaviour, Rule, Service},
     witness::desired,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
@@ -179,4 +179,77 @@ fn a_rejected_file_is_told_once() {
             .filter(|event| event["detail-type"] == "Landfall Service File Rejected");
         assert_eq!(told.count(), 1);
     });
+}
+
+/// A service that follows a repository of its own name.
+fn alone(name: &str) -> Service {
+    Service {
+        repository: name.into(),
+        ..service(name, Rule::Semver)
+    }
+}
+
+#[test]
+fn what_no_event_tells_of_a_rollout_is_noticed_within_a_minute() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let unheard = alone("unheard");
+        // Without a circuit breaker ECS tries for ever, and never says anything.
+        let stalled = Service {
+            circuit_breaker: false,
+            ..alone("stalled")
+        };
+        for service in [&unheard, &stalled] {
+            stage.push(&service.repository, "1.0.0").await;
+            stage.put_file(service, 512).await;
+        }
+        stage.rest().await;
+        for service in [&unheard, &stalled] {
+            stage.verdict(service, 1, Verdict::Succeeded).await;
+        }
+
+        stage.lose("rollout-changed", true);
+        let events = &stage.wire.cloud.events;
+        let completed = || {
+            let events = events.recent_events();
+            completions(&events, "service/web/unheard")
+        };
+        let heard = completed();
+        let crashing = SimulatedBehaviour {
+            exits: Some((Duration::from_millis(100), 1)),
+            ..SimulatedBehaviour::default()
+        };
+        let new = stage.push("unheard", "1.1.0").await;
+        stage.push_behaving("stalled", "1.1.0", crashing).await;
+        stage.rest().await;
+        let record = stage.verdict(&unheard, 2, Verdict::Succeeded).await;
+        assert!(stage.live_image(&unheard).await.ends_with(&new));
+        let took = record.timeline.concluded_at - record.timeline.created_at;
+        assert!(
+            (60.0..90.0).contains(&took.total(jiff::Unit::Second).unwrap()),
+            "{took}"
+        );
+        assert_eq!(
+            completed(),
+            heard + 1,
+            "its completion was an event that nobody heard of"
+        );
+        let record = stage.verdict(&stalled, 2, Verdict::RolledBack).await;
+        // 1.0.0 is still there; of 1.1.0 no task ever ran.
+        assert!(
+            record.reason.contains("tasks failed and none runs"),
+            "{}",
+            record.reason
+        );
+    });
+}
+
+/// How many of these events tell that a deployment of the service, by the end of its ARN, completed.
+fn completions(events: &[Value], service: &str) -> usize {
+    let completed = |event: &&Value| {
+        let resource = event["resources"][0].as_str().unwrap_or_default();
+        event["detail"]["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED"
+            && resource.ends_with(service)
+    };
+    events.iter().filter(completed).count()
 }

@@ -5,3 +5,4 @@ mod deaths;
 mod lost;
 mod numbers;
 mod stage;
+mod traffic;

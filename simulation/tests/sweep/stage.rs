@@ -65,7 +65,8 @@ impl Stage {
         let region = format!("story-{number}");
         let began = Timestamp::from_second(1_750_000_000).unwrap();
         let world = Arc::new(World::new(ACCOUNT, &region, began, 1));
-        let settings = Settings::new("http://127.0.0.1:4599", None);
+        let mut settings = Settings::new("http://127.0.0.1:4599", None);
+        settings.elb.bind_listeners = false;
         let cloud = Cloud::open(world.clone(), settings).await.unwrap();
         let journal = Arc::new(Journal::new(world));
         let wire = Wire {
@@ -271,12 +272,28 @@ impl Stage {
         record
     }
 
-    /// The image that the service runs.
-    pub(crate) async fn live_image(&self, service: &Service) -> String {
+    /// The service as ECS describes it.
+    pub(crate) async fn live(&self, service: &Service) -> Value {
         let ecs = &self.wire.cloud.ecs;
         let input = json!({ "cluster": service.id.cluster(), "services": [service.id.service()] });
         let described = ecs.call("DescribeServices", input).await.unwrap();
-        let revision = described["services"][0]["taskDefinition"].clone();
+        described["services"][0].clone()
+    }
+
+    /// The operations that changed ECS since the first `seen` requests of the log, oldest first.
+    pub(crate) fn changes_in_ecs(&self, seen: usize) -> Vec<String> {
+        let requests = self.wire.cloud.requests.requests();
+        let changes = requests.into_iter().skip(seen).filter(|entry| {
+            let reads = ["Describe", "List"];
+            entry.service == "ecs" && !reads.iter().any(|read| entry.operation.starts_with(read))
+        });
+        changes.map(|entry| entry.operation).collect()
+    }
+
+    /// The image that the service runs.
+    pub(crate) async fn live_image(&self, service: &Service) -> String {
+        let ecs = &self.wire.cloud.ecs;
+        let revision = self.live(service).await["taskDefinition"].clone();
         let input = json!({ "taskDefinition": revision });
         let described: Value = ecs.call("DescribeTaskDefinition", input).await.unwrap();
         let image = &described["taskDefinition"]["containerDefinitions"][0]["image"];

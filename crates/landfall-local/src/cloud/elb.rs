@@ -138,6 +138,12 @@ impl Elb {
         Ok(answer)
     }
 
+    /// The status that a listener, by its ARN, answers a request with whose target is simulated. No connection is made, so
+    /// this can be asked on a paused clock.
+    pub fn status(&self, listener: &str, host: &str, path: &str) -> u16 {
+        proxy::status(&self.inner, listener, host, path).as_u16()
+    }
+
     /// Rises by one whenever a target's health or a target group's membership has changed.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()

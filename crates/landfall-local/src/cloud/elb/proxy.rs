@@ -194,6 +194,17 @@ fn weighted_group(inner: &Inner, action: &Value) -> Option<String> {
     })
 }
 
+/// The status of the answer to a request that no connection brought; only a simulated target can be asked so.
+pub(super) fn status(inner: &Arc<Inner>, listener: &str, host: &str, path: &str) -> StatusCode {
+    match destination(inner, listener, host, path, &[]) {
+        Destination::Own(answer) => answer.status(),
+        Destination::Target(in_flight) => match in_flight.simulated {
+            Some(health) => simulated(health).status(),
+            None => StatusCode::BAD_GATEWAY,
+        },
+    }
+}
+
 async fn forward(in_flight: InFlight, stream: TcpStream, request: Request<Incoming>) -> Answer {
     let _ = stream.set_nodelay(true);
     let Ok((mut sender, connection)) =
