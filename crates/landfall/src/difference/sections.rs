@@ -34,9 +34,10 @@ pub fn scaling(live: &LiveScaling, changes: &[Change]) -> Vec<Difference> {
                 }
             }
             _ => {
-                let (list, key, live) = match change.operation.ends_with("ScalingPolicy") {
-                    true => ("targets", "PolicyName", &live.policies),
-                    false => ("scheduled", "ScheduledActionName", &live.actions),
+                let (list, key, live) = if change.operation.ends_with("ScalingPolicy") {
+                    ("targets", "PolicyName", &live.policies)
+                } else {
+                    ("scheduled", "ScheduledActionName", &live.actions)
                 };
                 let known = live.iter().find(|known| known[key] == *change.name);
                 let is = known.map(in_words);

@@ -448,9 +448,10 @@ impl Finder {
             NodeValue::Mapping(entries) => {
                 for (key, node) in entries {
                     let name = &key.name;
-                    let path = match path.is_empty() {
-                        true => name.clone(),
-                        false => format!("{path}.{name}"),
+                    let path = if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{path}.{name}")
                     };
                     let key = name.replace('~', "~0").replace('/', "~1");
                     self.walk(node, path, format!("{pointer}/{key}"));

@@ -63,9 +63,10 @@ fn port_is_mapped(
             .map(|(_, port)| port.to_string())
             .collect();
         let problem = place.wrong(format!("the container `{name}` has no port {port}"));
-        problems.add(problem.hint(match ports.is_empty() {
-            true => format!("add it to the portMappings of `{name}`"),
-            false => format!("its portMappings have {}", ports.join(", ")),
+        problems.add(problem.hint(if ports.is_empty() {
+            format!("add it to the portMappings of `{name}`")
+        } else {
+            format!("its portMappings have {}", ports.join(", "))
         }));
     }
 }

@@ -41,11 +41,12 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
                 continue;
             };
             if let Some(other) = taken.insert((port, protocol.clone()), &container.name) {
-                let message = match other == container.name {
-                    true => format!("the port {port}/{protocol} is mapped twice"),
-                    false => format!(
+                let message = if other == container.name {
+                    format!("the port {port}/{protocol} is mapped twice")
+                } else {
+                    format!(
                         "the port {port}/{protocol} is mapped by the container `{other}` already"
-                    ),
+                    )
                 };
                 problems.add(place.wrong(message));
             }

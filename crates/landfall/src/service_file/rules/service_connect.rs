@@ -43,14 +43,12 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
             let problem = place.wrong(format!(
                 "no port mapping of the task definition has the name `{name}`"
             ));
-            problems.add(match names.is_empty() {
-                true => problem.hint(format!("give the port mapping the field `name: {name}`")),
-                false => problem.hint(did_you_mean(
-                    &name,
-                    names.iter().map(|name| &**name),
-                    "the names are",
-                )),
-            });
+            problems.add(problem.hint(if names.is_empty() {
+                format!("give the port mapping the field `name: {name}`")
+            } else {
+                let names = names.iter().map(|name| &**name);
+                did_you_mean(&name, names, "the names are")
+            }));
         }
     }
 }

@@ -38,11 +38,12 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     };
     let Some((_, least, most, step)) = SIZES.iter().find(|(units, ..)| *units == cpu) else {
         // Larger sizes may be there by now.
-        let problem = match cpu > SIZES[6].0 {
-            true => place.odd(format!(
+        let problem = if cpu > SIZES[6].0 {
+            place.odd(format!(
                 "{cpu} CPU units are more than the documentation of Fargate knows"
-            )),
-            false => place.wrong(format!("Fargate has no size of {cpu} CPU units")),
+            ))
+        } else {
+            place.wrong(format!("Fargate has no size of {cpu} CPU units"))
         };
         problems.add(problem.hint("the sizes are 256, 512, 1024, 2048, 4096, 8192 and 16384"));
         return;

@@ -26,12 +26,11 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
                 let problem = place.wrong(format!(
                     "there is no volume `{name}` in taskDefinition.volumes"
                 ));
-                problems.add(match names.is_empty() {
-                    true => problem.hint(format!(
-                        "add `volumes: [{{ name: {name} }}]` to taskDefinition"
-                    )),
-                    false => problem.hint(did_you_mean(&name, known(), "the volumes are")),
-                });
+                problems.add(problem.hint(if names.is_empty() {
+                    format!("add `volumes: [{{ name: {name} }}]` to taskDefinition")
+                } else {
+                    did_you_mean(&name, known(), "the volumes are")
+                }));
             }
         }
     }
