@@ -1,5 +1,8 @@
 //! JSON as the YAML that people write: blocks, small scalars plain, everything doubtful in double quotes, which JSON's
 //! strings are already (<https://yaml.org/spec/1.2.2/#13-terminology-and-related-specifications>).
+//!
+//! Not serde-saphyr's own writer: in a flow mapping it leaves `cron(0 8 ? * MON-FRI *)` without quotes, which PyYAML does
+//! not read.
 
 use serde_json::Value;
 

@@ -8,7 +8,6 @@ use serde_json::{Number, Value};
 
 use super::{
     mapping::{Mapping, Problems},
-    problem::Problem,
     section::{AUTOSCALING, Field, kept},
 };
 
@@ -115,7 +114,7 @@ pub(super) fn read(
     let fields = AUTOSCALING.read(section, problems);
     if is_daemon {
         let message = "a daemon service has one task on each instance";
-        let problem = Problem::new(section.position(), &section.path, message);
+        let problem = section.wrong(message);
         problems.add(problem.hint("remove `autoscaling`, or use the schedulingStrategy REPLICA"));
     }
     in_order(section, problems);
@@ -125,8 +124,7 @@ pub(super) fn read(
     for change in section.items("scheduled") {
         in_order(&change, problems);
         if change.get("min").is_none() && change.get("max").is_none() {
-            let message = "neither `min` nor `max` is given";
-            let problem = Problem::new(change.position(), &change.path, message);
+            let problem = change.wrong("neither `min` nor `max` is given");
             problems.add(problem.hint("say which bound changes"));
         }
     }
@@ -142,17 +140,17 @@ fn in_order(mapping: &Mapping<'_>, problems: &mut Problems) {
         && min > max
     {
         let message = format!("`min` is {min}, which is more than `max`, {max}");
-        problems.add(Problem::new(mapping.position(), &mapping.path, message));
+        problems.add(mapping.wrong(message));
     }
 }
 
 fn label(target: &Mapping<'_>, problems: &mut Problems) {
-    if let (Some(node), Some(metric)) = (target.get("resourceLabel"), target.said("metric"))
-        && metric != REQUESTS
-    {
+    let is_another = target
+        .said("metric")
+        .is_some_and(|metric| metric != REQUESTS);
+    if is_another && target.get("resourceLabel").is_some() {
         let message = format!("only {REQUESTS} has a resourceLabel");
-        let path = target.path_of("resourceLabel");
-        problems.add(Problem::new(node.position, &path, message).hint("remove it"));
+        problems.add(target.wrong_at("resourceLabel", message).hint("remove it"));
     }
 }
 
@@ -163,9 +161,8 @@ fn unique(section: &Mapping<'_>, list: &str, name: &str, problems: &mut Problems
         if let Some(name_here) = item.said(name)
             && !seen.insert(name_here)
         {
-            let position = item.get(name).map_or(item.position(), |node| node.position);
             let message = format!("`{name_here}` is here twice");
-            problems.add(Problem::new(position, &item.path_of(name), message));
+            problems.add(item.wrong_at(name, message));
         }
     }
 }

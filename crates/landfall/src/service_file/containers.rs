@@ -32,9 +32,8 @@ pub(super) fn read<'a>(
     let hint = "list at least one container, each with a `name`";
     let items = match task_definition.get("containerDefinitions") {
         None => {
-            problems.add(
-                Problem::new(task_definition.position(), &path, "this field is missing").hint(hint),
-            );
+            let problem = task_definition.wrong_at("containerDefinitions", "this field is missing");
+            problems.add(problem.hint(hint));
             return Vec::new();
         }
         Some(Node {
@@ -55,18 +54,16 @@ pub(super) fn read<'a>(
         let Some(mapping) = Mapping::of(item, &path, problems) else {
             continue;
         };
-        let Some((name, position)) =
-            mapping.needed_text("name", "every container has a name", problems)
-        else {
+        let Some(name) = mapping.needed_text("name", "every container has a name", problems) else {
             continue;
         };
         if !names.insert(name) {
             let message = format!("there are two containers named `{name}`");
-            problems.add(Problem::new(position, &mapping.path_of("name"), message));
+            problems.add(mapping.wrong_at("name", message));
         }
         containers.push(Container {
             name,
-            position,
+            position: mapping.get("name").unwrap_or(item).position,
             path,
             image: mapping
                 .entries()
@@ -82,14 +79,13 @@ pub(super) fn read<'a>(
 /// A problem if the field `container` of `section` names one that is not among these; nothing if there are none, which
 /// are not known then.
 pub(super) fn check_named(section: &Mapping<'_>, names: &[&str], problems: &mut Problems) {
-    let (Some(name), Some(node)) = (section.said("container"), section.get("container")) else {
-        return;
-    };
-    if !names.is_empty() && !names.contains(&name) {
+    if let Some(name) = section.said("container")
+        && !names.is_empty()
+        && !names.contains(&name)
+    {
         let message =
             format!("there is no container `{name}` in taskDefinition.containerDefinitions");
         let hint = did_you_mean(name, names.iter().copied(), "the containers are");
-        let problem = Problem::new(node.position, &section.path_of("container"), message);
-        problems.add(problem.hint(hint));
+        problems.add(section.wrong_at("container", message).hint(hint));
     }
 }

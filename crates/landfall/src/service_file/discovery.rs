@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::{
     ServiceFile, containers,
     mapping::{Mapping, Problems},
-    problem::Problem,
     section::{DISCOVERY, kept},
 };
 
@@ -100,7 +99,7 @@ pub(super) fn read(
     let fields = DISCOVERY.read(section, problems);
     if surroundings.has_registries {
         let message = "the service has serviceRegistries too, and ECS takes one registry";
-        let problem = Problem::new(section.position(), &section.path, message);
+        let problem = section.wrong(message);
         problems.add(problem.hint("keep one: `discovery`, or service.serviceRegistries"));
     }
     let record = if section.said("type") == Some("SRV") {
@@ -111,11 +110,8 @@ pub(super) fn read(
     // ECS gives a task an address of its own only in this mode
     // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-discovery.html).
     if record == RecordType::A && surroundings.network_mode != Some("awsvpc") {
-        let problem = Problem::new(
-            section.position(),
-            &section.path_of("type"),
-            "an A record needs tasks with addresses of their own",
-        );
+        let message = "an A record needs tasks with addresses of their own";
+        let problem = section.wrong_at("type", message);
         problems.add(problem.hint(
             "set taskDefinition.networkMode to awsvpc, or use `type: SRV` with `container` and `port`",
         ));
@@ -134,7 +130,7 @@ pub(super) fn read(
             RecordType::A => "an A record names no container and no port",
             RecordType::Srv => "an SRV record names a container and its port",
         };
-        let problem = Problem::new(section.position(), &section.path, message);
+        let problem = section.wrong(message);
         problems.add(problem.hint("use `type: SRV` with both `container` and `port`, or neither"));
     }
     kept(section, fields, problems)

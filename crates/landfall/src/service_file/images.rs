@@ -72,11 +72,8 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
     if let Some(repository) = rule.said("repository")
         && (repository.contains(".dkr.ecr.") || repository.contains(':'))
     {
-        let position = rule
-            .get("repository")
-            .map_or(rule.position(), |node| node.position);
         let message = format!("`{repository}` is no name of an ECR repository");
-        problems.add(Problem::new(position, &rule.path_of("repository"), message).hint(
+        problems.add(rule.wrong_at("repository", message).hint(
             "write the repository's name alone: images are followed in this account's registry and Region, by `tag`",
         ));
     }
@@ -85,10 +82,7 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
     if let Some(tag) = rule.said("tag")
         && let Err(refusal) = TagPolicy::parse(tag)
     {
-        let position = rule
-            .get("tag")
-            .map_or(rule.position(), |node| node.position);
-        problems.add(Problem::new(position, &rule.path_of("tag"), refusal.0));
+        problems.add(rule.wrong_at("tag", refusal.0));
     }
     problems.add_untold(found);
     kept(rule, fields, problems)

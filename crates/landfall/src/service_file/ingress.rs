@@ -7,7 +7,6 @@ use super::{
     containers,
     document::{Node, NodeValue},
     mapping::{Mapping, Problems},
-    problem::Problem,
     section::{INGRESS, kept},
 };
 
@@ -134,9 +133,7 @@ pub(super) fn read(
             let message = format!(
                 "the timeout of {timeout} seconds is longer than the interval of {interval}"
             );
-            let node = section.get("healthCheck").unwrap_or(section.node);
-            let path = section.path_of("healthCheck");
-            problems.add(Problem::new(node.position, &path, message));
+            problems.add(section.wrong_at("healthCheck", message));
         }
     }
     kept(section, fields, problems)
@@ -145,9 +142,8 @@ pub(super) fn read(
 /// Which requests are for the service.
 fn conditions(section: &Mapping<'_>, problems: &mut Problems) {
     let given = ["host", "path"].map(|name| section.get(name));
-    let here = |message: String| Problem::new(section.position(), &section.path, message);
     if given.iter().all(Option::is_none) {
-        let problem = here("neither `host` nor `path` is given".into());
+        let problem = section.wrong("neither `host` nor `path` is given");
         problems
             .add(problem.hint("say which requests are for this service; `path: \"/*\"` takes all"));
     }
@@ -159,9 +155,8 @@ fn conditions(section: &Mapping<'_>, problems: &mut Problems) {
     if let Some(most) = INGRESS.field("host").and_then(|host| host.most_items)
         && patterns > most
     {
-        problems.add(here(format!(
-            "a rule has at most {most} host names and path patterns"
-        )));
+        let message = format!("a rule has at most {most} host names and path patterns");
+        problems.add(section.wrong(message));
     }
 }
 
@@ -172,9 +167,8 @@ fn role(section: &Mapping<'_>, strategy: Option<&str>, problems: &mut Problems) 
     if section.get("roleArn").is_none() {
         let message =
             format!("the strategy {strategy} needs a role by which ECS changes the listener rule");
-        let problem = Problem::new(section.position(), &section.path_of("roleArn"), message);
         problems.add(
-            problem.hint(
+            section.wrong_at("roleArn", message).hint(
                 "name a role with the policy AmazonECSInfrastructureRolePolicyForLoadBalancers",
             ),
         );

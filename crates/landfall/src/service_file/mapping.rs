@@ -91,6 +91,17 @@ impl<'a> Mapping<'a> {
         self.node.position
     }
 
+    /// A problem with the whole of it.
+    pub(super) fn wrong(&self, message: impl Into<String>) -> Problem {
+        Problem::new(self.position(), &self.path, message)
+    }
+
+    /// A problem with the field `name`, which stands where the mapping does if it is not there.
+    pub(super) fn wrong_at(&self, name: &str, message: impl Into<String>) -> Problem {
+        let node = self.get(name).unwrap_or(self.node);
+        Problem::new(node.position, &self.path_of(name), message)
+    }
+
     /// Reports every field that is not in `known`, with the nearest known name where one is near.
     pub(super) fn only(&self, known: &[&str], problems: &mut Problems) {
         for (key, _) in self
@@ -128,28 +139,19 @@ impl<'a> Mapping<'a> {
         // A misspelt one is told already.
         let misspelt = |key: &str| nearest(key, [name].into_iter()).is_some();
         if self.get(name).is_none() && !self.entries().any(|(key, _)| misspelt(&key.name)) {
-            problems.add(
-                Problem::new(
-                    self.position(),
-                    &self.path_of(name),
-                    "this section is missing",
-                )
-                .hint(hint),
-            );
+            problems.add(self.wrong_at(name, "this section is missing").hint(hint));
         }
         self.mapping(name, problems)
     }
 
     /// The field `name` as text.
-    pub(super) fn text(&self, name: &str, problems: &mut Problems) -> Option<(&'a str, Position)> {
+    pub(super) fn text(&self, name: &str, problems: &mut Problems) -> Option<&'a str> {
         let node = self.get(name)?;
         match &node.value {
-            NodeValue::Scalar(Value::String(text)) => Some((text, node.position)),
+            NodeValue::Scalar(Value::String(text)) => Some(text),
             _ => {
                 let message = format!("expected text, found {}", node.kind());
-                let problem = Problem::new(node.position, &self.path_of(name), message)
-                    .hint("put it in quotes");
-                problems.add(problem);
+                problems.add(self.wrong_at(name, message).hint("put it in quotes"));
                 None
             }
         }
@@ -161,16 +163,9 @@ impl<'a> Mapping<'a> {
         name: &str,
         hint: &str,
         problems: &mut Problems,
-    ) -> Option<(&'a str, Position)> {
+    ) -> Option<&'a str> {
         if self.get(name).is_none() {
-            problems.add(
-                Problem::new(
-                    self.position(),
-                    &self.path_of(name),
-                    "this field is missing",
-                )
-                .hint(hint),
-            );
+            problems.add(self.wrong_at(name, "this field is missing").hint(hint));
         }
         self.text(name, problems)
     }

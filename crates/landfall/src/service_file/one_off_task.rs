@@ -125,16 +125,14 @@ pub(super) fn read(
     let mut tasks = Vec::new();
     for task in described.mappings(node, section, problems) {
         let mut fields = ONE_OFF_TASK.read(&task, problems);
-        if let (Some(name), Some(node)) = (task.said("name"), task.get("name"))
+        if let Some(name) = task.said("name")
             && !names.insert(name)
         {
-            let message = format!("there are two tasks named `{name}`");
-            problems.add(Problem::new(node.position, &task.path_of("name"), message));
+            problems.add(task.wrong_at("name", format!("there are two tasks named `{name}`")));
         }
         containers::check_named(&task, containers, problems);
-        if let (When::Before, Some(node)) = (when, task.get("onFailure")) {
-            let message = "only tasks of `after` have this field";
-            let problem = Problem::new(node.position, &task.path_of("onFailure"), message);
+        if when == When::Before && task.get("onFailure").is_some() {
+            let problem = task.wrong_at("onFailure", "only tasks of `after` have this field");
             problems.add(
                 problem.hint("remove it: if a task of `before` fails, the service is not touched"),
             );

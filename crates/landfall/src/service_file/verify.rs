@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::{
     mapping::{Mapping, Problems},
-    problem::Problem,
     section::{VERIFY, kept},
 };
 
@@ -79,12 +78,11 @@ fn target(
     service_has_load_balancer: bool,
     problems: &mut Problems,
 ) -> ProbeTarget {
-    if let Some(node) = section.get("url") {
+    if section.get("url").is_some() {
         if section.get("path").is_some() {
             let message = "both `url` and `path` are given";
-            let problem = Problem::new(node.position, &section.path_of("url"), message);
             problems.add(
-                problem.hint(
+                section.wrong_at("url", message).hint(
                     "keep one: `url` goes where it says, `path` to the service's load balancer",
                 ),
             );
@@ -93,7 +91,7 @@ fn target(
     }
     if !service_has_load_balancer {
         let message = "a path is asked of the service's load balancer, but there is neither `ingress` nor service.loadBalancers";
-        let problem = Problem::new(section.position(), &section.path, message);
+        let problem = section.wrong(message);
         problems.add(problem.hint("give `verify.http.url` instead, or one of the two"));
     }
     ProbeTarget::Path(section.said("path").unwrap_or("/").into())

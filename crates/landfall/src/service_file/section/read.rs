@@ -53,7 +53,7 @@ impl Field {
             let value = match (section.get(name), &field.needed) {
                 (Some(node), _) => field.value(node, &path, problems),
                 (None, Some(hint)) if !is_misspelt(section, name, &names) => {
-                    let missing = Problem::new(section.position(), &path, "this field is missing");
+                    let missing = section.wrong_at(name, "this field is missing");
                     problems.add(missing.hint(hint));
                     None
                 }
@@ -102,8 +102,8 @@ impl Field {
         let names = &described.one_of;
         if names.iter().filter(|name| item.get(name).is_some()).count() != 1 {
             let message = format!("expected one of {}", names.join(", "));
-            let problem = Problem::new(item.position(), &item.path, message);
-            problems.add(problem.hint(described.hint.clone().unwrap_or_default()));
+            let hint = described.hint.as_deref().unwrap_or_default();
+            problems.add(item.wrong(message).hint(hint));
         }
     }
 
@@ -300,7 +300,7 @@ pub(in crate::service_file) fn kept<T: DeserializeOwned>(
     {
         // The description allows what the struct does not: then the file must not be taken without the section.
         let message = format!("this cannot be kept: {error}");
-        problems.add(Problem::new(section.position(), &section.path, message));
+        problems.add(section.wrong(message));
     }
     read.ok()
 }
