@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod played;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::LazyLock,

@@ -24,7 +24,7 @@ def manifest(number, **annotations):
                        "annotations": {"number": str(number), **annotations}})
 
 
-def test_a_repository_is_created_described_and_deleted(ecr, fails):
+def test_a_repository_is_created_and_described(ecr, fails):
     created = ecr.create_repository(
         repositoryName="team/app", imageTagMutability="IMMUTABLE", tags=[{"Key": "a", "Value": "b"}],
         imageScanningConfiguration={"scanOnPush": True},
@@ -33,14 +33,9 @@ def test_a_repository_is_created_described_and_deleted(ecr, fails):
     assert fails(ecr.create_repository, repositoryName="team/app") == "RepositoryAlreadyExistsException"
     assert fails(ecr.create_repository, repositoryName="NO") == "InvalidParameterException"
     assert ecr.describe_repositories(repositoryNames=["team/app"])["repositories"] == [created]
-    assert ecr.list_tags_for_resource(resourceArn=created["repositoryArn"])["tags"] == [{"Key": "a", "Value": "b"}]
     ecr.put_image(repositoryName="team/app", imageManifest=manifest(1), imageTag="1")
     assert fails(ecr.put_image, repositoryName="team/app", imageManifest=manifest(2), imageTag="1") == "ImageTagAlreadyExistsException"
-    ecr.put_image_tag_mutability(repositoryName="team/app", imageTagMutability="MUTABLE")
-    ecr.put_image(repositoryName="team/app", imageManifest=manifest(2), imageTag="1")
-    assert fails(ecr.delete_repository, repositoryName="team/app") == "RepositoryNotEmptyException"
-    ecr.delete_repository(repositoryName="team/app", force=True)
-    assert fails(ecr.describe_repositories, repositoryNames=["team/app"]) == "RepositoryNotFoundException"
+    assert fails(ecr.describe_repositories, repositoryNames=["never"]) == "RepositoryNotFoundException"
 
 
 def test_an_image_is_found_by_digest_and_tag(ecr, repository, fails):
@@ -72,17 +67,13 @@ def test_a_tag_moves_to_the_image_that_was_pushed_last(ecr, repository):
     assert [each["imageDigest"] for each in tagged] != [untagged[0]["imageDigest"]]
 
 
-def test_images_are_listed_in_pages_and_deleted(ecr, repository):
+def test_images_are_listed_in_pages(ecr, repository):
     for number in range(5):
         ecr.put_image(repositoryName=repository, imageManifest=manifest(number), imageTag=str(number))
     pages = ecr.get_paginator("describe_images").paginate(repositoryName=repository, PaginationConfig={"PageSize": 2})
     assert [each["imageTags"] for page in pages for each in page["imageDetails"]] == [[str(n)] for n in range(5)]
     pages = ecr.get_paginator("list_images").paginate(repositoryName=repository, PaginationConfig={"PageSize": 2})
-    digests = [each["imageDigest"] for page in pages for each in page["imageIds"]]
-    deleted = ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": "0"}, {"imageDigest": digests[1]}, {"imageTag": "x"}])
-    assert [each["imageTag"] for each in deleted["imageIds"]] == ["0", "1"]
-    assert len(deleted["failures"]) == 1
-    assert len(ecr.list_images(repositoryName=repository)["imageIds"]) == 3
+    assert [each["imageTag"] for page in pages for each in page["imageIds"]] == list("01234")
 
 
 def test_a_local_image_must_exist(ecr, repository, fails, tmp_path):
@@ -90,20 +81,3 @@ def test_a_local_image_must_exist(ecr, repository, fails, tmp_path):
     assert fails(ecr.put_image, repositoryName=repository, imageManifest=manifest(1, **names)) == "InvalidParameterException"
     names["dev.landfall.local.directory"] = str(tmp_path)
     ecr.put_image(repositoryName=repository, imageManifest=manifest(1, **names), imageTag="1")
-
-
-def test_a_layer_is_uploaded_in_parts(ecr, repository, fails):
-    digest = "sha256:" + hashlib.sha256(b"layer").hexdigest()
-    upload = ecr.initiate_layer_upload(repositoryName=repository)["uploadId"]
-    where = {"repositoryName": repository, "uploadId": upload}
-    assert fails(ecr.complete_layer_upload, **where, layerDigests=[digest]) == "EmptyUploadException"
-    ecr.upload_layer_part(**where, partFirstByte=0, partLastByte=2, layerPartBlob=b"lay")
-    assert fails(ecr.upload_layer_part, **where, partFirstByte=0, partLastByte=2, layerPartBlob=b"lay") == "InvalidLayerPartException"
-    assert ecr.upload_layer_part(**where, partFirstByte=3, partLastByte=4, layerPartBlob=b"er")["lastByteReceived"] == 4
-    assert ecr.complete_layer_upload(**where, layerDigests=[digest])["layerDigest"] == digest
-    layers = ecr.batch_check_layer_availability(repositoryName=repository, layerDigests=[digest, "sha256:" + "0" * 64])["layers"]
-    assert [each["layerAvailability"] for each in layers] == ["AVAILABLE", "UNAVAILABLE"]
-
-
-def test_a_docker_login_gets_a_token(ecr):
-    assert ecr.get_authorization_token()["authorizationData"][0]["proxyEndpoint"].endswith("amazonaws.com")

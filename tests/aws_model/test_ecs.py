@@ -41,7 +41,7 @@ def deployments(ecs, cluster, service, *statuses):
     return [each for each in listed if each["status"] in statuses]
 
 
-def test_a_cluster_is_created_described_and_deleted(ecs, fails):
+def test_a_cluster_is_created_and_described(ecs):
     created = ecs.create_cluster(
         clusterName="described", tags=[{"key": "a", "value": "b"}], settings=[{"name": "containerInsights", "value": "enabled"}],
         capacityProviders=["FARGATE", "FARGATE_SPOT"],
@@ -55,8 +55,6 @@ def test_a_cluster_is_created_described_and_deleted(ecs, fails):
     ecs.tag_resource(resourceArn=created["clusterArn"], tags=[{"key": "c", "value": "d"}])
     ecs.untag_resource(resourceArn=created["clusterArn"], tagKeys=["a"])
     assert ecs.list_tags_for_resource(resourceArn=created["clusterArn"])["tags"] == [{"key": "c", "value": "d"}]
-    ecs.delete_cluster(cluster="described")
-    assert fails(ecs.delete_cluster, cluster="never") == "ClusterNotFoundException"
 
 
 def test_a_task_definition_keeps_every_field(ecs, fails):
@@ -71,9 +69,6 @@ def test_a_task_definition_keeps_every_field(ecs, fails):
     assert {name: described["containerDefinitions"][0][name] for name in given} == given
     assert definition(ecs, "kept", **given)["revision"] == first["revision"] + 1
     assert len(ecs.list_task_definitions(familyPrefix="kept", sort="DESC")["taskDefinitionArns"]) == 2
-    assert "kept" in ecs.list_task_definition_families(familyPrefix="ke")["families"]
-    gone = ecs.deregister_task_definition(taskDefinition=first["taskDefinitionArn"])["taskDefinition"]
-    assert gone["status"] == "INACTIVE"
     assert fails(ecs.describe_task_definition, taskDefinition="never") == "ClientException"
     assert fails(ecs.register_task_definition, family="none", containerDefinitions=[]) in ("ClientException", "InvalidParameterException")
 
@@ -218,6 +213,8 @@ def test_requests_move_between_two_target_groups(ecs, checked, cluster):
         }],
     )
     eventually(lambda: deployments(ecs, cluster, "s", "SUCCESSFUL"))
+    health = elb.describe_target_health(TargetGroupArn=groups[0])["TargetHealthDescriptions"]
+    assert health[0]["Target"]["Id"] and health[0]["TargetHealth"]["State"] == "healthy"
     second = definition(ecs, "sides", image="public.ecr.aws/nginx/nginx:2")["taskDefinitionArn"]
     ecs.update_service(cluster=cluster, service="s", taskDefinition=second)
     arn = ecs.list_service_deployments(cluster=cluster, service="s")["serviceDeployments"][0]["serviceDeploymentArn"]

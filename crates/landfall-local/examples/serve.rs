@@ -1,5 +1,6 @@
 //! Serves the embedded cloud alone, without Landfall's functions: `serve [port] [data dir]`. `tests/aws_model` runs
-//! against it; for that there is one function that answers what it is given, and one state machine that waits for a token.
+//! against it; for that there are two buckets, some lines in a log, one function that answers what it is given, and one state
+//! machine that waits for a token for some seconds.
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
@@ -40,6 +41,13 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let listener = serve::bind(port).await?;
     let endpoint_url = format!("http://{}", listener.local_addr()?);
     let cloud = Cloud::open(world, Settings::new(&endpoint_url, data_dir)).await?;
+    for bucket in ["cli-files", "model"] {
+        cloud.s3.ensure_bucket(bucket);
+    }
+    for number in 0..5 {
+        let line = format!("a line, number {number} of \"five\"");
+        cloud.logs.append("/landfall/local", "serve", &line);
+    }
     cloud.functions.register(Function {
         name: "echo".into(),
         program: Program::Inline(Arc::new(|event| Box::pin(async { Ok(event) }))),
@@ -53,8 +61,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
                 "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token" } },
-                "TimeoutSeconds": 60,
-                "HeartbeatSeconds": 30,
+                "TimeoutSeconds": 4,
                 "End": true,
             },
         },

@@ -10,6 +10,7 @@ pub mod elb;
 pub mod events;
 pub mod fault;
 pub mod logs;
+pub mod operations;
 pub mod request_log;
 pub mod s3;
 pub mod scaling;
@@ -174,10 +175,9 @@ impl Cloud {
                 restore(&data_dir, "events", |snapshot| events.restore(snapshot))?;
                 restore(&data_dir, "logs", |snapshot| logs.restore(snapshot))?;
                 restore(&data_dir, "ssm", |snapshot| ssm.restore(snapshot))?;
-                if let Some(snapshot) = data_dir.read("elasticloadbalancing")? {
-                    let restored = elb.restore(snapshot).await;
-                    restored.map_err(|reason| data_dir.damaged("elasticloadbalancing", reason))?;
-                }
+                restore(&data_dir, "elasticloadbalancing", |snapshot| {
+                    elb.restore(snapshot)
+                })?;
                 restore(&data_dir, "ecs", |snapshot| ecs.restore(snapshot))?;
                 restore(&data_dir, "application-autoscaling", |snapshot| {
                     scaling.restore(snapshot)

@@ -1,8 +1,8 @@
 //! The embedded engine: runs state machines of the Amazon States Language as Step Functions Standard does.
 //!
-//! It runs Task (Lambda functions, directly or through `lambda:invoke`, with or without a task token), Choice, Wait, Pass,
-//! Succeed, Fail and Parallel states with JSONPath. Whatever else a definition asks for is refused when it is loaded
-//! ([`load::LoadError`] names state and field), never ignored. Not told in the history: `…StateAborted` events.
+//! It runs what `statemachine/release.asl.json` needs: Task (Lambda functions, directly or through `lambda:invoke` with a task
+//! token), Choice, Wait, Pass, Succeed and Fail states with JSONPath. Whatever else a definition asks for is refused when it is
+//! loaded ([`load::LoadError`] names state and field), never ignored. Not told in the history: `…StateAborted` events.
 
 pub mod asl;
 pub mod choice;
@@ -31,6 +31,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+pub(crate) use self::api::API;
 use self::{
     asl::Definition,
     execution::{End, Execution, Record},
@@ -74,8 +75,6 @@ struct Engine {
 #[derive(Clone)]
 struct Machine {
     name: String,
-    /// The text as it was given.
-    text: String,
     definition: Arc<Definition>,
     /// Milliseconds since the Unix epoch.
     created: i64,
@@ -119,7 +118,6 @@ impl StepFunctions {
             .arn("states", &format!("stateMachine:{name}"));
         let machine = Machine {
             name: name.to_owned(),
-            text: definition.to_owned(),
             definition: Arc::new(loaded),
             created: self.engine.world.now().as_millisecond(),
         };

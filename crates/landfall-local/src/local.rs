@@ -221,7 +221,7 @@ pub async fn install(
         .iter()
         .filter(|bucket| bucket.versioned)
     {
-        cloud.s3.ensure_versioned_bucket(&bucket.name);
+        cloud.s3.ensure_bucket(&bucket.name);
     }
     for rule in &installation.rules {
         let input = json!({ "Name": rule.name, "EventPattern": rule.pattern.to_string() });

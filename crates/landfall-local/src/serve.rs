@@ -131,7 +131,7 @@ mod tests {
         let cloud = Cloud::open(world, crate::cloud::Settings::new("http://127.0.0.1", None))
             .await
             .unwrap();
-        cloud.s3.ensure_versioned_bucket("config");
+        cloud.s3.ensure_bucket("config");
         let listener = bind(0).await.unwrap();
         let address = listener.local_addr().unwrap();
         let taken = bind(address.port()).await.unwrap_err();

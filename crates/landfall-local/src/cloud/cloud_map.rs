@@ -12,7 +12,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ecs::Ecs, fault::Fault};
+use super::{
+    ecs::Ecs,
+    fault::Fault,
+    operations::{Api, UNKNOWN_OPERATION},
+};
 use crate::world::World;
 
 /// Cloud Map of one account in one Region.
@@ -23,20 +27,31 @@ pub struct CloudMap {
     state: Arc<Mutex<State>>,
 }
 
-/// Everything by id.
+/// Everything by id, as it is described. Tags are taken and dropped: nobody asks for them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct State {
-    namespaces: BTreeMap<String, Resource>,
-    services: BTreeMap<String, Resource>,
-    operations: BTreeMap<String, Value>,
+    namespaces: BTreeMap<String, Value>,
+    services: BTreeMap<String, Value>,
 }
 
-/// What is described, and its tags.
-#[derive(Debug, Serialize, Deserialize)]
-struct Resource {
-    fields: Value,
-    tags: BTreeMap<String, String>,
-}
+/// What is played.
+pub(super) const API: Api<CloudMap> = Api {
+    service: "servicediscovery",
+    title: "Cloud Map",
+    unknown: UNKNOWN_OPERATION,
+    operations: &[
+        (
+            "CreatePrivateDnsNamespace",
+            CloudMap::create_private_dns_namespace,
+        ),
+        ("GetNamespace", CloudMap::get_namespace),
+        ("ListNamespaces", CloudMap::list_namespaces),
+        ("CreateService", CloudMap::create_service),
+        ("GetService", CloudMap::get_service),
+        ("ListServices", CloudMap::list_services),
+        ("DeleteService", CloudMap::delete_service),
+    ],
+};
 
 impl CloudMap {
     /// No namespaces yet.
@@ -51,26 +66,7 @@ impl CloudMap {
     /// Answers one operation of the API `Route53AutoNaming_v20170314`
     /// (<https://docs.aws.amazon.com/cloud-map/latest/api/Welcome.html>).
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "CreateHttpNamespace" => self.create_namespace(&input, "HTTP"),
-            "CreatePrivateDnsNamespace" => self.create_namespace(&input, "DNS_PRIVATE"),
-            "GetOperation" => self.get_operation(&input),
-            "GetNamespace" => self.get_namespace(&input),
-            "ListNamespaces" => self.list_namespaces(&input),
-            "DeleteNamespace" => self.delete_namespace(&input),
-            "CreateService" => self.create_service(&input),
-            "GetService" => self.get_service(&input),
-            "ListServices" => self.list_services(&input),
-            "DeleteService" => self.delete_service(&input),
-            "ListInstances" => self.list_instances(&input),
-            "TagResource" => self.tag(&input),
-            "UntagResource" => self.untag(&input),
-            "ListTagsForResource" => self.list_tags(&input),
-            _ => Err(Fault::client(
-                "UnknownOperationException",
-                format!("The embedded cloud's Cloud Map does not implement {operation}."),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     /// All namespaces and services.
@@ -92,59 +88,6 @@ impl CloudMap {
     fn id(&self, prefix: &str) -> String {
         format!("{prefix}-{}", self.world.hex(16))
     }
-
-    fn tag(&self, input: &Value) -> Result<Value, Fault> {
-        let tags = tags(input);
-        self.tagged(input, |resource| {
-            resource.tags.extend(tags);
-            json!({})
-        })
-    }
-
-    fn untag(&self, input: &Value) -> Result<Value, Fault> {
-        let keys = input["TagKeys"].as_array().cloned().unwrap_or_default();
-        self.tagged(input, |resource| {
-            resource.tags.retain(|key, _| !keys.contains(&json!(key)));
-            json!({})
-        })
-    }
-
-    fn list_tags(&self, input: &Value) -> Result<Value, Fault> {
-        self.tagged(input, |resource| {
-            let tags = resource.tags.iter();
-            let tags: Vec<_> = tags
-                .map(|(key, value)| json!({ "Key": key, "Value": value }))
-                .collect();
-            json!({ "Tags": tags })
-        })
-    }
-
-    fn tagged(
-        &self,
-        input: &Value,
-        work: impl FnOnce(&mut Resource) -> Value,
-    ) -> Result<Value, Fault> {
-        let arn = &input["ResourceARN"];
-        let mut state = self.state();
-        let State {
-            namespaces,
-            services,
-            ..
-        } = &mut *state;
-        let mut all = namespaces.values_mut().chain(services.values_mut());
-        let found = all.find(|resource| resource.fields["Arn"] == *arn);
-        found.map(work).ok_or_else(|| {
-            let message = format!("The resource {arn} can't be found.");
-            Fault::client("ResourceNotFoundException", message)
-        })
-    }
-}
-
-fn tags(input: &Value) -> BTreeMap<String, String> {
-    let tags = input["Tags"].as_array().into_iter().flatten();
-    let text = |tag: &Value, member: &str| tag[member].as_str().map(str::to_owned);
-    tags.filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?)))
-        .collect()
 }
 
 fn invalid(message: impl Into<String>) -> Fault {

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::fault::Fault;
+use super::{
+    fault::Fault,
+    operations::{Api, INVALID_ACTION},
+};
 use crate::world::World;
 
 /// `ListExports` answers at most so many exports at once
@@ -20,6 +23,16 @@ pub struct CloudFormation {
     world: Arc<World>,
     exports: Arc<Mutex<BTreeMap<String, String>>>,
 }
+
+/// What is played.
+pub(super) const API: Api<CloudFormation> = Api {
+    service: "cloudformation",
+    title: "CloudFormation",
+    unknown: INVALID_ACTION,
+    operations: &[("ListExports", |exports, input| {
+        Ok(exports.list_exports(input))
+    })],
+};
 
 impl CloudFormation {
     /// No exports yet.
@@ -38,13 +51,7 @@ impl CloudFormation {
 
     /// Answers one operation.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "ListExports" => Ok(self.list_exports(&input)),
-            _ => Err(Fault::client(
-                "InvalidAction",
-                format!("The embedded cloud has no CloudFormation operation {operation}."),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     fn list_exports(&self, input: &Value) -> Value {

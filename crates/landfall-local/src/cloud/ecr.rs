@@ -1,7 +1,6 @@
-//! Elastic Container Registry: repositories, images by digest and tag, and the events that pushes and deletions cause.
+//! Elastic Container Registry: repositories, images by digest and tag, and the events that pushes cause.
 
 mod images;
-mod layers;
 pub mod local_image;
 mod repositories;
 
@@ -11,12 +10,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use self::{images::Image, layers::Layers, local_image::LocalImage};
-use super::{bus::Bus, fault::Fault};
+use self::{images::Image, local_image::LocalImage};
+use super::{
+    bus::Bus,
+    fault::Fault,
+    operations::{Api, UNKNOWN_OPERATION},
+};
 use crate::world::World;
 
 /// The private registry of one account in one Region.
@@ -47,18 +49,30 @@ pub enum Lookup {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct State {
     repositories: BTreeMap<String, Repository>,
-    /// Blobs that were uploaded through the API.
-    layers: Layers,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Repository {
     /// The `repository` of CreateRepository's answer.
     description: Map<String, Value>,
-    tags: Value,
     /// In the order of their pushes.
     images: Vec<Image>,
 }
+
+/// What is played.
+pub(super) const API: Api<Ecr> = Api {
+    service: "ecr",
+    title: "ECR",
+    unknown: UNKNOWN_OPERATION,
+    operations: &[
+        ("CreateRepository", Ecr::create_repository),
+        ("DescribeRepositories", Ecr::describe_repositories),
+        ("PutImage", Ecr::put_image),
+        ("BatchGetImage", Ecr::batch_get_image),
+        ("DescribeImages", Ecr::describe_images),
+        ("ListImages", Ecr::list_images),
+    ],
+};
 
 impl Ecr {
     /// An empty registry that copies the folders of local images into `folder`, so that a pushed image stays what it
@@ -74,27 +88,7 @@ impl Ecr {
 
     /// Answers one operation of the API `AmazonEC2ContainerRegistry_V20150921`.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "CreateRepository" => self.create_repository(&input),
-            "DescribeRepositories" => self.describe_repositories(&input),
-            "DeleteRepository" => self.delete_repository(&input),
-            "PutImageTagMutability" => self.put_image_tag_mutability(&input),
-            "ListTagsForResource" => self.list_tags_for_resource(&input),
-            "PutImage" => self.put_image(&input),
-            "BatchGetImage" => self.batch_get_image(&input),
-            "DescribeImages" => self.describe_images(&input),
-            "ListImages" => self.list_images(&input),
-            "BatchDeleteImage" => self.batch_delete_image(&input),
-            "BatchCheckLayerAvailability" => self.batch_check_layer_availability(&input),
-            "InitiateLayerUpload" => self.initiate_layer_upload(&input),
-            "UploadLayerPart" => self.upload_layer_part(&input),
-            "CompleteLayerUpload" => self.complete_layer_upload(&input),
-            "GetAuthorizationToken" => Ok(self.authorization_token()),
-            _ => Err(Fault::client(
-                "UnknownOperationException",
-                format!("The embedded cloud's ECR does not implement {operation}."),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     /// Resolves `<account>.dkr.ecr.<region>.amazonaws.com/repository[:tag][@digest]`, or the same without the registry.
@@ -169,14 +163,6 @@ impl Ecr {
         }
         *self.state() = restored;
         Ok(())
-    }
-
-    fn authorization_token(&self) -> Value {
-        json!({ "authorizationData": [{
-            "authorizationToken": STANDARD.encode(format!("AWS:{}", self.world.hex(32))),
-            "expiresAt": self.world.epoch_seconds() + 12.0 * 3600.0,
-            "proxyEndpoint": format!("https://{}", self.registry()),
-        }] })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -41,6 +41,7 @@ use self::state::State;
 use super::bus::Bus;
 use super::elb::Elb;
 use super::fault::Fault;
+use super::operations::{Api, UNKNOWN_OPERATION};
 use crate::world::World;
 
 /// How long things take that take time in AWS. AWS needs tens of seconds for most of them.
@@ -113,6 +114,50 @@ impl std::fmt::Debug for Ecs {
     }
 }
 
+/// What is played.
+pub(super) const API: Api<Ecs> = Api {
+    service: "ecs",
+    title: "ECS",
+    unknown: UNKNOWN_OPERATION,
+    operations: &[
+        ("CreateCluster", Ecs::create_cluster),
+        ("DescribeClusters", Ecs::describe_clusters),
+        ("ListClusters", |ecs, _| ecs.list_clusters()),
+        ("UpdateCluster", Ecs::update_cluster),
+        (
+            "PutClusterCapacityProviders",
+            Ecs::put_cluster_capacity_providers,
+        ),
+        ("CreateCapacityProvider", Ecs::create_capacity_provider),
+        (
+            "DescribeCapacityProviders",
+            Ecs::describe_capacity_providers,
+        ),
+        ("RegisterTaskDefinition", Ecs::register_task_definition),
+        ("DescribeTaskDefinition", Ecs::describe_task_definition),
+        ("ListTaskDefinitions", Ecs::list_task_definitions),
+        ("CreateService", Ecs::create_service),
+        ("UpdateService", Ecs::update_service),
+        ("DescribeServices", Ecs::describe_services),
+        ("ListServices", Ecs::list_services),
+        ("DeleteService", Ecs::delete_service),
+        ("ListTasks", Ecs::list_tasks),
+        ("DescribeTasks", Ecs::describe_tasks),
+        ("StopTask", Ecs::stop_task),
+        ("RunTask", Ecs::run_task),
+        ("ListServiceDeployments", Ecs::list_service_deployments),
+        (
+            "DescribeServiceDeployments",
+            Ecs::describe_service_deployments,
+        ),
+        ("DescribeServiceRevisions", Ecs::describe_service_revisions),
+        ("StopServiceDeployment", Ecs::stop_service_deployment),
+        ("TagResource", Ecs::tag_resource),
+        ("UntagResource", Ecs::untag_resource),
+        ("ListTagsForResource", Ecs::list_tags_for_resource),
+    ],
+};
+
 impl Ecs {
     /// An ECS without clusters whose scheduler runs. Must be called within a tokio runtime.
     pub fn new(
@@ -155,41 +200,7 @@ impl Ecs {
     /// # Errors
     /// AWS's error codes and messages; an operation that is not played is an `UnknownOperationException` that names it.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "CreateCluster" => self.create_cluster(&input),
-            "DescribeClusters" => self.describe_clusters(&input),
-            "ListClusters" => self.list_clusters(),
-            "DeleteCluster" => self.delete_cluster(&input),
-            "UpdateCluster" => self.update_cluster(&input),
-            "PutClusterCapacityProviders" => self.put_cluster_capacity_providers(&input),
-            "CreateCapacityProvider" => self.create_capacity_provider(&input),
-            "DescribeCapacityProviders" => self.describe_capacity_providers(&input),
-            "RegisterTaskDefinition" => self.register_task_definition(&input),
-            "DescribeTaskDefinition" => self.describe_task_definition(&input),
-            "DeregisterTaskDefinition" => self.deregister_task_definition(&input),
-            "ListTaskDefinitions" => self.list_task_definitions(&input),
-            "ListTaskDefinitionFamilies" => self.list_task_definition_families(&input),
-            "CreateService" => self.create_service(&input),
-            "UpdateService" => self.update_service(&input),
-            "DescribeServices" => self.describe_services(&input),
-            "ListServices" => self.list_services(&input),
-            "DeleteService" => self.delete_service(&input),
-            "ListTasks" => self.list_tasks(&input),
-            "DescribeTasks" => self.describe_tasks(&input),
-            "StopTask" => self.stop_task(&input),
-            "RunTask" => self.run_task(&input),
-            "ListServiceDeployments" => self.list_service_deployments(&input),
-            "DescribeServiceDeployments" => self.describe_service_deployments(&input),
-            "DescribeServiceRevisions" => self.describe_service_revisions(&input),
-            "StopServiceDeployment" => self.stop_service_deployment(&input),
-            "TagResource" => self.tag_resource(&input),
-            "UntagResource" => self.untag_resource(&input),
-            "ListTagsForResource" => self.list_tags_for_resource(&input),
-            other => Err(Fault::client(
-                "UnknownOperationException",
-                format!("The embedded cloud's ECS does not play the operation {other}."),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     /// Sets how simulated containers of the image with this digest behave from their next start on.

@@ -24,6 +24,7 @@ use self::proxy::Proxy;
 use self::targets::{Health, Target};
 pub use self::targets::{SimulatedHealth, TargetState};
 use super::fault::Fault;
+use super::operations::{Api, INVALID_ACTION};
 use crate::world::World;
 
 /// How this load balancer's time runs.
@@ -84,6 +85,38 @@ struct TargetGroup {
     turn: usize,
 }
 
+/// What is played.
+pub(super) const API: Api<Elb> = Api {
+    service: "elasticloadbalancing",
+    title: "Elastic Load Balancing",
+    unknown: INVALID_ACTION,
+    operations: &[
+        ("CreateLoadBalancer", Elb::create_load_balancer),
+        ("DescribeLoadBalancers", Elb::describe_load_balancers),
+        ("CreateListener", Elb::create_listener),
+        ("DescribeListeners", Elb::describe_listeners),
+        ("CreateRule", Elb::create_rule),
+        ("ModifyRule", Elb::modify_rule),
+        ("DescribeRules", Elb::describe_rules),
+        ("SetRulePriorities", Elb::set_rule_priorities),
+        ("DeleteRule", Elb::delete_rule),
+        ("CreateTargetGroup", Elb::create_target_group),
+        ("ModifyTargetGroup", Elb::modify_target_group),
+        ("DescribeTargetGroups", Elb::describe_target_groups),
+        ("DeleteTargetGroup", Elb::delete_target_group),
+        (
+            "ModifyTargetGroupAttributes",
+            Elb::modify_target_group_attributes,
+        ),
+        (
+            "DescribeTargetGroupAttributes",
+            Elb::describe_target_group_attributes,
+        ),
+        ("DescribeTargetHealth", Elb::describe_target_health),
+        ("DescribeTags", Elb::describe_tags),
+    ],
+};
+
 impl Elb {
     /// Load balancers of `world`, none yet.
     pub fn new(world: Arc<World>, settings: ElbSettings) -> Self {
@@ -104,38 +137,7 @@ impl Elb {
     /// # Errors
     /// AWS's error codes without the `Exception` that their shapes end in, as the wire has them.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        let answer = match operation {
-            "CreateLoadBalancer" => self.create_load_balancer(&input),
-            "DescribeLoadBalancers" => self.describe_load_balancers(&input),
-            "DeleteLoadBalancer" => self.delete_load_balancer(&input),
-            "CreateListener" => self.create_listener(&input).await,
-            "ModifyListener" => self.modify_listener(&input),
-            "DescribeListeners" => self.describe_listeners(&input),
-            "DeleteListener" => self.delete_listener(&input),
-            "CreateRule" => self.create_rule(&input),
-            "ModifyRule" => self.modify_rule(&input),
-            "DescribeRules" => self.describe_rules(&input),
-            "SetRulePriorities" => self.set_rule_priorities(&input),
-            "DeleteRule" => self.delete_rule(&input),
-            "CreateTargetGroup" => self.create_target_group(&input),
-            "ModifyTargetGroup" => self.modify_target_group(&input),
-            "DescribeTargetGroups" => self.describe_target_groups(&input),
-            "DeleteTargetGroup" => self.delete_target_group(&input),
-            "ModifyTargetGroupAttributes" => self.modify_target_group_attributes(&input),
-            "DescribeTargetGroupAttributes" => self.describe_target_group_attributes(&input),
-            "RegisterTargets" => self.register_targets(&input),
-            "DeregisterTargets" => self.deregister_targets(&input),
-            "DescribeTargetHealth" => self.describe_target_health(&input),
-            "AddTags" => self.add_tags(&input),
-            "DescribeTags" => self.describe_tags(&input),
-            other => Err(Fault::client(
-                "InvalidAction",
-                format!(
-                    "The embedded cloud's Elastic Load Balancing does not play the action {other}."
-                ),
-            )),
-        }?;
-        Ok(answer)
+        API.call(self, operation, &input)
     }
 
     /// The status that a listener, by its ARN, answers a request with whose target is simulated. No connection is made, so
@@ -159,7 +161,7 @@ impl Elb {
     ///
     /// # Errors
     /// When `snapshot` was not made by [`Elb::snapshot`].
-    pub async fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
+    pub fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error> {
         let mut restored: State = serde_json::from_value(snapshot)?;
         for group in restored.target_groups.values_mut() {
             // Nobody is left to end their draining.
@@ -174,7 +176,7 @@ impl Elb {
             .collect();
         *self.inner.lock() = restored;
         for (arn, port) in listeners {
-            if let Err(fault) = self.serve(&arn, port).await {
+            if let Err(fault) = self.serve(&arn, port) {
                 tracing::warn!(
                     listener = arn,
                     "a listener could not be restored: {}",
@@ -184,18 +186,6 @@ impl Elb {
         }
         self.check_every_target();
         Ok(())
-    }
-
-    fn add_tags(&self, input: &Value) -> Result<Value, Fault> {
-        let mut state = self.inner.lock();
-        for arn in input::strings(input, "ResourceArns") {
-            let tags = state.tags.entry(arn).or_default();
-            for tag in input::list(input, "Tags") {
-                tags.retain(|known| known["Key"] != tag["Key"]);
-                tags.push(tag.clone());
-            }
-        }
-        Ok(json!({}))
     }
 
     fn describe_tags(&self, input: &Value) -> Result<Value, Fault> {

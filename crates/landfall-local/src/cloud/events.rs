@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use self::pattern::Pattern;
-use super::{bus::Bus, fault::Fault};
+use super::{
+    bus::Bus,
+    fault::Fault,
+    operations::{Api, UNKNOWN_OPERATION},
+};
 use crate::world::World;
 
 /// PutEvents refuses larger requests; in bytes
@@ -43,6 +47,18 @@ struct Rule {
     pattern: OnceLock<Option<Pattern>>,
 }
 
+/// What is played.
+pub(super) const API: Api<Events> = Api {
+    service: "events",
+    title: "EventBridge",
+    unknown: UNKNOWN_OPERATION,
+    operations: &[
+        ("PutEvents", Events::put_events),
+        ("PutRule", Events::put_rule),
+        ("PutTargets", Events::put_targets),
+    ],
+};
+
 impl Events {
     /// A bus without rules.
     pub fn new(world: Arc<World>, bus: Bus) -> Self {
@@ -56,23 +72,7 @@ impl Events {
 
     /// Answers one operation of the API `AWSEvents`.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "PutEvents" => self.put_events(&input),
-            "PutRule" => self.put_rule(&input),
-            "DescribeRule" => self.describe_rule(&input),
-            "ListRules" => self.list_rules(&input),
-            "EnableRule" => self.set_state(&input, "ENABLED"),
-            "DisableRule" => self.set_state(&input, "DISABLED"),
-            "DeleteRule" => self.delete_rule(&input),
-            "PutTargets" => self.put_targets(&input),
-            "ListTargetsByRule" => self.list_targets_by_rule(&input),
-            "RemoveTargets" => self.remove_targets(&input),
-            "TestEventPattern" => self.test_event_pattern(&input),
-            _ => Err(Fault::client(
-                "UnknownOperationException",
-                format!("The embedded cloud's EventBridge does not implement {operation}."),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     /// The newest thousand events that went over the bus, oldest first: whole envelopes.

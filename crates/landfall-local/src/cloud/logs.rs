@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::fault::Fault;
+use super::{
+    fault::Fault,
+    operations::{Api, UNKNOWN_OPERATION},
+};
 use crate::world::World;
 
 /// How many events a stream keeps; older ones are dropped, as retention would do.
@@ -50,6 +53,20 @@ struct LogEvent {
     message: String,
 }
 
+/// What is played.
+pub(super) const API: Api<Logs> = Api {
+    service: "logs",
+    title: "CloudWatch Logs",
+    unknown: UNKNOWN_OPERATION,
+    operations: &[
+        ("CreateLogGroup", Logs::create_log_group),
+        ("DescribeLogGroups", Logs::describe_log_groups),
+        ("PutRetentionPolicy", Logs::put_retention_policy),
+        ("ListTagsForResource", Logs::list_tags_for_resource),
+        ("FilterLogEvents", Logs::filter_log_events),
+    ],
+};
+
 impl Logs {
     /// No groups yet.
     pub fn new(world: Arc<World>) -> Self {
@@ -61,25 +78,7 @@ impl Logs {
 
     /// Answers one operation of the API `Logs_20140328`.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "CreateLogGroup" => self.create_log_group(&input),
-            "DescribeLogGroups" => self.describe_log_groups(&input),
-            "DeleteLogGroup" => self.delete_log_group(&input),
-            "PutRetentionPolicy" => self.put_retention_policy(&input),
-            "DeleteRetentionPolicy" => self.delete_retention_policy(&input),
-            "TagResource" => self.tag_resource(&input),
-            "UntagResource" => self.untag_resource(&input),
-            "ListTagsForResource" => self.list_tags_for_resource(&input),
-            "CreateLogStream" => self.create_log_stream(&input),
-            "DescribeLogStreams" => self.describe_log_streams(&input),
-            "PutLogEvents" => self.put_log_events(&input),
-            "GetLogEvents" => self.get_log_events(&input),
-            "FilterLogEvents" => self.filter_log_events(&input),
-            _ => Err(Fault::client(
-                "UnknownOperationException",
-                format!("The embedded cloud's CloudWatch Logs does not implement {operation}."),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     /// Adds a line to a stream, making group and stream as needed: for whoever runs functions and containers.

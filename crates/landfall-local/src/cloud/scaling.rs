@@ -12,7 +12,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ecs::Ecs, fault::Fault};
+use super::{
+    ecs::Ecs,
+    fault::Fault,
+    operations::{Api, UNKNOWN_OPERATION},
+};
 use crate::world::World;
 
 const DIMENSION: &str = "ecs:service:DesiredCount";
@@ -39,6 +43,25 @@ struct Target {
     actions: BTreeMap<String, Value>,
 }
 
+/// What is played.
+pub(super) const API: Api<Scaling> = Api {
+    service: "application-autoscaling",
+    title: "Application Auto Scaling",
+    unknown: UNKNOWN_OPERATION,
+    operations: &[
+        ("RegisterScalableTarget", Scaling::register),
+        ("DescribeScalableTargets", Scaling::describe),
+        ("DeregisterScalableTarget", Scaling::deregister),
+        ("PutScalingPolicy", Scaling::put_policy),
+        ("DescribeScalingPolicies", Scaling::describe_policies),
+        ("DeleteScalingPolicy", Scaling::delete_policy),
+        ("PutScheduledAction", Scaling::put_action),
+        ("DescribeScheduledActions", Scaling::describe_actions),
+        ("DeleteScheduledAction", Scaling::delete_action),
+        ("ListTagsForResource", Scaling::list_tags),
+    ],
+};
+
 impl Scaling {
     /// No targets yet.
     pub fn new(world: Arc<World>, ecs: Ecs) -> Self {
@@ -52,26 +75,7 @@ impl Scaling {
     /// Answers one operation of the API `AnyScaleFrontendService`
     /// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/Welcome.html>).
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "RegisterScalableTarget" => self.register(&input),
-            "DescribeScalableTargets" => self.describe(&input),
-            "DeregisterScalableTarget" => self.deregister(&input),
-            "PutScalingPolicy" => self.put_policy(&input),
-            "DescribeScalingPolicies" => self.describe_policies(&input),
-            "DeleteScalingPolicy" => self.delete_policy(&input),
-            "PutScheduledAction" => self.put_action(&input),
-            "DescribeScheduledActions" => self.describe_actions(&input),
-            "DeleteScheduledAction" => self.delete_action(&input),
-            "TagResource" => self.tag(&input),
-            "UntagResource" => self.untag(&input),
-            "ListTagsForResource" => self.list_tags(&input),
-            _ => Err(Fault::client(
-                "UnknownOperationException",
-                format!(
-                    "The embedded cloud's Application Auto Scaling does not implement {operation}."
-                ),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     /// All targets, with what is on them.
@@ -243,22 +247,6 @@ impl Scaling {
                 ),
             )),
         }
-    }
-
-    fn tag(&self, input: &Value) -> Result<Value, Fault> {
-        let tags = input["Tags"].as_object().cloned().unwrap_or_default();
-        self.tagged(input, |target| {
-            target.tags.extend(tags);
-            json!({})
-        })
-    }
-
-    fn untag(&self, input: &Value) -> Result<Value, Fault> {
-        let keys = input["TagKeys"].as_array().cloned().unwrap_or_default();
-        self.tagged(input, |target| {
-            target.tags.retain(|key, _| !keys.contains(&json!(key)));
-            json!({})
-        })
     }
 
     fn list_tags(&self, input: &Value) -> Result<Value, Fault> {

@@ -8,7 +8,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::fault::Fault;
+use super::{
+    fault::Fault,
+    operations::{Api, UNKNOWN_OPERATION},
+};
 use crate::world::World;
 
 /// Parameter Store of one account in one Region.
@@ -30,6 +33,18 @@ struct Parameter {
 /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>).
 const LONGEST_VALUE: usize = 4096;
 
+/// What is played.
+pub(super) const API: Api<Ssm> = Api {
+    service: "ssm",
+    title: "Systems Manager",
+    unknown: UNKNOWN_OPERATION,
+    operations: &[
+        ("PutParameter", Ssm::put_parameter),
+        ("GetParameters", Ssm::get_parameters),
+        ("DeleteParameter", Ssm::delete_parameter),
+    ],
+};
+
 impl Ssm {
     /// No parameters yet.
     pub fn new(world: Arc<World>) -> Self {
@@ -41,16 +56,7 @@ impl Ssm {
 
     /// Answers one operation of the API `AmazonSSM`.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "PutParameter" => self.put_parameter(&input),
-            "GetParameter" => self.get_parameter(&input),
-            "GetParameters" => self.get_parameters(&input),
-            "DeleteParameter" => self.delete_parameter(&input),
-            _ => Err(Fault::client(
-                "UnknownOperationException",
-                format!("The embedded cloud's Systems Manager does not implement {operation}."),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     /// Everything, for [`Ssm::restore`].
@@ -118,14 +124,6 @@ impl Ssm {
         };
         parameters.insert(name.to_owned(), parameter);
         Ok(json!({ "Version": version, "Tier": "Standard" }))
-    }
-
-    fn get_parameter(&self, input: &Value) -> Result<Value, Fault> {
-        let decrypted = input["WithDecryption"].as_bool().unwrap_or_default();
-        let found = self.described(text(input, "Name"), decrypted);
-        let parameter = found
-            .ok_or_else(|| Fault::client("ParameterNotFound", "The parameter was not found."))?;
-        Ok(json!({ "Parameter": parameter }))
     }
 
     fn get_parameters(&self, input: &Value) -> Result<Value, Fault> {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::fault::Fault;
+use super::{
+    fault::Fault,
+    operations::{Api, INVALID_ACTION},
+};
 use crate::world::World;
 
 /// STS of one account. Everybody is its root user, as no credentials are checked.
@@ -13,25 +16,31 @@ pub struct Sts {
     world: Arc<World>,
 }
 
+/// What is played.
+pub(super) const API: Api<Sts> = Api {
+    service: "sts",
+    title: "STS",
+    unknown: INVALID_ACTION,
+    operations: &[("GetCallerIdentity", |sts, _| Ok(sts.caller_identity()))],
+};
+
 impl Sts {
     /// The account of `world`.
     pub fn new(world: Arc<World>) -> Self {
         Self { world }
     }
 
-    /// Answers `GetCallerIdentity`
-    /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>).
-    pub async fn call(&self, operation: &str, _input: Value) -> Result<Value, Fault> {
-        match operation {
-            "GetCallerIdentity" => Ok(json!({
-                "UserId": self.world.account,
-                "Account": self.world.account,
-                "Arn": format!("arn:aws:iam::{}:root", self.world.account),
-            })),
-            _ => Err(Fault::client(
-                "InvalidAction",
-                format!("The embedded cloud has no STS operation {operation}."),
-            )),
-        }
+    /// Answers one operation.
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+        API.call(self, operation, &input)
+    }
+
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
+    fn caller_identity(&self) -> Value {
+        json!({
+            "UserId": self.world.account,
+            "Account": self.world.account,
+            "Arn": format!("arn:aws:iam::{}:root", self.world.account),
+        })
     }
 }

@@ -11,9 +11,11 @@ use super::{
     PAYLOAD_LIMIT, StepFunctions,
     execution::{End, Execution, Record, Status, seconds},
     failure::Failure,
-    token::Signal,
 };
-use crate::cloud::fault::Fault;
+use crate::cloud::{
+    fault::Fault,
+    operations::{Api, UNKNOWN_OPERATION},
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,57 +69,38 @@ struct SendTaskSuccess {
     output: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SendTaskFailure {
-    task_token: String,
-    #[serde(default)]
-    error: String,
-    #[serde(default)]
-    cause: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SendTaskHeartbeat {
-    task_token: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DescribeStateMachine {
-    state_machine_arn: String,
-}
+/// What is played.
+pub(crate) const API: Api<StepFunctions> = Api {
+    service: "states",
+    title: "Step Functions",
+    unknown: UNKNOWN_OPERATION,
+    operations: &[
+        ("StartExecution", |api, input| {
+            api.start_execution(read(input)?)
+        }),
+        ("DescribeExecution", |api, input| {
+            api.describe_execution(&read(input)?)
+        }),
+        ("ListExecutions", |api, input| {
+            api.list_executions(&read(input)?)
+        }),
+        ("GetExecutionHistory", |api, input| {
+            api.get_execution_history(&read(input)?)
+        }),
+        ("StopExecution", |api, input| {
+            api.stop_execution(read(input)?)
+        }),
+        ("SendTaskSuccess", |api, input| {
+            api.send_task_success(&read(input)?)
+        }),
+        ("ListStateMachines", |api, _| Ok(api.list_state_machines())),
+    ],
+};
 
 impl StepFunctions {
     /// Answers one operation of the API. `input` and the answer are the operation's JSON.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
-        match operation {
-            "StartExecution" => self.start_execution(read(input)?),
-            "DescribeExecution" => self.describe_execution(&read(input)?),
-            "ListExecutions" => self.list_executions(&read(input)?),
-            "GetExecutionHistory" => self.get_execution_history(&read(input)?),
-            "StopExecution" => self.stop_execution(read(input)?),
-            "SendTaskSuccess" => self.send_task_success(&read(input)?),
-            "SendTaskFailure" => {
-                let SendTaskFailure {
-                    task_token,
-                    error,
-                    cause,
-                } = read(input)?;
-                self.signal(&task_token, Signal::Failure(Failure { error, cause }))
-            }
-            "SendTaskHeartbeat" => {
-                let SendTaskHeartbeat { task_token } = read(input)?;
-                self.signal(&task_token, Signal::Heartbeat)
-            }
-            "ListStateMachines" => Ok(self.list_state_machines()),
-            "DescribeStateMachine" => self.describe_state_machine(&read(input)?),
-            other => Err(Fault::client(
-                "UnknownOperationException",
-                format!("the embedded engine does not implement {other} of Step Functions"),
-            )),
-        }
+        API.call(self, operation, &input)
     }
 
     fn start_execution(&self, request: StartExecution) -> Result<Value, Fault> {
@@ -301,11 +284,7 @@ impl StepFunctions {
         let output = serde_json::from_str(&request.output).map_err(|error| {
             Fault::client("InvalidOutput", format!("Invalid Output: '{error}'"))
         })?;
-        self.signal(&request.task_token, Signal::Success(output))
-    }
-
-    fn signal(&self, token: &str, signal: Signal) -> Result<Value, Fault> {
-        self.engine.tokens.signal(token, signal)?;
+        self.engine.tokens.succeed(&request.task_token, output)?;
         Ok(json!({}))
     }
 
@@ -325,20 +304,6 @@ impl StepFunctions {
         json!({"stateMachines": list})
     }
 
-    fn describe_state_machine(&self, request: &DescribeStateMachine) -> Result<Value, Fault> {
-        let machine = self.machine(&request.state_machine_arn)?;
-        Ok(json!({
-            "stateMachineArn": request.state_machine_arn,
-            "name": machine.name,
-            "status": "ACTIVE",
-            "definition": machine.text,
-            "roleArn": self.engine.role_arn(),
-            "type": "STANDARD",
-            "creationDate": seconds(machine.created),
-            "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
-        }))
-    }
-
     fn machine(&self, arn: &str) -> Result<super::Machine, Fault> {
         if !arn.starts_with("arn:") || !arn.contains(":stateMachine:") {
             return Err(Fault::client("InvalidArn", format!("Invalid Arn: '{arn}'")));
@@ -352,9 +317,8 @@ impl StepFunctions {
     }
 }
 
-fn read<T: DeserializeOwned>(input: Value) -> Result<T, Fault> {
-    serde_json::from_value(input)
-        .map_err(|error| Fault::client("ValidationException", error.to_string()))
+fn read<T: DeserializeOwned>(input: &Value) -> Result<T, Fault> {
+    T::deserialize(input).map_err(|error| Fault::client("ValidationException", error.to_string()))
 }
 
 /// 1 to 80 characters, none of those that the API model forbids.

@@ -5,25 +5,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{choice::Rule, intrinsic::Expression, path::Path, template::Template};
 
-/// A set of states with a beginning: a whole state machine or a branch of a Parallel state.
+/// A state machine that was loaded.
 #[derive(Clone, Debug)]
-pub struct Flow {
+pub struct Definition {
     /// The state that is entered first.
     pub start_at: String,
     /// The states by name.
     pub states: BTreeMap<String, State>,
-}
-
-/// A state machine that was loaded.
-#[derive(Clone, Debug)]
-pub struct Definition {
-    /// Its states.
-    pub flow: Flow,
     /// How long an execution may take (`TimeoutSeconds`).
     pub timeout: Option<Duration>,
 }
@@ -33,8 +25,6 @@ pub struct Definition {
 pub struct State {
     /// `InputPath`; nothing (`null`) makes the input `{}`.
     pub input_path: Option<Path>,
-    /// `OutputPath`; nothing (`null`) makes the output `{}`.
-    pub output_path: Option<Path>,
     /// What it does.
     pub kind: Kind,
 }
@@ -44,15 +34,13 @@ pub struct State {
 pub enum Kind {
     /// Has a function do work.
     Task(Box<Task>),
-    /// Runs branches at the same time.
-    Parallel(Box<Parallel>),
     /// Picks the next state.
     Choice(Choice),
     /// Lets time pass.
-    Wait(Wait, Next),
+    Wait(Seconds, Next),
     /// Reshapes data.
     Pass(Box<Pass>),
-    /// Ends the flow well.
+    /// Ends the execution well.
     Succeed,
     /// Ends the execution badly.
     Fail(Fail),
@@ -63,7 +51,6 @@ impl Kind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Task(_) => "Task",
-            Self::Parallel(_) => "Parallel",
             Self::Choice(_) => "Choice",
             Self::Wait(..) => "Wait",
             Self::Pass(_) => "Pass",
@@ -78,7 +65,7 @@ impl Kind {
 pub enum Next {
     /// To the state of this name.
     State(String),
-    /// Out of the flow.
+    /// The execution ends.
     End,
 }
 
@@ -100,10 +87,8 @@ pub struct Task {
     pub resource: Resource,
     /// How input and result are shaped.
     pub shape: Shape,
-    /// `TimeoutSeconds(Path)`.
-    pub timeout: Option<Seconds>,
-    /// `HeartbeatSeconds(Path)`.
-    pub heartbeat: Option<Seconds>,
+    /// `TimeoutSeconds`.
+    pub timeout: Option<u64>,
     /// `Retry`, in order.
     pub retry: Vec<Retrier>,
     /// `Catch`, in order.
@@ -117,25 +102,8 @@ pub struct Task {
 pub enum Resource {
     /// A function by its ARN: the payload is the state's input, the result is its answer.
     Function(String),
-    /// `arn:aws:states:::lambda:invoke`: the result is Lambda's answer with `Payload` inside.
-    Invoke,
     /// `arn:aws:states:::lambda:invoke.waitForTaskToken`: the result comes from `SendTaskSuccess`.
     InvokeWithToken,
-}
-
-/// A Parallel state.
-#[derive(Clone, Debug)]
-pub struct Parallel {
-    /// What runs at the same time.
-    pub branches: Vec<Flow>,
-    /// How input and result (an array with each branch's output) are shaped.
-    pub shape: Shape,
-    /// `Retry`, in order.
-    pub retry: Vec<Retrier>,
-    /// `Catch`, in order.
-    pub catch: Vec<Catcher>,
-    /// Where it leads.
-    pub next: Next,
 }
 
 /// A Choice state.
@@ -145,17 +113,6 @@ pub struct Choice {
     pub rules: Vec<(Rule, String)>,
     /// Where it leads if no rule holds.
     pub default: Option<String>,
-}
-
-/// How long a Wait state waits.
-#[derive(Clone, Debug)]
-pub enum Wait {
-    /// `Seconds` or `SecondsPath`.
-    For(Seconds),
-    /// `Timestamp`.
-    Until(Timestamp),
-    /// `TimestampPath`.
-    UntilPath(Path),
 }
 
 /// A number of seconds.

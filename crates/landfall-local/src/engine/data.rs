@@ -10,19 +10,14 @@ use super::{
     path::Path,
 };
 
-/// `InputPath` and `OutputPath`: nothing (`null`) gives an empty object.
-pub(super) fn filter(
-    path: Option<&Path>,
-    data: &Value,
-    context: &Value,
-    field: &str,
-) -> Result<Value, Failure> {
+/// `InputPath`: nothing (`null`) gives an empty object.
+pub(super) fn filter(path: Option<&Path>, data: &Value, context: &Value) -> Result<Value, Failure> {
     let Some(path) = path else {
         return Ok(json!({}));
     };
     path.find(data, context).cloned().ok_or_else(|| {
         Failure::runtime(format!(
-            "Invalid path '{path}' in {field}: no results for this path in {data}"
+            "Invalid path '{path}' in InputPath: no results for this path in {data}"
         ))
     })
 }

@@ -14,8 +14,6 @@ pub struct Failure {
 
 /// A task ran longer than `TimeoutSeconds`.
 pub const TIMEOUT: &str = "States.Timeout";
-/// A task with a token sent no heartbeat for `HeartbeatSeconds`.
-pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 /// The execution cannot go on; nothing catches it.
 pub const RUNTIME: &str = "States.Runtime";
 /// A payload is over [`super::PAYLOAD_LIMIT`]; only a catcher that names it catches it.
@@ -48,7 +46,6 @@ impl Failure {
         names.iter().any(|name| match name.as_str() {
             "States.ALL" => self.error != DATA_LIMIT_EXCEEDED,
             "States.TaskFailed" => self.error != TIMEOUT && self.error != DATA_LIMIT_EXCEEDED,
-            TIMEOUT => self.error == TIMEOUT || self.error == HEARTBEAT_TIMEOUT,
             exact => self.error == exact,
         })
     }
@@ -67,8 +64,6 @@ mod tests {
             ("Throttled", "Throttle", false),
             (TIMEOUT, "States.TaskFailed", false),
             (TIMEOUT, "States.ALL", true),
-            (HEARTBEAT_TIMEOUT, TIMEOUT, true),
-            (TIMEOUT, HEARTBEAT_TIMEOUT, false),
             (RUNTIME, "States.ALL", false),
             (RUNTIME, RUNTIME, false),
             (DATA_LIMIT_EXCEEDED, "States.ALL", false),

@@ -1,40 +1,43 @@
-//! Whether a state machine's states hang together: every target exists, every state can be reached, no name is used twice.
+//! Whether a state machine's states hang together: every target exists, every state can be reached.
 
 use std::collections::BTreeSet;
 
 use super::{
-    asl::{Flow, Kind, Next, State},
+    asl::{Definition, Kind, Next, State},
     fields::Fields,
     load::LoadError,
 };
 
-/// Checks one flow. `fields` is where the flow stands, for errors.
-pub(super) fn check_targets(flow: &Flow, fields: &Fields) -> Result<(), LoadError> {
-    if !flow.states.contains_key(&flow.start_at) {
-        return Err(fields.error("StartAt", format!("there is no state `{}`", flow.start_at)));
+/// Checks a definition. `fields` is where it stands, for errors.
+pub(super) fn check_targets(definition: &Definition, fields: &Fields) -> Result<(), LoadError> {
+    if !definition.states.contains_key(&definition.start_at) {
+        return Err(fields.error(
+            "StartAt",
+            format!("there is no state `{}`", definition.start_at),
+        ));
     }
-    for (name, state) in &flow.states {
+    for (name, state) in &definition.states {
         for (field, target) in targets(state) {
-            if !flow.states.contains_key(target) {
+            if !definition.states.contains_key(target) {
                 return Err(LoadError {
                     place: format!("state `{name}`, field `{field}`"),
-                    reason: format!("there is no state `{target}` beside it"),
+                    reason: format!("there is no state `{target}`"),
                 });
             }
         }
     }
     let mut reached = BTreeSet::new();
-    let mut open = vec![flow.start_at.as_str()];
+    let mut open = vec![definition.start_at.as_str()];
     while let Some(name) = open.pop() {
         if reached.insert(name) {
             open.extend(
-                targets(&flow.states[name])
+                targets(&definition.states[name])
                     .into_iter()
                     .map(|(_, target)| target),
             );
         }
     }
-    match flow
+    match definition
         .states
         .keys()
         .find(|name| !reached.contains(name.as_str()))
@@ -47,35 +50,11 @@ pub(super) fn check_targets(flow: &Flow, fields: &Fields) -> Result<(), LoadErro
     }
 }
 
-/// State names are unique in the whole state machine, branches included.
-pub(super) fn check_names(flow: &Flow) -> Result<(), LoadError> {
-    fn visit<'a>(flow: &'a Flow, seen: &mut BTreeSet<&'a str>) -> Result<(), LoadError> {
-        for (name, state) in &flow.states {
-            if !seen.insert(name) {
-                return Err(LoadError {
-                    place: format!("state `{name}`"),
-                    reason: "the name is used twice; names are unique in the whole state machine"
-                        .into(),
-                });
-            }
-            if let Kind::Parallel(parallel) = &state.kind {
-                parallel
-                    .branches
-                    .iter()
-                    .try_for_each(|branch| visit(branch, seen))?;
-            }
-        }
-        Ok(())
-    }
-    visit(flow, &mut BTreeSet::new())
-}
-
 /// The states a state can lead to, with the field that says so.
 fn targets(state: &State) -> Vec<(&'static str, &str)> {
     let mut targets = Vec::new();
     let (next, catchers) = match &state.kind {
         Kind::Task(task) => (Some(&task.next), task.catch.as_slice()),
-        Kind::Parallel(parallel) => (Some(&parallel.next), parallel.catch.as_slice()),
         Kind::Wait(_, next) => (Some(next), [].as_slice()),
         Kind::Pass(pass) => (Some(&pass.next), [].as_slice()),
         Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => (None, [].as_slice()),

@@ -2,16 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::{BoxFuture, try_join_all};
 use serde_json::{Value, json};
 
 use super::{
     StateWatch,
-    asl::{
-        Choice, Definition, Fail, Flow, Kind, Next, Parallel, Retrier, Shape, State, Task, Text,
-        Wait,
-    },
-    data::{filter, look_up, place, read_seconds, within_limit},
+    asl::{Choice, Definition, Fail, Kind, Next, Retrier, Seconds, Shape, State, Task, Text},
+    data::{filter, place, read_seconds, within_limit},
     execution::Execution,
     failure::Failure,
     intrinsic::Scope,
@@ -30,7 +26,7 @@ pub(super) struct Interpreter {
     pub(super) context: Value,
 }
 
-/// The id of the event that happened last on this line of the history; branches each have their own.
+/// The id of the event that happened last.
 pub(super) type Line = u64;
 
 /// A state while it runs.
@@ -45,40 +41,30 @@ pub(super) struct Visit<'a> {
 }
 
 impl Interpreter {
-    /// Runs to the end of the flow and answers its output.
+    /// Runs to the end and answers the output.
     pub(super) async fn run(
         &self,
         definition: &Definition,
         input: Value,
     ) -> Result<Value, Failure> {
+        let mut name = definition.start_at.as_str();
+        let mut data = input;
         // As in AWS, the first state's event follows event 0, not ExecutionStarted.
-        self.run_flow(&definition.flow, input, &mut 0).await
-    }
-
-    fn run_flow<'a>(
-        &'a self,
-        flow: &'a Flow,
-        input: Value,
-        line: &'a mut Line,
-    ) -> BoxFuture<'a, Result<Value, Failure>> {
-        Box::pin(async move {
-            let mut name = flow.start_at.as_str();
-            let mut data = input;
-            loop {
-                let state = flow
-                    .states
-                    .get(name)
-                    .ok_or_else(|| Failure::runtime(format!("no state `{name}`")))?;
-                let (output, next) = self.run_state(name, state, data, line).await?;
-                match next {
-                    Some(next) => name = next,
-                    None => return Ok(output),
-                }
-                data = output;
-                // A loop without a task must not keep the thread for itself.
-                tokio::task::yield_now().await;
+        let mut line = 0;
+        loop {
+            let state = definition
+                .states
+                .get(name)
+                .ok_or_else(|| Failure::runtime(format!("no state `{name}`")))?;
+            let (output, next) = self.run_state(name, state, data, &mut line).await?;
+            match next {
+                Some(next) => name = next,
+                None => return Ok(output),
             }
-        })
+            data = output;
+            // A loop without a task must not keep the thread for itself.
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Runs one state: its output, and the state that follows.
@@ -105,12 +91,7 @@ impl Interpreter {
             self.execution.record().running()?;
         }
 
-        let effective = filter(
-            state.input_path.as_ref(),
-            &input,
-            &self.context,
-            "InputPath",
-        )?;
+        let effective = filter(state.input_path.as_ref(), &input, &self.context)?;
         let mut visit = Visit {
             name,
             input: &input,
@@ -119,21 +100,11 @@ impl Interpreter {
             retries: 0,
         };
         let (output, next) = match &state.kind {
-            Kind::Task(task) => {
-                self.with_handlers(Work::Task(task), &mut visit, line)
-                    .await?
-            }
-            Kind::Parallel(parallel) => {
-                self.with_handlers(Work::Parallel(parallel), &mut visit, line)
-                    .await?
-            }
-            Kind::Choice(choice) => (
-                Outcome::Result(effective.clone()),
-                Some(decide(choice, &visit)?),
-            ),
-            Kind::Wait(wait, next) => {
-                self.wait(wait, &visit).await?;
-                (Outcome::Result(effective.clone()), target(next))
+            Kind::Task(task) => self.with_handlers(task, &mut visit, line).await?,
+            Kind::Choice(choice) => (effective.clone(), Some(decide(choice, &visit)?)),
+            Kind::Wait(seconds, next) => {
+                self.wait(seconds, &visit).await?;
+                (effective.clone(), target(next))
             }
             Kind::Pass(pass) => {
                 let raw = match (&pass.result, &pass.shape.parameters) {
@@ -141,23 +112,10 @@ impl Interpreter {
                     (None, Some(parameters)) => parameters.fill(self.scope(&visit))?,
                     (None, None) => effective.clone(),
                 };
-                (
-                    Outcome::Result(self.shape(&pass.shape, raw, &visit)?),
-                    target(&pass.next),
-                )
+                (self.shape(&pass.shape, raw, &visit)?, target(&pass.next))
             }
-            Kind::Succeed => (Outcome::Result(effective.clone()), None),
+            Kind::Succeed => (effective.clone(), None),
             Kind::Fail(fail) => return Err(self.fail(fail, &visit)?),
-        };
-        let output = match output {
-            // What a catcher made is the output as it is.
-            Outcome::Caught(output) => output,
-            Outcome::Result(output) => filter(
-                state.output_path.as_ref(),
-                &output,
-                &visit.context,
-                "OutputPath",
-            )?,
         };
         within_limit(&output, name)?;
         let details = json!({"name": name, "output": output.to_string(), "outputDetails": {"truncated": false}});
@@ -169,25 +127,22 @@ impl Interpreter {
         Ok((output, next))
     }
 
-    /// Runs `work` with `Retry` and `Catch`
+    /// Runs a task with `Retry` and `Catch`
     /// (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
     async fn with_handlers<'a>(
         &self,
-        work: Work<'a>,
+        task: &'a Task,
         visit: &mut Visit<'_>,
         line: &mut Line,
-    ) -> Result<(Outcome, Option<&'a str>), Failure> {
-        let (retry, catch, next) = match work {
-            Work::Task(task) => (&task.retry, &task.catch, &task.next),
-            Work::Parallel(parallel) => (&parallel.retry, &parallel.catch, &parallel.next),
-        };
-        let mut used = vec![0; retry.len()];
+    ) -> Result<(Value, Option<&'a str>), Failure> {
+        let mut used = vec![0; task.retry.len()];
         loop {
-            let failure = match self.attempt(work, visit, line).await {
-                Ok(output) => return Ok((Outcome::Result(output), target(next))),
+            let failure = match self.attempt(task, visit, line).await {
+                Ok(output) => return Ok((output, target(&task.next))),
                 Err(failure) => failure,
             };
-            let matching = retry
+            let matching = task
+                .retry
                 .iter()
                 .zip(&mut used)
                 .find(|(retrier, _)| failure.matches(&retrier.errors));
@@ -201,7 +156,8 @@ impl Interpreter {
                 self.count_transition();
                 continue;
             }
-            let Some(catcher) = catch
+            let Some(catcher) = task
+                .catch
                 .iter()
                 .find(|catcher| failure.matches(&catcher.errors))
             else {
@@ -209,24 +165,18 @@ impl Interpreter {
             };
             let error = json!({"Error": failure.error, "Cause": failure.cause});
             let output = place(catcher.result_path.as_ref(), visit.input, error)?;
-            return Ok((Outcome::Caught(output), Some(&catcher.next)));
+            return Ok((output, Some(&catcher.next)));
         }
     }
 
     async fn attempt(
         &self,
-        work: Work<'_>,
+        task: &Task,
         visit: &Visit<'_>,
         line: &mut Line,
     ) -> Result<Value, Failure> {
-        let (raw, shape) = match work {
-            Work::Task(task) => (self.run_task(task, visit, line).await?, &task.shape),
-            Work::Parallel(parallel) => (
-                self.run_branches(parallel, visit, line).await?,
-                &parallel.shape,
-            ),
-        };
-        self.shape(shape, raw, visit)
+        let raw = self.run_task(task, visit, line).await?;
+        self.shape(&task.shape, raw, visit)
     }
 
     /// How long to wait before retry number `used + 1`.
@@ -243,70 +193,9 @@ impl Interpreter {
         Duration::from_secs_f64(seconds * share)
     }
 
-    async fn run_branches(
-        &self,
-        parallel: &Parallel,
-        visit: &Visit<'_>,
-        line: &mut Line,
-    ) -> Result<Value, Failure> {
-        let input = match &parallel.shape.parameters {
-            Some(parameters) => parameters.fill(self.scope(visit))?,
-            None => visit.effective.clone(),
-        };
-        within_limit(&input, visit.name)?;
-        let started = self.append(*line, "ParallelStateStarted", None)?;
-        let branches = parallel.branches.iter().map(|branch| {
-            let input = input.clone();
-            async move {
-                let mut line = started;
-                self.run_flow(branch, input, &mut line)
-                    .await
-                    .map(|output| (output, line))
-            }
-        });
-        // The first branch that fails ends the others: their futures are dropped.
-        match try_join_all(branches).await {
-            Ok(outputs) => {
-                let last = outputs
-                    .iter()
-                    .map(|(_, line)| *line)
-                    .max()
-                    .unwrap_or(started);
-                *line = self.append(last, "ParallelStateSucceeded", None)?;
-                Ok(outputs.into_iter().map(|(output, _)| output).collect())
-            }
-            Err(failure) => {
-                *line = self.append(started, "ParallelStateFailed", None)?;
-                Err(failure)
-            }
-        }
-    }
-
-    async fn wait(&self, wait: &Wait, visit: &Visit<'_>) -> Result<(), Failure> {
-        let until = match wait {
-            Wait::For(seconds) => {
-                tokio::time::sleep(Duration::from_secs(read_seconds(
-                    seconds,
-                    "SecondsPath",
-                    visit,
-                )?))
-                .await;
-                return Ok(());
-            }
-            Wait::Until(timestamp) => *timestamp,
-            Wait::UntilPath(path) => {
-                let value = look_up(path, "TimestampPath", visit)?;
-                value.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-                    Failure::runtime(format!(
-                        "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format \
-                         string: {path} == {value}"
-                    ))
-                })?
-            }
-        };
-        // A moment that has passed is no wait at all.
-        let left = Duration::try_from(until.duration_since(self.world.now())).unwrap_or_default();
-        tokio::time::sleep(left).await;
+    async fn wait(&self, seconds: &Seconds, visit: &Visit<'_>) -> Result<(), Failure> {
+        let seconds = read_seconds(seconds, "SecondsPath", visit)?;
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
         Ok(())
     }
 
@@ -336,7 +225,6 @@ impl Interpreter {
             Some(selector) => selector.fill(Scope {
                 input: &raw,
                 context: &visit.context,
-                world: &self.world,
             })?,
             None => raw,
         };
@@ -347,7 +235,6 @@ impl Interpreter {
         Scope {
             input: visit.effective,
             context: &visit.context,
-            world: &self.world,
         }
     }
 
@@ -376,21 +263,6 @@ impl Interpreter {
     fn count_transition(&self) {
         self.execution.record().transitions += 1;
     }
-}
-
-/// What `Retry` and `Catch` stand around.
-#[derive(Clone, Copy)]
-enum Work<'a> {
-    Task(&'a Task),
-    Parallel(&'a Parallel),
-}
-
-/// What a state made.
-enum Outcome {
-    /// Its result, which `OutputPath` still filters.
-    Result(Value),
-    /// What a catcher put together.
-    Caught(Value),
 }
 
 fn target(next: &Next) -> Option<&str> {

@@ -1,13 +1,11 @@
 //! Intrinsic functions: the small computations that the States Language allows inside `"name.$"` fields.
 //!
-//! <https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html>. Implemented are Format, StringToJson,
-//! JsonToString, Array, ArrayLength, UUID, MathAdd, StringSplit and Hash; any other is refused by name at load time.
+//! <https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html>. Only `States.Format` is implemented; any
+//! other is refused by name at load time.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::{failure::Failure, path::Path};
-use crate::world::World;
 
 /// Something that is computed from a state's input and the context object.
 #[derive(Clone, Debug)]
@@ -18,59 +16,8 @@ pub enum Expression {
     Literal(Value),
     /// A quoted string written in a call, still with its escapes, because `States.Format` must tell `\{` from `{`.
     Quoted(String),
-    /// A call.
-    Call(Function, Vec<Expression>),
-}
-
-/// The intrinsic functions that the engine implements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// `States.Format('… {} …', …)`.
-    Format,
-    /// `States.StringToJson(string)`.
-    StringToJson,
-    /// `States.JsonToString(value)`.
-    JsonToString,
-    /// `States.Array(…)`.
-    Array,
-    /// `States.ArrayLength(array)`.
-    ArrayLength,
-    /// `States.UUID()`.
-    Uuid,
-    /// `States.MathAdd(a, b)`.
-    MathAdd,
-    /// `States.StringSplit(string, delimiters)`.
-    StringSplit,
-    /// `States.Hash(value, algorithm)`; SHA-256, SHA-384 and SHA-512.
-    Hash,
-}
-
-impl Function {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "Format" => Self::Format,
-            "StringToJson" => Self::StringToJson,
-            "JsonToString" => Self::JsonToString,
-            "Array" => Self::Array,
-            "ArrayLength" => Self::ArrayLength,
-            "UUID" => Self::Uuid,
-            "MathAdd" => Self::MathAdd,
-            "StringSplit" => Self::StringSplit,
-            "Hash" => Self::Hash,
-            _ => return None,
-        })
-    }
-
-    /// The fewest and the most arguments it takes.
-    fn arity(self) -> (usize, usize) {
-        match self {
-            Self::Format => (1, usize::MAX),
-            Self::Array => (0, usize::MAX),
-            Self::Uuid => (0, 0),
-            Self::StringToJson | Self::JsonToString | Self::ArrayLength => (1, 1),
-            Self::MathAdd | Self::StringSplit | Self::Hash => (2, 2),
-        }
-    }
+    /// `States.Format('… {} …', …)`: what is filled in, and with what.
+    Format(Box<Expression>, Vec<Expression>),
 }
 
 /// What an expression may draw on.
@@ -80,8 +27,6 @@ pub struct Scope<'a> {
     pub input: &'a Value,
     /// What `$$` names.
     pub context: &'a Value,
-    /// Where `States.UUID` takes its randomness.
-    pub world: &'a World,
 }
 
 impl Expression {
@@ -108,7 +53,10 @@ impl Expression {
     pub fn paths(&self) -> Vec<&Path> {
         match self {
             Self::Path(path) => vec![path],
-            Self::Call(_, arguments) => arguments.iter().flat_map(Self::paths).collect(),
+            Self::Format(template, arguments) => {
+                let all = std::iter::once(template.as_ref()).chain(arguments);
+                all.flat_map(Self::paths).collect()
+            }
             Self::Literal(_) | Self::Quoted(_) => Vec::new(),
         }
     }
@@ -124,94 +72,28 @@ impl Expression {
             }),
             Self::Literal(value) => Ok(value.clone()),
             Self::Quoted(raw) => Ok(Value::String(unescape(raw))),
-            Self::Call(Function::Format, arguments) => {
-                let template = match &arguments[0] {
+            Self::Format(template, arguments) => {
+                let template = match template.as_ref() {
                     Self::Quoted(raw) => raw.clone(),
-                    other => string(other.evaluate(field, scope)?, "States.Format takes a string first")?,
+                    other => string(other.evaluate(field, scope)?)?,
                 };
-                let values =
-                    arguments[1..].iter().map(|each| each.evaluate(field, scope)).collect::<Result<Vec<_>, _>>()?;
+                let values = arguments
+                    .iter()
+                    .map(|each| each.evaluate(field, scope))
+                    .collect::<Result<Vec<_>, _>>()?;
                 format(&template, &values).map_err(Failure::intrinsic)
             }
-            Self::Call(function, arguments) => {
-                let values = arguments.iter().map(|each| each.evaluate(field, scope)).collect::<Result<Vec<_>, _>>()?;
-                apply(*function, values, scope.world)
-            }
         }
     }
 }
 
-fn apply(function: Function, mut arguments: Vec<Value>, world: &World) -> Result<Value, Failure> {
-    match function {
-        Function::Array | Function::Format => Ok(Value::Array(arguments)),
-        Function::Uuid => Ok(Value::String(world.uuid())),
-        Function::ArrayLength => match &arguments[0] {
-            Value::Array(items) => Ok(Value::from(items.len())),
-            other => Err(Failure::intrinsic(format!(
-                "States.ArrayLength takes an array, not {other}"
-            ))),
-        },
-        Function::JsonToString => Ok(Value::String(arguments[0].to_string())),
-        Function::StringToJson => {
-            let text = string(
-                arguments.swap_remove(0),
-                "States.StringToJson takes a string",
-            )?;
-            serde_json::from_str(&text).map_err(|error| {
-                Failure::intrinsic(format!("States.StringToJson cannot read '{text}': {error}"))
-            })
-        }
-        Function::MathAdd => Ok(Value::from(
-            integer(&arguments[0])?.saturating_add(integer(&arguments[1])?),
-        )),
-        Function::StringSplit => {
-            let delimiters = string(
-                arguments.swap_remove(1),
-                "States.StringSplit takes delimiters as a string",
-            )?;
-            let text = string(
-                arguments.swap_remove(0),
-                "States.StringSplit takes a string",
-            )?;
-            // AWS splits at each of the characters and leaves empty parts out.
-            let parts = text
-                .split(|c| delimiters.contains(c))
-                .filter(|part| !part.is_empty());
-            Ok(parts.map(Value::from).collect())
-        }
-        Function::Hash => {
-            let algorithm = string(
-                arguments.swap_remove(1),
-                "States.Hash takes the algorithm as a string",
-            )?;
-            let data = text_of(&arguments[0]);
-            Ok(Value::String(match algorithm.as_str() {
-                "SHA-256" => hex::encode(Sha256::digest(data)),
-                "SHA-384" => hex::encode(Sha384::digest(data)),
-                "SHA-512" => hex::encode(Sha512::digest(data)),
-                other => {
-                    return Err(Failure::intrinsic(format!(
-                        "States.Hash with '{other}' is not implemented"
-                    )));
-                }
-            }))
-        }
-    }
-}
-
-fn string(value: Value, otherwise: &str) -> Result<String, Failure> {
+fn string(value: Value) -> Result<String, Failure> {
     match value {
         Value::String(text) => Ok(text),
-        other => Err(Failure::intrinsic(format!("{otherwise}, not {other}"))),
+        other => Err(Failure::intrinsic(format!(
+            "States.Format takes a string first, not {other}"
+        ))),
     }
-}
-
-/// AWS rounds numbers with a fraction to the nearest integer.
-fn integer(value: &Value) -> Result<i64, Failure> {
-    value
-        .as_i64()
-        .or_else(|| value.as_f64().map(|number| number.round() as i64))
-        .ok_or_else(|| Failure::intrinsic(format!("States.MathAdd takes numbers, not {value}")))
 }
 
 /// Strings as they are, all else as JSON.
@@ -259,57 +141,31 @@ fn unescape(raw: &str) -> String {
     answer
 }
 
-/// `States.Name(argument, …)` at the start of `text`, and what follows it.
+/// `States.Format(argument, …)` at the start of `text`, and what follows it.
 fn call(text: &str) -> Result<(Expression, &str), String> {
     let (name, mut rest) = text
         .split_once('(')
         .ok_or_else(|| format!("`{text}` lacks its `(`"))?;
     let name = name.trim();
-    let function = name
-        .strip_prefix("States.")
-        .and_then(Function::named)
-        .ok_or_else(|| format!("the intrinsic function `{name}` is not implemented"))?;
-    let mut arguments = Vec::new();
-    rest = rest.trim_start();
-    if let Some(after) = rest.strip_prefix(')') {
-        return finish(function, arguments, name, after);
+    if name != "States.Format" {
+        return Err(format!(
+            "the intrinsic function `{name}` is not implemented"
+        ));
     }
+    let mut arguments = Vec::new();
     loop {
-        let (expression, after) = argument(rest)?;
+        let (expression, after) = argument(rest.trim_start())?;
         arguments.push(expression);
         rest = after.trim_start();
         if let Some(after) = rest.strip_prefix(',') {
-            rest = after.trim_start();
+            rest = after;
         } else if let Some(after) = rest.strip_prefix(')') {
-            return finish(function, arguments, name, after);
+            let template = Box::new(arguments.remove(0));
+            return Ok((Expression::Format(template, arguments), after));
         } else {
             return Err(format!("`{name}` needs `,` or `)` at `{rest}`"));
         }
     }
-}
-
-fn finish<'a>(
-    function: Function,
-    arguments: Vec<Expression>,
-    name: &str,
-    rest: &'a str,
-) -> Result<(Expression, &'a str), String> {
-    let (fewest, most) = function.arity();
-    if arguments.len() < fewest || arguments.len() > most {
-        return Err(format!(
-            "`{name}` does not take {} arguments",
-            arguments.len()
-        ));
-    }
-    if function == Function::Hash
-        && let Some(Expression::Quoted(algorithm)) = arguments.get(1)
-        && !matches!(algorithm.as_str(), "SHA-256" | "SHA-384" | "SHA-512")
-    {
-        return Err(format!(
-            "`States.Hash` with `{algorithm}` is not implemented"
-        ));
-    }
-    Ok((Expression::Call(function, arguments), rest))
 }
 
 fn argument(text: &str) -> Result<(Expression, &str), String> {
@@ -352,66 +208,47 @@ fn argument(text: &str) -> Result<(Expression, &str), String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
 
     fn evaluate(text: &str) -> Result<Value, Failure> {
-        let world = World::new("000000000000", "eu-west-1", Timestamp::UNIX_EPOCH, 1);
-        let input = json!({"name": "hello", "n": 2, "list": [1, 2, 3], "json": "{\"a\":1}", "o": {"b": true}});
+        let input = json!({"name": "hello", "n": 2, "o": {"b": true}});
         let context = json!({"Execution": {"Name": "run"}});
-        Expression::parse(text).map_err(Failure::runtime)?.evaluate(
-            "field.$",
-            Scope {
-                input: &input,
-                context: &context,
-                world: &world,
-            },
-        )
+        let scope = Scope {
+            input: &input,
+            context: &context,
+        };
+        let expression = Expression::parse(text).map_err(Failure::runtime)?;
+        expression.evaluate("field.$", scope)
     }
 
-    #[tokio::test]
-    async fn calls_answer_as_the_documentation_says() {
+    #[test]
+    fn calls_answer_as_the_documentation_says() {
         for (call, answer) in [
             (
                 "States.Format('Hi {}, {} and {}', $.name, $.o, null)",
-                json!("Hi hello, {\"b\":true} and null"),
+                "Hi hello, {\"b\":true} and null",
             ),
-            (r"States.Format('it\'s \{{}\} \\', 1)", json!(r"it's {1} \")),
+            (r"States.Format('it\'s \{{}\} \\', 1)", r"it's {1} \"),
             (
-                r"States.Array('a\'b', 1.5, true, $$.Execution.Name)",
-                json!(["a'b", 1.5, true, "run"]),
-            ),
-            ("States.Array()", json!([])),
-            ("States.ArrayLength($.list)", json!(3)),
-            ("States.StringToJson($.json)", json!({"a": 1})),
-            ("States.JsonToString($.o)", json!("{\"b\":true}")),
-            ("States.MathAdd($.n, -5)", json!(-3)),
-            (
-                "States.StringSplit('This.is+a,,test', '.+,')",
-                json!(["This", "is", "a", "test"]),
+                "States.Format('{} {} {} {}', 'a\\'b', 1.5, true, $$.Execution.Name)",
+                "a'b 1.5 true run",
             ),
             (
-                "States.Hash('hello', 'SHA-256')",
-                json!("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"),
-            ),
-            (
-                "States.ArrayLength(States.StringSplit(States.Format('{}-{}', $.name, 'x'), '-'))",
-                json!(2),
+                "States.Format('<{}>', States.Format('{}-{}', $.name, 'x'))",
+                "<hello-x>",
             ),
         ] {
             assert_eq!(evaluate(call).unwrap(), answer, "{call}");
         }
     }
 
-    #[tokio::test]
-    async fn what_cannot_be_computed_fails_the_state_with_the_documented_error_name() {
+    #[test]
+    fn what_cannot_be_computed_fails_the_state_with_the_documented_error_name() {
         for (call, error) in [
-            ("States.StringToJson('{')", "States.IntrinsicFailure"),
             ("States.Format('{}')", "States.IntrinsicFailure"),
-            ("States.ArrayLength($.name)", "States.IntrinsicFailure"),
-            ("States.MathAdd($.name, 1)", "States.IntrinsicFailure"),
+            ("States.Format($.n)", "States.IntrinsicFailure"),
             ("States.Format('{}', $.absent)", "States.Runtime"),
         ] {
             assert_eq!(evaluate(call).unwrap_err().error, error, "{call}");
@@ -422,12 +259,12 @@ mod tests {
     fn unknown_functions_and_broken_calls_are_refused_at_load() {
         for text in [
             "States.Base64Encode('a')",
-            "States.Hash('a', 'MD5')",
-            "States.UUID(1)",
+            "States.UUID()",
+            "States.Format()",
             "States.Format('a)",
-            "States.Array(a)",
-            "States.Array(1",
-            "States.UUID() x",
+            "States.Format(a)",
+            "States.Format('a'",
+            "States.Format('a') x",
             "plain",
         ] {
             assert!(Expression::parse(text).is_err(), "{text}");

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::{
     asl::{
-        Choice, Definition, Fail, Flow, Kind, Next, Parallel, Pass, Resource, Seconds, Shape,
-        State, Task, Text, Wait,
+        Choice, Definition, Fail, Kind, Next, Pass, Resource, Seconds, Shape, State, Task, Text,
     },
     choice::Rule,
     fields::Fields,
@@ -52,14 +51,6 @@ pub fn load(definition: &str) -> Result<Definition, LoadError> {
         ));
     }
     let timeout = fields.seconds("TimeoutSeconds")?.map(Duration::from_secs);
-    let flow = read_flow(&mut fields)?;
-    fields.finish()?;
-    flow::check_names(&flow)?;
-    Ok(Definition { flow, timeout })
-}
-
-/// `StartAt` and `States`, of a state machine or a branch.
-fn read_flow(fields: &mut Fields) -> Result<Flow, LoadError> {
     let start_at = fields.required_string("StartAt")?;
     let states = match fields.required("States")? {
         Value::Object(states) if !states.is_empty() => states,
@@ -69,9 +60,14 @@ fn read_flow(fields: &mut Fields) -> Result<Flow, LoadError> {
         .into_iter()
         .map(|(name, value)| read_state(&name, value).map(|state| (name, state)))
         .collect::<Result<BTreeMap<_, _>, _>>()?;
-    let flow = Flow { start_at, states };
-    flow::check_targets(&flow, fields)?;
-    Ok(flow)
+    let definition = Definition {
+        start_at,
+        states,
+        timeout,
+    };
+    flow::check_targets(&definition, &fields)?;
+    fields.finish()?;
+    Ok(definition)
 }
 
 fn read_state(name: &str, value: Value) -> Result<State, LoadError> {
@@ -84,14 +80,12 @@ fn read_state(name: &str, value: Value) -> Result<State, LoadError> {
     }
     fields.optional("Comment", Value::is_string, "a string")?;
     let kind = fields.required_string("Type")?;
-    let (mut input_path, mut output_path) = (Some(Path::root()), Some(Path::root()));
-    if kind != "Fail" {
-        input_path = fields.path_or_null("InputPath")?;
-        output_path = fields.path_or_null("OutputPath")?;
-    }
+    let input_path = match kind.as_str() {
+        "Fail" => Some(Path::root()),
+        _ => fields.path_or_null("InputPath")?,
+    };
     let kind = match kind.as_str() {
         "Task" => Kind::Task(Box::new(read_task(&mut fields)?)),
-        "Parallel" => Kind::Parallel(Box::new(read_parallel(&mut fields)?)),
         "Choice" => Kind::Choice(read_choice(&mut fields)?),
         "Wait" => Kind::Wait(read_wait(&mut fields)?, next(&mut fields)?),
         "Pass" => {
@@ -120,17 +114,12 @@ fn read_state(name: &str, value: Value) -> Result<State, LoadError> {
         }
     };
     fields.finish()?;
-    Ok(State {
-        input_path,
-        output_path,
-        kind,
-    })
+    Ok(State { input_path, kind })
 }
 
 fn read_task(fields: &mut Fields) -> Result<Task, LoadError> {
     let resource = fields.required_string("Resource")?;
     let resource = match resource.as_str() {
-        "arn:aws:states:::lambda:invoke" => Resource::Invoke,
         "arn:aws:states:::lambda:invoke.waitForTaskToken" => Resource::InvokeWithToken,
         arn if arn.starts_with("arn:aws:lambda:") && arn.contains(":function:") => {
             Resource::Function(resource)
@@ -139,27 +128,14 @@ fn read_task(fields: &mut Fields) -> Result<Task, LoadError> {
     };
     let shape = read_shape(fields)?;
     check_parameters(fields, &resource, shape.parameters.as_ref())?;
-    let timeout = seconds(fields, "TimeoutSeconds", "TimeoutSecondsPath")?;
-    let heartbeat = seconds(fields, "HeartbeatSeconds", "HeartbeatSecondsPath")?;
-    if heartbeat.is_some() && resource != Resource::InvokeWithToken {
-        return Err(fields.error(
-            "HeartbeatSeconds",
-            "only a `.waitForTaskToken` resource sends heartbeats".into(),
-        ));
-    }
-    if let (Some(Seconds::Fixed(timeout)), Some(Seconds::Fixed(heartbeat))) = (&timeout, &heartbeat)
-        && heartbeat >= timeout
-    {
-        return Err(fields.error(
-            "HeartbeatSeconds",
-            "must be smaller than `TimeoutSeconds`".into(),
-        ));
+    let timeout = fields.seconds("TimeoutSeconds")?;
+    if timeout == Some(0) {
+        return Err(fields.error("TimeoutSeconds", "must be at least 1".into()));
     }
     Ok(Task {
         resource,
         shape,
         timeout,
-        heartbeat,
         retry: retry(fields)?,
         catch: catch(fields)?,
         next: next(fields)?,
@@ -186,7 +162,7 @@ fn check_parameters(
                 "nothing passes on `$$.Task.Token`, so nobody could end this state".into(),
             );
         }
-        Resource::Function(_) | Resource::Invoke if uses_token => {
+        Resource::Function(_) if uses_token => {
             return wrong("`$$.Task.Token` exists only with a `.waitForTaskToken` resource".into());
         }
         Resource::Function(_) => return Ok(()),
@@ -203,32 +179,6 @@ fn check_parameters(
         Some(name) => wrong(format!("`{name}` is not implemented")),
         None => Ok(()),
     }
-}
-
-fn read_parallel(fields: &mut Fields) -> Result<Parallel, LoadError> {
-    let place = fields.place.clone();
-    let branches = match fields.required("Branches")? {
-        Value::Array(branches) if !branches.is_empty() => branches,
-        _ => return Err(fields.error("Branches", "takes an array with at least one branch".into())),
-    };
-    let branches = branches
-        .into_iter()
-        .enumerate()
-        .map(|(index, branch)| {
-            let mut fields = Fields::of(branch, format!("{place}, branch {index}"))?;
-            fields.optional("Comment", Value::is_string, "a string")?;
-            let flow = read_flow(&mut fields)?;
-            fields.finish()?;
-            Ok(flow)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Parallel {
-        branches,
-        shape: read_shape(fields)?,
-        retry: retry(fields)?,
-        catch: catch(fields)?,
-        next: next(fields)?,
-    })
 }
 
 fn read_choice(fields: &mut Fields) -> Result<Choice, LoadError> {
@@ -252,26 +202,25 @@ fn read_choice(fields: &mut Fields) -> Result<Choice, LoadError> {
     Ok(Choice { rules, default })
 }
 
-fn read_wait(fields: &mut Fields) -> Result<Wait, LoadError> {
-    let wait = if let Some(seconds) = seconds(fields, "Seconds", "SecondsPath")? {
-        Wait::For(seconds)
-    } else if let Some(timestamp) = fields.optional_string("Timestamp")? {
-        let parsed = timestamp.parse();
-        Wait::Until(parsed.map_err(|_| {
-            fields.error(
-                "Timestamp",
-                format!("`{timestamp}` is not an RFC 3339 timestamp"),
-            )
-        })?)
-    } else if let Some(path) = fields.optional_path("TimestampPath")? {
-        Wait::UntilPath(path)
-    } else {
-        return Err(fields.error(
-            "Seconds",
-            "or `SecondsPath`, `Timestamp`, `TimestampPath` is missing".into(),
-        ));
-    };
-    Ok(wait)
+fn read_wait(fields: &mut Fields) -> Result<Seconds, LoadError> {
+    match (
+        fields.seconds("Seconds")?,
+        fields.optional_path("SecondsPath")?,
+    ) {
+        (Some(seconds), None) => Ok(Seconds::Fixed(seconds)),
+        (None, Some(path)) => Ok(Seconds::Path(path)),
+        (Some(_), Some(_)) => Err(fields.error(
+            "SecondsPath",
+            "stands beside `Seconds`; only one is allowed".into(),
+        )),
+        (None, None) => {
+            let other = |name: &&String| !matches!(name.as_str(), "Next" | "End");
+            Err(match fields.rest.keys().find(other) {
+                Some(name) => fields.error(name, "is not implemented here".into()),
+                None => fields.error("Seconds", "or `SecondsPath` is missing".into()),
+            })
+        }
+    }
 }
 
 fn read_shape(fields: &mut Fields) -> Result<Shape, LoadError> {
@@ -329,20 +278,6 @@ pub(super) fn result_path(fields: &mut Fields) -> Result<Option<Path>, LoadError
             Err(fields.error("ResultPath", "cannot be in the context object".into()))
         }
         path => Ok(path),
-    }
-}
-
-fn seconds(fields: &mut Fields, fixed: &str, by_path: &str) -> Result<Option<Seconds>, LoadError> {
-    match (fields.seconds(fixed)?, fields.optional_path(by_path)?) {
-        (Some(_), Some(_)) => Err(fields.error(
-            by_path,
-            format!("stands beside `{fixed}`; only one is allowed"),
-        )),
-        (Some(0), None) if fixed != "Seconds" => {
-            Err(fields.error(fixed, "must be at least 1".into()))
-        }
-        (Some(seconds), None) => Ok(Some(Seconds::Fixed(seconds))),
-        (None, path) => Ok(path.map(Seconds::Path)),
     }
 }
 

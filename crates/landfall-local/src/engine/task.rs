@@ -1,25 +1,19 @@
-//! What Task states call: functions, directly, through `lambda:invoke`, or through `lambda:invoke` with a task token.
+//! What Task states call: functions, directly, or through `lambda:invoke` with a task token.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{self, Instant};
 
 use super::{
     asl::{Resource, Task},
-    data::{read_seconds, within_limit},
+    data::within_limit,
     execution::failure_details,
-    failure::{Failure, HEARTBEAT_TIMEOUT, TIMEOUT},
+    failure::{Failure, TIMEOUT},
     interpreter::{Interpreter, Line, Visit},
-    token::{Signal, Waiting},
+    token::Waiting,
 };
 use crate::lambda::FunctionError;
-
-/// The limits of one attempt.
-struct Limits {
-    timeout: Option<u64>,
-    heartbeat: Option<u64>,
-}
 
 impl From<FunctionError> for Failure {
     /// The function's `errorType` is the error name; without one Step Functions says `Lambda.Unknown`
@@ -46,26 +40,10 @@ impl Interpreter {
         visit: &Visit<'_>,
         line: &mut Line,
     ) -> Result<Value, Failure> {
-        let limits = Limits {
-            timeout: task
-                .timeout
-                .as_ref()
-                .map(|limit| read_seconds(limit, "TimeoutSecondsPath", visit))
-                .transpose()?,
-            heartbeat: task
-                .heartbeat
-                .as_ref()
-                .map(|limit| read_seconds(limit, "HeartbeatSecondsPath", visit))
-                .transpose()?,
-        };
         match &task.resource {
             Resource::Function(arn) => {
                 let payload = self.parameters(task, visit)?;
-                self.call_function(arn, payload, &limits, line).await
-            }
-            Resource::Invoke => {
-                let parameters = self.parameters(task, visit)?;
-                self.invoke(parameters, &limits, line).await
+                self.call_function(arn, payload, task.timeout, line).await
             }
             Resource::InvokeWithToken => {
                 let waiting = self.tokens.open(&self.world);
@@ -73,7 +51,7 @@ impl Interpreter {
                 context["Task"] = json!({"Token": waiting.token});
                 let visit = Visit { context, ..*visit };
                 let parameters = self.parameters(task, &visit)?;
-                self.invoke_and_wait(parameters, &limits, waiting, line)
+                self.invoke_and_wait(parameters, task.timeout, waiting, line)
                     .await
             }
         }
@@ -93,17 +71,17 @@ impl Interpreter {
         &self,
         arn: &str,
         payload: Value,
-        limits: &Limits,
+        timeout: Option<u64>,
         line: &mut Line,
     ) -> Result<Value, Failure> {
         let mut scheduled = json!({"resource": arn, "input": payload.to_string(), "inputDetails": {"truncated": false}});
-        if let Some(limit) = limits.timeout {
+        if let Some(limit) = timeout {
             scheduled["timeoutInSeconds"] = limit.into();
         }
         let details = Some(("lambdaFunctionScheduledEventDetails", scheduled));
         *line = self.append(*line, "LambdaFunctionScheduled", details)?;
         *line = self.append(*line, "LambdaFunctionStarted", None)?;
-        match within(limits.timeout, self.functions.invoke(arn, payload)).await {
+        match within(timeout, self.functions.invoke(arn, payload)).await {
             Ok(Ok(answer)) => {
                 let details =
                     json!({"output": answer.to_string(), "outputDetails": {"truncated": false}});
@@ -131,56 +109,25 @@ impl Interpreter {
         }
     }
 
-    /// `arn:aws:states:::lambda:invoke`.
-    async fn invoke(
-        &self,
-        parameters: Value,
-        limits: &Limits,
-        line: &mut Line,
-    ) -> Result<Value, Failure> {
-        let events = TaskEvents {
-            interpreter: self,
-            resource: "invoke",
-        };
-        events.scheduled(&parameters, limits, line)?;
-        let (name, payload) = invocation(parameters)?;
-        match within(limits.timeout, self.functions.invoke(&name, payload)).await {
-            Ok(Ok(answer)) => {
-                let result = lambda_answer(answer);
-                events.output("TaskSucceeded", "taskSucceededEventDetails", &result, line)?;
-                Ok(result)
-            }
-            Ok(Err(error)) => events.failed(error.into(), line),
-            Err(failure) => events.timed_out(failure, line),
-        }
-    }
-
-    /// `arn:aws:states:::lambda:invoke.waitForTaskToken`: the state ends with the first success or failure sent for its token,
-    /// with the function's own error, or at a limit, whichever comes first. A signal that was accepted always counts.
+    /// `arn:aws:states:::lambda:invoke.waitForTaskToken`: the state ends with the output that is sent with its token, with
+    /// the function's own error, or at its limit, whichever comes first. An output that was accepted always counts.
     async fn invoke_and_wait(
         &self,
         parameters: Value,
-        limits: &Limits,
+        timeout: Option<u64>,
         mut waiting: Waiting,
         line: &mut Line,
     ) -> Result<Value, Failure> {
-        let events = TaskEvents {
-            interpreter: self,
-            resource: "invoke.waitForTaskToken",
-        };
-        events.scheduled(&parameters, limits, line)?;
+        let events = TaskEvents { interpreter: self };
+        events.scheduled(&parameters, timeout, line)?;
         let (name, payload) = invocation(parameters)?;
         let mut submitted = false;
         let mut invocation = Box::pin(self.functions.invoke(&name, payload));
-        let times_out = limits
-            .timeout
-            .map(|limit| Instant::now() + Duration::from_secs(limit));
-        let heartbeat = limits.heartbeat.map(Duration::from_secs);
-        let mut goes_silent = heartbeat.map(|limit| Instant::now() + limit);
+        let times_out = timeout.map(|limit| Instant::now() + Duration::from_secs(limit));
         loop {
             let ending = tokio::select! {
                 biased;
-                signal = waiting.next() => Ok(signal),
+                output = waiting.output() => Ok(output),
                 answer = &mut invocation, if !submitted => match answer {
                     Ok(answer) => {
                         submitted = true;
@@ -191,39 +138,31 @@ impl Interpreter {
                     Err(error) => Err(Failure::from(error)),
                 },
                 () = at(times_out) => Err(Failure::new(TIMEOUT, "")),
-                () = at(goes_silent) => Err(Failure::new(HEARTBEAT_TIMEOUT, "")),
             };
             let ending = match ending {
                 Err(failure) => waiting.close().ok_or(failure),
-                signal => signal,
+                output => output,
             };
-            match ending {
-                Ok(Signal::Heartbeat) => {
-                    goes_silent = heartbeat.map(|limit| Instant::now() + limit)
-                }
-                Ok(Signal::Success(output)) => {
+            return match ending {
+                Ok(output) => {
                     events.output("TaskSucceeded", "taskSucceededEventDetails", &output, line)?;
-                    return Ok(output);
+                    Ok(output)
                 }
-                Ok(Signal::Failure(failure)) => return events.failed(failure, line),
-                Err(failure) if matches!(failure.error.as_str(), TIMEOUT | HEARTBEAT_TIMEOUT) => {
-                    return events.timed_out(failure, line);
-                }
-                Err(failure) => return events.failed(failure, line),
-            }
+                Err(failure) if failure.error == TIMEOUT => events.timed_out(failure, line),
+                Err(failure) => events.failed(failure, line),
+            };
         }
     }
 }
 
-/// The history events of service integrations, which all carry the resource.
+/// The history events of the service integration, which all carry its name.
 struct TaskEvents<'a> {
     interpreter: &'a Interpreter,
-    resource: &'static str,
 }
 
 impl TaskEvents<'_> {
     fn details(&self, more: Value) -> Value {
-        let mut details = json!({"resourceType": "lambda", "resource": self.resource});
+        let mut details = json!({"resourceType": "lambda", "resource": "invoke.waitForTaskToken"});
         if let (Some(details), Value::Object(more)) = (details.as_object_mut(), more) {
             details.extend(more);
         }
@@ -233,16 +172,13 @@ impl TaskEvents<'_> {
     fn scheduled(
         &self,
         parameters: &Value,
-        limits: &Limits,
+        timeout: Option<u64>,
         line: &mut Line,
     ) -> Result<(), Failure> {
         let mut details =
             json!({"region": self.interpreter.world.region, "parameters": parameters.to_string()});
-        if let Some(limit) = limits.timeout {
+        if let Some(limit) = timeout {
             details["timeoutInSeconds"] = limit.into();
-        }
-        if let Some(limit) = limits.heartbeat {
-            details["heartbeatInSeconds"] = limit.into();
         }
         let scheduled = Some(("taskScheduledEventDetails", self.details(details)));
         *line = self.interpreter.append(*line, "TaskScheduled", scheduled)?;
@@ -306,7 +242,7 @@ fn lambda_answer(payload: Value) -> Value {
 async fn within<T>(limit: Option<u64>, work: impl Future<Output = T>) -> Result<T, Failure> {
     match limit {
         None => Ok(work.await),
-        Some(limit) => timeout(Duration::from_secs(limit), work)
+        Some(limit) => time::timeout(Duration::from_secs(limit), work)
             .await
             .map_err(|_| Failure::new(TIMEOUT, "")),
     }
@@ -315,7 +251,7 @@ async fn within<T>(limit: Option<u64>, work: impl Future<Output = T>) -> Result<
 /// Ends at the given moment, or never.
 async fn at(moment: Option<Instant>) {
     match moment {
-        Some(moment) => sleep_until(moment).await,
+        Some(moment) => time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

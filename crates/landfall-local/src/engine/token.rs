@@ -6,26 +6,15 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
-use super::failure::Failure;
 use crate::{cloud::fault::Fault, world::World};
+use serde_json::Value;
 
-/// What SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat say.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Signal {
-    /// The task's output.
-    Success(serde_json::Value),
-    /// The task's failure.
-    Failure(Failure),
-    /// Still at work.
-    Heartbeat,
-}
-
-/// The tokens that a Task state waits for.
+/// The tokens that Task states wait for, each with the way to the one that waits.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tokens {
-    open: Arc<Mutex<BTreeMap<String, UnboundedSender<Signal>>>>,
+    open: Arc<Mutex<BTreeMap<String, oneshot::Sender<Value>>>>,
 }
 
 /// The waiting end of a token; dropping it closes the token.
@@ -33,7 +22,7 @@ pub(super) struct Tokens {
 pub(super) struct Waiting {
     pub(super) token: String,
     tokens: Tokens,
-    signals: UnboundedReceiver<Signal>,
+    output: oneshot::Receiver<Value>,
 }
 
 const NONCE_DIGITS: usize = 64;
@@ -46,7 +35,7 @@ fn check(nonce: &str) -> String {
 }
 
 impl Tokens {
-    fn table(&self) -> MutexGuard<'_, BTreeMap<String, UnboundedSender<Signal>>> {
+    fn table(&self) -> MutexGuard<'_, BTreeMap<String, oneshot::Sender<Value>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -54,23 +43,19 @@ impl Tokens {
     pub(super) fn open(&self, world: &World) -> Waiting {
         let nonce = world.hex(NONCE_DIGITS);
         let token = format!("{nonce}{}", check(&nonce));
-        let (sender, signals) = unbounded_channel();
+        let (sender, output) = oneshot::channel();
         self.table().insert(token.clone(), sender);
         Waiting {
             token,
             tokens: self.clone(),
-            signals,
+            output,
         }
     }
 
-    /// Passes a signal on. A success or a failure closes the token, so only the first one is accepted.
-    pub(super) fn signal(&self, token: &str, signal: Signal) -> Result<(), Fault> {
-        let mut table = self.table();
-        let sender = match signal {
-            Signal::Heartbeat => table.get(token).cloned(),
-            Signal::Success(_) | Signal::Failure(_) => table.remove(token),
-        };
-        if sender.is_some_and(|sender| sender.send(signal).is_ok()) {
+    /// Passes the task's output on. This closes the token, so only the first one is accepted.
+    pub(super) fn succeed(&self, token: &str, output: Value) -> Result<(), Fault> {
+        let sender = self.table().remove(token);
+        if sender.is_some_and(|sender| sender.send(output).is_ok()) {
             return Ok(());
         }
         if token.len() != NONCE_DIGITS + CHECK_DIGITS
@@ -95,24 +80,19 @@ impl Tokens {
 }
 
 impl Waiting {
-    /// The next signal.
-    pub(super) async fn next(&mut self) -> Signal {
-        match self.signals.recv().await {
-            Some(signal) => signal,
-            // The sender is only dropped after a final signal, which ends the wait: never reached while waiting.
-            None => std::future::pending().await,
+    /// The output that was sent with the token.
+    pub(super) async fn output(&mut self) -> Value {
+        match (&mut self.output).await {
+            Ok(output) => output,
+            // The sender is only dropped with an output, which ends the wait: never reached while waiting.
+            Err(_) => std::future::pending().await,
         }
     }
 
-    /// Closes the token. Answers a success or failure that was accepted before: its sender was told that it counts.
-    pub(super) fn close(&mut self) -> Option<Signal> {
+    /// Closes the token. Answers an output that was accepted before: its sender was told that it counts.
+    pub(super) fn close(&mut self) -> Option<Value> {
         self.tokens.table().remove(&self.token);
-        while let Ok(signal) = self.signals.try_recv() {
-            if signal != Signal::Heartbeat {
-                return Some(signal);
-            }
-        }
-        None
+        self.output.try_recv().ok()
     }
 }
 
@@ -136,24 +116,18 @@ mod tests {
         let tokens = Tokens::default();
         let mut waiting = tokens.open(&world);
         let token = waiting.token.clone();
-        tokens.signal(&token, Signal::Heartbeat).unwrap();
-        tokens.signal(&token, Signal::Success(json!(1))).unwrap();
-        let again = tokens
-            .signal(&token, Signal::Success(json!(2)))
-            .unwrap_err();
+        tokens.succeed(&token, json!(1)).unwrap();
+        let again = tokens.succeed(&token, json!(2)).unwrap_err();
         assert_eq!(again.code, "TaskTimedOut");
-        assert_eq!(waiting.close(), Some(Signal::Success(json!(1))));
+        assert_eq!(waiting.close(), Some(json!(1)));
 
         assert_eq!(
-            tokens
-                .signal("not a token", Signal::Heartbeat)
-                .unwrap_err()
-                .code,
+            tokens.succeed("not a token", json!(1)).unwrap_err().code,
             "InvalidToken"
         );
         let foreign = "ab".repeat(48);
         assert_eq!(
-            tokens.signal(&foreign, Signal::Heartbeat).unwrap_err().code,
+            tokens.succeed(&foreign, json!(1)).unwrap_err().code,
             "TaskDoesNotExist"
         );
     }
@@ -164,7 +138,7 @@ mod tests {
         let tokens = Tokens::default();
         let token = tokens.open(&world).token.clone();
         assert_eq!(
-            tokens.signal(&token, Signal::Heartbeat).unwrap_err().code,
+            tokens.succeed(&token, json!(1)).unwrap_err().code,
             "TaskTimedOut"
         );
     }

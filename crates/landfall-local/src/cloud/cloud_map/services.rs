@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    CloudMap, Resource, State, invalid,
+    CloudMap, State, invalid,
     namespaces::{last, no_namespace},
-    page, passes, tags,
+    page, passes,
 };
 use crate::cloud::fault::Fault;
 
@@ -22,7 +22,7 @@ impl CloudMap {
             .unwrap_or_default();
         let mut state = self.state();
         let has_dns = match state.namespaces.get(namespace) {
-            Some(known) => known.fields["Type"] != "HTTP",
+            Some(known) => known["Type"] != "HTTP",
             None => return Err(no_namespace(namespace)),
         };
         let records = &input["DnsConfig"]["DnsRecords"];
@@ -31,9 +31,7 @@ impl CloudMap {
                 "DnsConfig can't be specified for a service in an HTTP namespace",
             ));
         }
-        let same = |service: &Resource| {
-            service.fields["NamespaceId"] == namespace && service.fields["Name"] == name
-        };
+        let same = |service: &Value| service["NamespaceId"] == namespace && service["Name"] == name;
         if state.services.values().any(same) {
             return Err(Fault::client(
                 "ServiceAlreadyExists",
@@ -68,11 +66,7 @@ impl CloudMap {
             });
         }
         let answer = json!({ "Service": fields });
-        let resource = Resource {
-            fields,
-            tags: tags(input),
-        };
-        state.services.insert(id, resource);
+        state.services.insert(id, fields);
         Ok(answer)
     }
 
@@ -86,7 +80,7 @@ impl CloudMap {
         let state = self.state();
         let mut services = Vec::new();
         for service in state.services.values() {
-            if passes(&service.fields, input, &[("NAMESPACE_ID", "NamespaceId")])? {
+            if passes(service, input, &[("NAMESPACE_ID", "NamespaceId")])? {
                 let mut described = self.described(service);
                 // Only GetService tells these.
                 if let Some(members) = described.as_object_mut() {
@@ -108,25 +102,19 @@ impl CloudMap {
                 "Service contains registered instances; delete the instances before deleting the service",
             ));
         }
-        let id = service.fields["Id"].as_str().unwrap_or_default().to_owned();
+        let id = service["Id"].as_str().unwrap_or_default().to_owned();
         state.services.remove(&id);
         Ok(json!({}))
     }
 
-    pub(super) fn list_instances(&self, input: &Value) -> Result<Value, Fault> {
-        let state = self.state();
-        let instances = self.instances(found(&state, &input["ServiceId"])?);
-        page("Instances", instances, input)
-    }
-
-    fn described(&self, service: &Resource) -> Value {
-        let mut described = service.fields.clone();
+    fn described(&self, service: &Value) -> Value {
+        let mut described = service.clone();
         described["InstanceCount"] = json!(self.instances(service).len());
         described
     }
 
-    fn instances(&self, service: &Resource) -> Vec<Value> {
-        let arn = service.fields["Arn"].as_str().unwrap_or_default();
+    fn instances(&self, service: &Value) -> Vec<Value> {
+        let arn = service["Arn"].as_str().unwrap_or_default();
         let registered = self.ecs.registered_in(arn).into_iter();
         registered
             .map(|(id, attributes)| json!({ "Id": id, "Attributes": attributes }))
@@ -134,7 +122,7 @@ impl CloudMap {
     }
 }
 
-fn found<'a>(state: &'a State, id: &Value) -> Result<&'a Resource, Fault> {
+fn found<'a>(state: &'a State, id: &Value) -> Result<&'a Value, Fault> {
     let id = last(id.as_str().unwrap_or_default());
     let service = state.services.get(id);
     service.ok_or_else(|| Fault::client("ServiceNotFound", format!("Service not found: {id}")))

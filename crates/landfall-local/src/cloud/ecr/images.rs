@@ -1,4 +1,4 @@
-//! Pushing, finding and deleting images.
+//! Pushing and finding images.
 
 use std::collections::BTreeSet;
 
@@ -115,7 +115,7 @@ impl Ecr {
             .iter()
             .find(|image| image.digest == digest);
         let answer = image.map(|image| self.describe(name, image, tag));
-        self.tell("PUSH", name, &digest, tag);
+        self.tell(name, &digest, tag);
         Ok(json!({ "image": answer }))
     }
 
@@ -242,44 +242,6 @@ impl Ecr {
         Ok(answer)
     }
 
-    /// A tag alone loses the tag, and the image with its last one; a digest loses the image with all its tags.
-    pub(super) fn batch_delete_image(&self, input: &Value) -> Result<Value, Fault> {
-        let name = required(input, "repositoryName")?;
-        let mut state = self.state();
-        let repository = state.repository(input, &self.world.account)?;
-        let (mut deleted, mut failures) = (Vec::new(), Vec::new());
-        for image_id in image_ids(input)? {
-            let Some(digest) = repository.find(image_id).map(|image| image.digest.clone()) else {
-                failures.push(failure(image_id));
-                continue;
-            };
-            let tag = image_id["imageTag"].as_str();
-            let mut gone = Vec::new();
-            for image in repository
-                .images
-                .iter_mut()
-                .filter(|image| image.digest == digest)
-            {
-                match tag {
-                    Some(tag) => gone.extend(image.tags.take(tag)),
-                    None => gone.extend(std::mem::take(&mut image.tags)),
-                }
-            }
-            repository
-                .images
-                .retain(|image| image.digest != digest || !image.tags.is_empty());
-            if gone.is_empty() {
-                deleted.push(json!({ "imageDigest": digest }));
-                self.tell("DELETE", name, &digest, None);
-            }
-            for tag in gone {
-                deleted.push(json!({ "imageDigest": digest, "imageTag": tag }));
-                self.tell("DELETE", name, &digest, Some(&tag));
-            }
-        }
-        Ok(json!({ "imageIds": deleted, "failures": failures }))
-    }
-
     fn describe(&self, name: &str, image: &Image, tag: Option<&str>) -> Value {
         json!({
             "registryId": self.world.account,
@@ -303,12 +265,12 @@ impl Ecr {
 
     /// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>: no resources, one event per tag,
     /// an empty tag where there is none.
-    fn tell(&self, action: &str, name: &str, digest: &str, tag: Option<&str>) {
+    fn tell(&self, name: &str, digest: &str, tag: Option<&str>) {
         let detail = json!({
             "result": "SUCCESS",
             "repository-name": name,
             "image-digest": digest,
-            "action-type": action,
+            "action-type": "PUSH",
             "image-tag": tag.unwrap_or_default(),
         });
         self.bus.emit("aws.ecr", "ECR Image Action", &[], detail);

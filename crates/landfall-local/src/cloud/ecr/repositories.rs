@@ -1,4 +1,4 @@
-//! Creating, describing and deleting repositories.
+//! Creating and describing repositories.
 
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,7 @@ impl Ecr {
             Value::Object(input) => input.clone(),
             _ => Map::new(),
         };
-        let tags = description.remove("tags").unwrap_or_else(|| json!([]));
+        description.remove("tags");
         let computed = json!({
             "repositoryArn": self.world.arn("ecr", &format!("repository/{name}")),
             "registryId": self.world.account,
@@ -55,7 +55,6 @@ impl Ecr {
             name.to_owned(),
             Repository {
                 description,
-                tags,
                 images: Vec::new(),
             },
         );
@@ -88,54 +87,5 @@ impl Ecr {
             answer["nextToken"] = next.into();
         }
         Ok(answer)
-    }
-
-    pub(super) fn delete_repository(&self, input: &Value) -> Result<Value, Fault> {
-        let name = required(input, "repositoryName")?;
-        let mut state = self.state();
-        let repository = state.repository(input, &self.world.account)?;
-        if !repository.images.is_empty() && input["force"] != true {
-            let message = format!(
-                "The repository with name '{name}' in registry with id '{}' cannot be deleted because it still contains images",
-                self.world.account
-            );
-            return Err(Fault::client("RepositoryNotEmptyException", message));
-        }
-        let description = state
-            .repositories
-            .remove(name)
-            .map(|repository| repository.description);
-        Ok(json!({ "repository": description }))
-    }
-
-    pub(super) fn put_image_tag_mutability(&self, input: &Value) -> Result<Value, Fault> {
-        let mutability = required(input, "imageTagMutability")?;
-        if !matches!(mutability, "MUTABLE" | "IMMUTABLE") {
-            return Err(invalid(format!(
-                "The embedded cloud's ECR knows imageTagMutability MUTABLE and IMMUTABLE, not {mutability}"
-            )));
-        }
-        let mut state = self.state();
-        let repository = state.repository(input, &self.world.account)?;
-        repository
-            .description
-            .insert("imageTagMutability".into(), mutability.into());
-        Ok(json!({
-            "registryId": self.world.account,
-            "repositoryName": input["repositoryName"],
-            "imageTagMutability": mutability,
-        }))
-    }
-
-    pub(super) fn list_tags_for_resource(&self, input: &Value) -> Result<Value, Fault> {
-        let arn = required(input, "resourceArn")?;
-        let name = arn
-            .split_once(":repository/")
-            .map(|(_, name)| name)
-            .unwrap_or_default();
-        match self.state().repositories.get(name) {
-            Some(repository) => Ok(json!({ "tags": repository.tags })),
-            None => Err(no_such_repository(name, &self.world.account)),
-        }
     }
 }

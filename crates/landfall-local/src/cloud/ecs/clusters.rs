@@ -91,35 +91,6 @@ impl Ecs {
             .collect();
         Ok(json!({ "clusterArns": arns }))
     }
-
-    pub(super) fn delete_cluster(&self, input: &Value) -> Result<Value, Fault> {
-        let mut state = self.inner.lock();
-        let (name, arn) = state.cluster(input)?;
-        if state
-            .services
-            .values()
-            .any(|s| s.cluster == name && s.status != ServiceStatus::Inactive)
-        {
-            return Err(Fault::client(
-                "ClusterContainsServicesException",
-                "The Cluster cannot be deleted while Services are active.",
-            ));
-        }
-        if state
-            .tasks
-            .values()
-            .any(|task| task.cluster_arn == arn && !task.is_stopped())
-        {
-            return Err(Fault::client(
-                "ClusterContainsTasksException",
-                "The Cluster cannot be deleted while Tasks are active.",
-            ));
-        }
-        if let Some(cluster) = state.clusters.get_mut(&name) {
-            cluster.fields.insert("status".into(), "INACTIVE".into());
-        }
-        Ok(json!({ "cluster": described(&state, &name, true) }))
-    }
 }
 
 pub(super) fn described(state: &State, name: &str, tags: bool) -> Value {

@@ -102,37 +102,6 @@ impl Ecs {
         Ok(json!({ "taskDefinition": definition.fields, "tags": tags }))
     }
 
-    pub(super) fn deregister_task_definition(&self, input: &Value) -> Result<Value, Fault> {
-        let wanted = text(input, "taskDefinition");
-        let short = wanted.rsplit('/').next().unwrap_or(wanted);
-        let (family, revision) = short
-            .split_once(':')
-            .and_then(|(family, revision)| Some((family, revision.parse::<u64>().ok()?)))
-            .ok_or_else(|| {
-                super::invalid(format!(
-                    "Invalid revision number in '{short}': name family:revision."
-                ))
-            })?;
-        let mut state = self.inner.lock();
-        let definition = state
-            .families
-            .get_mut(family)
-            .and_then(|revisions| {
-                revisions
-                    .iter_mut()
-                    .find(|d| d.fields["revision"] == revision)
-            })
-            .ok_or_else(|| {
-                Fault::client("ClientException", "Unable to describe task definition.")
-            })?;
-        definition.fields.insert("status".into(), "INACTIVE".into());
-        definition.fields.insert(
-            "deregisteredAt".into(),
-            self.inner.world.epoch_seconds().into(),
-        );
-        Ok(json!({ "taskDefinition": definition.fields }))
-    }
-
     pub(super) fn list_task_definitions(&self, input: &Value) -> Result<Value, Fault> {
         let status = Some(text(input, "status"))
             .filter(|status| !status.is_empty())
@@ -151,29 +120,6 @@ impl Ecs {
             arns.reverse();
         }
         Ok(page(input, "taskDefinitionArns", arns))
-    }
-
-    pub(super) fn list_task_definition_families(&self, input: &Value) -> Result<Value, Fault> {
-        let status = text(input, "status");
-        let prefix = text(input, "familyPrefix");
-        let state = self.inner.lock();
-        let families = state
-            .families
-            .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
-            .filter(|(_, revisions)| {
-                let active = revisions
-                    .iter()
-                    .any(|definition| definition.fields["status"] == "ACTIVE");
-                match status {
-                    "ACTIVE" => active,
-                    "INACTIVE" => !active,
-                    _ => true,
-                }
-            })
-            .map(|(name, _)| name.clone().into())
-            .collect();
-        Ok(page(input, "families", families))
     }
 }
 

@@ -82,29 +82,7 @@ impl Elb {
         Ok(json!({ "LoadBalancers": found }))
     }
 
-    /// Deletes the listeners and rules too, as AWS does; target groups stay.
-    pub(super) fn delete_load_balancer(&self, input: &Value) -> Result<Value, Fault> {
-        let arn = required(input, "LoadBalancerArn")?;
-        let listeners: Vec<String> = {
-            let mut state = self.inner.lock();
-            state
-                .load_balancers
-                .remove(arn)
-                .ok_or_else(|| no_load_balancer(arn))?;
-            state
-                .listeners
-                .iter()
-                .filter(|(_, fields)| fields["LoadBalancerArn"] == *arn)
-                .map(|(arn, _)| arn.clone())
-                .collect()
-        };
-        for listener in listeners {
-            self.remove_listener(&listener);
-        }
-        Ok(json!({}))
-    }
-
-    pub(super) async fn create_listener(&self, input: &Value) -> Result<Value, Fault> {
+    pub(super) fn create_listener(&self, input: &Value) -> Result<Value, Fault> {
         let load_balancer = required(input, "LoadBalancerArn")?.to_owned();
         let protocol = string(input, "Protocol").unwrap_or("HTTP").to_owned();
         if protocol != "HTTP" {
@@ -153,7 +131,7 @@ impl Elb {
                 load_balancer.replacen(":loadbalancer/", ":listener/", 1)
             )
         };
-        self.serve(&arn, port).await?;
+        self.serve(&arn, port)?;
         let fields = json!({
             "ListenerArn": arn,
             "LoadBalancerArn": load_balancer,
@@ -168,30 +146,6 @@ impl Elb {
         }
         self.inner.changed();
         Ok(json!({ "Listeners": [fields] }))
-    }
-
-    /// Changes the default actions; a listener's port stays what it was created with.
-    pub(super) fn modify_listener(&self, input: &Value) -> Result<Value, Fault> {
-        let arn = required(input, "ListenerArn")?;
-        let mut state = self.inner.lock();
-        known_target_groups(&state, list(input, "DefaultActions"))?;
-        let fields = state
-            .listeners
-            .get_mut(arn)
-            .ok_or_else(|| no_listener(arn))?;
-        if number(input, "Port").is_some_and(|port| fields["Port"] != port) {
-            return Err(Fault::client(
-                "InvalidConfigurationRequest",
-                "The embedded cloud does not move a listener to another port: delete it and create it there.",
-            ));
-        }
-        if let Some(actions) = input.get("DefaultActions") {
-            fields.insert("DefaultActions".into(), typed(actions));
-        }
-        let answer = json!({ "Listeners": [fields] });
-        drop(state);
-        self.inner.changed();
-        Ok(answer)
     }
 
     pub(super) fn describe_listeners(&self, input: &Value) -> Result<Value, Fault> {
@@ -215,35 +169,12 @@ impl Elb {
         Ok(json!({ "Listeners": found }))
     }
 
-    pub(super) fn delete_listener(&self, input: &Value) -> Result<Value, Fault> {
-        let arn = required(input, "ListenerArn")?;
-        if !self.inner.lock().listeners.contains_key(arn) {
-            return Err(no_listener(arn));
-        }
-        self.remove_listener(arn);
-        Ok(json!({}))
-    }
-
-    fn remove_listener(&self, arn: &str) {
-        {
-            let mut state = self.inner.lock();
-            state.listeners.remove(arn);
-            state.rules.retain(|_, rule| rule.listener != arn);
-        }
-        self.inner
-            .proxies
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .remove(arn);
-        self.inner.changed();
-    }
-
     /// Starts to answer on the listener's port.
-    pub(super) async fn serve(&self, listener: &str, port: u16) -> Result<(), Fault> {
+    pub(super) fn serve(&self, listener: &str, port: u16) -> Result<(), Fault> {
         if !self.inner.settings.bind_listeners {
             return Ok(());
         }
-        let proxy = Proxy::bind(&self.inner, listener, port).await.map_err(|error| {
+        let proxy = Proxy::bind(&self.inner, listener, port).map_err(|error| {
             Fault::client(
                 "InvalidConfigurationRequest",
                 format!("The listener's port {port} cannot be bound on 127.0.0.1 ({error}). Choose a free port above 1023."),

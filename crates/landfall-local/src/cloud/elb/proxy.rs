@@ -46,12 +46,10 @@ impl Drop for Proxy {
 
 impl Proxy {
     /// Binds 127.0.0.1:`port` and serves the listener there.
-    pub(super) async fn bind(
-        inner: &Arc<Inner>,
-        listener: &str,
-        port: u16,
-    ) -> std::io::Result<Self> {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    pub(super) fn bind(inner: &Arc<Inner>, listener: &str, port: u16) -> std::io::Result<Self> {
+        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from_std(socket)?;
         let inner = Arc::downgrade(inner);
         let listener: Arc<str> = listener.into();
         let accepting = tokio::spawn(async move {

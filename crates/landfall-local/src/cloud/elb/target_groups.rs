@@ -198,26 +198,6 @@ impl Elb {
         Ok(json!({ "Attributes": attributes(group) }))
     }
 
-    pub(super) fn register_targets(&self, input: &Value) -> Result<Value, Fault> {
-        let arn = required(input, "TargetGroupArn")?;
-        for target in list(input, "Targets") {
-            let (id, port) = self.target(arn, target)?;
-            self.register(arn, &id, port, None)?;
-        }
-        Ok(json!({}))
-    }
-
-    pub(super) fn deregister_targets(&self, input: &Value) -> Result<Value, Fault> {
-        let arn = required(input, "TargetGroupArn")?.to_owned();
-        for target in list(input, "Targets") {
-            let (id, port) = self.target(&arn, target)?;
-            let (elb, arn) = (self.clone(), arn.clone());
-            elb.begin_draining(&arn, &id, port);
-            tokio::spawn(async move { elb.deregister(&arn, &id, port).await });
-        }
-        Ok(json!({}))
-    }
-
     pub(super) fn describe_target_health(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "TargetGroupArn")?;
         let wanted = list(input, "Targets");

@@ -101,8 +101,7 @@ impl Balancer {
         let targets = json!([{ "Id": "127.0.0.1", "Port": server.port.to_string() }]);
         let input = json!({ "TargetGroupArn": self.group, "Targets": targets });
         self.elb
-            .call("RegisterTargets", input.clone())
-            .await
+            .register(&self.group, "127.0.0.1", server.port, None)
             .unwrap();
         for _ in 0..200 {
             let health = self
@@ -365,7 +364,7 @@ async fn after_a_restart_the_same_listeners_serve_the_same_targets() {
         1,
     ));
     let after = Elb::new(world, ElbSettings::default());
-    after.restore(snapshot).await.unwrap();
+    after.restore(snapshot).unwrap();
     assert_eq!(ask(port, "GET", "/", "").await.0, 200);
     let health = after
         .call("DescribeTargetHealth", json!({ "TargetGroupArn": group }))
@@ -401,11 +400,6 @@ async fn bad_requests_are_refused_with_elbs_codes() {
         (
             "DescribeTargetGroups",
             json!({ "Names": ["none"] }),
-            "TargetGroupNotFound",
-        ),
-        (
-            "RegisterTargets",
-            json!({ "TargetGroupArn": "arn:none", "Targets": [{ "Id": "a" }] }),
             "TargetGroupNotFound",
         ),
         (

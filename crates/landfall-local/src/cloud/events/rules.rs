@@ -49,53 +49,6 @@ impl Events {
         Ok(json!({ "RuleArn": arn }))
     }
 
-    pub(super) fn describe_rule(&self, input: &Value) -> Result<Value, Fault> {
-        let name = name(input, "Name")?;
-        let rules = self.rules();
-        let mut description = rules
-            .get(name)
-            .ok_or_else(|| no_such_rule(name))?
-            .description
-            .clone();
-        description.insert("CreatedBy".into(), self.world.account.clone().into());
-        Ok(Value::Object(description))
-    }
-
-    pub(super) fn list_rules(&self, input: &Value) -> Result<Value, Fault> {
-        check_bus(input["EventBusName"].as_str())?;
-        let prefix = input["NamePrefix"].as_str().unwrap_or_default();
-        let rules = self.rules();
-        let found = rules.iter().filter(|(name, _)| name.starts_with(prefix));
-        let found = found
-            .map(|(_, rule)| Value::Object(rule.description.clone()))
-            .collect();
-        page("Rules", found, input)
-    }
-
-    pub(super) fn set_state(&self, input: &Value, state: &str) -> Result<Value, Fault> {
-        let name = name(input, "Name")?;
-        let mut rules = self.rules();
-        rules
-            .get_mut(name)
-            .ok_or_else(|| no_such_rule(name))?
-            .description
-            .insert("State".into(), state.into());
-        Ok(json!({}))
-    }
-
-    /// Deleting a rule that does not exist is no error.
-    pub(super) fn delete_rule(&self, input: &Value) -> Result<Value, Fault> {
-        let name = name(input, "Name")?;
-        let mut rules = self.rules();
-        if rules.get(name).is_some_and(|rule| !rule.targets.is_empty()) {
-            return Err(validation(
-                "Rule can't be deleted since it has targets.".to_owned(),
-            ));
-        }
-        rules.remove(name);
-        Ok(json!({}))
-    }
-
     pub(super) fn put_targets(&self, input: &Value) -> Result<Value, Fault> {
         let name = name(input, "Rule")?;
         let targets = input["Targets"]
@@ -132,43 +85,6 @@ impl Events {
             .extend(checked);
         Ok(json!({ "FailedEntryCount": 0, "FailedEntries": [] }))
     }
-
-    pub(super) fn list_targets_by_rule(&self, input: &Value) -> Result<Value, Fault> {
-        let name = name(input, "Rule")?;
-        let rules = self.rules();
-        let targets = rules
-            .get(name)
-            .ok_or_else(|| no_such_rule(name))?
-            .targets
-            .values()
-            .cloned()
-            .collect();
-        page("Targets", targets, input)
-    }
-
-    pub(super) fn remove_targets(&self, input: &Value) -> Result<Value, Fault> {
-        let name = name(input, "Rule")?;
-        let mut rules = self.rules();
-        let rule = rules.get_mut(name).ok_or_else(|| no_such_rule(name))?;
-        for id in input["Ids"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-        {
-            rule.targets.remove(id);
-        }
-        Ok(json!({ "FailedEntryCount": 0, "FailedEntries": [] }))
-    }
-
-    pub(super) fn test_event_pattern(&self, input: &Value) -> Result<Value, Fault> {
-        let pattern = parse(input["EventPattern"].as_str().unwrap_or_default())?;
-        let event: Value = serde_json::from_str(input["Event"].as_str().unwrap_or_default())
-            .map_err(|error| {
-                validation(format!("Parameter Event is not valid. Reason: {error}"))
-            })?;
-        Ok(json!({ "Result": pattern.matches(&event) }))
-    }
 }
 
 fn parse(text: &str) -> Result<Pattern, Fault> {
@@ -201,23 +117,4 @@ fn no_such_rule(name: &str) -> Fault {
         "ResourceNotFoundException",
         format!("Rule {name} does not exist on EventBus default."),
     )
-}
-
-/// One page of `items` under `member`; tokens are positions.
-fn page(member: &str, items: Vec<Value>, input: &Value) -> Result<Value, Fault> {
-    let token = input["NextToken"].as_str();
-    let start = token
-        .map_or(Ok(0), str::parse::<usize>)
-        .map_err(|_| validation("Parameter NextToken is not valid.".to_owned()))?;
-    let most = input["Limit"].as_u64().unwrap_or(100).clamp(1, 100) as usize;
-    let next = (start.saturating_add(most) < items.len()).then(|| start + most);
-    let mut answer = Map::new();
-    answer.insert(
-        member.into(),
-        items.into_iter().skip(start).take(most).collect(),
-    );
-    if let Some(next) = next {
-        answer.insert("NextToken".into(), next.to_string().into());
-    }
-    Ok(Value::Object(answer))
 }

@@ -1,4 +1,4 @@
-//! Listing keys and versions, page by page.
+//! Listing keys, page by page.
 
 use std::{collections::BTreeSet, ops::Bound};
 
@@ -23,7 +23,7 @@ const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// The parameters that all listings share.
+/// What a listing asks for, but for where it begins.
 struct Query<'a> {
     prefix: &'a str,
     delimiter: &'a str,
@@ -75,13 +75,8 @@ impl<'a> Query<'a> {
         key.get(..self.prefix.len() + end + self.delimiter.len())
     }
 
-    /// The keys behind `after` for which `shown` holds.
-    fn page<'b>(
-        &self,
-        bucket: &'b Bucket,
-        after: &str,
-        shown: impl Fn(&[Version]) -> bool,
-    ) -> Page<'b> {
+    /// The keys behind `after` that have a current object.
+    fn page<'b>(&self, bucket: &'b Bucket, after: &str) -> Page<'b> {
         let mut page = Page {
             keys: Vec::new(),
             prefixes: BTreeSet::new(),
@@ -92,15 +87,12 @@ impl<'a> Query<'a> {
             .keys
             .range::<str, _>((Bound::Included(self.prefix), Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(self.prefix));
-        for (key, versions) in keys {
+        for (key, _) in keys.filter(|(key, _)| bucket.current(key).is_some()) {
             let prefix = self.common_prefix(key);
             // A page that ended with a common prefix is continued behind all keys under it.
             let passed = key.as_str() <= after
                 || prefix.is_some_and(|prefix| prefix <= after && after.starts_with(prefix));
-            if passed
-                || !shown(versions)
-                || prefix.is_some_and(|prefix| page.prefixes.contains(prefix))
-            {
+            if passed || prefix.is_some_and(|prefix| page.prefixes.contains(prefix)) {
                 continue;
             }
             if page.keys.len() + page.prefixes.len() == self.most {
@@ -176,7 +168,7 @@ impl S3 {
         };
         let state = self.state();
         let bucket = state.bucket(request.bucket_name())?;
-        let page = query.page(bucket, &after, exists);
+        let page = query.page(bucket, &after);
         Ok(xml("ListBucketResult", |xml| {
             query.echo(xml, request.bucket_name(), page.next.is_some());
             xml.text("KeyCount", page.keys.len() + page.prefixes.len());
@@ -195,71 +187,6 @@ impl S3 {
             query.write_prefixes(xml, &page.prefixes);
         }))
     }
-
-    pub(super) fn list_objects(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
-        let query = Query::of(request)?;
-        let marker = request.parameter("marker").unwrap_or_default();
-        let state = self.state();
-        let bucket = state.bucket(request.bucket_name())?;
-        let page = query.page(bucket, marker, exists);
-        Ok(xml("ListBucketResult", |xml| {
-            query.echo(xml, request.bucket_name(), page.next.is_some());
-            xml.text("Marker", query.encode(marker));
-            // AWS answers NextMarker only when there is a delimiter; else the last key is the marker.
-            let next = page.next.as_ref().filter(|_| !query.delimiter.is_empty());
-            xml.optional("NextMarker", next.map(|next| query.encode(next)));
-            query.write_objects(xml, bucket, &page.keys);
-            query.write_prefixes(xml, &page.prefixes);
-        }))
-    }
-
-    /// All versions and delete markers, the newest of each key first. A page holds whole keys: it can have more
-    /// versions than `max-keys`, never fewer keys than would fit.
-    pub(super) fn list_object_versions(
-        &self,
-        request: &S3Request,
-    ) -> Result<Response<Bytes>, Fault> {
-        let query = Query::of(request)?;
-        let marker = request.parameter("key-marker").unwrap_or_default();
-        let state = self.state();
-        let bucket = state.bucket(request.bucket_name())?;
-        let page = query.page(bucket, marker, |_| true);
-        Ok(xml("ListVersionsResult", |xml| {
-            query.echo(xml, request.bucket_name(), page.next.is_some());
-            xml.text("KeyMarker", query.encode(marker));
-            xml.text(
-                "VersionIdMarker",
-                request.parameter("version-id-marker").unwrap_or_default(),
-            );
-            xml.optional(
-                "NextKeyMarker",
-                page.next.as_ref().map(|next| query.encode(next)),
-            );
-            for key in &page.keys {
-                let versions = bucket.keys.get(*key).map(Vec::as_slice).unwrap_or_default();
-                for (age, version) in versions.iter().rev().enumerate() {
-                    let name = if version.object.is_some() {
-                        "Version"
-                    } else {
-                        "DeleteMarker"
-                    };
-                    xml.element(name, |xml| {
-                        xml.text("Key", query.encode(key));
-                        xml.text("VersionId", &version.id);
-                        xml.text("IsLatest", age == 0);
-                        write_version(xml, version);
-                    });
-                }
-            }
-            query.write_prefixes(xml, &page.prefixes);
-        }))
-    }
-}
-
-fn exists(versions: &[Version]) -> bool {
-    versions
-        .last()
-        .is_some_and(|version| version.object.is_some())
 }
 
 fn write_version(xml: &mut Xml, version: &Version) {
@@ -268,7 +195,7 @@ fn write_version(xml: &mut Xml, version: &Version) {
         xml.text("ETag", format_args!("\"{}\"", object.etag));
         if let Some((algorithm, _)) = &object.checksum {
             xml.text("ChecksumAlgorithm", algorithm.to_uppercase());
-            xml.text("ChecksumType", &object.checksum_type);
+            xml.text("ChecksumType", "FULL_OBJECT");
         }
         xml.text("Size", object.size);
         xml.text("StorageClass", "STANDARD");

@@ -3,29 +3,25 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::{
-    S3,
-    buckets::malformed,
-    checksum,
+    S3, checksum,
     conditions::{check_read, check_write, no_such_key},
     empty,
     request::S3Request,
     set,
-    state::{Bucket, Object, State, Version, Versioning},
-    xml,
+    state::{Object, State, Version},
 };
-use crate::cloud::{fault::Fault, wire::xml::Node};
+use crate::cloud::fault::Fault;
 
 /// S3 refuses longer keys; in bytes.
 const LONGEST_KEY: usize = 1024;
 
 /// What a DELETE did.
 struct Deletion {
-    /// The version that was deleted or made, on buckets with versioning.
-    version_id: Option<String>,
+    /// The version that was deleted or made.
+    version_id: String,
     /// Whether that version is a delete marker.
     delete_marker: bool,
 }
@@ -39,82 +35,17 @@ impl S3 {
             body: self.bodies.keep(request.body())?,
             headers: request.object_headers(),
             checksum: Some((algorithm, value)),
-            checksum_type: "FULL_OBJECT".into(),
         };
         let mut response = empty(StatusCode::OK);
         describe(&mut response, &object);
-        let version_id = self.store(request, object, "PutObject")?;
-        version_header(&mut response, version_id.as_deref());
-        Ok(response)
-    }
-
-    pub(super) fn copy_object(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
-        let source = request.header("x-amz-copy-source").unwrap_or_default();
-        let (path, version_id) = match source.split_once("?versionId=") {
-            Some((path, version_id)) => (path, Some(version_id)),
-            None => (source, None),
-        };
-        let path = percent_decode_str(path.strip_prefix('/').unwrap_or(path))
-            .decode_utf8_lossy()
-            .into_owned();
-        let Some((bucket, key)) = path.split_once('/') else {
-            return Err(Fault::client(
-                "InvalidArgument",
-                "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
-            ));
-        };
-        let mut object = {
-            let state = self.state();
-            let versions = state.bucket(bucket)?.keys.get(key);
-            let version = match version_id {
-                Some(id) => {
-                    versions.and_then(|versions| versions.iter().find(|version| version.id == id))
-                }
-                None => versions.and_then(|versions| versions.last()),
-            };
-            version
-                .and_then(|version| version.object.clone())
-                .ok_or_else(no_such_key)?
-        };
-        if request
-            .header("x-amz-copy-source-if-match")
-            .is_some_and(|condition| condition.trim_matches('"') != object.etag)
-        {
-            let message = "At least one of the pre-conditions you specified did not hold";
-            return Err(Fault::client("PreconditionFailed", message).with_status(412));
-        }
-        if request
-            .header("x-amz-metadata-directive")
-            .is_some_and(|directive| directive.eq_ignore_ascii_case("REPLACE"))
-        {
-            object.headers = request.object_headers();
-        } else if bucket == request.bucket_name()
-            && key == request.key_name()
-            && version_id.is_none()
-        {
-            let message = "This copy request is illegal because it is trying to copy an object to itself without changing \
-                           the object's metadata.";
-            return Err(Fault::client("InvalidRequest", message));
-        }
-        let modified = self.world.now();
-        let etag = object.etag.clone();
-        let version_id = self.store(request, object, "CopyObject")?;
-        let mut response = xml("CopyObjectResult", |xml| {
-            xml.text("LastModified", format_args!("{modified:.3}"));
-            xml.text("ETag", format_args!("\"{etag}\""));
-        });
-        version_header(&mut response, version_id.as_deref());
+        let version_id = self.store(request, object)?;
+        set(&mut response, "x-amz-version-id", &version_id);
         Ok(response)
     }
 
     /// Makes `object` the current version of the request's key, if the request's conditions hold, and tells everyone.
-    /// Answers the version's id on a bucket that has or had versioning.
-    pub(super) fn store(
-        &self,
-        request: &S3Request,
-        object: Object,
-        reason: &str,
-    ) -> Result<Option<String>, Fault> {
+    /// Answers the version's id.
+    fn store(&self, request: &S3Request, object: Object) -> Result<String, Fault> {
         let (bucket_name, key) = (request.bucket_name(), request.key_name());
         if key.len() > LONGEST_KEY {
             return Err(Fault::client("KeyTooLongError", "Your key is too long"));
@@ -122,13 +53,12 @@ impl S3 {
         let mut state = self.state();
         let bucket = state.bucket_mut(bucket_name)?;
         check_write(request, bucket.current(key))?;
-        let id = self.new_version_id(bucket);
-        let version_id = bucket.versioning.map(|_| id.clone());
+        let id = self.world.hex(32);
         let (etag, size) = (object.etag.clone(), object.size);
         bucket.push(
             key,
             Version {
-                id,
+                id: id.clone(),
                 modified: self.world.now(),
                 object: Some(object),
             },
@@ -139,10 +69,10 @@ impl S3 {
             bucket_name,
             "Object Created",
             detail,
-            version_id.as_deref(),
-            json!({ "reason": reason }),
+            &id,
+            json!({ "reason": "PutObject" }),
         );
-        Ok(version_id)
+        Ok(id)
     }
 
     pub(super) fn delete_object(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
@@ -162,55 +92,14 @@ impl S3 {
             request.parameter("versionId"),
         )?;
         let mut response = empty(StatusCode::NO_CONTENT);
-        version_header(&mut response, deletion.version_id.as_deref());
+        set(&mut response, "x-amz-version-id", &deletion.version_id);
         if deletion.delete_marker {
             set(&mut response, "x-amz-delete-marker", "true");
         }
         Ok(response)
     }
 
-    pub(super) fn delete_objects(&self, request: &S3Request) -> Result<Response<Bytes>, Fault> {
-        let document = Node::parse(request.body()).map_err(|reason| malformed(&reason))?;
-        let wanted: Vec<&Node> = document
-            .children
-            .iter()
-            .filter(|child| child.name == "Object")
-            .collect();
-        if wanted.is_empty() || wanted.len() > 1000 {
-            return Err(malformed(
-                "between 1 and 1000 objects can be deleted at once",
-            ));
-        }
-        let quiet = document.child("Quiet") == Some("true");
-        let mut state = self.state();
-        let mut deletions = Vec::new();
-        for object in wanted {
-            let key = object
-                .child("Key")
-                .ok_or_else(|| malformed("an object has no key"))?;
-            let version_id = object.child("VersionId");
-            deletions.push((
-                key,
-                version_id,
-                self.delete(&mut state, request.bucket_name(), key, version_id)?,
-            ));
-        }
-        Ok(xml("DeleteResult", |xml| {
-            for (key, version_id, deletion) in deletions.iter().filter(|_| !quiet) {
-                xml.element("Deleted", |xml| {
-                    xml.text("Key", key);
-                    xml.optional("VersionId", *version_id);
-                    if deletion.delete_marker {
-                        xml.text("DeleteMarker", "true");
-                        xml.optional("DeleteMarkerVersionId", deletion.version_id.as_deref());
-                    }
-                });
-            }
-        }))
-    }
-
-    /// Without a version id: puts a delete marker on top (versioning) or removes the object (no versioning). With one:
-    /// removes that version for good.
+    /// Without a version id: puts a delete marker on top. With one: removes that version for good.
     fn delete(
         &self,
         state: &mut State,
@@ -219,9 +108,6 @@ impl S3 {
         version_id: Option<&str>,
     ) -> Result<Deletion, Fault> {
         let bucket = state.bucket_mut(bucket_name)?;
-        let versioned = bucket.versioning.is_some();
-        let permanently =
-            json!({ "reason": "DeleteObject", "deletion-type": "Permanently Deleted" });
         if let Some(id) = version_id {
             let removed = bucket.remove(key, id);
             let delete_marker = removed
@@ -233,32 +119,16 @@ impl S3 {
                     bucket_name,
                     "Object Deleted",
                     json!({ "key": key }),
-                    versioned.then_some(id),
-                    permanently,
+                    id,
+                    json!({ "reason": "DeleteObject", "deletion-type": "Permanently Deleted" }),
                 );
             }
             return Ok(Deletion {
-                version_id: Some(id.to_owned()),
+                version_id: id.to_owned(),
                 delete_marker,
             });
         }
-        if !versioned {
-            if bucket.remove(key, "null").is_some() {
-                self.tell(
-                    state,
-                    bucket_name,
-                    "Object Deleted",
-                    json!({ "key": key }),
-                    None,
-                    permanently,
-                );
-            }
-            return Ok(Deletion {
-                version_id: None,
-                delete_marker: false,
-            });
-        }
-        let id = self.new_version_id(bucket);
+        let id = self.world.hex(32);
         bucket.push(
             key,
             Version {
@@ -267,26 +137,18 @@ impl S3 {
                 object: None,
             },
         );
-        let marked = json!({ "reason": "DeleteObject", "deletion-type": "Delete Marker Created" });
         self.tell(
             state,
             bucket_name,
             "Object Deleted",
             json!({ "key": key }),
-            Some(&id),
-            marked,
+            &id,
+            json!({ "reason": "DeleteObject", "deletion-type": "Delete Marker Created" }),
         );
         Ok(Deletion {
-            version_id: Some(id),
+            version_id: id,
             delete_marker: true,
         })
-    }
-
-    fn new_version_id(&self, bucket: &Bucket) -> String {
-        match bucket.versioning {
-            Some(Versioning::Enabled) => self.world.hex(32),
-            _ => "null".into(),
-        }
     }
 
     /// Emits an event while the state is locked, so that events leave in the order of the changes.
@@ -296,16 +158,14 @@ impl S3 {
         bucket: &str,
         detail_type: &str,
         object: Value,
-        version_id: Option<&str>,
+        version_id: &str,
         reason: Value,
     ) {
         let mut object = match object {
             Value::Object(object) => object,
             _ => Map::new(),
         };
-        if let Some(id) = version_id {
-            object.insert("version-id".into(), id.into());
-        }
+        object.insert("version-id".into(), version_id.into());
         object.insert("sequencer".into(), state.next_sequencer().into());
         let mut detail = json!({
             "version": "0",
@@ -340,12 +200,6 @@ pub(super) fn describe(response: &mut Response<Bytes>, object: &Object) {
             _ => "x-amz-checksum-crc64nvme",
         };
         set(response, name, value);
-        set(response, "x-amz-checksum-type", &object.checksum_type);
-    }
-}
-
-pub(super) fn version_header(response: &mut Response<Bytes>, version_id: Option<&str>) {
-    if let Some(id) = version_id {
-        set(response, "x-amz-version-id", id);
+        set(response, "x-amz-checksum-type", "FULL_OBJECT");
     }
 }

@@ -9,25 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, header, request::Parts};
 use percent_encoding::percent_decode_str;
 
-use super::{checksum, chunked};
+use super::chunked;
 use crate::cloud::{fault::Fault, wire::target::text};
-
-/// The configurations of a bucket that are kept and given back but not acted on, by query parameter: the singular name
-/// in the API, and the error when there is none.
-pub(super) const CONFIGURATIONS: [(&str, &str); 9] = [
-    ("cors", "NoSuchCORSConfiguration"),
-    (
-        "encryption",
-        "ServerSideEncryptionConfigurationNotFoundError",
-    ),
-    ("lifecycle", "NoSuchLifecycleConfiguration"),
-    ("logging", ""),
-    ("notification", ""),
-    ("ownershipControls", "OwnershipControlsNotFoundError"),
-    ("policy", "NoSuchBucketPolicy"),
-    ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
-    ("tagging", "NoSuchTagSet"),
-];
 
 /// One request, path style and virtual-host style alike.
 #[derive(Clone, Debug)]
@@ -95,89 +78,43 @@ impl S3Request {
         }
     }
 
-    /// The API operation that this is; `Unknown` for what is not implemented. The operations on [`CONFIGURATIONS`] go
-    /// by one name.
+    /// The API operation that this is, by method and what it is about; `Unknown` for what is not played.
     pub fn operation(&self) -> &'static str {
-        let has = |name: &str| self.query.contains_key(name);
+        if self.is_another_operation() {
+            return "Unknown";
+        }
+        let listing = self.query.get("list-type").map(String::as_str);
         match (
             self.method.as_str(),
             self.bucket.is_some(),
             self.key.is_some(),
         ) {
             ("GET", false, _) => "ListBuckets",
-            (method, true, false) if self.configuration().is_some() => match method {
-                "GET" => "GetBucketConfiguration",
-                "PUT" => "PutBucketConfiguration",
-                "DELETE" => "DeleteBucketConfiguration",
-                _ => "Unknown",
-            },
-            (method, true, false) => match method {
-                "GET" if has("versioning") => "GetBucketVersioning",
-                "PUT" if has("versioning") => "PutBucketVersioning",
-                "GET" if has("location") => "GetBucketLocation",
-                "GET" if has("versions") => "ListObjectVersions",
-                "GET" if has("uploads") => "ListMultipartUploads",
-                "GET"
-                    if self
-                        .query
-                        .get("list-type")
-                        .is_some_and(|version| version == "2") =>
-                {
-                    "ListObjectsV2"
-                }
-                "GET" if !self.has_subresource() => "ListObjects",
-                "POST" if has("delete") => "DeleteObjects",
-                "PUT" if !self.has_subresource() => "CreateBucket",
-                "HEAD" => "HeadBucket",
-                "DELETE" if !self.has_subresource() => "DeleteBucket",
-                _ => "Unknown",
-            },
-            (method, true, true) => match method {
-                "POST" if has("uploads") => "CreateMultipartUpload",
-                "POST" if has("uploadId") => "CompleteMultipartUpload",
-                "GET" if has("uploadId") => "ListParts",
-                "DELETE" if has("uploadId") => "AbortMultipartUpload",
-                "PUT" if has("uploadId") && !self.headers.contains_key("x-amz-copy-source") => {
-                    "UploadPart"
-                }
-                "PUT" if self.has_subresource() || has("uploadId") => "Unknown",
-                "PUT" if self.headers.contains_key("x-amz-copy-source") => "CopyObject",
-                "PUT" => "PutObject",
-                "GET" if !self.has_subresource() => "GetObject",
-                "HEAD" => "HeadObject",
-                "DELETE" if !self.has_subresource() => "DeleteObject",
-                _ => "Unknown",
-            },
+            ("GET", true, false) if listing == Some("2") => "ListObjectsV2",
+            ("PUT", true, true) => "PutObject",
+            ("GET", true, true) => "GetObject",
+            ("HEAD", true, true) => "HeadObject",
+            ("DELETE", true, true) => "DeleteObject",
             _ => "Unknown",
         }
     }
 
-    /// The configuration of a bucket that this request is about, with the error when there is none.
-    pub(super) fn configuration(&self) -> Option<(&'static str, &'static str)> {
-        CONFIGURATIONS
-            .into_iter()
-            .find(|(name, _)| self.query.contains_key(*name))
-    }
-
-    /// Whether there is a parameter that makes this another operation than the plain one.
-    fn has_subresource(&self) -> bool {
-        const OTHERS: [&str; 14] = [
-            "accelerate",
+    /// Whether a parameter or a header makes this another operation than the plain one on an object.
+    fn is_another_operation(&self) -> bool {
+        const OTHERS: [&str; 10] = [
             "acl",
-            "analytics",
             "attributes",
-            "intelligent-tiering",
-            "inventory",
             "legal-hold",
-            "metrics",
-            "object-lock",
-            "policyStatus",
-            "replication",
+            "partNumber",
             "restore",
             "retention",
             "tagging",
+            "torrent",
+            "uploadId",
+            "uploads",
         ];
         OTHERS.iter().any(|name| self.query.contains_key(*name))
+            || self.headers.contains_key("x-amz-copy-source")
     }
 
     pub(super) fn bucket_name(&self) -> &str {
@@ -247,14 +184,6 @@ impl S3Request {
             .entry("content-type".into())
             .or_insert_with(|| "binary/octet-stream".into());
         headers
-    }
-
-    /// The algorithm for a multipart upload, in lower case.
-    pub(super) fn upload_algorithm(&self) -> Option<String> {
-        let algorithm = self.header("x-amz-checksum-algorithm")?.to_lowercase();
-        checksum::ALGORITHMS
-            .contains(&algorithm.as_str())
-            .then_some(algorithm)
     }
 }
 

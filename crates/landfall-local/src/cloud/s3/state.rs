@@ -7,12 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::fault::Fault;
 
-/// All buckets and unfinished uploads.
+/// All buckets.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) buckets: BTreeMap<String, Bucket>,
-    /// By upload id.
-    pub(super) uploads: BTreeMap<String, Upload>,
     /// Rises with every change of an object; events carry it as `sequencer`.
     pub(super) sequence: u64,
 }
@@ -20,24 +18,13 @@ pub(super) struct State {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Bucket {
     pub(super) created: Timestamp,
-    /// Never switched on, `Enabled` or `Suspended`.
-    pub(super) versioning: Option<Versioning>,
-    /// Bodies of PUT `?encryption`, `?policy` and the like, by parameter, given back as they came.
-    pub(super) configurations: BTreeMap<String, String>,
     /// The versions of each key, oldest first; never an empty list.
     pub(super) keys: BTreeMap<String, Vec<Version>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Versioning {
-    Enabled,
-    Suspended,
 }
 
 /// An object's version, or a delete marker if it has no object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Version {
-    /// `null` for versions that were made while versioning was not enabled.
     pub(super) id: String,
     pub(super) modified: Timestamp,
     pub(super) object: Option<Object>,
@@ -55,29 +42,6 @@ pub(super) struct Object {
     pub(super) headers: BTreeMap<String, String>,
     /// Algorithm and value.
     pub(super) checksum: Option<(String, String)>,
-    /// `FULL_OBJECT` or `COMPOSITE`.
-    pub(super) checksum_type: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Upload {
-    pub(super) bucket: String,
-    pub(super) key: String,
-    pub(super) initiated: Timestamp,
-    pub(super) headers: BTreeMap<String, String>,
-    /// The checksum algorithm in lower case, if the caller named one.
-    pub(super) algorithm: Option<String>,
-    /// Whether the checksum is of the whole object rather than of the parts' checksums.
-    pub(super) full_object: bool,
-    pub(super) parts: BTreeMap<u32, Part>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Part {
-    pub(super) etag: String,
-    pub(super) size: usize,
-    pub(super) body: String,
-    pub(super) modified: Timestamp,
 }
 
 impl State {
@@ -100,15 +64,10 @@ impl State {
             .buckets
             .values()
             .flat_map(|bucket| bucket.keys.values().flatten());
-        let objects = versions
+        versions
             .filter_map(|version| version.object.as_ref())
-            .map(|object| object.body.clone());
-        let parts = self
-            .uploads
-            .values()
-            .flat_map(|upload| upload.parts.values())
-            .map(|part| part.body.clone());
-        objects.chain(parts).collect()
+            .map(|object| object.body.clone())
+            .collect()
     }
 }
 
@@ -116,8 +75,6 @@ impl Bucket {
     pub(super) fn new(created: Timestamp) -> Self {
         Self {
             created,
-            versioning: None,
-            configurations: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
     }
@@ -127,13 +84,9 @@ impl Bucket {
         self.keys.get(key)?.last()?.object.as_ref()
     }
 
-    /// Adds a version. While versioning is not enabled, it takes the place of the version `null`.
+    /// Adds a version.
     pub(super) fn push(&mut self, key: &str, version: Version) {
-        let versions = self.keys.entry(key.to_owned()).or_default();
-        if version.id == "null" {
-            versions.retain(|version| version.id != "null");
-        }
-        versions.push(version);
+        self.keys.entry(key.to_owned()).or_default().push(version);
     }
 
     /// Takes one version away for good.

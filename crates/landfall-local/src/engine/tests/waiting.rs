@@ -1,4 +1,4 @@
-//! Task tokens, heartbeats and timeouts.
+//! Task tokens and timeouts.
 
 use super::*;
 
@@ -30,15 +30,10 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_state_sleeps_until_its_token_comes_back_and_takes_what_comes_with_it() {
-    let stage = waiting(json!({"TimeoutSeconds": 300, "HeartbeatSeconds": 60}));
+    let stage = waiting(json!({"TimeoutSeconds": 300}));
     let token = stage.keep_token();
     let arn = stage.start(json!({})).await;
-    for _ in 0..3 {
-        tokio::time::sleep(Duration::from_secs(50)).await;
-        let beat = json!({"taskToken": *token.lock().unwrap()});
-        stage.call("SendTaskHeartbeat", beat).await.unwrap();
-    }
-    tokio::time::sleep(Duration::from_secs(50)).await;
+    tokio::time::sleep(Duration::from_secs(200)).await;
     let token = token.lock().unwrap().clone();
     stage
         .call(
@@ -60,8 +55,8 @@ async fn a_state_sleeps_until_its_token_comes_back_and_takes_what_comes_with_it(
         ]
     );
     assert_eq!(
-        history[2]["taskScheduledEventDetails"]["heartbeatInSeconds"],
-        60
+        history[2]["taskScheduledEventDetails"]["timeoutInSeconds"],
+        300
     );
     let late = stage
         .call(
@@ -74,35 +69,20 @@ async fn a_state_sleeps_until_its_token_comes_back_and_takes_what_comes_with_it(
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_and_slowness_end_a_waiting_state_by_their_own_names() {
-    for (limits, error, seconds) in [
-        (
-            json!({"TimeoutSeconds": 300, "HeartbeatSeconds": 60}),
-            "States.HeartbeatTimeout",
-            60,
-        ),
-        (json!({"TimeoutSeconds": 300}), "States.Timeout", 300),
-    ] {
-        let stage = waiting(limits);
-        let token = stage.keep_token();
-        let started = tokio::time::Instant::now();
-        let ended = stage.run(json!({})).await;
-        assert_eq!(
-            (&ended["status"], &ended["error"]),
-            (&json!("FAILED"), &json!(error))
-        );
-        assert_eq!(started.elapsed(), Duration::from_secs(seconds));
-        assert!(types(&stage.history(&ended).await).contains(&"TaskTimedOut"));
-        let late = json!({"taskToken": *token.lock().unwrap()});
-        assert_eq!(
-            stage
-                .call("SendTaskHeartbeat", late)
-                .await
-                .unwrap_err()
-                .code,
-            "TaskTimedOut"
-        );
-    }
+async fn slowness_ends_a_waiting_state_by_its_own_name() {
+    let stage = waiting(json!({"TimeoutSeconds": 300}));
+    let token = stage.keep_token();
+    let started = tokio::time::Instant::now();
+    let ended = stage.run(json!({})).await;
+    assert_eq!(
+        (&ended["status"], &ended["error"]),
+        (&json!("FAILED"), &json!("States.Timeout"))
+    );
+    assert_eq!(started.elapsed(), Duration::from_secs(300));
+    assert!(types(&stage.history(&ended).await).contains(&"TaskTimedOut"));
+    let late = json!({"taskToken": *token.lock().unwrap(), "output": "1"});
+    let late = stage.call("SendTaskSuccess", late).await.unwrap_err();
+    assert_eq!(late.code, "TaskTimedOut");
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,38 +119,4 @@ async fn a_function_that_fails_ends_the_wait_at_once() {
     let started = tokio::time::Instant::now();
     assert_eq!(stage.run(json!({})).await["error"], "Refused");
     assert_eq!(started.elapsed(), Duration::from_secs(2));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_sent_failure_carries_its_own_name() {
-    let stage = waiting(json!({}));
-    let token = stage.keep_token();
-    let arn = stage.start(json!({})).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let failure =
-        json!({"taskToken": *token.lock().unwrap(), "error": "Superseded", "cause": "newer"});
-    stage.call("SendTaskFailure", failure).await.unwrap();
-    let ended = stage.engine.ended(&arn).await.unwrap();
-    assert_eq!(
-        (&ended["error"], &ended["cause"]),
-        (&json!("Superseded"), &json!("newer"))
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn waits_reach_a_moment_in_time_and_never_go_back() {
-    let stage = Stage::new(json!({"StartAt": "Past", "States": {
-        "Past": {"Type": "Wait", "Timestamp": "1969-01-01T00:00:00Z", "Next": "Future"},
-        "Future": {"Type": "Wait", "TimestampPath": "$.until", "End": true},
-    }}));
-    let started = tokio::time::Instant::now();
-    assert_eq!(
-        stage.run(json!({"until": "1970-01-01T00:10:00Z"})).await["status"],
-        "SUCCEEDED"
-    );
-    assert_eq!(started.elapsed(), Duration::from_secs(600));
-    assert_eq!(
-        stage.run(json!({"until": "soon"})).await["error"],
-        "States.Runtime"
-    );
 }
