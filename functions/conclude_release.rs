@@ -93,7 +93,7 @@ async fn look_once_more(aws: &Aws, input: &mut Input) -> Result<(), Fault> {
         }
         other => other?,
     };
-    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+    let Some(live) = live.filter(|live| live.is_active()) else {
         return Ok(());
     };
     let Some(arn) = live.primary().map(|primary| &primary.task_definition) else {

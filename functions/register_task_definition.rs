@@ -82,7 +82,7 @@ async fn adopted(
     file: &ServiceFile,
     live: Option<LiveService>,
 ) -> Result<(Registration, Option<TaskDefinition>, String), Fault> {
-    let live = live.filter(|live| live.status == "ACTIVE");
+    let live = live.filter(LiveService::is_active);
     let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
     let primary = live.primary().ok_or_else(|| {
         Fault::refused(format!(

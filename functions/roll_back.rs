@@ -7,7 +7,7 @@ use crate::ensure_ingress;
 use landfall::{
     desired::{DesiredState, GoodRelease},
     drift::{Revision, Whose},
-    live::LiveService,
+    live::{LiveService, ServiceDeploymentStatus},
     record::{Diagnosis, Release},
     service_file::ServiceFile,
     service_id::ServiceId,
@@ -101,7 +101,7 @@ impl Function for RollBack {
 /// Makes ECS end the deployment that is under way; answers whether it will.
 async fn stop_deployment(aws: &Aws, service: &ServiceId) -> Result<bool, Fault> {
     let newest = aws.ecs().newest_service_deployment(service, false).await?;
-    let newest = newest.filter(|newest| newest.status == "IN_PROGRESS");
+    let newest = newest.filter(|newest| newest.status == ServiceDeploymentStatus::InProgress);
     match newest {
         Some(newest) => aws.ecs().stop_service_deployment(&newest.arn).await,
         None => Ok(false),

@@ -4,9 +4,10 @@
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
+    live::{Placement, TaskStatus},
     service_file::{OneOffTask, Phase, ServiceFile},
     step::run_task::{
-        Ended, Input, Next, Output, Placement, Run, Runs, Sight, body, judge, next, not_found,
+        Ended, Input, Next, Output, Run, Runs, Sight, body, judge, listed, next, not_found,
         not_placed, refused, waiting,
     },
 };
@@ -132,11 +133,11 @@ async fn awaited(aws: &Aws, input: &Input, run: &Run) -> Result<Option<Output>, 
     let Some(live) = aws.ecs().task(&input.cluster, &arn).await? else {
         return Ok(None);
     };
-    if live.last_status == "STOPPED" {
+    if live.last_status == TaskStatus::Stopped {
         return Ok(None);
     }
     let now = aws.now();
-    if now >= run.deadline && live.desired_status != "STOPPED" {
+    if now >= run.deadline && live.desired_status != TaskStatus::Stopped {
         let reason = "Landfall: it did not end in time";
         aws.ecs().stop_task(&input.cluster, &arn, reason).await?;
     }
@@ -183,14 +184,18 @@ async fn find(
             keep_run(aws, input, task, run, notes).await?;
             Ok(Some(output))
         }
-        Ok(Placement::NotPlaced(reason)) => {
-            if let Some(ended) = not_placed(input, task, &run, &reason, now) {
+        Ok(Placement::NotPlaced(failures)) => {
+            if let Some(ended) = not_placed(input, task, &run, &failures, now) {
                 return end(aws, input, task, run, ended, notes).await;
             }
             run.refusals += 1;
             let output = waiting(
                 &run,
-                format!("there is no room for `{}`: {reason}", task.name),
+                format!(
+                    "there is no room for `{}`: {}",
+                    task.name,
+                    listed(&failures)
+                ),
                 now,
             );
             keep_run(aws, input, task, run, notes).await?;
@@ -220,7 +225,7 @@ async fn look(
             if let Some(reason) = stop {
                 aws.ecs().stop_task(&input.cluster, arn, &reason).await?;
             }
-            let status = live.map_or_else(String::new, |live| live.last_status);
+            let status = live.map_or_else(String::new, |live| live.last_status.to_string());
             let reason = format!("the task `{}` is {status}", task.name);
             Ok(Some(waiting(&run, reason, now)))
         }

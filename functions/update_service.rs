@@ -121,7 +121,7 @@ async fn previous(aws: &Aws, input: &Input) -> Result<Option<ServiceFile>, Fault
 /// that somebody else made has come to something, what it runs is noted: that is the way back until a release has
 /// proved good.
 async fn mind_strangers(aws: &Aws, input: &Input, live: Option<&LiveService>) -> Result<(), Fault> {
-    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+    let Some(live) = live.filter(|live| live.is_active()) else {
         return Ok(());
     };
     let Some(primary) = live.primary() else {

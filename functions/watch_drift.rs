@@ -54,7 +54,7 @@ async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
             return Ok(());
         };
         let live = aws.ecs().service(service).await?;
-        let live = live.filter(|live| live.status == "ACTIVE");
+        let live = live.filter(|live| live.is_active());
         let Some(live) = &live else { return Ok(()) };
         let Some(primary) = live.primary() else {
             return Ok(());

@@ -31,7 +31,7 @@ impl RunningService {
             .service(service)
             .await
             .map_err(report_aws)?;
-        let Some(known) = known.filter(|known| known.status != "INACTIVE") else {
+        let Some(known) = known.filter(|known| !known.is_deleted()) else {
             return Ok(None);
         };
         let primary = known.primary().ok_or_else(|| {

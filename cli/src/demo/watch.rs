@@ -53,7 +53,8 @@ pub(crate) async fn record(
                     .rsplit('/')
                     .next()
                     .unwrap_or_default();
-                let state = deployment.rollout_state.as_deref().unwrap_or("");
+                let state = deployment.rollout_state.as_ref();
+                let state = state.map_or_else(String::new, |state| state.to_string());
                 let (running, failed) = (deployment.running_count, deployment.failed_tasks);
                 format!("{revision} {state}: {running} running, {failed} failed")
             });

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use landfall::{
     content::ContentHash,
     drift::Registered,
-    live::{LiveCluster, LiveService, LiveServiceDeployment, TaskHealth},
+    live::{LiveCluster, LiveService, LiveServiceDeployment, ServiceDeploymentStatus, TaskHealth},
     record::{StoppedTask, TaskDefinition},
     service_id::ServiceId,
     tags::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, TagChanges, service_tag},
@@ -268,9 +268,8 @@ impl Ecs {
         let Some(brief) = newest else { return Ok(None) };
         let status = brief
             .status()
-            .ok_or_else(|| Fault::incomplete(CALL, "status"))?
-            .as_str()
-            .to_owned();
+            .ok_or_else(|| Fault::incomplete(CALL, "status"))?;
+        let status = ServiceDeploymentStatus::from(status.as_str());
         let mut status_reason = brief.status_reason().map(str::to_owned);
         let arn = brief
             .service_deployment_arn()
@@ -278,8 +277,8 @@ impl Ecs {
             .to_owned();
         let mut bakes = false;
         let mut task_definition = None;
-        let rolled_back = status.starts_with("ROLLBACK_");
-        if rolled_back || (may_bake && status == "IN_PROGRESS") {
+        let rolled_back = status.is_rollback();
+        if rolled_back || (may_bake && status == ServiceDeploymentStatus::InProgress) {
             let whole = self.service_deployment(&arn).await?;
             let rollback = whole.as_ref().and_then(|whole| whole.rollback());
             let reason = rollback.and_then(|rollback| rollback.reason());

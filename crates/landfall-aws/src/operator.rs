@@ -62,7 +62,7 @@ impl Operator {
             None => self.last_state_machine(service).await?,
         };
         let live = self.ecs.service(service).await?;
-        let live = live.filter(|live| live.status == "ACTIVE");
+        let live = live.filter(LiveService::is_active);
         let primary = live.as_ref().and_then(LiveService::primary);
         let revision = primary.map(|primary| &*primary.task_definition);
         let now = self.clock.now();

@@ -146,11 +146,8 @@ pub fn reason(service: &ServiceId, task_definition: &str) -> String {
     )
 }
 
-/// What became of a release that ended as drifted, with what to do.
+/// What happened to a release that ended as drifted, with what to do.
 pub fn told(service: &ServiceId, happened: &str) -> String {
-    if happened.contains("landfall resume") {
-        return happened.into();
-    }
     format!("{happened}; {service} is left alone until `landfall resume {service}`")
 }
 

@@ -4,18 +4,25 @@ mod balancer;
 mod cluster;
 mod deployment;
 mod pace;
+mod placement;
 mod registry;
 mod revision;
 mod scaling;
 mod service;
+mod status;
 mod task;
 
 pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetHealth};
 pub use cluster::LiveCluster;
 pub use deployment::{LiveDeployment, LiveServiceDeployment, Rollout};
 pub use pace::{Pace, deployment_seconds};
+pub use placement::{Failure, FailureReason, Placement};
 pub use registry::{LiveNamespace, LiveRegistry};
 pub use revision::LiveRevision;
 pub use scaling::{LiveScaling, LiveTarget};
 pub use service::{CapacityShare, CreatedWith, LiveService};
+pub use status::{
+    ClusterStatus, Controller, DeploymentStatus, HealthStatus, RolloutState, Scheduling,
+    ServiceDeploymentStatus, ServiceStatus, StopCode, TaskStatus,
+};
 pub use task::{LiveTask, TaskHealth};

@@ -3,7 +3,8 @@
 use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, LoadBalancer, Service, Task};
 use landfall::{
     live::{
-        CapacityShare, CreatedWith, LiveBalancer, LiveDeployment, LiveService, Pace, TaskHealth,
+        CapacityShare, CreatedWith, DeploymentStatus, LiveBalancer, LiveDeployment, LiveService,
+        Pace, TaskHealth,
     },
     record::{StoppedContainer, StoppedTask},
 };
@@ -133,7 +134,7 @@ fn deployment(call: &str, deployment: &Deployment) -> Result<LiveDeployment, Fau
         task_definition: revision.into(),
         rollout_state: deployment
             .rollout_state()
-            .map(|state| state.as_str().to_owned()),
+            .map(|state| state.as_str().into()),
         rollout_state_reason: deployment.rollout_state_reason().map(str::to_owned),
         running_count: deployment.running_count(),
         failed_tasks: deployment.failed_tasks(),
@@ -150,7 +151,7 @@ pub(super) fn accepted(
     let primary = service
         .deployments()
         .iter()
-        .find(|deployment| deployment.status() == Some("PRIMARY"));
+        .find(|each| each.status().map(DeploymentStatus::from) == Some(DeploymentStatus::Primary));
     let primary = primary.ok_or_else(|| Fault::incomplete(call, "primary deployment"))?;
     let sent = body.get("taskDefinition").and_then(Value::as_str);
     if sent.is_some_and(|sent| primary.task_definition() != Some(sent)) {

@@ -1,10 +1,10 @@
 //! Tasks that run alone.
 
-use aws_sdk_ecs::{
-    error::ProvideErrorMetadata,
-    types::{DesiredStatus, Failure},
+use aws_sdk_ecs::{error::ProvideErrorMetadata, types::DesiredStatus};
+use landfall::{
+    live::{Failure, LiveTask, Placement},
+    record::StoppedContainer,
 };
-use landfall::{live::LiveTask, record::StoppedContainer, step::run_task::Placement};
 use serde_json::{Map, Value};
 
 use super::{Ecs, send_as};
@@ -31,8 +31,11 @@ impl Ecs {
             let arn = arn.ok_or_else(|| Fault::incomplete(CALL, "tasks.taskArn"))?;
             return Ok(Placement::Placed(arn.into()));
         }
-        let reasons: Vec<_> = answer.failures().iter().map(told).collect();
-        Ok(Placement::NotPlaced(reasons.join("; ")))
+        let failures = answer.failures().iter().map(|failure| Failure {
+            reason: failure.reason().unwrap_or("no reason given").into(),
+            detail: failure.detail().map(str::to_owned),
+        });
+        Ok(Placement::NotPlaced(failures.collect()))
     }
 
     /// A task; none if ECS does not know it, or no longer.
@@ -43,7 +46,7 @@ impl Ecs {
         Ok(answer.tasks().first().map(|task| LiveTask {
             last_status: task.last_status().unwrap_or_default().into(),
             desired_status: task.desired_status().unwrap_or_default().into(),
-            stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
+            stop_code: task.stop_code().map(|code| code.as_str().into()),
             stopped_reason: task.stopped_reason().map(str::to_owned),
             containers: task
                 .containers()
@@ -86,13 +89,5 @@ impl Ecs {
         stopped
             .map(drop)
             .map_err(|error| Fault::of("ecs:StopTask", error))
-    }
-}
-
-fn told(failure: &Failure) -> String {
-    let reason = failure.reason().unwrap_or("no reason given");
-    match failure.detail() {
-        Some(detail) => format!("{reason}: {detail}"),
-        None => reason.to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     sample::{at, desired, live, revision, service},
+    step::{conclude_release::overtaken, roll_back::Plan},
     tags::SERVICE_TAG,
 };
 
@@ -275,9 +276,17 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
 
 #[test]
 fn a_drifted_release_says_once_what_to_do() {
+    let left_alone = Plan::LeaveToStranger {
+        task_definition: revision(7),
+    };
+    for fact in [
+        overtaken(&revision(7)).reason,
+        left_alone.told(Verdict::Drifted),
+    ] {
+        let told = told(&service(), &fact);
+        assert_eq!(told.matches("landfall resume").count(), 1, "{told}");
+    }
     let told = told(&service(), "it was given hello:7");
-    let again = super::told(&service(), &told);
-    assert_eq!(told, again);
     assert_eq!(
         told,
         "it was given hello:7; web/hello is left alone until `landfall resume web/hello`"

@@ -4,18 +4,20 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::{DeploymentStatus, RolloutState, ServiceDeploymentStatus};
+
 /// One deployment of a service
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveDeployment {
     /// `ecs-svc/…`
     pub id: String,
-    /// `PRIMARY`, `ACTIVE` or `INACTIVE`.
-    pub status: String,
+    /// Its status.
+    pub status: DeploymentStatus,
     /// The revision's ARN.
     pub task_definition: String,
-    /// `COMPLETED`, `FAILED` or `IN_PROGRESS`; absent for a service without rolling updates.
-    pub rollout_state: Option<String>,
+    /// How far it is; absent for a service without rolling updates.
+    pub rollout_state: Option<RolloutState>,
     /// Why.
     pub rollout_state_reason: Option<String>,
     /// How many of its tasks run.
@@ -24,15 +26,23 @@ pub struct LiveDeployment {
     pub failed_tasks: i32,
 }
 
-/// A service deployment as ECS describes it. Status: `PENDING`, `IN_PROGRESS`, `SUCCESSFUL`, `STOP_REQUESTED`, `STOPPED`,
-/// `ROLLBACK_REQUESTED`, `ROLLBACK_IN_PROGRESS`, `ROLLBACK_SUCCESSFUL` or `ROLLBACK_FAILED`
+impl LiveDeployment {
+    /// Whether ECS is done with it, as far as it says so.
+    pub fn is_completed(&self) -> bool {
+        self.rollout_state
+            .as_ref()
+            .is_none_or(|state| *state == RolloutState::Completed)
+    }
+}
+
+/// A service deployment as ECS describes it
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveServiceDeployment {
     /// Its ARN.
     pub arn: String,
     /// Its status.
-    pub status: String,
+    pub status: ServiceDeploymentStatus,
     /// Why.
     pub status_reason: Option<String>,
     /// When ECS began it.

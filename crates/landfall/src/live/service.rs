@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{LiveBalancer, LiveDeployment};
+use super::{
+    Controller, DeploymentStatus, LiveBalancer, LiveDeployment, Scheduling, ServiceStatus,
+};
 use crate::{
     service_id::ServiceId,
     tags::{SERVICE_TAG, service_tag},
@@ -13,12 +15,12 @@ use crate::{
 /// A service as ECS describes it, as far as decisions need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveService {
-    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
-    pub status: String,
-    /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
-    pub controller: String,
-    /// `REPLICA` or `DAEMON`.
-    pub scheduling_strategy: String,
+    /// Its status.
+    pub status: ServiceStatus,
+    /// What rolls it out.
+    pub controller: Controller,
+    /// How its tasks are placed.
+    pub scheduling_strategy: Scheduling,
     /// How many tasks should run.
     pub desired_count: i32,
     /// How many run.
@@ -66,6 +68,16 @@ pub struct CreatedWith {
 }
 
 impl LiveService {
+    /// Whether it runs tasks: neither deleted nor about to be.
+    pub fn is_active(&self) -> bool {
+        self.status == ServiceStatus::Active
+    }
+
+    /// Whether ECS only remembers it: one of its name can be created again.
+    pub fn is_deleted(&self) -> bool {
+        self.status == ServiceStatus::Inactive
+    }
+
     /// The target groups that its tasks may be registered in.
     pub fn target_groups(&self) -> Vec<&String> {
         self.balancers
@@ -78,7 +90,7 @@ impl LiveService {
     pub fn primary(&self) -> Option<&LiveDeployment> {
         self.deployments
             .iter()
-            .find(|deployment| deployment.status == "PRIMARY")
+            .find(|deployment| deployment.status == DeploymentStatus::Primary)
     }
 
     /// Whether it has the tag with which Landfall creates the service.
@@ -88,14 +100,8 @@ impl LiveService {
 
     /// Whether ECS has nothing left to do: one deployment, completed, with all its tasks running.
     pub fn is_steady(&self) -> bool {
-        let completed = |deployment: &LiveDeployment| {
-            deployment
-                .rollout_state
-                .as_deref()
-                .is_none_or(|state| state == "COMPLETED")
-        };
         self.deployments.len() == 1
-            && self.primary().is_some_and(completed)
+            && self.primary().is_some_and(LiveDeployment::is_completed)
             && self.running_count == self.desired_count
             && self.pending_count == 0
     }

@@ -1,16 +1,17 @@
 //! Tasks in ECS.
 
+use super::{HealthStatus, StopCode, TaskStatus};
 use crate::record::StoppedContainer;
 
 /// A task as ECS describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveTask {
-    /// `PROVISIONING` … `STOPPED`
-    pub last_status: String,
-    /// `RUNNING` or `STOPPED`
-    pub desired_status: String,
-    /// `EssentialContainerExited`, `TaskFailedToStart`, `UserInitiated`, `SpotInterruption`, …
-    pub stop_code: Option<String>,
+    /// How far it is.
+    pub last_status: TaskStatus,
+    /// Where it is to go: `RUNNING` or `STOPPED`.
+    pub desired_status: TaskStatus,
+    /// Why it ended.
+    pub stop_code: Option<StopCode>,
     /// ECS's `stoppedReason`.
     pub stopped_reason: Option<String>,
     /// Its containers.
@@ -24,6 +25,6 @@ pub struct TaskHealth {
     pub task: String,
     /// The revision it runs.
     pub task_definition: String,
-    /// `HEALTHY`, `UNHEALTHY`, or `UNKNOWN`, which is also said of tasks without health checks.
-    pub health_status: String,
+    /// What its containers' health checks say.
+    pub health_status: HealthStatus,
 }

@@ -7,7 +7,12 @@
 use serde_json::Value;
 
 use super::LiveService;
-use crate::{refusal::Refusal, service_file::ServiceFile, service_id::ServiceId};
+use crate::{
+    live::{Controller, Scheduling},
+    refusal::Refusal,
+    service_file::ServiceFile,
+    service_id::ServiceId,
+};
 
 /// Compares what the file says with what the service was created with. A member that the file does not have is not
 /// compared.
@@ -20,7 +25,7 @@ pub fn refuse(
     file: &ServiceFile,
     live: Option<&LiveService>,
 ) -> Result<(), Refusal> {
-    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+    let Some(live) = live.filter(|live| live.is_active()) else {
         return Ok(());
     };
     foreign_controller(service, live)?;
@@ -43,7 +48,7 @@ pub fn refuse(
 
 /// Refuses a service that CodeDeploy or somebody with task sets rolls out.
 pub(crate) fn foreign_controller(service: &ServiceId, live: &LiveService) -> Result<(), Refusal> {
-    if live.controller == "ECS" {
+    if live.controller == Controller::Ecs {
         return Ok(());
     }
     Err(Refusal::new(format!(
@@ -85,7 +90,7 @@ fn launch_type(file: &ServiceFile, live: &LiveService) -> Option<String> {
 
 fn scheduling_strategy(file: &ServiceFile, live: &LiveService) -> Option<String> {
     let wanted = text(file, "schedulingStrategy")?;
-    (live.scheduling_strategy != wanted).then(|| {
+    (live.scheduling_strategy != Scheduling::from(wanted)).then(|| {
         format!(
             "service.schedulingStrategy is {wanted}, but the service was created with {}: create a service of another name, \
              or delete this one first.",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::DesiredState,
-    live::{LiveService, LiveServiceDeployment, Rollout},
+    live::{LiveService, LiveServiceDeployment, Rollout, RolloutState, ServiceDeploymentStatus},
     record::Release,
     service_id::ServiceId,
 };
@@ -97,7 +97,7 @@ pub fn look(
             format!("release {} should run", desired.last_number),
         );
     }
-    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+    let Some(live) = live.filter(|live| live.is_active()) else {
         return answer(
             Outcome::Failed,
             format!("the service {} is gone", input.service),
@@ -152,16 +152,12 @@ fn running(
         Some(reason) => format!("{what}: {reason}"),
         None => what.to_owned(),
     };
-    let status = newest.map_or("", |newest| &newest.status);
+    let status = newest.map(|newest| &newest.status);
     let status_reason = newest.and_then(|newest| newest.status_reason.as_ref());
-    let rolled_back_by_ecs = status.starts_with("ROLLBACK_");
+    let rolled_back_by_ecs = status.is_some_and(ServiceDeploymentStatus::is_rollback);
     if primary.task_definition != revision {
-        let on_its_way = [
-            "STOP_REQUESTED",
-            "ROLLBACK_REQUESTED",
-            "ROLLBACK_IN_PROGRESS",
-        ];
-        return if purpose == Purpose::RollBack && on_its_way.contains(&status) {
+        let on_its_way = status.is_some_and(ServiceDeploymentStatus::is_on_its_way_back);
+        return if purpose == Purpose::RollBack && on_its_way {
             (Outcome::InProgress, "ECS is on its way back".into())
         } else if rolled_back_by_ecs {
             (
@@ -176,7 +172,7 @@ fn running(
             (Outcome::Replaced, message)
         };
     }
-    if primary.rollout_state.as_deref() == Some("FAILED") {
+    if primary.rollout_state == Some(RolloutState::Failed) {
         return (
             Outcome::Failed,
             because(
@@ -185,15 +181,20 @@ fn running(
             ),
         );
     }
-    let accepted: &[&str] = match purpose {
-        Purpose::Release => &["", "SUCCESSFUL"],
-        Purpose::RollBack => &["", "SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "STOPPED"],
+    // ECS may keep no service deployments, or none for what was asked.
+    let accepted = match (status, purpose) {
+        (None | Some(ServiceDeploymentStatus::Successful), _) => true,
+        (
+            Some(ServiceDeploymentStatus::RollbackSuccessful | ServiceDeploymentStatus::Stopped),
+            Purpose::RollBack,
+        ) => true,
+        (Some(_), _) => false,
     };
-    let given_up = match purpose {
-        Purpose::Release => rolled_back_by_ecs || status == "STOPPED",
-        Purpose::RollBack => status == "ROLLBACK_FAILED",
+    let gave_up = |status: &&ServiceDeploymentStatus| match purpose {
+        Purpose::Release => status.is_rollback() || **status == ServiceDeploymentStatus::Stopped,
+        Purpose::RollBack => **status == ServiceDeploymentStatus::RollbackFailed,
     };
-    if given_up {
+    if let Some(status) = status.filter(gave_up) {
         return (
             Outcome::Failed,
             because(
@@ -211,13 +212,10 @@ fn running(
     }
     // Autoscaling may change the counts at any moment, so they only matter where ECS keeps no service deployments.
     let completed = match newest {
-        Some(_) => primary
-            .rollout_state
-            .as_deref()
-            .is_none_or(|state| state == "COMPLETED"),
+        Some(_) => primary.is_completed(),
         None => live.is_steady(),
     };
-    if completed && accepted.contains(&status) {
+    if completed && accepted {
         return (
             Outcome::Steady,
             format!("{} tasks run {revision}", live.running_count),

@@ -10,7 +10,11 @@ pub use surroundings::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{live::LiveCluster, record::Release, service_id::ServiceId};
+use crate::{
+    live::{ClusterStatus, LiveCluster},
+    record::Release,
+    service_id::ServiceId,
+};
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +77,7 @@ pub enum Plan {
     /// It is on its way up or down: ask again.
     AskAgain {
         /// Its status.
-        status: String,
+        status: ClusterStatus,
     },
     /// It is not there.
     Create,
@@ -82,13 +86,16 @@ pub enum Plan {
 /// Decides from what ECS says.
 pub fn plan(live: Option<LiveCluster>) -> Plan {
     match live {
-        Some(LiveCluster { arn, status }) if status == "ACTIVE" => Plan::Use { arn },
-        Some(LiveCluster { status, .. })
-            if status == "PROVISIONING" || status == "DEPROVISIONING" =>
-        {
-            Plan::AskAgain { status }
-        }
-        Some(_) | None => Plan::Create,
+        Some(LiveCluster { arn, status }) => match status {
+            ClusterStatus::Active => Plan::Use { arn },
+            ClusterStatus::Provisioning | ClusterStatus::Deprovisioning => {
+                Plan::AskAgain { status }
+            }
+            ClusterStatus::Failed | ClusterStatus::Inactive | ClusterStatus::Other(_) => {
+                Plan::Create
+            }
+        },
+        None => Plan::Create,
     }
 }
 

@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     desired::{DesiredState, GoodRelease},
     drift::Whose,
-    live::{Balancer, LiveDeployment, LiveService, Rollout, deployment_seconds},
+    live::{
+        Balancer, Controller, DeploymentStatus, LiveDeployment, LiveService, Rollout, Scheduling,
+        deployment_seconds,
+    },
     record::{Diagnosis, ProbeAnswer, Release, TaskReport, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
@@ -146,11 +149,11 @@ pub fn plan(
     stage: Stage,
     provenance: &Provenance,
 ) -> Plan {
-    let Some(live) = live.filter(|live| live.status == "ACTIVE") else {
+    let Some(live) = live.filter(|live| live.is_active()) else {
         return Plan::Gone;
     };
     // ECS would refuse every change, so the release made none.
-    if live.controller != "ECS" {
+    if live.controller != Controller::Ecs {
         return Plan::Nothing;
     }
     let primary = live
@@ -214,7 +217,7 @@ fn without_good(
         },
         (Some((Whose::OurAttempt | Whose::Good, _)) | None, _) => {
             let untouched = matches!(stage, Stage::Refused | Stage::Task);
-            if untouched || nothing_runs || live.scheduling_strategy == "DAEMON" {
+            if untouched || nothing_runs || live.scheduling_strategy == Scheduling::Daemon {
                 Plan::Nothing
             } else {
                 Plan::Stop
@@ -235,7 +238,7 @@ impl Plan {
             .iter()
             .any(|balancer| balancer.alternate.is_some());
         let is_up = |deployment: &LiveDeployment| {
-            deployment.status != "PRIMARY"
+            deployment.status != DeploymentStatus::Primary
                 && deployment.task_definition == good.task_definition.arn
                 && deployment.running_count >= live.desired_count.max(1)
         };

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     content::ContentHash,
     desired::DesiredState,
-    live::LiveTask,
+    live::{Failure, LiveTask, StopCode, TaskStatus},
     record::{Release, TaskLog, TaskReport},
     service_file::{OnFailure, OneOffTask, Phase, ServiceFile},
     service_id::ServiceId,
@@ -109,15 +109,6 @@ pub struct Ended {
     pub succeeded: bool,
     /// What was seen.
     pub report: TaskReport,
-}
-
-/// What ECS said to a request for a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// It has this ARN.
-    Placed(String),
-    /// There is no task: why not.
-    NotPlaced(String),
 }
 
 /// What to do next.
@@ -288,14 +279,18 @@ pub fn not_placed(
     input: &Input,
     task: &OneOffTask,
     run: &Run,
-    reason: &str,
+    failures: &[Failure],
     now: Timestamp,
 ) -> Option<Ended> {
-    let may_pass = ["RESOURCE", "AGENT", "Capacity"]
-        .iter()
-        .any(|cause| reason.contains(cause));
-    let waits = may_pass && now < run.deadline;
-    (!waits).then(|| without_task(input, task, format!("ECS does not run it: {reason}")))
+    let waits = failures.iter().any(Failure::may_pass) && now < run.deadline;
+    let why = || format!("ECS does not run it: {}", listed(failures));
+    (!waits).then(|| without_task(input, task, why()))
+}
+
+/// Why ECS started no task, in a line.
+pub fn listed(failures: &[Failure]) -> String {
+    let each: Vec<_> = failures.iter().map(Failure::to_string).collect();
+    each.join("; ")
 }
 
 /// What it means that ECS does not know a task that it may have been asked for: how it ended, or nothing if it can be asked
@@ -367,8 +362,8 @@ pub fn judge(
     let exit_code = container.and_then(|container| container.exit_code);
     let by_itself = live
         .stop_code
-        .as_deref()
-        .is_none_or(|code| code == "EssentialContainerExited");
+        .as_ref()
+        .is_none_or(|code| *code == StopCode::EssentialContainerExited);
     if let (Some(code), true) = (exit_code, by_itself) {
         let ended = Ended {
             succeeded: code == 0,
@@ -377,9 +372,9 @@ pub fn judge(
                 exit_code,
             ),
         };
-        return Sight::Ended(ended, live.desired_status != "STOPPED");
+        return Sight::Ended(ended, live.desired_status != TaskStatus::Stopped);
     }
-    if live.last_status == "STOPPED" {
+    if live.last_status == TaskStatus::Stopped {
         let stopped = live.stopped_reason.as_deref().unwrap_or("no reason given");
         let why = live
             .containers
@@ -392,7 +387,7 @@ pub fn judge(
         };
         return Sight::Ended(failed(reason, exit_code), false);
     }
-    let stop = now >= run.deadline && live.desired_status != "STOPPED";
+    let stop = now >= run.deadline && live.desired_status != TaskStatus::Stopped;
     Sight::Runs {
         stop: stop.then(|| {
             format!(

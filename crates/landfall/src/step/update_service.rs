@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     content::ContentHash,
     desired::GoodRelease,
-    live::{Balancer, LiveService},
+    live::{Balancer, LiveService, Scheduling, ServiceStatus},
     record::Release,
     refusal::Refusal,
     service_file::ServiceFile,
@@ -69,12 +69,12 @@ pub enum Plan {
 /// # Errors
 /// Refused if something else controls the service's deployments.
 pub fn plan(input: &Input, live: Option<&LiveService>) -> Result<Plan, Refusal> {
-    let Some(live) = live.filter(|live| live.status != "INACTIVE") else {
+    let Some(live) = live.filter(|live| !live.is_deleted()) else {
         return Ok(Plan::Create);
     };
     unchangeable::foreign_controller(&input.service, live)?;
-    Ok(match live.status.as_str() {
-        "DRAINING" => Plan::AskAgain,
+    Ok(match live.status {
+        ServiceStatus::Draining => Plan::AskAgain,
         _ if input.apply_service => Plan::UpdateAll,
         _ => Plan::UpdateTaskDefinition,
     })
@@ -121,8 +121,9 @@ pub fn update_body(
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("service".into(), json!(input.service.service()));
     body.insert("taskDefinition".into(), json!(input.task_definition));
-    let is_empty =
-        live.is_some_and(|live| live.scheduling_strategy == "REPLICA" && live.desired_count == 0);
+    let is_empty = live.is_some_and(|live| {
+        live.scheduling_strategy == Scheduling::Replica && live.desired_count == 0
+    });
     let owner = file.filter(|file| file.owns_task_definition());
     if let Some(file) = owner.filter(|_| input.last_good.is_none() && is_empty) {
         one_task_at_least(&mut body, file);

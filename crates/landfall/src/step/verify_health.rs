@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::DesiredState,
-    live::{LiveService, TargetHealth, TaskHealth},
+    live::{HealthStatus, LiveService, RolloutState, Scheduling, TargetHealth, TaskHealth},
     record::{ProbeAnswer, Release},
     service_file::{HttpProbe, Verify},
     service_id::ServiceId,
@@ -191,8 +191,9 @@ pub fn decide(
 /// at before that.
 fn is_baking(service: &LiveService) -> bool {
     let primary = service.primary();
-    let state = primary.and_then(|primary| primary.rollout_state.as_deref());
-    service.pace_seconds > 0 && (state == Some("IN_PROGRESS") || service.revisions.len() > 1)
+    let state = primary.and_then(|primary| primary.rollout_state.as_ref());
+    service.pace_seconds > 0
+        && (state == Some(&RolloutState::InProgress) || service.revisions.len() > 1)
 }
 
 fn seconds_since(start: Timestamp, now: Timestamp) -> u64 {
@@ -211,11 +212,7 @@ fn seconds_until(then: Timestamp, now: Timestamp) -> u64 {
 }
 
 fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
-    let Some(service) = sight
-        .service
-        .as_ref()
-        .filter(|service| service.status == "ACTIVE")
-    else {
+    let Some(service) = sight.service.as_ref().filter(|service| service.is_active()) else {
         return Look::Lost("the service is gone".into());
     };
     match service.primary() {
@@ -232,7 +229,10 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
         .tasks
         .iter()
         .filter(|task| task.task_definition == revision);
-    if let Some(task) = ours.clone().find(|task| task.health_status == "UNHEALTHY") {
+    if let Some(task) = ours
+        .clone()
+        .find(|task| task.health_status == HealthStatus::Unhealthy)
+    {
         return Look::Bad(format!(
             "the task {} fails its container health check",
             task.task
@@ -240,7 +240,7 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
     }
     let wanted = usize::try_from(service.desired_count).unwrap_or(0);
     let running = ours.count();
-    if service.scheduling_strategy == "REPLICA" && running < wanted {
+    if service.scheduling_strategy == Scheduling::Replica && running < wanted {
         return Look::NotYet(format!("{running} of {wanted} tasks run"));
     }
     let state_is = |states: &'static [&'static str]| {

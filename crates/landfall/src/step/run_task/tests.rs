@@ -344,7 +344,13 @@ fn a_task_that_finds_no_room_is_asked_for_again_until_its_time_is_over() {
     let input = input(Phase::Before);
     let task = &file.before[0];
     let mut run = input.run(task, at(0));
-    let refused = |reason, now| not_placed(&input, task, &run, reason, at(now)).is_some();
+    let refused = |reason: &str, now| {
+        let failure = Failure {
+            reason: reason.into(),
+            detail: None,
+        };
+        not_placed(&input, task, &run, &[failure], at(now)).is_some()
+    };
     assert!(!refused("RESOURCE:MEMORY", 59));
     assert!(refused("RESOURCE:MEMORY", 60));
     assert!(refused("MISSING", 1));
