@@ -68,7 +68,7 @@ pub(super) struct Field {
     pattern: Option<Pattern>,
     /// What the value is, as in "`x` is no …".
     noun: Option<String>,
-    /// What to do about a value that is none of these.
+    /// What to do about a wrong value, if that is another thing than about one that is not there.
     pub(super) hint: Option<String>,
     /// The fields of a mapping; anything, if there is none here.
     #[serde(default)]

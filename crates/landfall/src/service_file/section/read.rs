@@ -54,7 +54,11 @@ impl Field {
                 (Some(node), _) => field.value(node, &path, problems),
                 (None, Some(hint)) if !is_misspelt(section, name, &names) => {
                     let missing = section.wrong_at(name, "this field is missing");
-                    problems.add(missing.hint(hint));
+                    problems.add(missing.hint(if field.values.is_empty() {
+                        hint.clone()
+                    } else {
+                        format!("{hint}: one of {}", field.values_listed())
+                    }));
                     None
                 }
                 (None, _) => None,
@@ -161,7 +165,7 @@ impl Field {
                 }
                 _ => {
                     let wrong = Wrong::new("expected a number greater than 0".into());
-                    Err(wrong.hint(self.hint.as_deref()))
+                    Err(wrong.hint(self.advice()))
                 }
             },
             Kind::Boolean => match &node.value {
@@ -213,8 +217,15 @@ impl Field {
             None => format!("expected one of {}, found `{text}`", self.values_listed()),
         };
         let near = nearest(text, self.values.iter().filter_map(Value::as_str));
-        let near = near.map(|near| format!("did you mean `{near}`?"));
-        Err(Wrong::new(message).hint(near.as_deref().or(self.hint.as_deref())))
+        let hint = match near {
+            Some(near) => Some(format!("did you mean `{near}`?")),
+            // Without a noun the message has them.
+            None if !self.values.is_empty() && self.noun.is_some() => {
+                Some(format!("write one of {}", self.values_listed()))
+            }
+            None => self.advice().map(str::to_owned),
+        };
+        Err(Wrong { message, hint })
     }
 
     /// The length of a name or the like is part of the hint about it.
@@ -284,7 +295,12 @@ impl Field {
             of.collect::<String>(),
             node.kind()
         );
-        Wrong::new(message).hint(self.hint.as_deref())
+        Wrong::new(message).hint(self.advice())
+    }
+
+    /// What to do about a value that is wrong: mostly the same as if there was none.
+    fn advice(&self) -> Option<&str> {
+        self.hint.as_deref().or(self.needed.as_deref())
     }
 }
 
