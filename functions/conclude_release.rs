@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use landfall::{
     desired::DesiredState,
     drift::{Revision, told},
-    record::{Record, Verdict},
-    step::conclude_release::{Input, Output, is_open, is_overtaken, overtaken, records},
+    record::{Ending, Record, Verdict},
+    step::conclude_release::{Input, Output, ending, is_open, is_overtaken, overtaken, records},
 };
 use landfall_aws::{
     Aws, Fault,
@@ -38,11 +38,12 @@ impl Function for ConcludeRelease {
     ///
     /// # Errors
     /// As AWS answers.
-    async fn handle(aws: &Aws, mut input: Input) -> Result<Output, Fault> {
-        if input.ending.verdict == Verdict::Succeeded {
-            look_once_more(aws, &mut input).await?;
+    async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        let mut ending = ending(&input.facts);
+        if ending.verdict == Verdict::Succeeded {
+            look_once_more(aws, &input, &mut ending).await?;
         }
-        let mut verdict = input.ending.verdict;
+        let mut verdict = ending.verdict;
         let mut reason = String::new();
         let mut announced = BTreeSet::new();
         loop {
@@ -56,7 +57,7 @@ impl Function for ConcludeRelease {
                     again: true,
                 });
             }
-            let own = write_records(aws, &input, &read, &mut announced).await?;
+            let own = write_records(aws, &input, &ending, &read, &mut announced).await?;
             verdict = own.verdict;
             reason = own.reason;
             let mut concluded = DesiredState::clone(&read);
@@ -84,7 +85,7 @@ impl Function for ConcludeRelease {
 
 /// Since the release was verified, the tasks after the rollout may have run for hours: a foreign revision that the service
 /// was given meanwhile is no success.
-async fn look_once_more(aws: &Aws, input: &mut Input) -> Result<(), Fault> {
+async fn look_once_more(aws: &Aws, input: &Input, ending: &mut Ending) -> Result<(), Fault> {
     let live = match aws.ecs().service(&input.service).await {
         // A verdict is needed most of all.
         Err(fault) if fault.is_refused() => {
@@ -99,7 +100,7 @@ async fn look_once_more(aws: &Aws, input: &mut Input) -> Result<(), Fault> {
     let Some(arn) = live.primary().map(|primary| &primary.task_definition) else {
         return Ok(());
     };
-    let given = input.ending.task_definition.as_ref();
+    let given = ending.task_definition.as_ref();
     if given.is_none_or(|given| given.arn == *arn) {
         return Ok(());
     }
@@ -110,7 +111,7 @@ async fn look_once_more(aws: &Aws, input: &mut Input) -> Result<(), Fault> {
     let (state, ecs) = (aws.state(), aws.ecs());
     let whose = drift::whose(state, ecs, &desired, &live, revision, content).await?;
     if is_overtaken(whose, &file) {
-        input.ending = overtaken(arn);
+        *ending = overtaken(arn);
     }
     Ok(())
 }
@@ -120,11 +121,12 @@ async fn look_once_more(aws: &Aws, input: &mut Input) -> Result<(), Fault> {
 async fn write_records(
     aws: &Aws,
     input: &Input,
+    ending: &Ending,
     desired: &DesiredState,
     announced: &mut BTreeSet<u64>,
 ) -> Result<Record, Fault> {
     let mut own = None;
-    for record in records(input, desired, aws.now()) {
+    for record in records(input, ending, desired, aws.now()) {
         let record = match aws.state().put_record(&record).await? {
             Written::Yes => record,
             Written::Conflict => {
@@ -143,8 +145,8 @@ async fn write_records(
     own.ok_or_else(|| Fault::unexpected("a release has no record"))
 }
 
-/// The template's metric filter counts the lines that say `failed`, so no log level may leave them out.
-fn log(verdict: Verdict, reason: &str) {
+/// Logs a verdict. The template's metric filter counts the lines that say `failed`, so no log level may leave them out.
+pub fn log(verdict: Verdict, reason: &str) {
     if verdict == Verdict::Failed {
         tracing::error!(%verdict, reason, "concluded");
     } else {

@@ -1,6 +1,6 @@
 //! Step `EnsureIngress`: the target group and listener rule of a service; step `TidyIngress`: no more than those.
 //!
-//! In: `Input`, from `Prepared` or from `Healthy`. Out: the target group and the rule, to `UpdateService`; for
+//! In: `Input`, from `WantsIngress`, `WantsTidying` or `Undone`. Out: the target group and the rule, to `UpdateService`; for
 //! `TidyIngress` nothing.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 

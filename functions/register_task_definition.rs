@@ -1,11 +1,13 @@
 //! Step `RegisterTaskDefinition`: a task definition revision with the release's images.
 //!
-//! In: `Input`, from `EnsureCluster`. Out: `Output`, the revision, to `UpdateService`.
+//! In: `Input`, from `CapacityReady`. Out: `Output`, the plan with the revision, of which the state machine asks one field after the
+//! other.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
     desired::GoodRelease,
     live::LiveService,
+    plan::Plan,
     record::TaskDefinition,
     service_file::ServiceFile,
     service_section::unchangeable,
@@ -13,7 +15,6 @@ use landfall::{
         register_task_definition::{Input, Output, Registration, render, render_live, reusable},
         update_service::nothing_to_adopt,
     },
-    work::{ingress_work, scaling},
 };
 use landfall_aws::{
     Aws, Fault,
@@ -33,7 +34,7 @@ impl Function for RegisterTaskDefinition {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Answers a revision whose images are pinned by digest.
+    /// Answers a revision whose images are pinned by digest, and what the file asks for besides.
     ///
     /// # Errors
     /// Refused as ECS refuses, if the file wants what ECS cannot change in place, and if it adopts a service that is not
@@ -60,17 +61,14 @@ impl Function for RegisterTaskDefinition {
             Some(revision) => revision,
             None => register(aws, &input, registration).await?,
         };
-        Ok(Output {
+        let apply_service = input.apply_service;
+        Ok(Plan::new(
             task_definition,
             base,
-            timeout_seconds: file.verify.timeout_seconds,
-            before: !file.before.is_empty(),
-            after: !file.after.is_empty(),
-            ingress: ingress_work(input.apply_service, &file, previous.as_ref()),
-            balancer: None,
-            discovery: input.apply_service && file.discovery.is_some(),
-            scaling: scaling(input.apply_service, &file, previous.as_ref()),
-        })
+            apply_service,
+            &file,
+            previous.as_ref(),
+        ))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::ensure_ingress;
 use landfall::{
     desired::{DesiredState, GoodRelease},
     drift::{Revision, Whose},
+    failure::Failure,
     live::{LiveService, ServiceDeploymentStatus},
     record::{Diagnosis, Release},
     service_file::ServiceFile,
@@ -49,8 +50,9 @@ impl Function for RollBack {
         let desired = aws.state().read(&input.service).await?;
         let live = aws.ecs().service(&input.service).await?;
         let provenance = provenance(aws, &input, &desired, live.as_ref()).await?;
-        let plan = plan(&desired, live.as_ref(), input.failure.stage, &provenance);
-        let diagnosis = diagnosis(aws, &input, &desired, live.as_ref(), &plan).await?;
+        let failure = input.failure();
+        let plan = plan(&desired, live.as_ref(), failure.stage, &provenance);
+        let diagnosis = diagnosis(aws, &input, &failure, &desired, live.as_ref(), &plan).await?;
         let file = match &plan {
             Plan::Revert {
                 good,
@@ -78,7 +80,7 @@ impl Function for RollBack {
             aws.ecs().update_service(&body).await?;
         }
         tracing::warn!(
-            reason = input.failure.reason,
+            reason = failure.reason,
             undone = diagnosis.undone,
             "the release is bad"
         );
@@ -91,7 +93,7 @@ impl Function for RollBack {
                 true => Action::LeftToEcs,
                 false => plan.action(),
             },
-            verdict: plan.verdict(&desired, input.failure.stage),
+            verdict: plan.verdict(&desired, failure.stage),
             rollout: plan.rollout(aws.now(), file.as_ref(), live.as_ref()),
             diagnosis,
         })
@@ -207,6 +209,7 @@ async fn provenance(
 async fn diagnosis(
     aws: &Aws,
     input: &Input,
+    failure: &Failure,
     desired: &DesiredState,
     live: Option<&LiveService>,
     plan: &Plan,
@@ -231,8 +234,8 @@ async fn diagnosis(
             .take(SERVICE_EVENTS)
             .map(|(_, message)| message.clone())
             .collect(),
-        probe: input.failure.probe.clone(),
-        task: input.failure.task.clone(),
-        undone: plan.told(plan.verdict(desired, input.failure.stage)),
+        probe: failure.probe.clone(),
+        task: failure.task.clone(),
+        undone: plan.told(plan.verdict(desired, failure.stage)),
     })
 }

@@ -6,7 +6,7 @@ use landfall::{
     record::{Ending, Verdict},
     step::{
         claim_release,
-        conclude_release::{Input, is_open, records},
+        conclude_release::{Facts, Input, is_open, records},
     },
     versioned::Versioned,
 };
@@ -53,7 +53,7 @@ impl Protocol {
                 let Some(input) = self.input(me, &claim, &ending) else {
                     return Execution::Done;
                 };
-                let all = records(&input, &read, THEN);
+                let all = records(&input, &ending, &read, THEN);
                 let count = all.len();
                 if let Some(record) = all.into_iter().nth(written) {
                     let number = record.release.number;
@@ -97,7 +97,10 @@ impl Protocol {
             service: self.service.clone(),
             execution: arn(me),
             release: claim.release.clone()?,
-            ending: ending.clone(),
+            facts: Facts {
+                ending: Some(ending.clone()),
+                ..Facts::default()
+            },
             started_at: THEN,
         })
     }

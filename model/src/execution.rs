@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use landfall::{
+    failure,
     protocol::{
         Guards,
         claim::{Answer, Ask, Claim, Stage},
@@ -9,7 +10,6 @@ use landfall::{
     step::{
         check_rollout::Sleeper,
         claim_release::{Action, LAST_CALL, Output},
-        roll_back,
     },
 };
 
@@ -232,7 +232,7 @@ impl Protocol {
     fn goes_on(&self, output: Output) -> Execution {
         let step = match output.action {
             Action::Deploy => Step::DescribeForUpdate,
-            Action::GiveUp => Step::RollBackDesired(roll_back::Stage::Step),
+            Action::GiveUp => Step::RollBackDesired(failure::Stage::Step),
             Action::Conclude => match &output.ending {
                 Some(ending) => Step::ConcludeDesired(self.endings.keep(ending.clone())),
                 None => return Execution::Done,

@@ -4,14 +4,15 @@
 use landfall::{
     desired::DesiredState,
     drift::Whose,
+    failure::Stage,
     live::{Rollout, TaskHealth},
     record::{Ending, ProbeAnswer, Release, Verdict},
     step::{
         check_rollout::{self, Outcome, Purpose, look},
         claim_release::Output,
-        roll_back::{self, Provenance, Stage},
+        roll_back::{self, Provenance},
         update_service::{self, Plan, create_body, update_body},
-        verify_health::{self, Progress, Sight},
+        verify_health::{self, Sight},
     },
     versioned::Versioned,
 };
@@ -256,7 +257,7 @@ impl Protocol {
             execution: arn(me),
             release: release.clone(),
             task_definition: self.definitions[image].arn.clone(),
-            progress: Progress::default(),
+            progress: None,
         };
         let sight = Sight {
             service: state.service.map(|service| service.described()),

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use landfall::{
     desired::DesiredState,
+    failure,
     protocol::claim::{Claim, Stage},
     record::{Ending, Record, Verdict},
-    step::{claim_release, roll_back},
+    step::claim_release,
     versioned::Versioned,
 };
 
@@ -168,13 +169,13 @@ pub(crate) enum Step {
     VerifyService {
         read: Versioned<DesiredState>,
     },
-    RollBackDesired(roll_back::Stage),
+    RollBackDesired(failure::Stage),
     RollBackService {
-        stage: roll_back::Stage,
+        stage: failure::Stage,
         read: Versioned<DesiredState>,
     },
     RollBackUpdate {
-        stage: roll_back::Stage,
+        stage: failure::Stage,
         read: Versioned<DesiredState>,
         live: Option<Service>,
     },

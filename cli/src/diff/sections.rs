@@ -3,6 +3,7 @@
 use landfall::{
     difference::{self, Difference, sections as compared},
     live::{Balancer, LiveScaling, LiveTarget},
+    plan::scaling as may_differ,
     service_file::ServiceFile,
     step::{
         ensure_cluster::{association, cluster_update},
@@ -11,7 +12,6 @@ use landfall::{
         ensure_scaling::{needs_label, plan},
     },
     target_group::is_ours,
-    work::scaling as may_differ,
 };
 use landfall_aws::{
     Fault, clock::Clock, cloud_map::CloudMap, cluster::Surroundings, elb::Elb, scaling::Scaling,

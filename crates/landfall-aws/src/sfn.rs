@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// `TimeoutSeconds` of the state machine.
-const LONGEST_EXECUTION: i64 = 86_400;
+pub const LONGEST_EXECUTION: i64 = 86_400;
 
 /// Step Functions.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod intrinsic;
 pub mod load;
 pub mod path;
+pub mod route;
 pub mod template;
 
 mod api;

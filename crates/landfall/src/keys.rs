@@ -6,15 +6,15 @@
 //! | config | `status/<key>.json` | what became of the service file at `<key>` |
 //! | state | `services/<cluster>/<service>/desired.json` | the desired state |
 //! | state | `services/<cluster>/<service>/token.json` | the task token that the waiting execution sleeps on |
-//! | state | `services/<cluster>/<service>/adopted.json` | the revision that somebody else's service ran before its first release |
-//! | state | `services/<cluster>/<service>/tasks.json` | the tasks that were started before and after the rollout of the newest release |
+//! | state | `services/<cluster>/<service>/tasks.json` | the tasks before and after the rollout that were started for the newest release that has any |
 //! | state | `services/<cluster>/<service>/releases/<number>.json` | one record per release |
+//! | state | `services/<cluster>/<service>/adopted.json` | the revision that somebody else's service ran before its first release |
 //! | state | `files/<content hash>.json` | accepted service files, never changed |
 //! | state | `placeholders/<content hash>.json` | the places of accepted files whose values are asked for again with every push |
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
 //! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository, or once did; empty |
-//! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard held when a sweep had joined it |
-//! | state | `sweep/executions.json` | up to when a sweep has looked at executions that died |
+//! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard were when they were last joined |
+//! | state | `sweep/executions.json` | up to when dead executions were looked at |
 //!
 //! Followers are never removed: a removal could overtake another invocation that adds the same one, and its pushes would
 //! be missed. A service that no longer follows costs one read for each push.
@@ -130,4 +130,21 @@ pub fn following_service(repository: &str, key: &str) -> Result<ServiceId, Refus
     key.strip_prefix(&followers(repository))
         .unwrap_or(key)
         .parse()
+}
+
+#[cfg(test)]
+mod tests {
+    /// People read the table in the design, who writes code reads the one above.
+    #[test]
+    fn the_design_says_the_same_of_what_is_kept_where() {
+        let rows = |text: &'static str, before: &str| -> Vec<&'static str> {
+            let lines = text.lines();
+            let rows = lines.filter_map(|line| line.strip_prefix(before));
+            rows.filter(|row| row.starts_with("config |") || row.starts_with("state |"))
+                .collect()
+        };
+        let here = rows(include_str!("keys.rs"), "//! | ");
+        assert_eq!(here, rows(include_str!("../../../docs/design.md"), "| "));
+        assert!(here.len() > 10, "{here:?}");
+    }
 }

@@ -8,11 +8,14 @@ pub mod difference;
 pub mod drift;
 pub mod event;
 pub mod export;
+pub mod failure;
 pub mod follow;
 pub mod hold;
 pub mod image;
 pub mod keys;
 pub mod live;
+pub mod look;
+pub mod plan;
 pub mod prerequisites;
 pub mod protocol;
 pub mod quarantine;
@@ -28,7 +31,6 @@ pub mod tags;
 pub mod target_group;
 pub mod task_definition;
 pub mod versioned;
-pub mod work;
 
 #[cfg(test)]
 mod sample;

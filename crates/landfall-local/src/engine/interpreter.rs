@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     StateWatch,
-    asl::{Choice, Definition, Fail, Kind, Next, Retrier, Seconds, Shape, State, Task, Text},
+    asl::{Definition, Fail, Kind, Next, Retrier, Seconds, Shape, State, Task, Text},
     data::{filter, place, read_seconds, within_limit},
     execution::Execution,
     failure::Failure,
     intrinsic::Scope,
+    route::{decide, shaped},
     token::Tokens,
 };
 use crate::{lambda::Functions, world::World};
@@ -101,7 +102,10 @@ impl Interpreter {
         };
         let (output, next) = match &state.kind {
             Kind::Task(task) => self.with_handlers(task, &mut visit, line).await?,
-            Kind::Choice(choice) => (effective.clone(), Some(decide(choice, &visit)?)),
+            Kind::Choice(choice) => (
+                effective.clone(),
+                Some(decide(choice, name, &effective, &visit.context)?),
+            ),
             Kind::Wait(seconds, next) => {
                 self.wait(seconds, &visit).await?;
                 (effective.clone(), target(next))
@@ -221,14 +225,7 @@ impl Interpreter {
     /// `ResultSelector` and `ResultPath`.
     fn shape(&self, shape: &Shape, raw: Value, visit: &Visit<'_>) -> Result<Value, Failure> {
         within_limit(&raw, visit.name)?;
-        let result = match &shape.result_selector {
-            Some(selector) => selector.fill(Scope {
-                input: &raw,
-                context: &visit.context,
-            })?,
-            None => raw,
-        };
-        place(shape.result_path.as_ref(), visit.input, result)
+        shaped(shape, visit.input, raw, &visit.context)
     }
 
     pub(super) fn scope<'a>(&'a self, visit: &'a Visit<'_>) -> Scope<'a> {
@@ -270,18 +267,4 @@ fn target(next: &Next) -> Option<&str> {
         Next::State(name) => Some(name),
         Next::End => None,
     }
-}
-
-fn decide<'a>(choice: &'a Choice, visit: &Visit<'_>) -> Result<&'a str, Failure> {
-    for (rule, next) in &choice.rules {
-        if rule.holds(visit.effective, &visit.context)? {
-            return Ok(next);
-        }
-    }
-    choice.default.as_deref().ok_or_else(|| {
-        Failure::new(
-            "States.NoChoiceMatched",
-            format!("Failed to transition out of the state '{}'. The state does not point to a next state.", visit.name),
-        )
-    })
 }

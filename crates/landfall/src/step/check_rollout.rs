@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::DesiredState,
+    failure::{Failure, Stage},
     live::{LiveService, LiveServiceDeployment, Rollout, RolloutState, ServiceDeploymentStatus},
+    look::Look,
     record::Release,
     service_id::ServiceId,
 };
@@ -40,13 +42,7 @@ pub enum Purpose {
 }
 
 /// What the step answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Output {
-    /// How it stands.
-    pub outcome: Outcome,
-    /// In a sentence.
-    pub reason: String,
-}
+pub type Output = Look<Outcome>;
 
 /// How a rollout stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +86,13 @@ pub fn look(
     newest: Option<&LiveServiceDeployment>,
     now: Timestamp,
 ) -> Output {
-    let answer = |outcome, reason: String| Output { outcome, reason };
+    let answer = |outcome, reason: String| Output {
+        outcome,
+        wait_seconds: 0,
+        failure: failure(input.purpose, outcome, &reason),
+        reason,
+        progress: (),
+    };
     if input.purpose == Purpose::Release && desired.supersedes(input.release.number) {
         return answer(
             Outcome::Superseded,
@@ -127,6 +129,17 @@ pub fn look(
         );
     }
     answer(outcome, reason)
+}
+
+/// What is wrong with the release. The way back has an outcome, but says nothing more about the release.
+fn failure(purpose: Purpose, outcome: Outcome, reason: &str) -> Option<Failure> {
+    let is_bad = matches!(outcome, Outcome::Failed | Outcome::Replaced);
+    (is_bad && purpose == Purpose::Release).then(|| Failure {
+        stage: Stage::Rollout,
+        reason: reason.to_owned(),
+        probe: None,
+        task: None,
+    })
 }
 
 fn emptied(live: &LiveService) -> (Outcome, String) {

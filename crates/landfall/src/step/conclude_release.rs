@@ -4,10 +4,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::roll_back;
 use crate::{
     desired::DesiredState,
     drift::{self, Whose},
-    record::{Ending, Record, Release, Timeline, Verdict},
+    failure::{Course, StepError},
+    look::{Look, Outcome},
+    plan::Plan,
+    record::{Diagnosis, Ending, Record, Release, Timeline, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
 };
@@ -22,10 +26,41 @@ pub struct Input {
     pub execution: String,
     /// The release.
     pub release: Release,
-    /// How it ended.
-    pub ending: Ending,
+    /// What is known by now.
+    #[serde(flatten)]
+    pub facts: Facts,
     /// When this execution started.
     pub started_at: Timestamp,
+}
+
+/// What an execution knows of a release when it concludes it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    /// The ending that only has to be written down: an execution that died had recorded it. (An execution that began under a
+    /// definition without the other facts says every ending here.)
+    pub ending: Option<Ending>,
+    /// The plan, if it came so far.
+    #[serde(default)]
+    pub plan: Option<Plan>,
+    /// How far it came.
+    #[serde(flatten)]
+    pub course: Course,
+    /// What was done to undo it, if it was bad.
+    #[serde(default)]
+    pub roll_back: Option<roll_back::Output>,
+    /// How it went back.
+    #[serde(default)]
+    pub back: Back,
+}
+
+/// How the way back from a bad release went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Back {
+    /// The last look at it, if there was something to wait for.
+    pub look: Option<Look<Outcome, Value>>,
+    /// The error of the step that failed for good, if one did.
+    pub error: Option<StepError>,
 }
 
 /// What the step answers.
@@ -39,10 +74,66 @@ pub struct Output {
     pub again: bool,
 }
 
+/// How the release ends: the verdict that follows from the facts.
+pub fn ending(facts: &Facts) -> Ending {
+    if let Some(recorded) = &facts.ending {
+        return recorded.clone();
+    }
+    let bad = |verdict, reason: String, diagnosis: Option<&Diagnosis>| Ending {
+        verdict,
+        reason,
+        task_definition: None,
+        diagnosis: diagnosis.cloned(),
+    };
+    let failed = facts.course.failure().reason;
+    if let Some(error) = &facts.back.error {
+        let reason = format!("{failed}; and the roll-back failed: {}", error.cause);
+        return bad(Verdict::Failed, reason, None);
+    }
+    if let Some(undone) = &facts.roll_back {
+        let diagnosis = Some(&undone.diagnosis);
+        // A look at an earlier way back says nothing about one on which there was nothing to wait for.
+        let look = facts.back.look.as_ref();
+        let look = look.filter(|_| undone.action != roll_back::Action::NothingToUndo);
+        return match look.filter(|look| look.outcome != Outcome::Steady) {
+            Some(look) => {
+                let reason = &look.reason;
+                let reason = format!("{failed}; and the roll-back did not become steady: {reason}");
+                bad(Verdict::Failed, reason, diagnosis)
+            }
+            None => bad(undone.verdict, failed, diagnosis),
+        };
+    }
+    match (&facts.plan, &facts.course.look) {
+        (_, Some(look)) if look.outcome == Outcome::Superseded => {
+            let reason = "a newer release took its place";
+            bad(Verdict::Superseded, reason.into(), None)
+        }
+        (Some(plan), Some(look)) if matches!(look.outcome, Outcome::Healthy | Outcome::Done) => {
+            Ending {
+                verdict: Verdict::Succeeded,
+                reason: match plan.after {
+                    true => format!("rolled out and verified; {}", look.reason),
+                    false => "rolled out and verified".into(),
+                },
+                task_definition: Some(plan.task_definition.clone()),
+                diagnosis: None,
+            }
+        }
+        // The state machine leads nobody here. Whatever does is no success.
+        _ => bad(Verdict::Failed, failed, None),
+    }
+}
+
 /// The records to write, this release's first. Each is written once: a record that is there already stays.
 ///
 /// Releases between the last concluded one and this one never ran: this one took their place.
-pub fn records(input: &Input, desired: &DesiredState, now: Timestamp) -> Vec<Record> {
+pub fn records(
+    input: &Input,
+    ending: &Ending,
+    desired: &DesiredState,
+    now: Timestamp,
+) -> Vec<Record> {
     let timeline = |release: &Release| Timeline {
         created_at: release.created_at,
         execution_started_at: input.started_at,
@@ -51,13 +142,13 @@ pub fn records(input: &Input, desired: &DesiredState, now: Timestamp) -> Vec<Rec
     let own = Record {
         service: input.service.clone(),
         release: input.release.clone(),
-        verdict: input.ending.verdict,
-        reason: match input.ending.verdict {
-            Verdict::Drifted => drift::told(&input.service, &sentence(&input.ending.reason)),
-            _ => sentence(&input.ending.reason),
+        verdict: ending.verdict,
+        reason: match ending.verdict {
+            Verdict::Drifted => drift::told(&input.service, &sentence(&ending.reason)),
+            _ => sentence(&ending.reason),
         },
-        task_definition: input.ending.task_definition.clone(),
-        diagnosis: input.ending.diagnosis.clone(),
+        task_definition: ending.task_definition.clone(),
+        diagnosis: ending.diagnosis.clone(),
         execution: input.execution.clone(),
         timeline: timeline(&input.release),
     };

@@ -8,14 +8,13 @@ use serde_json::{Map, Value, json};
 use crate::{
     content::ContentHash,
     desired::GoodRelease,
-    live::Balancer,
+    plan::Plan,
     record::{Release, TaskDefinition},
     refusal::Refusal,
     service_file::ServiceFile,
     service_id::ServiceId,
     tags::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, service_tag},
     task_definition::containers_mut,
-    work::IngressWork,
 };
 
 pub use adopt::render_live;
@@ -50,37 +49,7 @@ impl Input {
 }
 
 /// What the step answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Output {
-    /// The revision.
-    #[serde(flatten)]
-    pub task_definition: TaskDefinition,
-    /// The ARN of the revision that an adopted service ran, into which the images were filled; none if the file has the
-    /// section `taskDefinition`.
-    #[serde(default)]
-    pub base: Option<String>,
-    /// How long, in seconds, ECS may take to roll it out, from the service file.
-    pub timeout_seconds: u64,
-    /// Whether the service file has tasks that run before the rollout.
-    #[serde(default)]
-    pub before: bool,
-    /// Whether it has tasks that run after it.
-    #[serde(default)]
-    pub after: bool,
-    /// What has to be done about the listener rule and target group that Landfall keeps.
-    #[serde(default)]
-    pub ingress: IngressWork,
-    /// What the service is reached by: none here, filled in by `EnsureIngress`.
-    #[serde(default)]
-    pub balancer: Option<Balancer>,
-    /// Whether the Cloud Map service of the section `discovery` has to be there before the service is changed.
-    #[serde(default)]
-    pub discovery: bool,
-    /// Whether Application Auto Scaling has to be brought in step once the release is verified.
-    #[serde(default)]
-    pub scaling: bool,
-}
+pub type Output = Plan;
 
 /// What `RegisterTaskDefinition` is to be sent, and its hash.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 use crate::{
     desired::{DesiredState, GoodRelease},
     drift::Whose,
+    failure::{Course, Failure, Stage},
     live::{
         Balancer, Controller, DeploymentStatus, LiveDeployment, LiveService, Rollout, Scheduling,
         deployment_seconds,
     },
-    record::{Diagnosis, ProbeAnswer, Release, TaskReport, Verdict},
+    record::{Diagnosis, Release, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
     service_section::section,
@@ -30,39 +31,22 @@ pub struct Input {
     pub execution: String,
     /// The bad release.
     pub release: Release,
-    /// What went wrong with it.
-    pub failure: Failure,
-}
-
-/// What went wrong with a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// Where on its way.
-    pub stage: Stage,
-    /// In a sentence, or as the cause of a failed step.
-    pub reason: String,
-    /// What the HTTP probe got, if it came so far.
-    pub probe: Option<ProbeAnswer>,
-    /// The task before or after the rollout that failed.
+    /// How far this execution came with it.
+    #[serde(flatten)]
+    pub course: Course,
+    /// What went wrong with it, as executions say that began under a definition without [`Course`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskReport>,
+    pub failure: Option<Failure>,
 }
 
-/// How far a release came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// AWS or Landfall refused it.
-    Refused,
-    /// A task before the rollout failed: the release has not touched the service.
-    Task,
-    /// A step failed for good.
-    Step,
-    /// ECS did not complete the rollout.
-    Rollout,
-    /// It was rolled out, and a check failed.
-    Health,
+impl Input {
+    /// What went wrong with the release.
+    pub fn failure(&self) -> Failure {
+        match &self.failure {
+            Some(failure) => failure.clone(),
+            None => self.course.failure(),
+        }
+    }
 }
 
 /// What the step answers.

@@ -12,7 +12,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     content::ContentHash,
     desired::DesiredState,
+    failure::{self, Stage},
     live::{Failure, LiveTask, StopCode, TaskStatus},
+    look::Look,
     record::{Release, TaskLog, TaskReport},
     service_file::{OnFailure, OneOffTask, Phase, ServiceFile},
     service_id::ServiceId,
@@ -48,18 +50,7 @@ pub struct Input {
 }
 
 /// What the step answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Output {
-    /// How it stands.
-    pub outcome: Outcome,
-    /// In a sentence.
-    pub reason: String,
-    /// Seconds until the next look.
-    pub wait_seconds: u64,
-    /// What became of the task that failed.
-    pub task: Option<TaskReport>,
-}
+pub type Output = Look<Outcome>;
 
 /// How the tasks stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,12 +217,7 @@ pub fn next<'a>(
             }) => {
                 let reason = failure(input.phase, task, &ended.report);
                 if input.phase == Phase::Before || task.on_failure == OnFailure::RollBack {
-                    return Next::Answer(Output {
-                        outcome: Outcome::Failed,
-                        reason,
-                        wait_seconds: 0,
-                        task: Some(ended.report.clone()),
-                    });
+                    return Next::Answer(failed(input.phase, reason, &ended.report));
                 }
                 told.push(format!("{reason}; ignored"));
             }
@@ -250,8 +236,29 @@ pub fn next<'a>(
         outcome: Outcome::Done,
         reason: told.join("; "),
         wait_seconds: 0,
-        task: None,
+        failure: None,
+        progress: (),
     })
+}
+
+/// A task before the rollout leaves the service untouched; one after it says that the release does not do well.
+fn failed(phase: Phase, reason: String, report: &TaskReport) -> Output {
+    let failure = failure::Failure {
+        stage: match phase {
+            Phase::Before => Stage::Task,
+            Phase::After => Stage::Health,
+        },
+        reason: reason.clone(),
+        probe: None,
+        task: Some(report.clone()),
+    };
+    Output {
+        outcome: Outcome::Failed,
+        reason,
+        wait_seconds: 0,
+        failure: Some(failure),
+        progress: (),
+    }
 }
 
 fn supersede(desired: &DesiredState) -> Output {
@@ -259,7 +266,8 @@ fn supersede(desired: &DesiredState) -> Output {
         outcome: Outcome::Superseded,
         reason: format!("release {} should run", desired.last_number),
         wait_seconds: 0,
-        task: None,
+        failure: None,
+        progress: (),
     }
 }
 
@@ -270,7 +278,8 @@ pub fn waiting(run: &Run, reason: impl Into<String>, now: Timestamp) -> Output {
         outcome: Outcome::Waiting,
         reason: reason.into(),
         wait_seconds: (elapsed / 10).clamp(INTERVAL.0, INTERVAL.1),
-        task: None,
+        failure: None,
+        progress: (),
     }
 }
 

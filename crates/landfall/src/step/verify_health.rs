@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::DesiredState,
+    failure::{Failure, Stage},
     live::{HealthStatus, LiveService, RolloutState, Scheduling, TargetHealth, TaskHealth},
+    look::Look,
     record::{ProbeAnswer, Release},
     service_file::{HttpProbe, Verify},
     service_id::ServiceId,
@@ -28,8 +30,9 @@ pub struct Input {
     pub release: Release,
     /// The revision that should run.
     pub task_definition: String,
-    /// What the looks so far came to.
-    pub progress: Progress,
+    /// What the looks so far came to; none before the first one.
+    #[serde(default)]
+    pub progress: Option<Progress>,
 }
 
 /// What the looks so far came to.
@@ -47,20 +50,7 @@ pub struct Progress {
 }
 
 /// What the step answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Output {
-    /// How it stands.
-    pub outcome: Outcome,
-    /// In a sentence.
-    pub reason: String,
-    /// Seconds until the next look.
-    pub wait_seconds: u64,
-    /// For the next look.
-    pub progress: Progress,
-    /// What the HTTP probe got.
-    pub probe: Option<ProbeAnswer>,
-}
+pub type Output = Look<Outcome, Progress>;
 
 /// How the verification stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +79,7 @@ pub struct Sight {
     pub probe: Option<ProbeAnswer>,
 }
 
-enum Look {
+enum Impression {
     Good,
     NotYet(String),
     Bad(String),
@@ -104,15 +94,21 @@ pub fn decide(
     sight: Sight,
     now: Timestamp,
 ) -> Output {
-    let mut progress = input.progress.clone();
+    let mut progress = input.progress.clone().unwrap_or_default();
     let started_at = *progress.started_at.get_or_insert(now);
     let probe = sight.probe.clone();
+    let failure = |reason: &str| Failure {
+        stage: Stage::Health,
+        reason: reason.to_owned(),
+        probe: probe.clone(),
+        task: None,
+    };
     let answer = |outcome, reason: String, wait_seconds, progress: &Progress| Output {
         outcome,
-        reason,
         wait_seconds,
+        failure: (outcome == Outcome::Unhealthy).then(|| failure(&reason)),
+        reason,
         progress: progress.clone(),
-        probe: probe.clone(),
     };
     if desired.supersedes(input.release.number) {
         let reason = format!("release {} should run", desired.last_number);
@@ -122,8 +118,8 @@ pub fn decide(
     let interval = http.map_or(INTERVAL, |http| http.interval_seconds);
     let (needed, tolerated) = http.map_or((1, 3), |http| (http.successes, http.failures));
     let reason = match look(&input.task_definition, http, &sight) {
-        Look::Lost(reason) => return answer(Outcome::Unhealthy, reason, 0, &progress),
-        Look::Good => {
+        Impression::Lost(reason) => return answer(Outcome::Unhealthy, reason, 0, &progress),
+        Impression::Good => {
             progress.successes += 1;
             progress.failures = 0;
             if progress.successes >= needed {
@@ -147,12 +143,12 @@ pub fn decide(
             }
             format!("{} of {needed} good looks in a row", progress.successes)
         }
-        Look::NotYet(reason) => {
+        Impression::NotYet(reason) => {
             progress.successes = 0;
             progress.healthy_since = None;
             reason
         }
-        Look::Bad(reason) => {
+        Impression::Bad(reason) => {
             progress.successes = 0;
             progress.healthy_since = None;
             progress.failures += 1;
@@ -211,19 +207,19 @@ fn seconds_until(then: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(left).map_or(0, |milliseconds| milliseconds.div_ceil(1000))
 }
 
-fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
+fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Impression {
     let Some(service) = sight.service.as_ref().filter(|service| service.is_active()) else {
-        return Look::Lost("the service is gone".into());
+        return Impression::Lost("the service is gone".into());
     };
     match service.primary() {
         Some(primary) if primary.task_definition == revision => {}
         Some(primary) => {
-            return Look::Lost(format!(
+            return Impression::Lost(format!(
                 "the service now runs {}: ECS or somebody else changed it",
                 primary.task_definition
             ));
         }
-        None => return Look::Lost("the service has no primary deployment".into()),
+        None => return Impression::Lost("the service has no primary deployment".into()),
     }
     let ours = sight
         .tasks
@@ -233,7 +229,7 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
         .clone()
         .find(|task| task.health_status == HealthStatus::Unhealthy)
     {
-        return Look::Bad(format!(
+        return Impression::Bad(format!(
             "the task {} fails its container health check",
             task.task
         ));
@@ -241,7 +237,7 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
     let wanted = usize::try_from(service.desired_count).unwrap_or(0);
     let running = ours.count();
     if service.scheduling_strategy == Scheduling::Replica && running < wanted {
-        return Look::NotYet(format!("{running} of {wanted} tasks run"));
+        return Impression::NotYet(format!("{running} of {wanted} tasks run"));
     }
     let state_is = |states: &'static [&'static str]| {
         move |target: &&TargetHealth| states.contains(&&*target.state)
@@ -252,7 +248,7 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
         .find(state_is(&["unhealthy", "unavailable"]))
     {
         let why = target.description.as_deref().unwrap_or("no reason given");
-        return Look::Bad(format!(
+        return Impression::Bad(format!(
             "the target {} is {}: {why}",
             target.target, target.state
         ));
@@ -261,32 +257,32 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Look {
     let wanted_targets = wanted.saturating_mul(service.balancers.len());
     let healthy = sight.targets.iter().filter(state_is(&["healthy"])).count();
     if healthy < wanted_targets {
-        return Look::NotYet(format!("{healthy} of {wanted_targets} targets are healthy"));
+        return Impression::NotYet(format!("{healthy} of {wanted_targets} targets are healthy"));
     }
     match (http, &sight.probe) {
         (Some(http), Some(answer)) => judge(http, answer),
-        (Some(_), None) => Look::NotYet("the HTTP probe was not sent".into()),
-        (None, _) => Look::Good,
+        (Some(_), None) => Impression::NotYet("the HTTP probe was not sent".into()),
+        (None, _) => Impression::Good,
     }
 }
 
-fn judge(http: &HttpProbe, answer: &ProbeAnswer) -> Look {
+fn judge(http: &HttpProbe, answer: &ProbeAnswer) -> Impression {
     if let Some(error) = &answer.error {
-        return Look::Bad(format!("{} did not answer: {error}", answer.url));
+        return Impression::Bad(format!("{} did not answer: {error}", answer.url));
     }
     if answer.status != Some(http.status) {
         let status = answer.status.unwrap_or_default();
-        return Look::Bad(format!(
+        return Impression::Bad(format!(
             "{} answered {status}, expected {}",
             answer.url, http.status
         ));
     }
     match &http.body {
-        Some(wanted) if !answer.body.contains(wanted.as_str()) => Look::Bad(format!(
+        Some(wanted) if !answer.body.contains(wanted.as_str()) => Impression::Bad(format!(
             "{} answered without the text `{wanted}`",
             answer.url
         )),
-        _ => Look::Good,
+        _ => Impression::Good,
     }
 }
 

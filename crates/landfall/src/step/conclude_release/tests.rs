@@ -1,18 +1,28 @@
 #![allow(clippy::unwrap_used)]
 
+use serde_json::json;
+
 use super::*;
-use crate::{desired::Claim, sample::*};
+use crate::{
+    desired::Claim,
+    failure::{Failure, Stage},
+    live::Rollout,
+    sample::*,
+};
 
 fn input(verdict: Verdict, reason: &str) -> Input {
     Input {
         service: service(),
         execution: "me".into(),
         release: release(3),
-        ending: Ending {
-            verdict,
-            reason: reason.into(),
-            task_definition: Some(good(3).task_definition),
-            diagnosis: None,
+        facts: Facts {
+            ending: Some(Ending {
+                verdict,
+                reason: reason.into(),
+                task_definition: Some(good(3).task_definition),
+                diagnosis: None,
+            }),
+            ..Facts::default()
         },
         started_at: at(10),
     }
@@ -20,11 +30,9 @@ fn input(verdict: Verdict, reason: &str) -> Input {
 
 #[test]
 fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
-    let records = records(
-        &input(Verdict::Succeeded, "verified"),
-        &desired(&[2, 3, 4]),
-        at(99),
-    );
+    let input = input(Verdict::Succeeded, "verified");
+    let ending = ending(&input.facts);
+    let records = records(&input, &ending, &desired(&[2, 3, 4]), at(99));
     let told: Vec<_> = records
         .iter()
         .map(|record| (record.release.number, record.verdict, &*record.reason))
@@ -42,7 +50,7 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
     );
     let own = &records[0];
     assert_eq!(own.task_definition, Some(good(3).task_definition));
-    assert_eq!(own.ending(), input(Verdict::Succeeded, "verified").ending);
+    assert_eq!(own.ending(), ending);
     assert_eq!(records[1].task_definition, None);
     let timeline = Timeline {
         created_at: at(0),
@@ -132,4 +140,277 @@ fn people_are_told_the_messages_inside_the_causes_of_failed_steps() {
     ] {
         assert_eq!(sentence(reason), expected);
     }
+}
+
+/// A last look with this outcome, and with this failure if there is a stage.
+fn look(outcome: Outcome, reason: &str, stage: Option<Stage>) -> Option<Look<Outcome, Value>> {
+    Some(Look {
+        outcome,
+        reason: reason.into(),
+        wait_seconds: 0,
+        failure: stage.map(|stage| Failure {
+            stage,
+            reason: reason.into(),
+            probe: None,
+            task: None,
+        }),
+        progress: Value::Null,
+    })
+}
+
+fn error(name: &str, message: &str) -> Option<StepError> {
+    Some(StepError {
+        error: name.into(),
+        cause: format!(r#"{{"errorType":"{name}","errorMessage":"{message}"}}"#),
+    })
+}
+
+fn undone(action: roll_back::Action, verdict: Verdict) -> Option<roll_back::Output> {
+    Some(roll_back::Output {
+        action,
+        verdict,
+        rollout: None,
+        diagnosis: diagnosis(),
+        ingress: false,
+        again: false,
+    })
+}
+
+fn diagnosis() -> Diagnosis {
+    Diagnosis {
+        undone: "the service was given release 1 again".into(),
+        ..Diagnosis::default()
+    }
+}
+
+fn planned(after: bool) -> Option<Plan> {
+    let mut plan = Plan::new(good(3).task_definition, None, false, &file(), None);
+    plan.after = after;
+    Some(plan)
+}
+
+#[test]
+fn the_verdict_follows_from_the_facts_and_people_read_these_reasons() {
+    use roll_back::Action::{NothingToUndo, Reverted};
+    let course = |look, error| Course {
+        rollout: None,
+        look,
+        error,
+    };
+    let unhealthy = || {
+        course(
+            look(Outcome::Unhealthy, "it answered 500", Some(Stage::Health)),
+            None,
+        )
+    };
+    let facts = |course, plan, roll_back| Facts {
+        course,
+        plan,
+        roll_back,
+        ..Facts::default()
+    };
+    let back = |facts: Facts, look, error| Facts {
+        back: Back { look, error },
+        ..facts
+    };
+    let healthy = || course(look(Outcome::Healthy, "every check passed", None), None);
+    let ran = || course(look(Outcome::Done, "smoke succeeded", None), None);
+    let superseded = || {
+        course(
+            look(Outcome::Superseded, "release 4 should run", None),
+            None,
+        )
+    };
+    let bad = |roll_back| facts(unhealthy(), planned(false), roll_back);
+    let reverted = || bad(undone(Reverted, Verdict::RolledBack));
+    for (story, facts, verdict, reason, has_diagnosis) in [
+        (
+            "verified",
+            facts(healthy(), planned(false), None),
+            Verdict::Succeeded,
+            "rolled out and verified",
+            false,
+        ),
+        (
+            "verified, with tasks after it",
+            facts(ran(), planned(true), None),
+            Verdict::Succeeded,
+            "rolled out and verified; smoke succeeded",
+            false,
+        ),
+        (
+            "superseded",
+            facts(superseded(), planned(true), None),
+            Verdict::Superseded,
+            "a newer release took its place",
+            false,
+        ),
+        (
+            "bad, and back",
+            back(reverted(), look(Outcome::Steady, "3 tasks run", None), None),
+            Verdict::RolledBack,
+            "it answered 500",
+            true,
+        ),
+        (
+            "bad, and there was nothing to undo",
+            bad(undone(NothingToUndo, Verdict::RolledBack)),
+            Verdict::RolledBack,
+            "it answered 500",
+            true,
+        ),
+        (
+            "bad, and on its way back somebody else gave the service another revision",
+            back(
+                bad(undone(NothingToUndo, Verdict::Drifted)),
+                look(Outcome::Replaced, "it was given another", None),
+                None,
+            ),
+            Verdict::Drifted,
+            "it answered 500",
+            true,
+        ),
+        (
+            "bad, and not back",
+            back(
+                reverted(),
+                look(Outcome::Failed, "2 tasks failed", None),
+                None,
+            ),
+            Verdict::Failed,
+            "it answered 500; and the roll-back did not become steady: 2 tasks failed",
+            true,
+        ),
+        (
+            "bad, and the way back failed",
+            back(bad(None), None, error("Unexpected", "no ARN")),
+            Verdict::Failed,
+            "it answered 500; and the roll-back failed: no ARN",
+            false,
+        ),
+        (
+            "bad, and the way back failed while it was waited for",
+            back(
+                reverted(),
+                look(Outcome::InProgress, "1 of 3 tasks run", None),
+                error("Unexpected", "no ARN"),
+            ),
+            Verdict::Failed,
+            "it answered 500; and the roll-back failed: no ARN",
+            false,
+        ),
+        (
+            "refused",
+            facts(
+                course(None, error("Refused", "no such role")),
+                None,
+                undone(NothingToUndo, Verdict::Rejected),
+            ),
+            Verdict::Rejected,
+            "no such role",
+            true,
+        ),
+        (
+            "given up",
+            facts(
+                course(None, None),
+                None,
+                undone(NothingToUndo, Verdict::Failed),
+            ),
+            Verdict::Failed,
+            "several executions died while they worked on it; their history in Step Functions says how",
+            true,
+        ),
+        (
+            "recorded by an execution that died",
+            input(Verdict::Superseded, "so it was").facts,
+            Verdict::Superseded,
+            "so it was",
+            false,
+        ),
+    ] {
+        let ending = ending(&facts);
+        assert_eq!(ending.verdict, verdict, "{story}");
+        assert_eq!(sentence(&ending.reason), reason, "{story}");
+        assert_eq!(ending.diagnosis, has_diagnosis.then(diagnosis), "{story}");
+        let runs = ending.task_definition.is_some();
+        let recorded = facts.ending.is_some();
+        assert_eq!(runs, recorded || verdict == Verdict::Succeeded, "{story}");
+    }
+}
+
+#[test]
+fn a_release_is_refused_only_until_ecs_has_accepted_it() {
+    let rollout = || Rollout {
+        task_definition: Some(revision(3)),
+        started_at: at(0),
+        timeout_seconds: 900,
+    };
+    let seen = || look(Outcome::Failed, "exited with 3", Some(Stage::Task));
+    for (rollout, look, error, stage, reason) in [
+        (
+            None,
+            None,
+            error("Refused", "no such role"),
+            Stage::Refused,
+            "no such role",
+        ),
+        (
+            None,
+            None,
+            error("Unexpected", "no ARN"),
+            Stage::Step,
+            "no ARN",
+        ),
+        (
+            Some(rollout()),
+            None,
+            error("Refused", "no access"),
+            Stage::Step,
+            "no access",
+        ),
+        (None, seen(), None, Stage::Task, "exited with 3"),
+        // The last look was a good one, and the next one failed.
+        (
+            Some(rollout()),
+            look(Outcome::Steady, "3 tasks run", None),
+            error("Transient", "throttled"),
+            Stage::Step,
+            "throttled",
+        ),
+        (
+            None,
+            None,
+            None,
+            Stage::Step,
+            "several executions died while they worked on it; their history in Step Functions says how",
+        ),
+    ] {
+        let course = Course {
+            rollout,
+            look,
+            error,
+        };
+        let failure = course.failure();
+        assert_eq!(
+            (failure.stage, &*sentence(&failure.reason)),
+            (stage, reason)
+        );
+    }
+}
+
+#[test]
+fn what_an_execution_sends_that_began_under_a_definition_with_endings_is_understood() {
+    let ending = json!({"verdict": "rolled-back", "reason": "bad", "taskDefinition": null, "diagnosis": null});
+    let input = json!({
+        "service": "web/hello", "execution": "me", "release": release(3), "startedAt": at(10), "ending": ending,
+    });
+    let input: Input = serde_json::from_value(input).unwrap();
+    assert_eq!(json!(super::ending(&input.facts)), ending);
+    let failure = json!({"stage": "health", "reason": "bad", "probe": null});
+    let input = json!({
+        "service": "web/hello", "execution": "me", "release": release(3), "failure": failure,
+    });
+    let input: roll_back::Input = serde_json::from_value(input).unwrap();
+    assert_eq!(json!(input.failure()), failure);
 }

@@ -9,7 +9,7 @@ fn input() -> Input {
         execution: "me".into(),
         release: release(2),
         task_definition: revision(2),
-        progress: Progress::default(),
+        progress: None,
     }
 }
 
@@ -88,7 +88,7 @@ fn looks(verify: &Verify, sights: Vec<(i64, Sight)>) -> Vec<(Outcome, u64)> {
     for (second, sight) in sights {
         let output = decide(&input, verify, &desired(&[2]), sight, at(second));
         answers.push((output.outcome, output.wait_seconds));
-        input.progress = output.progress;
+        input.progress = Some(output.progress);
     }
     answers
 }
@@ -323,10 +323,21 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
             probe: Some(probe.clone()),
             ..good_sight()
         };
-        let output = decide(&input(), &probing(), &desired(&[2]), sight, at(0));
+        let mut last = input();
+        last.progress = Some(Progress {
+            failures: 1,
+            ..Progress::default()
+        });
+        let output = decide(&last, &probing(), &desired(&[2]), sight, at(0));
+        let failure = Failure {
+            stage: Stage::Health,
+            reason: output.reason,
+            probe: Some(probe),
+            task: None,
+        };
         assert_eq!(
-            output.probe,
-            Some(probe),
+            output.failure,
+            Some(failure),
             "the answer is kept for the diagnosis"
         );
     }

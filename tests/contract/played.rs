@@ -111,7 +111,7 @@ const FOR_PEOPLE: [(&str, &str); 9] = [
 
 /// What the roles allow, in the words of the API where those of IAM differ.
 fn allowed() -> BTreeSet<String> {
-    let template = include_str!("../template.yaml");
+    let template = include_str!("../../template.yaml");
     let words = template.split(|c: char| !c.is_ascii_alphanumeric() && !"-:".contains(c));
     words
         .filter(|word| {

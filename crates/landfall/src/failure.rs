@@ -1,0 +1,102 @@
+//! What stops a release on its way: a look that shows that it is bad, or a step that failed for good.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    live::Rollout,
+    look::{Look, Outcome},
+    record::{ProbeAnswer, TaskReport},
+};
+
+/// The name of the error with which a step says that AWS or Landfall refuses the release.
+pub const REFUSED: &str = "Refused";
+
+/// What went wrong with a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Where on its way.
+    pub stage: Stage,
+    /// In a sentence, or as the cause of a failed step.
+    pub reason: String,
+    /// What the HTTP probe got, if it came so far.
+    pub probe: Option<ProbeAnswer>,
+    /// The task before or after the rollout that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskReport>,
+}
+
+/// How far a release came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// AWS or Landfall refused it.
+    Refused,
+    /// A task before the rollout failed: the release has not touched the service.
+    Task,
+    /// A step failed for good.
+    Step,
+    /// ECS did not complete the rollout.
+    Rollout,
+    /// It was rolled out, and a check failed.
+    Health,
+}
+
+/// The error with which a step failed for good, as Step Functions gives it to a `Catch`
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StepError {
+    /// Its name.
+    pub error: String,
+    /// JSON with an `errorMessage`, if a function failed.
+    #[serde(default)]
+    pub cause: String,
+}
+
+/// How far an execution came with a release, before it went back or to the conclusion.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Course {
+    /// The change that ECS accepted.
+    #[serde(default)]
+    pub rollout: Option<Rollout>,
+    /// The last look.
+    #[serde(default)]
+    pub look: Option<Look<Outcome, Value>>,
+    /// The error of the step that failed for good.
+    #[serde(default)]
+    pub error: Option<StepError>,
+}
+
+impl Course {
+    /// What stopped the release. It is only refused where ECS had not accepted it yet: what fails after that may have
+    /// changed the service.
+    ///
+    /// Without an error and a bad look the execution was only to roll back: the ones before it died of the release.
+    pub fn failure(&self) -> Failure {
+        let (stage, reason) = match (&self.error, &self.look) {
+            (Some(error), _) if error.error == REFUSED && self.rollout.is_none() => {
+                (Stage::Refused, error.cause.clone())
+            }
+            (Some(error), _) => (Stage::Step, error.cause.clone()),
+            (
+                None,
+                Some(Look {
+                    failure: Some(failure),
+                    ..
+                }),
+            ) => return failure.clone(),
+            (None, _) => {
+                let reason = "several executions died while they worked on it; their history in Step Functions says how";
+                (Stage::Step, reason.into())
+            }
+        };
+        Failure {
+            stage,
+            reason,
+            probe: None,
+            task: None,
+        }
+    }
+}

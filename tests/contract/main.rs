@@ -1,0 +1,367 @@
+//! The state machine and the functions agree: on what each step is sent, on what it answers, and on the names of errors.
+
+#![allow(clippy::unwrap_used)]
+
+mod played;
+mod steps;
+mod walk;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use landfall::{failure, look, record::Verdict, step::claim_release};
+use landfall_aws::{Fault, sfn::LONGEST_EXECUTION};
+use landfall_functions::conclude_release::log;
+use landfall_local::{install, world::World};
+use serde_json::{Map, Value, json};
+
+use self::steps::{FUNCTIONS, Functions, Step, answers, step};
+
+const ASL: &str = include_str!("../../statemachine/release.asl.json");
+
+fn states() -> Map<String, Value> {
+    let asl: Value = serde_json::from_str(ASL).unwrap();
+    asl["States"].as_object().unwrap().clone()
+}
+
+/// The states of one type.
+fn states_of_type(kind: &str) -> Vec<(String, Value)> {
+    let of_type = states()
+        .into_iter()
+        .filter(|(_, state)| state["Type"] == kind);
+    of_type.collect()
+}
+
+/// The function that a Task calls and what it is sent.
+fn call(state: &Value) -> (String, Value) {
+    let resource = state["Resource"].as_str().unwrap();
+    let (function, payload) = if resource.starts_with("arn:aws:states:::lambda:invoke") {
+        let parameters = &state["Parameters"];
+        (
+            parameters["FunctionName"].as_str().unwrap(),
+            &parameters["Payload"],
+        )
+    } else {
+        (resource, &state["Parameters"])
+    };
+    let name = function
+        .strip_prefix("${")
+        .and_then(|name| name.strip_suffix("FunctionArn}"));
+    let name = name.unwrap_or_else(|| panic!("{function} is no placeholder for a function's ARN"));
+    (name.to_owned(), payload.clone())
+}
+
+/// The data of an execution in which every step has answered, under the names where the state machine puts the answers.
+fn data() -> Value {
+    let first = |function: &str| answers(function, &step(function).fixture)[0].clone();
+    let error = json!({"Error": "Refused", "Cause": "{\"errorType\":\"Refused\",\"errorMessage\":\"no such role\"}"});
+    json!({
+        "service": "web/hello", "claim": first("ClaimRelease"), "cluster": first("EnsureCluster"),
+        "plan": first("RegisterTaskDefinition"), "balancer": first("EnsureIngress"), "rollout": first("UpdateService"),
+        "look": first("VerifyHealth"), "error": error, "rollBack": first("RollBack"),
+        "back": {"look": first("CheckRollout"), "error": error}, "verdict": first("ConcludeRelease"),
+    })
+}
+
+/// The functions whose answer a Choice state may find at this path, and the rest of the path inside of the answer.
+fn answerers(choice: &str, variable: &str) -> (Vec<String>, String) {
+    if let Some(rest) = variable.strip_prefix("$.claim") {
+        return (vec!["ClaimRelease".into()], pointer(rest));
+    }
+    let mut before = Vec::new();
+    let mut all = Vec::new();
+    let mut rest = "";
+    for (_, state) in states_of_type("Task") {
+        let path = state["ResultPath"].as_str().unwrap_or_default();
+        let inside = variable.strip_prefix(path);
+        if let Some(inside) = inside.filter(|inside| path != "$" && inside.starts_with('.')) {
+            rest = inside;
+            let function = call(&state).0;
+            if state["Next"] == choice {
+                before.push(function.clone());
+            }
+            all.push(function);
+        }
+    }
+    // Looks are all kept under one name: here it is the one just before.
+    let answerers = if before.is_empty() { all } else { before };
+    (answerers, pointer(rest))
+}
+
+fn pointer(path: &str) -> String {
+    path.trim_start_matches('$').replace('.', "/")
+}
+
+/// What a path or context path of the state machine stands for.
+fn resolve(expression: &str) -> Result<Value, String> {
+    let named = |document: &Value, path: &str| {
+        let found = document.pointer(&pointer(path)).cloned();
+        found.ok_or_else(|| format!("{expression} names nothing"))
+    };
+    if expression.starts_with("$$") {
+        let context = json!({
+            "Execution": {
+                "Id": "arn:aws:states:eu-west-1:123456789012:execution:landfall-release:1",
+                "StartTime": "2026-11-16T01:54:35.4Z"
+            },
+            "State": {"RetryCount": 0},
+            "Task": {"Token": "AQCEAAAAKgAAAAMAAAAA"}
+        });
+        return named(&context, expression);
+    }
+    named(&data(), expression)
+}
+
+/// A payload template with all its paths replaced.
+fn fill(template: &Value) -> Result<Value, String> {
+    let Value::Object(fields) = template else {
+        return Ok(template.clone());
+    };
+    let filled = fields
+        .iter()
+        .map(|(name, value)| match name.strip_suffix(".$") {
+            Some(name) => Ok((name.to_owned(), resolve(value.as_str().unwrap())?)),
+            None => Ok((name.clone(), fill(value)?)),
+        });
+    filled
+        .collect::<Result<Map<_, _>, String>>()
+        .map(Value::Object)
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn the_template_installs_every_function() {
+    let world = World::new("123456789012", "eu-west-1", Timestamp::UNIX_EPOCH, 0);
+    let installation = install::read(include_str!("../../template.yaml"), &world).unwrap();
+    let installed = installation.functions.into_iter();
+    let installed: BTreeSet<_> = installed.map(|function| function.name).collect();
+    let Functions { triggers, steps } = &*FUNCTIONS;
+    let known: BTreeSet<_> = triggers.iter().chain(steps.keys()).cloned().collect();
+    assert_eq!(installed, known);
+    for name in known {
+        assert_eq!(landfall_functions::named(&name).unwrap().name, name);
+    }
+    assert!(landfall_functions::named("").is_none());
+}
+
+#[test]
+fn there_is_an_example_of_every_steps_input() {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events/steps")).unwrap();
+    let examples = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let steps = FUNCTIONS.steps.keys();
+    let expected: BTreeSet<_> = steps.map(|step| format!("{step}.json")).collect();
+    assert_eq!(examples.collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn the_state_machine_calls_every_step() {
+    let tasks = states_of_type("Task");
+    let called: BTreeSet<_> = tasks.iter().map(|(_, state)| call(state).0).collect();
+    assert_eq!(called.len(), FUNCTIONS.steps.len(), "{called:?}");
+}
+
+#[test]
+fn each_example_of_a_steps_input_is_a_whole_one() {
+    for (name, state) in states_of_type("Task") {
+        let Step {
+            fixture, is_input, ..
+        } = step(&call(&state).0);
+        assert_eq!(is_input(fixture), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn each_step_is_sent_exactly_its_input() {
+    for (name, state) in states_of_type("Task") {
+        let (function, payload) = call(&state);
+        let Step {
+            fixture, is_input, ..
+        } = step(&function);
+        let sent = fill(&payload).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(
+            keys(&sent),
+            keys(fixture),
+            "{name}: payload and Input differ"
+        );
+        assert_eq!(is_input(&sent), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn the_example_answers_are_whole_ones() {
+    for (name, state) in states_of_type("Task") {
+        let (function, payload) = call(&state);
+        for answer in answers(&function, &payload) {
+            assert_eq!((step(&function).is_answer)(&answer), Ok(()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_step_that_looks_answers_in_one_shape() {
+    for (name, state) in states_of_type("Task") {
+        let path = state["ResultPath"].as_str().unwrap_or_default();
+        if path == "$.look" || path == "$.back.look" {
+            let (function, payload) = call(&state);
+            for answer in answers(&function, &payload) {
+                let is_look = steps::is_whole::<look::Look<look::Outcome, Value>>;
+                assert_eq!(is_look(&answer), Ok(()), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_error_that_is_caught_or_retried_is_one_that_a_step_can_end_with() {
+    for (name, state) in states_of_type("Task") {
+        let rules = ["Retry", "Catch"]
+            .iter()
+            .filter_map(|kind| state[kind].as_array())
+            .flatten();
+        for error in rules.flat_map(|rule| rule["ErrorEquals"].as_array().unwrap()) {
+            let error = error.as_str().unwrap();
+            let of_aws = ["States.", "Lambda.", "Sandbox.", "Runtime."]
+                .iter()
+                .any(|prefix| error.starts_with(prefix));
+            assert!(
+                of_aws || Fault::NAMES.contains(&error),
+                "{name}: no function answers {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_task_retries_what_is_transient_and_catches_everything_else() {
+    let names = |state: &Value, kind: &str, error: &str| {
+        let rules = state[kind].as_array().into_iter().flatten();
+        rules
+            .flat_map(|rule| rule["ErrorEquals"].as_array().unwrap())
+            .any(|name| name == error)
+    };
+    for (name, state) in states_of_type("Task") {
+        assert!(
+            names(&state, "Retry", "Transient"),
+            "{name} does not retry Transient"
+        );
+        for error in ["Refused", "Unexpected", "States.ALL", "States.Timeout"] {
+            // Only of the way back a refusal is asked again: what comes of it is a bad release that stays.
+            let again = (name.as_str(), error) == ("RollBack", "Refused");
+            assert_eq!(names(&state, "Retry", error), again, "{name}: {error}");
+        }
+        assert!(
+            names(&state, "Catch", "States.ALL"),
+            "{name} does not catch States.ALL"
+        );
+    }
+}
+
+#[test]
+fn every_choice_compares_with_what_a_step_can_answer() {
+    for (name, state) in states_of_type("Choice") {
+        for rule in state["Choices"].as_array().unwrap() {
+            let variable = rule["Variable"].as_str().unwrap();
+            let compared = ["StringEquals", "BooleanEquals", "NumericGreaterThan"]
+                .iter()
+                .find_map(|operator| rule.get(operator));
+            let compared =
+                compared.unwrap_or_else(|| panic!("{name}: unknown comparison in {rule}"));
+            let (functions, rest) = answerers(&name, variable);
+            assert!(!functions.is_empty(), "{name}: nobody answers {variable}");
+            for function in functions {
+                let mut answer = answers(&function, &step(&function).fixture)[0].clone();
+                let place = answer
+                    .pointer_mut(&rest)
+                    .unwrap_or_else(|| panic!("{name}: no {variable}"));
+                *place = compared.clone();
+                assert_eq!(
+                    (step(&function).is_answer)(&answer),
+                    Ok(()),
+                    "{name}: {variable} is never {compared}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_outside_a_payload_names_something_too() {
+    for (name, state) in states() {
+        for field in ["SecondsPath", "ErrorPath", "CausePath"] {
+            if let Some(path) = state[field].as_str() {
+                assert!(resolve(path).is_ok(), "{name}: {path} names nothing");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_state_that_is_not_a_call_says_what_it_is_for() {
+    for (name, state) in states() {
+        let speaks_for_itself =
+            ["Task", "Wait", "Succeed"].contains(&state["Type"].as_str().unwrap());
+        assert!(
+            speaks_for_itself || state["Comment"].is_string(),
+            "{name} has no Comment"
+        );
+    }
+}
+
+/// `VerifyHealth` only asks.
+#[test]
+fn no_function_that_changes_something_outlives_the_wait_for_the_last_call_of_a_dead_execution() {
+    let world = World::new("123456789012", "eu-west-1", Timestamp::UNIX_EPOCH, 0);
+    let installation = install::read(include_str!("../../template.yaml"), &world).unwrap();
+    let mut called: BTreeSet<_> = states_of_type("Task")
+        .iter()
+        .map(|(_, state)| call(state).0 + "Function")
+        .collect();
+    called.remove("VerifyHealthFunction");
+    for function in installation.functions {
+        let changes = called.remove(&function.logical_id);
+        let is_over =
+            SignedDuration::try_from(function.timeout).unwrap() < claim_release::LAST_CALL;
+        assert!(!changes || is_over, "{}", function.logical_id);
+    }
+    assert!(called.is_empty(), "{called:?}");
+}
+
+#[test]
+fn a_refusal_is_known_by_its_name() {
+    assert!(Fault::NAMES.contains(&failure::REFUSED));
+}
+
+#[test]
+fn an_execution_lasts_no_longer_than_the_sweep_looks_back() {
+    let asl: Value = serde_json::from_str(ASL).unwrap();
+    assert_eq!(asl["TimeoutSeconds"], LONGEST_EXECUTION);
+}
+
+#[test]
+fn the_alarm_on_failed_releases_counts_the_lines_that_conclude_release_writes_at_any_level() {
+    let lines = tempfile::NamedTempFile::new().unwrap();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(tracing::Level::ERROR)
+        .with_writer(Arc::new(lines.reopen().unwrap()))
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        log(Verdict::RolledBack, "the checks failed");
+        log(Verdict::Failed, "nothing works");
+    });
+    // Whatever level people choose, the line has to be there: the highest lets only that of a failed release through.
+    let line: Value = serde_json::from_slice(&std::fs::read(lines.path()).unwrap()).unwrap();
+    let (message, verdict) = (&line["message"], &line["verdict"]);
+    let template = include_str!("../../template.yaml");
+    let pattern = format!("'{{ $.message = {message} && $.verdict = {verdict} }}'");
+    assert!(template.contains(&format!("FilterPattern: {pattern}")));
+}
