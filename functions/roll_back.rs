@@ -160,7 +160,7 @@ async fn good_file(
             number: good.number,
             ..input.release.clone()
         };
-        let tags = tag_changes(&file, Some(&bad), &release, live);
+        let tags = tag_changes(&file, Some(&bad), &release, &live.tags);
         aws.ecs().change_tags(&live.arn, &tags).await?;
     }
     Ok(cleared(file, Some(&bad)))

@@ -73,7 +73,7 @@ impl Function for UpdateService {
                     deployment_seconds(input.timeout_seconds, Some(&file), live.as_ref());
                 // Tags first: ECS gives them to the tasks that it starts.
                 if let Some(live) = &live {
-                    let tags = tag_changes(&file, previous.as_ref(), &input.release, live);
+                    let tags = tag_changes(&file, previous.as_ref(), &input.release, &live.tags);
                     aws.ecs().change_tags(&live.arn, &tags).await?;
                 }
                 let mut body = update_body(&input, Some(&file), live.as_ref());

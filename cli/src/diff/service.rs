@@ -115,7 +115,7 @@ fn tags(
     input: &Input,
     live: &RunningService,
 ) -> Vec<Difference> {
-    let mut changes = tag_changes(file, good, &input.release, &live.known);
+    let mut changes = tag_changes(file, good, &input.release, &live.known.tags);
     changes.set.remove(RELEASE_TAG);
     let set = changes
         .set

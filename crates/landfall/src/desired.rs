@@ -1,6 +1,8 @@
 //! The desired state: one small JSON object per service, changed only by compare-and-swap.
 //!
 //! Triggers change what should run; the execution that holds the claim changes who holds it and what was concluded.
+//!
+//! The type has more files than this one: holds stand in [`crate::hold`], images in quarantine in [`crate::quarantine`].
 
 use std::collections::BTreeMap;
 

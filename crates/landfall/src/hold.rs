@@ -2,6 +2,8 @@
 //!
 //! Pushes and service files are still taken up, so that the newest release is known when the hold ends. A release that
 //! was begun is brought to its end, with its way back: a service that is left half-way would be worse than either end.
+//!
+//! The desired state keeps the hold; what it does to one is written here, as a part of that type.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -30,6 +30,7 @@ pub mod sweep;
 pub mod tags;
 pub mod target_group;
 pub mod task_definition;
+pub mod undone;
 pub mod versioned;
 
 #[cfg(test)]

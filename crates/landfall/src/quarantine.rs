@@ -6,6 +6,8 @@
 //!
 //! While images are in quarantine their containers keep the last good ones. Something else that is pushed, a tag that
 //! moves, a changed follow rule and another upload of the same service file lift it.
+//!
+//! The desired state keeps the images; what it does to them is written here, as a part of that type.
 
 use std::collections::BTreeMap;
 

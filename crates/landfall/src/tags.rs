@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::{live::LiveService, record::Release, service_file::ServiceFile, service_id::ServiceId};
+use crate::{record::Release, service_file::ServiceFile, service_id::ServiceId};
 
 /// The tag that says which service a resource belongs to.
 pub const SERVICE_TAG: &str = "landfall:service";
@@ -30,22 +30,22 @@ pub struct TagChanges {
     pub unset: BTreeSet<String>,
 }
 
-/// Compares the tags of `file` with those that the service has. Tags that `previous` had and `file` has not are removed;
+/// Compares the tags of `file` with those that the service has (`live`). Tags that `previous` had and `file` has not are removed;
 /// those of others stay. A service that Landfall made is tagged with the release that last changed its settings.
 pub fn tag_changes(
     file: &ServiceFile,
     previous: Option<&ServiceFile>,
     release: &Release,
-    live: &LiveService,
+    live: &BTreeMap<String, String>,
 ) -> TagChanges {
     let mut wanted = tags(file);
-    if live.tags.contains_key(SERVICE_TAG) {
+    if live.contains_key(SERVICE_TAG) {
         wanted.insert(RELEASE_TAG.into(), release.number.to_string());
     }
     let unset = previous.map(tags).unwrap_or_default().into_keys();
-    let unset = unset.filter(|key| !wanted.contains_key(key) && live.tags.contains_key(key));
+    let unset = unset.filter(|key| !wanted.contains_key(key) && live.contains_key(key));
     let unset = unset.collect();
-    wanted.retain(|key, value| live.tags.get(key) != Some(value));
+    wanted.retain(|key, value| live.get(key) != Some(value));
     TagChanges { set: wanted, unset }
 }
 
@@ -90,12 +90,12 @@ mod tests {
         ]
         .map(text)
         .into();
-        let changes = tag_changes(&file, Some(&previous), &release(2), &live);
+        let changes = tag_changes(&file, Some(&previous), &release(2), &live.tags);
         assert_eq!(changes.set, [("team", "b")].map(text).into());
         assert_eq!(changes.unset, ["old".to_owned()].into());
         live.tags
             .extend([("landfall:service", "web/hello"), ("landfall:release", "1")].map(text));
-        let changes = tag_changes(&file, Some(&previous), &release(2), &live);
+        let changes = tag_changes(&file, Some(&previous), &release(2), &live.tags);
         assert_eq!(
             changes.set,
             [("landfall:release", "2"), ("team", "b")].map(text).into()

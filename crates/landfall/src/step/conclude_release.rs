@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::roll_back;
 use crate::{
     desired::DesiredState,
     drift::{self, Whose},
@@ -14,6 +13,7 @@ use crate::{
     record::{Diagnosis, Ending, Record, Release, Timeline, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
+    undone::{Action, Undone},
 };
 
 /// What the step is given.
@@ -48,7 +48,7 @@ pub struct Facts {
     pub course: Course,
     /// What was done to undo it, if it was bad.
     #[serde(default)]
-    pub roll_back: Option<roll_back::Output>,
+    pub roll_back: Option<Undone>,
     /// How it went back.
     #[serde(default)]
     pub back: Back,
@@ -94,7 +94,7 @@ pub fn ending(facts: &Facts) -> Ending {
         let diagnosis = Some(&undone.diagnosis);
         // A look at an earlier way back says nothing about one on which there was nothing to wait for.
         let look = facts.back.look.as_ref();
-        let look = look.filter(|_| undone.action != roll_back::Action::NothingToUndo);
+        let look = look.filter(|_| undone.action != Action::NothingToUndo);
         return match look.filter(|look| look.outcome != Outcome::Steady) {
             Some(look) => {
                 let reason = &look.reason;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub use crate::undone::{Action, Undone as Output};
 use crate::{
     desired::{DesiredState, GoodRelease},
     drift::Whose,
@@ -12,7 +13,7 @@ use crate::{
         Balancer, Controller, DeploymentStatus, LiveDeployment, LiveService, Rollout, Scheduling,
         deployment_seconds,
     },
-    record::{Diagnosis, Release, Verdict},
+    record::{Release, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
     service_section::section,
@@ -47,40 +48,6 @@ impl Input {
             None => self.course.failure(),
         }
     }
-}
-
-/// What the step answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Output {
-    /// What was done.
-    pub action: Action,
-    /// The verdict, once the service is steady again.
-    pub verdict: Verdict,
-    /// What to wait for, unless there was nothing to undo.
-    pub rollout: Option<Rollout>,
-    /// What was seen of the release.
-    pub diagnosis: Diagnosis,
-    /// Whether a listener rule or a target group that only the release asked for has to go, once the service is back.
-    #[serde(default)]
-    pub ingress: bool,
-    /// Whether the `service` section of the last good release has to be sent once ECS has gone back by itself.
-    #[serde(default)]
-    pub again: bool,
-}
-
-/// What was done to the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// It was given what it ran before.
-    Reverted,
-    /// ECS is on the way back by itself.
-    LeftToEcs,
-    /// Its desired count was set to 0: nothing good ever ran.
-    Stopped,
-    /// The release never touched it.
-    NothingToUndo,
 }
 
 /// How to undo a release.

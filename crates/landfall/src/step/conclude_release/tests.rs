@@ -8,6 +8,7 @@ use crate::{
     failure::{Failure, Stage},
     live::Rollout,
     sample::*,
+    step::roll_back,
 };
 
 fn input(verdict: Verdict, reason: &str) -> Input {
