@@ -3,18 +3,17 @@
 //! In: `Input`, from every ending. Out: `Output`, whether there may be more to do.
 //! Fails with `Transient`, which the state machine retries.
 
-use std::collections::BTreeSet;
-
 use landfall::{
-    desired::DesiredState,
-    drift::{Revision, told},
-    record::{Ending, Record, Verdict},
-    step::conclude_release::{Input, Output, ending, is_open, is_overtaken, overtaken, records},
+    drift::Revision,
+    protocol::{
+        Guards,
+        conclude::{Answer, Ask, Conclude},
+    },
+    record::Verdict,
+    step::conclude_release::{Input, Output, ending, is_overtaken},
 };
 use landfall_aws::{
-    Aws, Fault,
-    bucket::Written,
-    drift,
+    Aws, Fault, drift,
     events::{RELEASE_CONCLUDED, SERVICE_DRIFTED},
     function::{Function, step_span},
 };
@@ -32,77 +31,67 @@ impl Function for ConcludeRelease {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Writes the records and tells the world, then writes the verdict and gives up the claim in one compare-and-swap.
-    ///
-    /// Records go first: should this execution die in between, the next one finds the record and only finishes.
+    /// Writes the records and sends their events, then writes the verdict and gives up the claim in one compare-and-swap.
     ///
     /// # Errors
     /// As AWS answers.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
-        let mut ending = ending(&input.facts);
-        if ending.verdict == Verdict::Succeeded {
-            look_once_more(aws, &input, &mut ending).await?;
-        }
-        let mut verdict = ending.verdict;
-        let mut reason = String::new();
-        let mut announced = BTreeSet::new();
+        let service = &input.service;
+        let mut conclude = Conclude::begin(Guards::all(), &input);
         loop {
-            let read = aws.state().read(&input.service).await?;
-            if !is_open(&input, &read) {
-                // An earlier invocation of this step came through, and its answer was lost, perhaps its log line too.
-                log(verdict, &reason);
-                return Ok(Output {
-                    verdict,
-                    reason,
-                    again: true,
-                });
-            }
-            let own = write_records(aws, &input, &ending, &read, &mut announced).await?;
-            verdict = own.verdict;
-            reason = own.reason;
-            let mut concluded = DesiredState::clone(&read);
-            concluded.conclude(input.release.number, verdict, own.task_definition.as_ref());
-            if verdict == Verdict::Drifted {
-                let seen = own.diagnosis.as_ref().map(|diagnosis| &diagnosis.undone);
-                let why = told(&input.service, seen.unwrap_or(&reason));
-                let report = concluded.drift(why, aws.now());
-                aws.events().put(SERVICE_DRIFTED, &report).await?;
-            }
-            if aws.state().write(&read, &concluded).await? == Written::Yes {
-                log(verdict, &reason);
-                if verdict == Verdict::Drifted {
-                    aws.files().keep_status(&concluded).await?;
+            let answer = match conclude.ask(&input) {
+                Ask::Look => Answer::Seen(foreign_revision(aws, &input).await?),
+                Ask::ReadDesired => Answer::Desired(aws.state().read(service).await?),
+                Ask::PutRecord(record) => Answer::Written(aws.state().put_record(&record).await?),
+                Ask::ReadRecord(number) => {
+                    let record = aws.state().read_record(service, number).await?;
+                    let gone = || Fault::unexpected("a record that was there is gone");
+                    Answer::Record(record.ok_or_else(gone)?)
                 }
-                return Ok(Output {
-                    verdict,
-                    reason,
-                    again: concluded.next_release().is_some(),
-                });
+                Ask::Announce(record) => {
+                    aws.events().put(RELEASE_CONCLUDED, &*record).await?;
+                    Answer::Done
+                }
+                Ask::Report(report) => {
+                    aws.events().put(SERVICE_DRIFTED, &*report).await?;
+                    Answer::Done
+                }
+                Ask::WriteDesired { over, desired } => {
+                    Answer::Written(aws.state().write(over, &desired).await?)
+                }
+                Ask::KeepStatus(desired) => {
+                    aws.files().keep_status(&desired).await?;
+                    Answer::Done
+                }
+            };
+            if let Some(output) = conclude.on(&input, answer, aws.now()) {
+                log(output.verdict, &output.reason);
+                return Ok(output);
             }
         }
     }
 }
 
-/// Since the release was verified, the tasks after the rollout may have run for hours: a foreign revision that the service
-/// was given meanwhile is no success.
-async fn look_once_more(aws: &Aws, input: &Input, ending: &mut Ending) -> Result<(), Fault> {
+/// The foreign revision that the service was given since the release was verified, if it was.
+async fn foreign_revision(aws: &Aws, input: &Input) -> Result<Option<String>, Fault> {
     let live = match aws.ecs().service(&input.service).await {
         // A verdict is needed most of all.
         Err(fault) if fault.is_refused() => {
             tracing::error!(reason = %fault, "nobody knows what the service runs by now");
-            return Ok(());
+            return Ok(None);
         }
         other => other?,
     };
     let Some(live) = live.filter(|live| live.is_active()) else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(arn) = live.primary().map(|primary| &primary.task_definition) else {
-        return Ok(());
+        return Ok(None);
     };
+    let ending = ending(&input.facts);
     let given = ending.task_definition.as_ref();
     if given.is_none_or(|given| given.arn == *arn) {
-        return Ok(());
+        return Ok(None);
     }
     let desired = aws.state().read(&input.service).await?;
     let content = &input.release.content.file;
@@ -110,39 +99,7 @@ async fn look_once_more(aws: &Aws, input: &Input, ending: &mut Ending) -> Result
     let revision = Revision::of_file(arn, &file);
     let (state, ecs) = (aws.state(), aws.ecs());
     let whose = drift::whose(state, ecs, &desired, &live, revision, content).await?;
-    if is_overtaken(whose, &file) {
-        *ending = overtaken(arn);
-    }
-    Ok(())
-}
-
-/// Answers this release's record, which an execution that died may have written before.
-/// `announced` keeps a lost compare-and-swap from telling the world twice.
-async fn write_records(
-    aws: &Aws,
-    input: &Input,
-    ending: &Ending,
-    desired: &DesiredState,
-    announced: &mut BTreeSet<u64>,
-) -> Result<Record, Fault> {
-    let mut own = None;
-    for record in records(input, ending, desired, aws.now()) {
-        let record = match aws.state().put_record(&record).await? {
-            Written::Yes => record,
-            Written::Conflict => {
-                let kept = aws
-                    .state()
-                    .record(&record.service, record.release.number)
-                    .await?;
-                kept.ok_or_else(|| Fault::unexpected("a record that was there is gone"))?
-            }
-        };
-        if announced.insert(record.release.number) {
-            aws.events().put(RELEASE_CONCLUDED, &record).await?;
-        }
-        own.get_or_insert(record);
-    }
-    own.ok_or_else(|| Fault::unexpected("a release has no record"))
+    Ok(is_overtaken(whose, &file).then(|| arn.clone()))
 }
 
 /// Logs a verdict. The template's metric filter counts the lines that say `failed`, so no log level may leave them out.

@@ -4,36 +4,32 @@
 //! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
-mod follow;
+use std::collections::BTreeMap;
 
 use landfall::{
-    desired::DesiredState,
+    desired::{DesiredState, FollowedFile},
     event::{Heard, config_changed},
+    follow::FollowRule,
+    image::Image,
     keys,
+    protocol::{
+        Guards,
+        follow::{Accepted, Answer, Ask, File, Follow},
+    },
     service_file::{Draft, MAX_BYTES, Problem, Rejection, ServiceFile, parameters::Site},
-    service_id::ServiceId,
     status::FileStatus,
+    versioned::{Versioned, Written},
 };
 use landfall_aws::{
     Aws, Fault,
-    bucket::{Condition, Object, Written},
+    bucket::{Condition, Object},
     events::SERVICE_FILE_REJECTED,
     function::{Event, Function},
 };
 
-use self::follow::{Followed, follow};
-
 /// Takes a service file up, or stops following it.
 #[derive(Debug)]
 pub struct ConfigChanged;
-
-/// A service file that nothing is wrong with.
-pub(crate) struct Accepted {
-    file: ServiceFile,
-    warnings: Vec<Problem>,
-    /// The places whose values are asked for again with every push.
-    changeable: Vec<Site>,
-}
 
 impl Function for ConfigChanged {
     const NAME: &'static str = "config-changed";
@@ -70,40 +66,88 @@ impl Function for ConfigChanged {
 /// # Errors
 /// As AWS answers.
 pub async fn look(aws: &Aws, key: &str, request_id: &str) -> Result<(), Fault> {
+    let mut follow = Follow::begin(Guards::all());
     loop {
-        let Some(object) = aws.files().get(key).await? else {
-            return deleted(aws, key, request_id).await;
-        };
-        let accepted = match accept(aws, &object).await? {
-            Ok(accepted) => accepted,
-            Err(rejection) => {
-                rejected(aws, key, &object.version_id, &rejection).await?;
-                return go_on(aws, key, request_id).await;
+        let answer = match follow.ask() {
+            Ask::ReadFile => Answer::File(file(aws, key).await?),
+            Ask::Reject(rejection) => {
+                rejected(aws, key, rejection).await?;
+                Answer::Done
+            }
+            Ask::ReadSource => Answer::Source(aws.state().source(key).await?),
+            Ask::ReadDesired(service) => Answer::Desired(aws.state().read(service).await?),
+            Ask::IsThere(other) => Answer::IsThere(aws.files().get(other).await?.is_some()),
+            Ask::Expect => {
+                aws.sweeps().expect(key, aws.now()).await?;
+                Answer::Done
+            }
+            Ask::PutFollower(repository, service) => {
+                aws.state().put_follower(repository, service).await?;
+                Answer::Done
+            }
+            Ask::PutSource(service) => {
+                aws.state().put_source(key, service).await?;
+                Answer::Done
+            }
+            Ask::LookThrough(rules) => Answer::Found(look_through(aws, rules).await?),
+            Ask::CurrentVersion => Answer::Version(aws.files().current_version(key).await?),
+            Ask::WriteDesired { over, desired } => write(aws, over, &desired).await?,
+            Ask::PutStatus(status) => {
+                let key = keys::status(key);
+                aws.files().put_json(&key, &status, Condition::None).await?;
+                Answer::Done
+            }
+            Ask::DeleteStatus => {
+                aws.files().delete(&keys::status(key)).await?;
+                Answer::Done
+            }
+            Ask::Start(service, release) => {
+                aws.executions()
+                    .start_first(aws.state_machine()?, service, release, request_id)
+                    .await?;
+                Answer::Done
             }
         };
-        let followed = follow(aws, key, &object.version_id, &accepted, request_id).await?;
-        match followed {
-            Followed::Desired(desired) => {
-                tracing::info!(service = %desired.service, release = desired.last_number, "follows the service file");
-                if let Some(status) = FileStatus::of(&desired) {
-                    let status = status.with_warnings(accepted.warnings.clone());
-                    aws.files()
-                        .put_json(&keys::status(key), &status, Condition::None)
-                        .await?;
-                }
-                return start(aws, &desired, request_id).await;
-            }
-            Followed::DescribedElsewhere(rejection) => {
-                rejected(aws, key, &object.version_id, &rejection).await?;
-                return go_on(aws, key, request_id).await;
-            }
-            Followed::ChangedMeanwhile => {}
+        if follow.on(key, answer, aws.now()) {
+            return Ok(());
         }
     }
 }
 
+/// Reads the service file, and keeps it if nothing is wrong with it.
+async fn file(aws: &Aws, key: &str) -> Result<File, Fault> {
+    let Some(object) = aws.files().get(key).await? else {
+        return Ok(File::Gone);
+    };
+    let version_id = &object.version_id;
+    let (file, warnings, changeable) = match accept(aws, &object).await? {
+        Ok(accepted) => accepted,
+        Err(rejection) => return Ok(File::Rejected(Versioned::new(rejection, version_id))),
+    };
+    let content = aws.state().keep_file(&file).await?;
+    let placeholders = match &*changeable {
+        [] => None,
+        sites => Some(aws.state().keep_placeholders(sites).await?),
+    };
+    let accepted = Accepted {
+        service: file.service_id()?,
+        file: FollowedFile {
+            key: key.into(),
+            version_id: version_id.clone(),
+            content,
+            follows: file.images,
+            placeholders,
+        },
+        warnings,
+    };
+    Ok(File::Accepted(Versioned::new(accepted, version_id)))
+}
+
+/// A service file that nothing is wrong with, its warnings, and the places whose values are asked for again with every push.
+type Read = (ServiceFile, Vec<Problem>, Vec<Site>);
+
 /// Reads a service file with the values of its placeholders in their places.
-async fn accept(aws: &Aws, object: &Object) -> Result<Result<Accepted, Rejection>, Fault> {
+async fn accept(aws: &Aws, object: &Object) -> Result<Result<Read, Rejection>, Fault> {
     if object.size > MAX_BYTES {
         return Ok(Err(Rejection::too_large(object.size)));
     }
@@ -114,20 +158,43 @@ async fn accept(aws: &Aws, object: &Object) -> Result<Result<Accepted, Rejection
     let values = aws.parameters().values(&draft.placeholders()).await?;
     let changeable = draft.changeable(&values);
     let accepted = draft.resolve(&values).accepted();
-    Ok(accepted.map(|(file, warnings)| Accepted {
-        file,
-        warnings,
-        changeable,
-    }))
+    Ok(accepted.map(|(file, warnings)| (file, warnings, changeable)))
+}
+
+/// For each container, the newest image of its repository that its rule admits.
+async fn look_through(
+    aws: &Aws,
+    rules: Vec<(String, FollowRule)>,
+) -> Result<BTreeMap<String, Option<Image>>, Fault> {
+    let mut found = BTreeMap::new();
+    for (container, rule) in rules {
+        let latest = aws.ecr().latest(&rule).await?;
+        found.insert(container, latest);
+    }
+    Ok(found)
+}
+
+async fn write(
+    aws: &Aws,
+    over: &Versioned<DesiredState>,
+    desired: &DesiredState,
+) -> Result<Answer, Fault> {
+    let written = aws.state().write(over, desired).await?;
+    if written == Written::Yes {
+        let (service, release) = (&desired.service, desired.last_number);
+        match desired.file {
+            Some(_) => tracing::info!(%service, release, "follows the service file"),
+            None => {
+                tracing::info!(%service, "no longer follows the service file; the service stays as it is");
+            }
+        }
+    }
+    Ok(Answer::Written(written))
 }
 
 /// The event goes first: once the status is there, the rejection of this version is known and is not told again.
-async fn rejected(
-    aws: &Aws,
-    key: &str,
-    version_id: &str,
-    rejection: &Rejection,
-) -> Result<(), Fault> {
+async fn rejected(aws: &Aws, key: &str, rejection: &Versioned<Rejection>) -> Result<(), Fault> {
+    let version_id = rejection.etag().unwrap_or_default();
     let status = FileStatus::rejected(key, version_id, rejection);
     let known = aws.files().get(&keys::status(key)).await?;
     if known
@@ -136,7 +203,7 @@ async fn rejected(
         tracing::info!("this version is rejected already");
         return Ok(());
     }
-    tracing::warn!(%rejection, "rejected the service file");
+    tracing::warn!(rejection = %**rejection, "rejected the service file");
     aws.events()
         .put(
             SERVICE_FILE_REJECTED,
@@ -147,63 +214,4 @@ async fn rejected(
         .put_json(&keys::status(key), &status, Condition::None)
         .await
         .map(drop)
-}
-
-/// The service file is gone: its service is no longer followed, and stays as it is.
-async fn deleted(aws: &Aws, key: &str, request_id: &str) -> Result<(), Fault> {
-    if let Some(service) = aws.state().source(key).await? {
-        unfollow(aws, key, &service, None, request_id).await?;
-    }
-    aws.files().delete(&keys::status(key)).await
-}
-
-/// Stops following the service file at `key` for `service`, as long as the file's current version is `version_id`,
-/// or none; answers whether it is. That is asked after the desired state was read: should the file change now, the
-/// invocation for that change wins the compare-and-swap.
-///
-/// Whoever made a release of the file may have died before an execution was started, and finds nothing that follows
-/// when it is repeated: so one is started here.
-async fn unfollow(
-    aws: &Aws,
-    key: &str,
-    service: &ServiceId,
-    version_id: Option<&str>,
-    request_id: &str,
-) -> Result<bool, Fault> {
-    loop {
-        let read = aws.state().read(service).await?;
-        if aws.files().current_version(key).await?.as_deref() != version_id {
-            return Ok(false);
-        }
-        let file = read.file.as_ref();
-        let mut desired = DesiredState::clone(&read);
-        if file.is_some_and(|file| file.key == key) {
-            desired.forget_file();
-            if aws.state().write(&read, &desired).await? == Written::Conflict {
-                continue;
-            }
-            tracing::info!(%service, "no longer follows the service file; the service stays as it is");
-        }
-        start(aws, &desired, request_id).await?;
-        return Ok(true);
-    }
-}
-
-/// A rejected file changes nothing. Whoever took up the one before it may have died before an execution was started,
-/// and finds the rejected one when it is repeated.
-async fn go_on(aws: &Aws, key: &str, request_id: &str) -> Result<(), Fault> {
-    match aws.state().source(key).await? {
-        Some(service) => {
-            let desired = aws.state().read(&service).await?;
-            start(aws, &desired, request_id).await
-        }
-        None => Ok(()),
-    }
-}
-
-/// Starts an execution if a release is open.
-async fn start(aws: &Aws, desired: &DesiredState, request_id: &str) -> Result<(), Fault> {
-    aws.executions()
-        .start_open(aws.state_machine()?, desired, request_id)
-        .await
 }

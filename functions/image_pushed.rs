@@ -5,19 +5,23 @@
 //! the event twice and then puts it into the dead-letter queue.
 
 use landfall::{
-    desired::DesiredState,
+    content::ContentHash,
+    desired::FollowedFile,
     event::{
         Heard,
         image_pushed::{self, PushedTag},
     },
-    image::Image,
+    protocol::{
+        Guards,
+        join::{Answer, Ask, Join, Output},
+    },
     service_file::parameters::{placeholders as placeholders_of, refreshed},
     service_id::ServiceId,
     status::FileStatus,
 };
 use landfall_aws::{
     Aws, Fault,
-    bucket::{Condition, Written},
+    bucket::Condition,
     function::{Event, Function},
 };
 
@@ -60,11 +64,6 @@ impl Function for ImagePushed {
 
 /// Joins what ECR says now of a tag into the desired state of a service, and starts an execution if a release is open.
 ///
-/// Reads the image from ECR only after the desired state: so a stale answer of ECR's loses the compare-and-swap
-/// against a fresh one. A fresh answer that changes nothing writes nothing to lose against, as when a tag was moved
-/// away and back: so whoever moved a followed tag looks once more. Sweeps are told before: to them, too, a repository
-/// looks as it did after a tag was moved away and back.
-///
 /// # Errors
 /// As AWS answers.
 pub async fn join(
@@ -73,100 +72,71 @@ pub async fn join(
     pushed: &PushedTag,
     request_id: &str,
 ) -> Result<(), Fault> {
+    let mut join = Join::begin(Guards::all());
     loop {
-        let read = aws.state().read(service).await?;
-        if read
-            .followers_of(&pushed.repository, &pushed.tag)
-            .is_empty()
-        {
-            tracing::info!(%service, tag = pushed.tag, "ignored: no follow rule admits the tag");
-            return Ok(());
-        }
-        let Some(image) = aws.ecr().image(&pushed.repository, &pushed.tag).await? else {
-            tracing::info!(%service, tag = pushed.tag, "ignored: nothing has the tag any more");
-            return Ok(());
+        let answer = match join.ask() {
+            Ask::ReadDesired => Answer::Desired(aws.state().read(service).await?),
+            Ask::ReadImage => {
+                Answer::Image(aws.ecr().image(&pushed.repository, &pushed.tag).await?)
+            }
+            Ask::Refresh(file) => Answer::Refreshed(refresh(aws, file).await?),
+            Ask::Distrust(image) => {
+                aws.sweeps().distrust(image, aws.now()).await?;
+                Answer::Done
+            }
+            Ask::WriteDesired { over, desired } => {
+                Answer::Written(aws.state().write(over, &desired).await?)
+            }
+            Ask::KeepStatus(desired) => {
+                aws.files().keep_status(&desired).await?;
+                Answer::Done
+            }
+            Ask::Start(release) => {
+                aws.executions()
+                    .start_first(aws.state_machine()?, service, release, request_id)
+                    .await?;
+                Answer::Done
+            }
         };
-        let desired = joined(aws, &read, &image).await?;
-        let moves = read.moves_tag(&image);
-        if moves {
-            aws.sweeps().distrust(&image, aws.now()).await?;
-        }
-        if desired != *read && aws.state().write(&read, &desired).await? == Written::Conflict {
-            continue;
-        }
-        tell_first_release(aws, &read, &desired).await?;
-        if moves {
-            continue;
-        }
-        let Some(newest) = desired.next_release() else {
-            let held = desired.hold.is_some();
-            tracing::info!(%service, tag = pushed.tag, held, "nothing changes");
+        if let Some(output) = join.on(pushed, answer, aws.now()) {
+            log(service, &pushed.tag, output);
             return Ok(());
-        };
-        tracing::info!(%service, tag = pushed.tag, release = newest.number, "joined");
-        return aws
-            .executions()
-            .start_open(aws.state_machine()?, &desired, request_id)
-            .await;
+        }
     }
 }
 
-/// The desired state with the image in it. If that makes a release, the values of the file's placeholders are asked
-/// for again first; while one has none, the image is taken in and nothing is released.
-async fn joined(aws: &Aws, before: &DesiredState, image: &Image) -> Result<DesiredState, Fault> {
-    let now = aws.now();
-    let mut desired = before.clone();
-    desired.join_image(image, now);
-    let Some(file) = before.file.as_ref() else {
-        return Ok(desired);
-    };
-    let makes_release = desired.last_number > before.last_number;
-    let Some(placeholders) = file.placeholders.as_ref().filter(|_| makes_release) else {
-        return Ok(desired);
+fn log(service: &ServiceId, tag: &str, output: Output) {
+    match output {
+        Output::NotAdmitted => {
+            tracing::info!(%service, tag, "ignored: no follow rule admits the tag");
+        }
+        Output::NotTagged => {
+            tracing::info!(%service, tag, "ignored: nothing has the tag any more");
+        }
+        Output::NothingToStart { held } => {
+            tracing::info!(%service, tag, held, "nothing changes");
+        }
+        Output::Started(release) => tracing::info!(%service, tag, release, "joined"),
+    }
+}
+
+/// The name of the followed file with the values that its placeholders have now. While one has none, the file's status says
+/// so.
+async fn refresh(aws: &Aws, file: &FollowedFile) -> Result<Option<ContentHash>, Fault> {
+    let Some(placeholders) = &file.placeholders else {
+        return Ok(Some(file.content.clone()));
     };
     let sites = aws.state().placeholders(placeholders).await?;
     let values = aws.parameters().values(&placeholders_of(&sites)).await?;
     let kept = aws.state().file(&file.content).await?;
-    let mut desired = before.clone();
     match refreshed(&kept, &sites, &values) {
-        Ok(filled) => {
-            desired.refresh_file(aws.state().keep_file(&filled).await?);
-            desired.join_image(image, now);
-        }
+        Ok(filled) => aws.state().keep_file(&filled).await.map(Some),
         Err(rejection) => {
             tracing::warn!(%rejection, "nothing is released: the service file lacks a value");
             let status = FileStatus::rejected(&file.key, &file.version_id, &rejection);
             let key = landfall::keys::status(&file.key);
             aws.files().put_json(&key, &status, Condition::None).await?;
-            desired.take_image(image);
+            Ok(None)
         }
     }
-    Ok(desired)
-}
-
-/// The status of a service file says what it waits for; the first admitted image ends the waiting. A release of a file
-/// with placeholders says that they have values, again.
-async fn tell_first_release(
-    aws: &Aws,
-    read: &DesiredState,
-    desired: &DesiredState,
-) -> Result<(), Fault> {
-    let asks = desired
-        .file
-        .as_ref()
-        .is_some_and(|file| file.placeholders.is_some());
-    let filled = asks && desired.last_number > read.last_number;
-    if read.waiting_for().is_empty() && !filled {
-        return Ok(());
-    }
-    if let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) {
-        let key = landfall::keys::status(&file.key);
-        let before = aws.files().get_json::<FileStatus>(&key).await?;
-        let status = match before {
-            Some((before, _)) => status.with_warnings_of(before),
-            None => status,
-        };
-        aws.files().put_json(&key, &status, Condition::None).await?;
-    }
-    Ok(())
 }

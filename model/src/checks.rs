@@ -95,10 +95,7 @@ fn at_work(state: &State) -> usize {
             return false;
         };
         // Whose verdict is written but not heard of may still conclude; that looks at the claim first.
-        !matches!(
-            step,
-            Step::ConcludeDesired(_) | Step::PutRecord { .. } | Step::WriteVerdict { .. }
-        )
+        !matches!(step, Step::Conclude { .. })
     };
     state.executions.iter().filter(may_change_ecs).count()
 }
@@ -139,6 +136,10 @@ impl Protocol {
                 && state.service.is_none_or(|service| !service.is_moving());
         }
         let followed = desired.file.as_ref();
+        if state.file.is_none() {
+            // What was begun has come to its end, and the service stays as it is.
+            return followed.is_none();
+        }
         let file = followed.and_then(|file| file.version_id.parse::<usize>().ok());
         let image = desired.images.values().next();
         let is_up_to_date = file == state.file

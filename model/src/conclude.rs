@@ -2,138 +2,124 @@
 
 use landfall::{
     desired::DesiredState,
-    protocol::claim::Claim,
-    record::{Ending, Verdict},
+    protocol::{
+        claim::Claim,
+        conclude::{Answer, Ask, Conclude, Stage},
+    },
+    record::{Ending, Record, Verdict},
     step::{
         claim_release,
-        conclude_release::{Facts, Input, is_open, records},
+        conclude_release::{Facts, Input},
     },
-    versioned::Versioned,
+    versioned::{Versioned, Written},
 };
 
 use crate::{
     execution::arn,
     protocol::{Protocol, THEN},
-    scenario::Guard,
     state::{Execution, State, Step},
 };
 
 impl Protocol {
-    /// Makes the next call of `conclude-release`.
+    /// The step from its beginning.
+    pub(crate) fn concludes(
+        &self,
+        me: usize,
+        claim: &claim_release::Output,
+        ending: Versioned<Ending>,
+    ) -> Step {
+        let conclude = Conclude::begin(self.guards(), &self.input(me, claim, &ending));
+        Step::Conclude { ending, conclude }
+    }
+
+    /// Makes the next call of `conclude-release`. What has no effect that another call could see, or reads what nobody
+    /// changes, comes with the call before it.
     pub(crate) fn call_of_conclude(
         &self,
         state: &mut State,
         me: usize,
         claim: Versioned<claim_release::Output>,
-        step: Step,
+        ending: Versioned<Ending>,
+        mut conclude: Conclude,
     ) -> Execution {
-        let verdict_first = self.lacks(Guard::RecordBeforeTheVerdict);
-        let step = match step {
-            Step::ConcludeDesired(ending) => {
-                let read = state.desired.clone();
-                match self.input(me, &claim, &ending) {
-                    Some(input) if is_open(&input, &read) => {}
-                    _ => return Execution::Claiming(Claim::begin(self.guards())),
-                }
-                if verdict_first {
-                    Step::WriteVerdict { ending, read }
-                } else {
-                    Step::PutRecord {
-                        ending,
-                        read,
-                        written: 0,
+        let input = self.input(me, &claim, &ending);
+        loop {
+            let answer = match conclude.ask(&input) {
+                // Nobody but Landfall changes the model's service.
+                Ask::Look => Answer::Seen(None),
+                Ask::ReadDesired => Answer::Desired(state.desired.clone()),
+                Ask::PutRecord(record) => Answer::Written(self.put_record(state, *record)),
+                Ask::ReadRecord(number) => Answer::Record(state.records[&number].clone()),
+                Ask::Announce(_) | Ask::Report(_) | Ask::KeepStatus(_) => Answer::Done,
+                Ask::WriteDesired { over, desired } => {
+                    if state.desired == *over {
+                        self.check_conclusion(state, &conclude.stage, &desired);
                     }
+                    Answer::Written(self.compare_and_swap(state, over, *desired))
                 }
+            };
+            if let Some(output) = conclude.on(&input, answer, THEN) {
+                return self.more_to_do(output.again);
             }
-            Step::PutRecord {
-                ending,
-                read,
-                written,
-            } => {
-                let Some(input) = self.input(me, &claim, &ending) else {
-                    return Execution::Done;
-                };
-                let all = records(&input, &ending, &read, THEN);
-                let count = all.len();
-                if let Some(record) = all.into_iter().nth(written) {
-                    let number = record.release.number;
-                    let record = self.records.keep(record);
-                    state.records.entry(number).or_insert(record);
-                }
-                if written + 1 < count {
-                    Step::PutRecord {
-                        ending,
-                        read,
-                        written: written + 1,
-                    }
-                } else if verdict_first {
-                    return self.more_to_do(&state.desired);
-                } else {
-                    Step::WriteVerdict { ending, read }
-                }
+            let waits = matches!(
+                conclude.stage,
+                Stage::Look
+                    | Stage::ReadDesired
+                    | Stage::ReadToOverwrite { .. }
+                    | Stage::PutRecord { .. }
+                    | Stage::WriteVerdict { .. }
+            );
+            if waits {
+                let step = Step::Conclude { ending, conclude };
+                return Execution::Working { claim, step };
             }
-            Step::WriteVerdict { ending, read } => {
-                if state.desired != read && !self.lacks(Guard::CompareAndSwapTheVerdict) {
-                    Step::ConcludeDesired(ending)
-                } else {
-                    self.write_verdict(state, &claim, &ending, &read);
-                    if !verdict_first {
-                        return self.more_to_do(&state.desired);
-                    }
-                    Step::PutRecord {
-                        ending,
-                        read,
-                        written: 0,
-                    }
-                }
-            }
-            other => other,
-        };
-        Execution::Working { claim, step }
+        }
     }
 
-    fn input(&self, me: usize, claim: &claim_release::Output, ending: &Ending) -> Option<Input> {
-        Some(Input {
+    fn put_record(&self, state: &mut State, record: Record) -> Written {
+        let number = record.release.number;
+        if state.records.contains_key(&number) {
+            return Written::Conflict;
+        }
+        state.records.insert(number, self.records.keep(record));
+        Written::Yes
+    }
+
+    fn input(&self, me: usize, claim: &claim_release::Output, ending: &Ending) -> Input {
+        let release = claim.release.clone();
+        Input {
             service: self.service.clone(),
             execution: arn(me),
-            release: claim.release.clone()?,
+            release: release.expect("an execution with a claim has a release"),
             facts: Facts {
                 ending: Some(ending.clone()),
                 ..Facts::default()
             },
             started_at: THEN,
-        })
+        }
     }
 
-    fn write_verdict(
-        &self,
-        state: &mut State,
-        claim: &claim_release::Output,
-        ending: &Ending,
-        read: &DesiredState,
-    ) {
-        let Some(release) = &claim.release else {
+    /// `concluded` is about to be written: which verdicts that gives, and what ECS goes back to.
+    fn check_conclusion(&self, state: &mut State, stage: &Stage, concluded: &DesiredState) {
+        let Stage::WriteVerdict { read, .. } = stage else {
             return;
         };
-        let recorded = state.records.get(&release.number);
-        let told = recorded.map_or_else(|| ending.clone(), |record| record.ending());
-        let mut concluded = read.clone();
-        concluded.conclude(release.number, told.verdict, told.task_definition.as_ref());
-        self.check_verdicts(state, read, &concluded);
-        if matches!(told.verdict, Verdict::RolledBack | Verdict::Failed)
-            && let Some(good) = &concluded.last_good
+        self.check_verdicts(state, read, concluded);
+        let verdict = concluded.concluded.as_ref().map(|last| last.verdict);
+        if let (Some(Verdict::RolledBack | Verdict::Failed), Some(good)) =
+            (verdict, &concluded.last_good)
         {
             let image = good.content.images.values().next();
             state.brought = image.map(|image| self.image_of(image));
         }
-        state.desired = self.desired.keep(concluded);
     }
 
     /// The state `MoreToDo`.
-    fn more_to_do(&self, concluded: &DesiredState) -> Execution {
-        match concluded.next_release() {
-            Some(_) => Execution::Claiming(Claim::begin(self.guards())),
-            None => Execution::Done,
+    fn more_to_do(&self, again: bool) -> Execution {
+        if again {
+            Execution::Claiming(Claim::begin(self.guards()))
+        } else {
+            Execution::Done
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A counterexample, for people.
 
-use landfall::protocol::claim::Stage;
+use landfall::protocol::{claim::Stage, conclude, follow, join};
 use stateright::Path;
 
 use crate::{
@@ -28,6 +28,7 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
         crate::Happening::Push(image) => format!("{} is pushed", tag(image)),
         crate::Happening::Hold => "an operator holds the service".into(),
         crate::Happening::Resume => "an operator resumes the service".into(),
+        crate::Happening::Delete => "the service file is deleted".into(),
         crate::Happening::Upload(file) => format!("version {file} of the service file is uploaded"),
     };
     let trigger = |index: usize| {
@@ -75,17 +76,32 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
 fn call(call: &Call) -> &'static str {
     match call {
         Call::ListFollowers => "lists who follows the repository",
-        Call::ReadDesired | Call::ReadDesiredForFile { .. } | Call::ReadDesiredToCatchUp => {
-            "reads the desired state"
-        }
-        Call::ReadImage { .. } => "asks ECR for the image",
-        Call::GetFile => "reads the service file",
-        Call::PutFollower { .. } => "notes that the service follows the repository",
-        Call::LookThrough { .. } | Call::LookThroughToCatchUp { .. } => {
-            "looks through the repository"
-        }
-        Call::HeadFile { .. } => "asks for the file's current version",
-        Call::WriteDesired { .. } => "writes the desired state, if it is as it was read",
+        Call::ReadDesired => "reads the desired state",
+        Call::Join(join) => match join.stage {
+            join::Stage::ReadDesired => "reads the desired state",
+            join::Stage::ReadImage { .. } => "asks ECR for the image",
+            join::Stage::WriteDesired(_) => "writes the desired state, if it is as it was read",
+            join::Stage::Start { .. } => "starts an execution",
+            join::Stage::Refresh(_) | join::Stage::Distrust(_) | join::Stage::KeepStatus(_) => {
+                "does what nobody sees"
+            }
+        },
+        Call::Follow(follow) => match follow.ask() {
+            follow::Ask::ReadFile => "reads the service file",
+            follow::Ask::ReadSource => "reads which service the file describes",
+            follow::Ask::ReadDesired(_) => "reads the desired state",
+            follow::Ask::PutFollower(..) => "notes that the service follows the repository",
+            follow::Ask::PutSource(_) => "notes that the file describes the service",
+            follow::Ask::LookThrough(_) => "looks through the repository",
+            follow::Ask::CurrentVersion => "asks for the file's current version",
+            follow::Ask::WriteDesired { .. } => "writes the desired state, if it is as it was read",
+            follow::Ask::Start(..) => "starts an execution",
+            follow::Ask::IsThere(_)
+            | follow::Ask::Reject(_)
+            | follow::Ask::Expect
+            | follow::Ask::PutStatus(_)
+            | follow::Ask::DeleteStatus => "does what nobody sees",
+        },
         Call::StartExecution { .. } => "starts an execution",
         Call::ReadSleeper => "reads the task token",
         Call::Wake(_) => "sends task success",
@@ -131,15 +147,16 @@ fn next(protocol: &Protocol, execution: &Execution) -> String {
         Step::RollBackDesired(_) => "rolls back: reads the desired state",
         Step::RollBackService { .. } => "rolls back: describes the service",
         Step::RollBackUpdate { .. } => "rolls back: calls UpdateService",
-        Step::ConcludeDesired(ending) => {
-            return format!(
-                "concludes as {}: reads the desired state{what}",
-                ending.verdict
-            );
-        }
-        Step::PutRecord { .. } => "puts a record, unless it is there",
-        Step::WriteVerdict { ending, .. } => {
-            return format!("writes the verdict {}{what}", ending.verdict);
+        Step::Conclude { ending, conclude } => {
+            let verdict = ending.verdict;
+            return match conclude.stage {
+                conclude::Stage::Look => format!("concludes: looks at the service{what}"),
+                conclude::Stage::PutRecord { .. } => "puts a record, unless it is there".into(),
+                conclude::Stage::WriteVerdict { .. } => {
+                    format!("writes the verdict {verdict}{what}")
+                }
+                _ => format!("concludes as {verdict}: reads the desired state{what}"),
+            };
         }
     };
     format!("{call}{what}")

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use landfall::{
     failure,
     protocol::{
-        Guards,
         claim::{Answer, Ask, Claim, Stage},
+        conclude::{self, Conclude},
     },
     step::{
         check_rollout::Sleeper,
@@ -81,15 +81,14 @@ impl Execution {
     pub(crate) fn has_effect(&self) -> bool {
         match self {
             Self::Claiming(claim) => matches!(claim.stage, Stage::WriteClaim { .. }),
-            Self::Working { step, .. } => matches!(
-                step,
+            Self::Working { step, .. } => match step {
                 Step::Update { .. }
-                    | Step::PutSleeper(_)
-                    | Step::PutSleeperLate(_)
-                    | Step::RollBackUpdate { .. }
-                    | Step::PutRecord { .. }
-                    | Step::WriteVerdict { .. }
-            ),
+                | Step::PutSleeper(_)
+                | Step::PutSleeperLate(_)
+                | Step::RollBackUpdate { .. } => true,
+                Step::Conclude { conclude, .. } => writes(conclude),
+                _ => false,
+            },
             Self::Waiting(_) | Self::Done | Self::Dying(_) | Self::Dead => false,
         }
     }
@@ -113,11 +112,16 @@ impl Execution {
         match self {
             Self::Claiming(claim) => claim.stage == Stage::ReadDesired,
             Self::Working { claim, step } => match step {
-                Step::DescribeForUpdate | Step::PutSleeper(_) | Step::PutRecord { .. } => true,
+                Step::DescribeForUpdate | Step::PutSleeper(_) => true,
                 Step::LookAtDesired { sleeping, .. } => *sleeping,
-                Step::WriteVerdict { .. } => true,
                 Step::RollBackDesired(_) => claim.action == Action::GiveUp,
-                Step::ConcludeDesired(_) => claim.action == Action::Conclude,
+                Step::Conclude { conclude, .. } => {
+                    let begins = matches!(
+                        conclude.stage,
+                        conclude::Stage::Look | conclude::Stage::ReadDesired
+                    );
+                    writes(conclude) || begins && claim.action == Action::Conclude
+                }
                 _ => false,
             },
             Self::Waiting(_) | Self::Done | Self::Dying(_) | Self::Dead => false,
@@ -133,6 +137,12 @@ impl Execution {
         {
             return *sleeper == of_no_use();
         }
+        let Self::Working { step, .. } = self else {
+            return false;
+        };
+        if let Step::Conclude { conclude, .. } = step {
+            return conclude.stage == conclude::Stage::Look;
+        }
         matches!(
             self,
             Self::Working {
@@ -144,11 +154,21 @@ impl Execution {
             }
         )
     }
+}
 
+/// Whether its next call writes a record or the verdict.
+fn writes(conclude: &Conclude) -> bool {
+    matches!(
+        conclude.stage,
+        conclude::Stage::PutRecord { .. } | conclude::Stage::WriteVerdict { .. }
+    )
+}
+
+impl Protocol {
     /// The same step, tried again.
-    pub(crate) fn step_again(&self, guards: Guards) -> Self {
-        let Self::Working { claim, step } = self else {
-            return Self::Claiming(Claim::begin(guards));
+    pub(crate) fn step_again(&self, me: usize, execution: &Execution) -> Execution {
+        let Execution::Working { claim, step } = execution else {
+            return Execution::Claiming(Claim::begin(self.guards()));
         };
         let step = match step {
             Step::Update { .. } => Step::DescribeForUpdate,
@@ -157,17 +177,13 @@ impl Execution {
                 sleeping: true,
             },
             Step::RollBackUpdate { stage, .. } => Step::RollBackDesired(*stage),
-            Step::PutRecord { ending, .. } | Step::WriteVerdict { ending, .. } => {
-                Step::ConcludeDesired(ending.clone())
-            }
+            Step::Conclude { ending, .. } => self.concludes(me, claim, ending.clone()),
             other => other.clone(),
         };
         let claim = claim.clone();
-        Self::Working { claim, step }
+        Execution::Working { claim, step }
     }
-}
 
-impl Protocol {
     /// The last function of the execution `me`, which was stopped, makes a call. One that concludes goes on until it has
     /// concluded.
     pub(crate) fn last_call_of_execution(
@@ -177,10 +193,13 @@ impl Protocol {
         last: Execution,
     ) -> Execution {
         match self.call_of_execution(state, me, last) {
-            next @ Execution::Working {
-                step: Step::PutRecord { .. } | Step::WriteVerdict { .. },
-                ..
-            } => Execution::Dying(Box::new(next)),
+            Execution::Working {
+                claim,
+                step: Step::Conclude { ending, conclude },
+            } if writes(&conclude) => {
+                let step = Step::Conclude { ending, conclude };
+                Execution::Dying(Box::new(Execution::Working { claim, step }))
+            }
             _ => Execution::Dead,
         }
     }
@@ -201,7 +220,7 @@ impl Protocol {
     }
 
     fn call_of_claim(&self, state: &mut State, me: usize, mut claim: Claim) -> Execution {
-        let me = arn(me);
+        let (index, me) = (me, arn(me));
         let mut asked_for = None;
         let answer = match claim.ask(&me) {
             Ask::ReadDesired => Answer::Desired(state.desired.clone()),
@@ -224,17 +243,17 @@ impl Protocol {
             (Some(output), Some(holder)) if output.action == Action::Wait => {
                 Execution::Waiting(holder)
             }
-            (Some(output), _) => self.goes_on(output),
+            (Some(output), _) => self.goes_on(index, output),
         }
     }
 
     /// The state `Claimed`.
-    fn goes_on(&self, output: Output) -> Execution {
+    fn goes_on(&self, me: usize, output: Output) -> Execution {
         let step = match output.action {
             Action::Deploy => Step::DescribeForUpdate,
             Action::GiveUp => Step::RollBackDesired(failure::Stage::Step),
             Action::Conclude => match &output.ending {
-                Some(ending) => Step::ConcludeDesired(self.endings.keep(ending.clone())),
+                Some(ending) => self.concludes(me, &output, self.endings.keep(ending.clone())),
                 None => return Execution::Done,
             },
             Action::Joined | Action::Wait | Action::Settled | Action::Held => {

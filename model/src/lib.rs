@@ -3,8 +3,11 @@
 //! is one step, so that the checker tries every interleaving of every handler's calls, with executions that die,
 //! answers that are lost and events that come twice.
 //!
-//! What is decided between two calls is decided by the crate `landfall`: the model has the order of the calls, and no
-//! second copy of a decision.
+//! How an execution asks for the claim and concludes a release, how an image is joined and a file is followed: these are
+//! the functions' own protocols (`landfall::protocol`), whose questions the model answers from its state. What `update-service`,
+//! `check-rollout`, `verify-health` and `roll-back` decide is decided by `landfall` too, but the order of their calls stands
+//! here (`rollout.rs`), and so does the way from step to step that the state machine takes (`goes_on`, `rolled_out`, `ends`,
+//! `more_to_do`), and the few calls of `execution-ended` and `rollout-changed`.
 //!
 //! To keep the number of states down, an execution dies only just after a call with an effect (what it reads after that
 //! nobody else can tell), a minute of sleep passes only where there is something to see, and a call that reads what
@@ -12,7 +15,7 @@
 //!
 //! Left out: calls that change nothing that another call looks at (status files, clusters, log lines, events to
 //! people), pushes whose event is lost, steps that fail for good, ECS running out of time, other people's changes in
-//! ECS, answers of DescribeExecution that are behind the times, and functions that go on after their execution died.
+//! ECS, and answers of DescribeExecution that are behind the times.
 
 mod checks;
 mod conclude;

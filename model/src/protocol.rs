@@ -1,17 +1,17 @@
 //! A scenario made ready: its service files, images and revisions, and what ECR says of them.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use landfall::{
     content::ContentHash,
     desired::{DesiredState, FollowedFile},
+    follow::FollowRule,
     image::Image,
-    protocol::Guards,
+    protocol::{Guards, follow::Accepted},
     record::{Ending, Record, Release, TaskDefinition},
     service_file::ServiceFile,
     service_id::ServiceId,
     step::{claim_release, register_task_definition::render},
+    versioned::Versioned,
 };
 
 use crate::{
@@ -26,13 +26,14 @@ pub(crate) const THEN: Timestamp = Timestamp::UNIX_EPOCH;
 
 pub(crate) const CONTAINER: &str = "web";
 const REPOSITORY: &str = "hello";
-const KEY: &str = "services/hello.yaml";
+pub(crate) const KEY: &str = "services/hello.yaml";
 
 /// A scenario, ready to be checked.
 pub struct Protocol {
     pub(crate) scenario: Scenario,
     pub(crate) service: ServiceId,
     pub(crate) files: Vec<(ContentHash, ServiceFile)>,
+    pub(crate) accepted: Vec<Versioned<Accepted>>,
     pub(crate) images: Vec<Image>,
     pub(crate) definitions: Vec<TaskDefinition>,
     pub(crate) desired: Shelf<DesiredState>,
@@ -60,6 +61,7 @@ impl Protocol {
             scenario,
             service,
             files,
+            accepted: Vec::new(),
             images,
             definitions: Vec::new(),
             desired: Shelf::default(),
@@ -69,6 +71,9 @@ impl Protocol {
         };
         protocol.definitions = (0..protocol.images.len())
             .map(|image| protocol.definition(image))
+            .collect();
+        protocol.accepted = (0..protocol.files.len())
+            .map(|file| protocol.accepted(file))
             .collect();
         protocol
     }
@@ -88,6 +93,18 @@ impl Protocol {
             arn: revision(image),
             content: registration.content,
         }
+    }
+
+    /// The version of the service file as `config-changed` reads it.
+    fn accepted(&self, file: usize) -> Versioned<Accepted> {
+        let followed = self.followed(file);
+        let version = followed.version_id.clone();
+        let accepted = Accepted {
+            service: self.service.clone(),
+            file: followed,
+            warnings: Vec::new(),
+        };
+        Versioned::new(accepted, &version)
     }
 
     /// The version of the service file as the desired state has it.
@@ -143,28 +160,18 @@ impl Protocol {
 
     /// What a look through the repository finds by the version's follow rule.
     pub(crate) fn latest(&self, state: &State, file: usize) -> Option<usize> {
-        let rule = &self.files[file].1.images[CONTAINER].tag;
+        self.latest_of(state, &self.files[file].1.images[CONTAINER])
+    }
+
+    /// What a look through the repository finds by a follow rule.
+    pub(crate) fn latest_of(&self, state: &State, rule: &FollowRule) -> Option<usize> {
+        let rule = &rule.tag;
         let admitted = state
             .tagged
             .iter()
             .copied()
             .filter(|image| rule.admits(&self.images[*image].tag));
         admitted.max_by(|left, right| rule.order(&self.images[*left], &self.images[*right]))
-    }
-
-    /// What a look through the repositories of new follow rules found, as `follow_file` takes it.
-    pub(crate) fn found(
-        &self,
-        read: &DesiredState,
-        file: usize,
-        found: Option<usize>,
-    ) -> BTreeMap<String, Option<Image>> {
-        let rules = read.new_rules(&self.files[file].1.images);
-        let image = found.map(|image| self.images[image].clone());
-        rules
-            .into_iter()
-            .map(|(container, _)| (container, image.clone()))
-            .collect()
     }
 }
 

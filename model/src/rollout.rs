@@ -88,7 +88,7 @@ impl Protocol {
                             sleeping: false,
                         }
                     }
-                    (outcome, false) => self.rolled_out(way, outcome),
+                    (outcome, false) => self.rolled_out(me, &claim, way, outcome),
                 }
             }
             Step::PutSleeperLate(way) => {
@@ -99,19 +99,19 @@ impl Protocol {
             Step::VerifyDesired => Step::VerifyService {
                 read: state.desired.clone(),
             },
-            Step::VerifyService { read } => self.verify(state, me, release, &read),
+            Step::VerifyService { read } => self.verify(state, me, &claim, release, &read),
             Step::RollBackDesired(stage) => Step::RollBackService {
                 stage,
                 read: state.desired.clone(),
             },
             Step::RollBackService { stage, read } => {
-                self.undo(state, me, stage, read, state.service, false)
+                self.undo(state, me, &claim, stage, read, state.service, false)
             }
             Step::RollBackUpdate { stage, read, live } => {
-                self.undo(state, me, stage, read, live, true)
+                self.undo(state, me, &claim, stage, read, live, true)
             }
-            Step::ConcludeDesired(_) | Step::PutRecord { .. } | Step::WriteVerdict { .. } => {
-                return self.call_of_conclude(state, me, claim.clone(), step);
+            Step::Conclude { ending, conclude } => {
+                return self.call_of_conclude(state, me, claim.clone(), ending, conclude);
             }
         };
         Execution::Working { claim, step }
@@ -226,31 +226,39 @@ impl Protocol {
     }
 
     /// The states `RolledOut` and `Back`.
-    fn rolled_out(&self, way: Way, outcome: Outcome) -> Step {
+    fn rolled_out(&self, me: usize, claim: &Output, way: Way, outcome: Outcome) -> Step {
         match (way.back, outcome) {
             (None, Outcome::Steady) => Step::VerifyDesired,
-            (None, Outcome::Superseded) => self.ends(Verdict::Superseded),
+            (None, Outcome::Superseded) => self.ends(me, claim, Verdict::Superseded),
             (None, _) => Step::RollBackDesired(Stage::Rollout),
-            (Some(verdict), Outcome::Steady) => self.ends(verdict),
-            (Some(_), _) => self.ends(Verdict::Failed),
+            (Some(verdict), Outcome::Steady) => self.ends(me, claim, verdict),
+            (Some(_), _) => self.ends(me, claim, Verdict::Failed),
         }
     }
 
     /// The states that prepare `$.ending`.
-    fn ends(&self, verdict: Verdict) -> Step {
-        self.ends_with(verdict, None)
+    fn ends(&self, me: usize, claim: &Output, verdict: Verdict) -> Step {
+        self.ends_with(me, claim, verdict, None)
     }
 
-    fn ends_with(&self, verdict: Verdict, image: Option<usize>) -> Step {
-        Step::ConcludeDesired(self.endings.keep(Ending {
+    fn ends_with(&self, me: usize, claim: &Output, verdict: Verdict, image: Option<usize>) -> Step {
+        let ending = self.endings.keep(Ending {
             verdict,
             reason: String::new(),
             task_definition: image.map(|image| self.definitions[image].clone()),
             diagnosis: None,
-        }))
+        });
+        self.concludes(me, claim, ending)
     }
 
-    fn verify(&self, state: &State, me: usize, release: &Release, read: &DesiredState) -> Step {
+    fn verify(
+        &self,
+        state: &State,
+        me: usize,
+        claim: &Output,
+        release: &Release,
+        read: &DesiredState,
+    ) -> Step {
         let image = self.image_in(release);
         let input = verify_health::Input {
             service: self.service.clone(),
@@ -268,9 +276,11 @@ impl Protocol {
         let verify = &self.files[self.file_of(&release.content.file)].1.verify;
         match verify_health::decide(&input, verify, read, sight, now()).outcome {
             verify_health::Outcome::Waiting => Step::VerifyDesired,
-            verify_health::Outcome::Healthy => self.ends_with(Verdict::Succeeded, Some(image)),
+            verify_health::Outcome::Healthy => {
+                self.ends_with(me, claim, Verdict::Succeeded, Some(image))
+            }
             verify_health::Outcome::Unhealthy => Step::RollBackDesired(Stage::Health),
-            verify_health::Outcome::Superseded => self.ends(Verdict::Superseded),
+            verify_health::Outcome::Superseded => self.ends(me, claim, Verdict::Superseded),
         }
     }
 
@@ -303,6 +313,7 @@ impl Protocol {
         &self,
         state: &mut State,
         me: usize,
+        claim: &Output,
         stage: Stage,
         read: Versioned<DesiredState>,
         live: Option<Service>,
@@ -329,7 +340,7 @@ impl Protocol {
         }
         let verdict = plan.verdict(&read, stage);
         let Some(rollout) = plan.rollout(THEN, None, None) else {
-            return self.ends(verdict);
+            return self.ends(me, claim, verdict);
         };
         let arn = rollout.task_definition;
         Step::PutSleeper(Way {

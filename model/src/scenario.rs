@@ -43,13 +43,15 @@ pub enum Quality {
     NeverStarts,
 }
 
-/// Something that people do. Of pushes and uploads an event tells.
+/// Something that people do. Of pushes, uploads and deletions an event tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// The image gets its tag in ECR.
     Push(usize),
     /// The version becomes the current one of the service file in S3.
     Upload(usize),
+    /// The service file is deleted.
+    Delete,
     /// An operator holds the service.
     Hold,
     /// An operator ends the hold.
@@ -75,14 +77,6 @@ pub struct Faults {
 pub enum Guard {
     /// One of a protocol's own.
     Protocol(protocol::Guard),
-    /// The verdict is written only over the desired state that was read.
-    CompareAndSwapTheVerdict,
-    /// The record is written before the verdict.
-    RecordBeforeTheVerdict,
-    /// Whoever followed a moved tag asks ECR once more.
-    LookAgainAfterATagMoved,
-    /// After a follow rule came into force, its repository is looked through once more.
-    LookThroughOnceMore,
     /// A repeated invocation that finds a newer release starts another execution.
     NameExecutionsByRelease,
     /// The task token is stored before ECS and the desired state are looked at.

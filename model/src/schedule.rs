@@ -8,7 +8,11 @@ use std::{
 use landfall::{
     desired::DesiredState,
     hold::SetBy,
-    protocol::claim::Claim,
+    protocol::{
+        claim::Claim,
+        follow::{self, TakingStage, Unfollow, UnfollowStage},
+        join,
+    },
     record::Verdict,
     versioned::{Versioned, Written},
 };
@@ -74,14 +78,21 @@ impl Protocol {
             let lists = self.scenario.happenings.iter().zip(&state.happened);
             lists.flat_map(|(list, happened)| &list[*happened..])
         };
-        let is_upload = |happening: &Happening| matches!(happening, Happening::Upload(_));
+        let changes_file =
+            |happening: &Happening| matches!(happening, Happening::Upload(_) | Happening::Delete);
         match (&invocation.next, invocation.event) {
             (Call::ListFollowers, _) => state.is_follower,
-            (Call::ReadImage { .. }, Event::Pushed(image)) => !to_come().any(|happening| {
-                matches!(happening, Happening::Push(other) if self.images[*other].tag == self.images[image].tag)
-            }),
-            (Call::GetFile | Call::HeadFile { .. }, _) => !to_come().any(is_upload),
-            (Call::LookThrough { .. } | Call::LookThroughToCatchUp { .. }, _) => to_come().all(is_upload),
+            (Call::Join(join), Event::Pushed(image)) => {
+                matches!(join.stage, join::Stage::ReadImage { .. }) && !to_come().any(|happening| {
+                    matches!(happening, Happening::Push(other) if self.images[*other].tag == self.images[image].tag)
+                })
+            }
+            (Call::Follow(follow), _) => match read_of(&follow.stage) {
+                Some(Read::File) => !to_come().any(changes_file),
+                Some(Read::Repository) => !to_come().any(|happening| matches!(happening, Happening::Push(_))),
+                Some(Read::Source) => state.is_source,
+                None => false,
+            },
             (Call::Wake(None), _) => true,
             _ => false,
         }
@@ -100,6 +111,10 @@ impl Protocol {
             }
             Happening::Upload(file) => {
                 state.file = Some(file);
+                Event::FileChanged
+            }
+            Happening::Delete => {
+                state.file = None;
                 Event::FileChanged
             }
             Happening::Hold => {
@@ -122,7 +137,7 @@ impl Protocol {
             }
         };
         for _ in 0..deliveries {
-            state.deliver(event);
+            state.deliver(event, self.guards());
         }
     }
 
@@ -134,6 +149,7 @@ impl Protocol {
         desired.conclude(1, Verdict::Succeeded, Some(&self.definitions[0]));
         state.desired = self.desired.keep(desired);
         state.is_follower = true;
+        state.is_source = true;
         state.file = Some(0);
         state.tagged = vec![0];
         state.brought = Some(0);
@@ -156,6 +172,7 @@ impl Model for Protocol {
             records: BTreeMap::new(),
             sleeper: None,
             is_follower: false,
+            is_source: false,
             file: None,
             tagged: Vec::new(),
             service: None,
@@ -246,12 +263,9 @@ impl Model for Protocol {
                 state.faults.lost_answers -= 1;
                 let invocation = state.invocations.remove(index);
                 let event = invocation.event;
-                let started = match invocation.next {
-                    Call::StartExecution { release } => Some(release),
-                    _ => invocation.started,
-                };
+                let started = invocation.next.starts().or(invocation.started);
                 self.call_of_trigger(&mut state, invocation);
-                state.deliver(event);
+                state.deliver(event, self.guards());
                 if let Some(again) = state.invocations.last_mut() {
                     again.started = started;
                 }
@@ -264,7 +278,7 @@ impl Model for Protocol {
             Action::ExecutionLosesAnswer(index) => {
                 state.faults.lost_answers -= 1;
                 let execution = state.executions[index].clone();
-                let again = execution.step_again(self.guards());
+                let again = self.step_again(index, &execution);
                 self.call_of_execution(&mut state, index, execution);
                 state.void_tokens(index);
                 state.executions[index] = again;
@@ -273,14 +287,14 @@ impl Model for Protocol {
                 state.faults.crashes -= 1;
                 state.void_tokens(index);
                 state.executions[index] = Execution::Dead;
-                state.deliver(Event::ExecutionEnded(index));
+                state.deliver(Event::ExecutionEnded(index), self.guards());
             }
             Action::Stops(index) => {
                 state.faults.crashes -= 1;
                 state.void_tokens(index);
                 let last = Box::new(state.executions[index].clone());
                 state.executions[index] = Execution::Dying(last);
-                state.deliver(Event::ExecutionEnded(index));
+                state.deliver(Event::ExecutionEnded(index), self.guards());
             }
             Action::LastCall(index) => {
                 let Execution::Dying(last) = state.executions[index].clone() else {
@@ -297,12 +311,12 @@ impl Model for Protocol {
                 let quality = self.scenario.images[service.primary].quality;
                 state.service = Some(service.finished(quality));
                 if !self.scenario.wakes_by_itself {
-                    state.deliver(Event::RolloutChanged);
+                    state.deliver(Event::RolloutChanged, self.guards());
                 }
             }
             Action::StrayWake => {
                 state.faults.stray_wakes -= 1;
-                state.deliver(Event::RolloutChanged);
+                state.deliver(Event::RolloutChanged, self.guards());
             }
         }
         state.invocations.sort_by_cached_key(place);
@@ -311,6 +325,37 @@ impl Model for Protocol {
 
     fn properties(&self) -> Vec<Property<Self>> {
         checks::properties()
+    }
+}
+
+/// What a call of `config-changed` reads.
+enum Read {
+    File,
+    Repository,
+    Source,
+}
+
+fn read_of(stage: &follow::Stage) -> Option<Read> {
+    use follow::Stage;
+    let of_unfollow = |unfollow: &Unfollow| {
+        let reads = matches!(unfollow.stage, UnfollowStage::CurrentVersion { .. });
+        reads.then_some(Read::File)
+    };
+    match stage {
+        Stage::ReadFile => Some(Read::File),
+        Stage::FindRejected | Stage::FindDeleted | Stage::FindAccepted { .. } => Some(Read::Source),
+        Stage::Unfollow(unfollow) => of_unfollow(unfollow),
+        Stage::Take(taking) => match &taking.stage {
+            TakingStage::CurrentVersion { .. } | TakingStage::CurrentVersionAgain(_) => {
+                Some(Read::File)
+            }
+            TakingStage::LookThrough { .. } | TakingStage::LookThroughAgain { .. } => {
+                Some(Read::Repository)
+            }
+            TakingStage::Unfollow { unfollow, .. } => of_unfollow(unfollow),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

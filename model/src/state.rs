@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use landfall::{
     desired::DesiredState,
     failure,
-    protocol::claim::{Claim, Stage},
+    protocol::{
+        Guards,
+        claim::{Claim, Stage},
+        conclude::Conclude,
+        follow::Follow,
+        join::Join,
+    },
     record::{Ending, Record, Verdict},
     step::claim_release,
     versioned::Versioned,
@@ -28,6 +34,8 @@ pub struct State {
     pub(crate) sleeper: Option<usize>,
     /// Whether S3 has it that the service follows the repository.
     pub(crate) is_follower: bool,
+    /// Whether S3 has it that the file describes the service.
+    pub(crate) is_source: bool,
     /// The current version of the service file in S3.
     pub(crate) file: Option<usize>,
     /// The images that have their tag in ECR.
@@ -74,49 +82,12 @@ pub(crate) enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     ListFollowers,
+    Join(Join),
+    Follow(Follow),
     ReadDesired,
-    ReadImage {
-        read: Versioned<DesiredState>,
-    },
-    GetFile,
-    ReadDesiredForFile {
-        file: usize,
-    },
-    PutFollower {
-        file: usize,
-        read: Versioned<DesiredState>,
-    },
-    LookThrough {
-        file: usize,
-        read: Versioned<DesiredState>,
-    },
-    HeadFile {
-        file: usize,
-        read: Versioned<DesiredState>,
-        found: Option<usize>,
-    },
-    ReadDesiredToCatchUp,
-    LookThroughToCatchUp {
-        read: Versioned<DesiredState>,
-    },
-    WriteDesired {
-        read: Versioned<DesiredState>,
-        write: Versioned<DesiredState>,
-        again: Again,
-    },
-    StartExecution {
-        release: u64,
-    },
+    StartExecution { release: u64 },
     ReadSleeper,
     Wake(Option<usize>),
-}
-
-/// Where a lost compare-and-swap takes a trigger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Again {
-    Desired,
-    File(usize),
-    CatchUp,
 }
 
 /// An execution of the state machine.
@@ -179,15 +150,9 @@ pub(crate) enum Step {
         read: Versioned<DesiredState>,
         live: Option<Service>,
     },
-    ConcludeDesired(Versioned<Ending>),
-    PutRecord {
+    Conclude {
         ending: Versioned<Ending>,
-        read: Versioned<DesiredState>,
-        written: usize,
-    },
-    WriteVerdict {
-        ending: Versioned<Ending>,
-        read: Versioned<DesiredState>,
+        conclude: Conclude,
     },
 }
 
@@ -279,10 +244,10 @@ impl State {
     }
 
     /// An event reaches its trigger.
-    pub(crate) fn deliver(&mut self, event: Event) {
+    pub(crate) fn deliver(&mut self, event: Event, guards: Guards) {
         let next = match event {
             Event::Pushed(_) => Call::ListFollowers,
-            Event::FileChanged => Call::GetFile,
+            Event::FileChanged => Call::Follow(Follow::begin(guards)),
             Event::ExecutionEnded(_) => Call::ReadDesired,
             Event::RolloutChanged => Call::ReadSleeper,
         };

@@ -1,21 +1,92 @@
 //! The triggers, call by call: `image-pushed`, `config-changed`, `execution-ended` and `rollout-changed`.
 
-use landfall::{desired::DesiredState, versioned::Versioned};
+use landfall::{
+    desired::DesiredState,
+    event::image_pushed::PushedTag,
+    protocol::{
+        follow::{self, File, Follow, TakingStage, UnfollowStage},
+        join::{self, Join},
+    },
+    versioned::{Versioned, Written},
+};
 
 use crate::{
-    protocol::{Protocol, THEN},
+    protocol::{KEY, Protocol, THEN},
     scenario::Guard,
-    state::{Again, Call, Event, Invocation, State},
+    state::{Call, Event, Invocation, State},
 };
 
 impl Call {
     /// Whether another invocation or execution could tell that the call was made.
     pub(crate) fn has_effect(&self) -> bool {
-        matches!(
-            self,
-            Self::PutFollower { .. } | Self::WriteDesired { .. } | Self::StartExecution { .. }
-        )
+        use follow::Stage;
+        let is_write = match self {
+            Self::Join(join) => matches!(join.stage, join::Stage::WriteDesired(_)),
+            Self::Follow(follow) => match &follow.stage {
+                Stage::Take(taking) => match &taking.stage {
+                    TakingStage::Unfollow { unfollow, .. } => writes(&unfollow.stage),
+                    stage => matches!(
+                        stage,
+                        TakingStage::PutFollower { .. }
+                            | TakingStage::PutSource { .. }
+                            | TakingStage::PutSourceAgain
+                            | TakingStage::WriteDesired(_)
+                            | TakingStage::WriteCaughtUp(_)
+                    ),
+                },
+                Stage::Unfollow(unfollow) => writes(&unfollow.stage),
+                _ => false,
+            },
+            _ => false,
+        };
+        is_write || self.starts().is_some()
     }
+
+    /// The release for which an execution is started, if the call is that.
+    pub(crate) fn starts(&self) -> Option<u64> {
+        match self {
+            Self::Join(join) => match join.stage {
+                join::Stage::Start { release } => Some(release),
+                _ => None,
+            },
+            Self::Follow(follow) => match &follow.stage {
+                follow::Stage::Start { release, .. } => Some(*release),
+                follow::Stage::Unfollow(unfollow) => match unfollow.stage {
+                    UnfollowStage::Start { release } => Some(release),
+                    _ => None,
+                },
+                _ => None,
+            },
+            Self::StartExecution { release } => Some(*release),
+            _ => None,
+        }
+    }
+
+    /// Whether the call has no effect that another could see, and reads nothing that another changes. It comes with the call
+    /// before it.
+    fn comes_at_once(&self) -> bool {
+        match self {
+            Self::Join(join) => matches!(
+                join.stage,
+                join::Stage::Refresh(_) | join::Stage::Distrust(_) | join::Stage::KeepStatus(_)
+            ),
+            Self::Follow(follow) => match &follow.stage {
+                follow::Stage::Take(taking) => matches!(
+                    taking.stage,
+                    TakingStage::Expect { .. } | TakingStage::PutStatus(_)
+                ),
+                stage => matches!(
+                    stage,
+                    follow::Stage::Reject(_) | follow::Stage::DeleteStatus
+                ),
+            },
+            _ => false,
+        }
+    }
+}
+
+fn writes(stage: &UnfollowStage) -> bool {
+    matches!(stage, UnfollowStage::WriteDesired { .. })
 }
 
 impl Protocol {
@@ -25,169 +96,141 @@ impl Protocol {
         state: &mut State,
         mut invocation: Invocation,
     ) -> Option<Invocation> {
-        let event = invocation.event;
-        let next = match invocation.next {
-            Call::ListFollowers if !state.is_follower => return None,
-            Call::ListFollowers => Call::ReadDesired,
-            Call::ReadDesired => self.desired_read(state, event)?,
-            Call::ReadImage { read } => self.join(read, self.tagged_by(state, event)?)?,
-            Call::GetFile => Call::ReadDesiredForFile { file: state.file? },
-            Call::ReadDesiredForFile { file } => {
-                let read = state.desired.clone();
-                if read.file.is_none() {
-                    Call::PutFollower { file, read }
-                } else {
-                    self.look_through(file, read)
-                }
+        loop {
+            invocation.next = self.call(state, &invocation)?;
+            if !invocation.next.comes_at_once() {
+                return Some(invocation);
             }
-            Call::PutFollower { file, read } => {
-                state.is_follower = true;
-                self.look_through(file, read)
-            }
-            Call::LookThrough { file, read } => Call::HeadFile {
-                file,
-                read,
-                found: self.latest(state, file),
-            },
-            Call::HeadFile { file, .. } if state.file != Some(file) => Call::GetFile,
-            Call::HeadFile { file, read, found } => {
-                let mut desired = DesiredState::clone(&read);
-                let found = self.found(&read, file, found);
-                desired.follow_file(self.followed(file), found, THEN);
-                let unchanged = desired == *read;
-                if unchanged && self.catches_up(&read, file) {
-                    Call::ReadDesiredToCatchUp
-                } else {
-                    self.write(read, desired, Again::File(file))?
-                }
-            }
-            Call::ReadDesiredToCatchUp => Call::LookThroughToCatchUp {
-                read: state.desired.clone(),
-            },
-            Call::LookThroughToCatchUp { read } => {
-                let mut desired = DesiredState::clone(&read);
-                let followed = read.file.as_ref().map(|file| self.file_of(&file.content));
-                if let Some(image) = followed.and_then(|file| self.latest(state, file)) {
-                    desired.join_image(&self.images[image], THEN);
-                }
-                self.write(read, desired, Again::CatchUp)?
-            }
-            Call::WriteDesired { read, write, again } => {
-                if state.desired == read {
-                    let start = self.write_desired(state, write);
-                    match again {
-                        Again::Desired if self.moved_tag(&read, &state.desired, event) => {
-                            Call::ReadDesired
-                        }
-                        Again::File(file) if self.catches_up(&read, file) => {
-                            Call::ReadDesiredToCatchUp
-                        }
-                        _ => start?,
-                    }
-                } else {
-                    match again {
-                        Again::Desired => Call::ReadDesired,
-                        Again::File(file) => Call::ReadDesiredForFile { file },
-                        Again::CatchUp => Call::ReadDesiredToCatchUp,
-                    }
-                }
-            }
-            Call::StartExecution { release } => {
-                let is_taken = match invocation.started {
-                    Some(_) if self.lacks(Guard::NameExecutionsByRelease) => true,
-                    started => started == Some(release),
-                };
-                if !is_taken {
-                    self.start(state);
-                }
-                return None;
-            }
-            Call::ReadSleeper => Call::Wake(Some(state.sleeper?)),
-            Call::Wake(token) => {
-                state.wake(token);
-                return None;
-            }
-        };
-        invocation.next = next;
-        Some(invocation)
+        }
     }
 
-    /// What the tag of the push points to now.
-    fn tagged_by(&self, state: &State, event: Event) -> Option<usize> {
+    fn call(&self, state: &mut State, invocation: &Invocation) -> Option<Call> {
+        let started = invocation.started;
+        match invocation.next.clone() {
+            Call::ListFollowers if !state.is_follower => None,
+            Call::ListFollowers => Some(Call::Join(Join::begin(self.guards()))),
+            Call::Join(join) => self.call_of_join(state, invocation.event, started, join),
+            Call::Follow(follow) => self.call_of_follow(state, started, follow),
+            Call::ReadDesired => {
+                let release = state.desired.next_release()?.number;
+                Some(Call::StartExecution { release })
+            }
+            Call::StartExecution { release } => {
+                self.start_named(state, started, release);
+                None
+            }
+            Call::ReadSleeper => Some(Call::Wake(Some(state.sleeper?))),
+            Call::Wake(token) => {
+                state.wake(token);
+                None
+            }
+        }
+    }
+
+    fn call_of_join(
+        &self,
+        state: &mut State,
+        event: Event,
+        started: Option<u64>,
+        mut join: Join,
+    ) -> Option<Call> {
+        use join::{Answer, Ask};
         let Event::Pushed(image) = event else {
             return None;
         };
-        self.image_tagged(state, &self.images[image].tag)
-    }
-
-    fn desired_read(&self, state: &State, event: Event) -> Option<Call> {
-        let read = state.desired.clone();
-        match event {
-            Event::Pushed(image) => {
-                let image = &self.images[image];
-                let followers = read.followers_of(&image.repository, &image.tag);
-                (!followers.is_empty()).then_some(Call::ReadImage { read })
+        let image = &self.images[image];
+        let pushed = PushedTag {
+            registry: image.registry.clone(),
+            repository: image.repository.clone(),
+            tag: image.tag.clone(),
+        };
+        let answer = match join.ask() {
+            Ask::ReadDesired => Answer::Desired(state.desired.clone()),
+            Ask::ReadImage => {
+                let tagged = self.image_tagged(state, &pushed.tag);
+                Answer::Image(tagged.map(|image| self.images[image].clone()))
             }
-            _ => starts(&read),
+            Ask::Refresh(_) => Answer::Refreshed(None),
+            Ask::Distrust(_) | Ask::KeepStatus(_) => Answer::Done,
+            Ask::WriteDesired { over, desired } => {
+                Answer::Written(self.write_desired(state, over, *desired))
+            }
+            Ask::Start(release) => {
+                self.start_named(state, started, release);
+                Answer::Done
+            }
+        };
+        match join.on(&pushed, answer, THEN) {
+            Some(_) => None,
+            None => Some(Call::Join(join)),
         }
     }
 
-    fn join(&self, read: Versioned<DesiredState>, image: usize) -> Option<Call> {
-        let mut desired = DesiredState::clone(&read);
-        desired.join_image(&self.images[image], THEN);
-        self.write(read, desired, Again::Desired)
-    }
-
-    fn look_through(&self, file: usize, read: Versioned<DesiredState>) -> Call {
-        if read.new_rules(&self.files[file].1.images).is_empty() {
-            let found = None;
-            return Call::HeadFile { file, read, found };
-        }
-        Call::LookThrough { file, read }
-    }
-
-    /// Nothing is written that would change nothing.
-    fn write(
+    fn call_of_follow(
         &self,
-        read: Versioned<DesiredState>,
-        desired: DesiredState,
-        again: Again,
+        state: &mut State,
+        started: Option<u64>,
+        mut follow: Follow,
     ) -> Option<Call> {
-        if desired != *read {
-            let write = self.desired.keep(desired);
-            return Some(Call::WriteDesired { read, write, again });
+        use follow::{Answer, Ask};
+        let answer = match follow.ask() {
+            Ask::ReadFile => Answer::File(match state.file {
+                Some(file) => File::Accepted(self.accepted[file].clone()),
+                None => File::Gone,
+            }),
+            Ask::ReadSource => Answer::Source(state.is_source.then(|| self.service.clone())),
+            Ask::ReadDesired(_) => Answer::Desired(state.desired.clone()),
+            // There is one file, which nothing is wrong with.
+            Ask::IsThere(_) => Answer::IsThere(true),
+            Ask::Reject(_) | Ask::Expect | Ask::PutStatus(_) | Ask::DeleteStatus => Answer::Done,
+            Ask::PutFollower(..) => {
+                state.is_follower = true;
+                Answer::Done
+            }
+            Ask::PutSource(_) => {
+                state.is_source = true;
+                Answer::Done
+            }
+            Ask::LookThrough(rules) => {
+                let found = rules.into_iter().map(|(container, rule)| {
+                    let latest = self.latest_of(state, &rule);
+                    (container, latest.map(|image| self.images[image].clone()))
+                });
+                Answer::Found(found.collect())
+            }
+            Ask::CurrentVersion => Answer::Version(state.file.map(|file| file.to_string())),
+            Ask::WriteDesired { over, desired } => {
+                Answer::Written(self.write_desired(state, over, *desired))
+            }
+            Ask::Start(_, release) => {
+                self.start_named(state, started, release);
+                Answer::Done
+            }
+        };
+        let over = follow.on(KEY, answer, THEN);
+        (!over).then_some(Call::Follow(follow))
+    }
+
+    /// `StartExecution`. A repeated invocation has the same request id, so its execution for the same release is there already.
+    fn start_named(&self, state: &mut State, started: Option<u64>, release: u64) {
+        let is_taken = match started {
+            Some(_) if self.lacks(Guard::NameExecutionsByRelease) => true,
+            started => started == Some(release),
+        };
+        if !is_taken {
+            self.start(state);
         }
-        starts(&read)
     }
 
-    /// Whether an invocation that takes up the version looks through the repository once more.
-    fn catches_up(&self, read: &DesiredState, file: usize) -> bool {
-        let version_id = self.followed(file).version_id;
-        let may_repeat = read
-            .file
-            .as_ref()
-            .is_some_and(|before| before.version_id == version_id);
-        let has_new_rules = !read.new_rules(&self.files[file].1.images).is_empty();
-        !self.lacks(Guard::LookThroughOnceMore) && (may_repeat || has_new_rules)
+    fn write_desired(
+        &self,
+        state: &mut State,
+        over: &Versioned<DesiredState>,
+        desired: DesiredState,
+    ) -> Written {
+        if state.desired == *over {
+            self.check_order(state, &desired);
+        }
+        self.compare_and_swap(state, over, desired)
     }
-
-    /// Whether an invocation followed a moved tag, so that it looks once more.
-    fn moved_tag(&self, read: &DesiredState, written: &DesiredState, event: Event) -> bool {
-        let is_push = matches!(event, Event::Pushed(_));
-        let mut images = written.images.values();
-        is_push
-            && !self.lacks(Guard::LookAgainAfterATagMoved)
-            && images.any(|image| read.moves_tag(image))
-    }
-
-    fn write_desired(&self, state: &mut State, write: Versioned<DesiredState>) -> Option<Call> {
-        self.check_order(state, &write);
-        state.desired = write;
-        starts(&state.desired)
-    }
-}
-
-fn starts(desired: &DesiredState) -> Option<Call> {
-    let release = desired.next_release()?.number;
-    Some(Call::StartExecution { release })
 }

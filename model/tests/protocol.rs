@@ -8,11 +8,13 @@ use std::{
 };
 
 use landfall::protocol::Guard::{
-    AskWhetherTheHolderLives, LookForTheRecordOfTheOwnClaim, WaitForTheLastCallOfTheDead,
+    AskWhetherTheHolderLives, CompareAndSwapTheVerdict, LookAgainAfterATagMoved,
+    LookAgainAfterTheFirstFollow, LookForTheRecordOfTheOwnClaim, LookThroughOnceMore,
+    RecordBeforeTheVerdict, WaitForTheLastCallOfTheDead,
 };
 use landfall_model::{
     Action, CHECKS, Faults, Guard,
-    Happening::{Hold, Push, Resume, Upload},
+    Happening::{Delete, Hold, Push, Resume, Upload},
     Protocol, Pushed,
     Quality::{self, FailsChecks, Good, NeverStarts},
     Scenario, State, told,
@@ -68,6 +70,15 @@ fn from_nothing(faults: Faults) -> Scenario {
     Scenario {
         settled: false,
         happenings: vec![vec![Push(0)], vec![Push(1)], vec![Upload(0)]],
+        ..two_pushes(faults)
+    }
+}
+
+/// Nothing is there. A service file is uploaded and deleted, and an image is pushed.
+fn a_file_that_comes_and_goes(faults: Faults) -> Scenario {
+    Scenario {
+        settled: false,
+        happenings: vec![vec![Push(0)], vec![Upload(0), Delete]],
         ..two_pushes(faults)
     }
 }
@@ -238,6 +249,37 @@ fn a_first_service_file_misses_no_push() {
 }
 
 #[test]
+fn a_first_service_file_that_goes_again_is_let_go_of() {
+    holds(
+        "a first file that is deleted, a push",
+        a_file_that_comes_and_goes(NO_FAULTS),
+    );
+}
+
+#[test]
+#[ignore = "takes half a minute"]
+fn a_first_service_file_that_goes_again_is_let_go_of_with_a_lost_answer_too() {
+    let faults = Faults {
+        lost_answers: 1,
+        ..NO_FAULTS
+    };
+    holds(
+        "a first file that is deleted, a push, a lost answer",
+        a_file_that_comes_and_goes(faults),
+    );
+}
+
+#[test]
+fn without_looking_again_a_file_that_was_deleted_meanwhile_is_followed_for_ever() {
+    fails(
+        "deleted while it is taken up",
+        Guard::Protocol(LookAgainAfterTheFirstFollow),
+        a_file_that_comes_and_goes(NO_FAULTS),
+        &["in the end what is desired runs, or what was last good"],
+    );
+}
+
+#[test]
 fn a_wider_follow_rule_misses_no_push() {
     holds("a wider rule and two pushes", a_wider_rule(NO_FAULTS));
 }
@@ -327,7 +369,7 @@ fn without_waiting_for_the_last_call_of_the_dead_it_changes_ecs_after_its_succes
 fn without_compare_and_swap_a_verdict_swallows_a_push() {
     fails(
         "verdicts without compare-and-swap",
-        Guard::CompareAndSwapTheVerdict,
+        Guard::Protocol(CompareAndSwapTheVerdict),
         two_pushes(NO_FAULTS),
         &["in the end what is desired runs, or what was last good"],
     );
@@ -341,7 +383,7 @@ fn a_verdict_before_its_record_may_stay_without_one() {
     };
     fails(
         "verdicts before records",
-        Guard::RecordBeforeTheVerdict,
+        Guard::Protocol(RecordBeforeTheVerdict),
         two_pushes(faults),
         &["a verdict has its record, and it says the same"],
     );
@@ -381,13 +423,13 @@ fn each_guard_that_the_model_asked_for_is_needed() {
     );
     fails(
         "a tag moved away and back",
-        Guard::LookAgainAfterATagMoved,
+        Guard::Protocol(LookAgainAfterATagMoved),
         a_moving_tag(NO_FAULTS),
         &["in the end what is desired runs, or what was last good"],
     );
     fails(
         "pushes while a first file is taken up",
-        Guard::LookThroughOnceMore,
+        Guard::Protocol(LookThroughOnceMore),
         from_nothing(NO_FAULTS),
         &["in the end what is desired runs, or what was last good"],
     );

@@ -61,15 +61,29 @@ impl StepFunctions {
         desired: &DesiredState,
         request_id: &str,
     ) -> Result<(), Fault> {
-        let Some(newest) = desired.next_release() else {
-            return Ok(());
-        };
+        match desired.next_release() {
+            Some(newest) => {
+                let (service, release) = (&desired.service, newest.number);
+                self.start_first(state_machine, service, release, request_id)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the first execution of a release; as [`Self::start`] otherwise.
+    pub async fn start_first(
+        &self,
+        state_machine: &str,
+        service: &ServiceId,
+        release: u64,
+        request_id: &str,
+    ) -> Result<(), Fault> {
         let input = ExecutionInput {
-            service: desired.service.clone(),
+            service: service.clone(),
             restarts: 0,
         };
-        self.start(state_machine, &input, newest.number, request_id)
-            .await
+        self.start(state_machine, &input, release, request_id).await
     }
 
     /// When an execution ended; none if it may still be running. Only a terminal status says that it ended: DescribeExecution

@@ -8,6 +8,9 @@
 //! An answer to something else than what was asked changes nothing: the same is asked again.
 
 pub mod claim;
+pub mod conclude;
+pub mod follow;
+pub mod join;
 
 /// A precaution of a protocol that the model leaves out, to see that its checker finds what the precaution prevents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +21,16 @@ pub enum Guard {
     WaitForTheLastCallOfTheDead,
     /// An execution that finds itself to be the holder looks whether its release has a record already.
     LookForTheRecordOfTheOwnClaim,
+    /// The record is written before the verdict.
+    RecordBeforeTheVerdict,
+    /// The verdict is written only over the desired state that was read.
+    CompareAndSwapTheVerdict,
+    /// Whichever invocation followed a moved tag asks ECR once more.
+    LookAgainAfterATagMoved,
+    /// After a follow rule came into force, its repository is looked through once more.
+    LookThroughOnceMore,
+    /// A service that follows a file for the first time makes sure once more that the file is there.
+    LookAgainAfterTheFirstFollow,
 }
 
 /// The guards of a protocol: all of them, but in the model.

@@ -1,0 +1,353 @@
+//! An accepted service file becomes what a service follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Accepted, Answer, Ask, Next, Unfollow};
+use crate::{
+    desired::DesiredState,
+    image::Image,
+    protocol::{Guard, Guards},
+    service_file::Rejection,
+    service_id::ServiceId,
+    status::FileStatus,
+    versioned::{Versioned, Written},
+};
+
+/// How far the taking up has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Taking {
+    accepted: Versioned<Accepted>,
+    /// The service that the file is noted to describe.
+    described: Option<ServiceId>,
+    /// What is asked now.
+    pub stage: Stage,
+}
+
+/// What is asked now, with what is known by then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The desired state is read before it is made sure that the file is still the current one: so a slow invocation with an
+    /// old file loses the compare-and-swap.
+    ReadDesired,
+    /// The service follows another file. Is that one still there?
+    IsOtherThere {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+    },
+    /// Before a service follows the file for the first time, the sweep is told to expect it: should the file go again unheard,
+    /// and should every attempt at it have died before its status was written, a sweep finds it missing.
+    Expect {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+    },
+    /// Followers are noted before repositories are looked through, so that no push falls in between.
+    PutFollower {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+        /// Which of the new repositories, counted from 0.
+        nth: usize,
+    },
+    /// The service that the file described before lets go of it.
+    Unfollow {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+        /// How far that has come.
+        unfollow: Unfollow,
+    },
+    /// Which service the file describes is noted before that service follows it: so whichever invocation finds the file
+    /// deleted knows which service has to let go of it.
+    PutSource {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+    },
+    /// The repositories of the rules that are not in force yet.
+    LookThrough {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+    },
+    /// Whether the file is still the current one.
+    CurrentVersion {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+        /// What was found in the repositories.
+        found: BTreeMap<String, Option<Image>>,
+    },
+    /// The file is written over the desired state that was read.
+    WriteDesired(Change),
+    /// A deletion before the service follows changes nothing that this invocation could lose against. So a service that
+    /// follows the file for the first time makes sure once more that the file is there.
+    CurrentVersionAgain(Change),
+    /// It is not. Whichever invocation looked meanwhile may have noted another service.
+    PutSourceAgain,
+    /// A push between the look through a repository and the write finds that no rule admits its tag yet. So after a rule came
+    /// into force its repository is looked through once more, also by an invocation that may repeat one which was killed in
+    /// between.
+    ReadToCatchUp,
+    /// The repositories of the rules that are in force.
+    LookThroughAgain {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+    },
+    /// What was pushed by now is written over the desired state that was read.
+    WriteCaughtUp(Change),
+    /// The status beside the file.
+    PutStatus(Change),
+}
+
+/// A change of the desired state by what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Change {
+    /// The desired state as it was read.
+    pub read: Versioned<DesiredState>,
+    found: BTreeMap<String, Option<Image>>,
+    kind: Kind,
+    at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Follow,
+    CatchUp,
+}
+
+impl Taking {
+    pub(super) fn begin(accepted: Versioned<Accepted>, described: Option<ServiceId>) -> Self {
+        Self {
+            accepted,
+            described,
+            stage: Stage::ReadDesired,
+        }
+    }
+
+    pub(super) fn ask(&self) -> Ask<'_> {
+        let service = &self.accepted.service;
+        match &self.stage {
+            Stage::ReadDesired | Stage::ReadToCatchUp => Ask::ReadDesired(service),
+            Stage::IsOtherThere { read } => match &read.file {
+                Some(file) => Ask::IsThere(&file.key),
+                None => Ask::ReadDesired(service),
+            },
+            Stage::Expect { .. } => Ask::Expect,
+            Stage::PutFollower { read, nth } => match self.new_repositories(read).nth(*nth) {
+                Some(repository) => Ask::PutFollower(repository, service),
+                None => Ask::ReadDesired(service),
+            },
+            Stage::Unfollow { unfollow, .. } => unfollow.ask(),
+            Stage::PutSource { .. } | Stage::PutSourceAgain => Ask::PutSource(service),
+            Stage::LookThrough { read } => {
+                Ask::LookThrough(read.new_rules(&self.accepted.file.follows))
+            }
+            Stage::LookThroughAgain { read } => Ask::LookThrough(read.rules_in_force()),
+            Stage::CurrentVersion { .. } | Stage::CurrentVersionAgain(_) => Ask::CurrentVersion,
+            Stage::WriteDesired(change) | Stage::WriteCaughtUp(change) => Ask::WriteDesired {
+                over: &change.read,
+                desired: Box::new(self.desired(change)),
+            },
+            Stage::PutStatus(change) => match FileStatus::of(&self.desired(change)) {
+                Some(status) => {
+                    let warnings = self.accepted.warnings.clone();
+                    Ask::PutStatus(Box::new(status.with_warnings(warnings)))
+                }
+                None => Ask::ReadDesired(service),
+            },
+        }
+    }
+
+    pub(super) fn on(mut self, guards: Guards, answer: Answer, now: Timestamp) -> Next<Self> {
+        let stage = std::mem::replace(&mut self.stage, Stage::ReadDesired);
+        self.stage = match (stage, answer) {
+            (Stage::ReadDesired, Answer::Desired(read)) => {
+                let key = &self.accepted.file.key;
+                if read.file.as_ref().is_some_and(|file| file.key != *key) {
+                    Stage::IsOtherThere { read }
+                } else {
+                    self.on_free(read)
+                }
+            }
+            (Stage::IsOtherThere { read }, Answer::IsThere(true)) => {
+                return Next::Reject(self.described_elsewhere(&read));
+            }
+            (Stage::IsOtherThere { read }, Answer::IsThere(false)) => self.on_free(read),
+            (Stage::Expect { read }, Answer::Done) => self.on_follower(read, 0),
+            (Stage::PutFollower { read, nth }, Answer::Done) => self.on_follower(read, nth + 1),
+            (Stage::Unfollow { read, unfollow }, answer) => {
+                match unfollow.on(&self.accepted.file.key, answer) {
+                    Next::Stage(unfollow) => Stage::Unfollow { read, unfollow },
+                    Next::Over => Stage::PutSource { read },
+                    _ => return Next::Changed,
+                }
+            }
+            (Stage::PutSource { read }, Answer::Done) => {
+                self.described = Some(self.accepted.service.clone());
+                self.on_source(read)
+            }
+            (Stage::LookThrough { read }, Answer::Found(found)) => {
+                Stage::CurrentVersion { read, found }
+            }
+            (Stage::CurrentVersion { read, found }, Answer::Version(version)) => {
+                if !self.is_current(version) {
+                    return Next::Changed;
+                }
+                let kind = Kind::Follow;
+                let at = now;
+                let change = Change {
+                    read,
+                    found,
+                    kind,
+                    at,
+                };
+                if self.desired(&change) == *change.read {
+                    return self.on_written(change, guards);
+                }
+                Stage::WriteDesired(change)
+            }
+            (Stage::WriteDesired(_), Answer::Written(Written::Conflict)) => Stage::ReadDesired,
+            (Stage::WriteDesired(change), Answer::Written(Written::Yes)) => {
+                return self.on_written(change, guards);
+            }
+            (Stage::CurrentVersionAgain(change), Answer::Version(version)) => {
+                if self.is_current(version) {
+                    return self.on_followed(change, guards);
+                }
+                Stage::PutSourceAgain
+            }
+            (Stage::PutSourceAgain, Answer::Done) => return Next::Changed,
+            (Stage::ReadToCatchUp, Answer::Desired(read)) => Stage::LookThroughAgain { read },
+            (Stage::LookThroughAgain { read }, Answer::Found(found)) => {
+                let kind = Kind::CatchUp;
+                let at = now;
+                let change = Change {
+                    read,
+                    found,
+                    kind,
+                    at,
+                };
+                if self.desired(&change) == *change.read {
+                    return self.on_caught_up(change);
+                }
+                Stage::WriteCaughtUp(change)
+            }
+            (Stage::WriteCaughtUp(_), Answer::Written(Written::Conflict)) => Stage::ReadToCatchUp,
+            (Stage::WriteCaughtUp(change), Answer::Written(Written::Yes)) => {
+                return self.on_caught_up(change);
+            }
+            (Stage::PutStatus(change), Answer::Done) => {
+                return Next::Start(Box::new(self.desired(&change)));
+            }
+            (stage, _) => stage,
+        };
+        Next::Stage(self)
+    }
+
+    /// No other file describes the service.
+    fn on_free(&self, read: Versioned<DesiredState>) -> Stage {
+        if self.is_followed_by(&read) {
+            self.on_follower(read, 0)
+        } else {
+            Stage::Expect { read }
+        }
+    }
+
+    /// So many of the new repositories have the service as a follower.
+    fn on_follower(&self, read: Versioned<DesiredState>, noted: usize) -> Stage {
+        if noted < self.new_repositories(&read).count() {
+            return Stage::PutFollower { read, nth: noted };
+        }
+        match &self.described {
+            Some(described) if *described == self.accepted.service => self.on_source(read),
+            Some(other) => {
+                let version = Some(self.accepted.file.version_id.clone());
+                let unfollow = Unfollow::begin(other.clone(), version);
+                Stage::Unfollow { read, unfollow }
+            }
+            None => Stage::PutSource { read },
+        }
+    }
+
+    fn on_source(&self, read: Versioned<DesiredState>) -> Stage {
+        if read.new_rules(&self.accepted.file.follows).is_empty() {
+            let found = BTreeMap::new();
+            return Stage::CurrentVersion { read, found };
+        }
+        Stage::LookThrough { read }
+    }
+
+    fn on_written(mut self, change: Change, guards: Guards) -> Next<Self> {
+        let again = guards.has(Guard::LookAgainAfterTheFirstFollow);
+        if !self.is_followed_by(&change.read) && again {
+            self.stage = Stage::CurrentVersionAgain(change);
+            return Next::Stage(self);
+        }
+        self.on_followed(change, guards)
+    }
+
+    fn on_followed(mut self, change: Change, guards: Guards) -> Next<Self> {
+        let file = &self.accepted.file;
+        let before = change.read.file.as_ref();
+        let may_repeat = before.is_some_and(|before| before.version_id == file.version_id);
+        let has_new_rules = !change.read.new_rules(&file.follows).is_empty();
+        if guards.has(Guard::LookThroughOnceMore) && (may_repeat || has_new_rules) {
+            self.stage = Stage::ReadToCatchUp;
+            return Next::Stage(self);
+        }
+        self.on_caught_up(change)
+    }
+
+    fn on_caught_up(mut self, change: Change) -> Next<Self> {
+        let desired = self.desired(&change);
+        if desired.file.is_none() {
+            // It was let go of meanwhile: there is no status to write.
+            return Next::Start(Box::new(desired));
+        }
+        self.stage = Stage::PutStatus(change);
+        Next::Stage(self)
+    }
+
+    fn desired(&self, change: &Change) -> DesiredState {
+        let mut desired = DesiredState::clone(&change.read);
+        match change.kind {
+            Kind::Follow => {
+                let file = self.accepted.file.clone();
+                desired.follow_file(file, change.found.clone(), change.at);
+            }
+            Kind::CatchUp => {
+                for image in change.found.values().flatten() {
+                    desired.join_image(image, change.at);
+                }
+            }
+        }
+        desired
+    }
+
+    fn is_followed_by(&self, desired: &DesiredState) -> bool {
+        let file = desired.file.as_ref();
+        file.is_some_and(|file| file.key == self.accepted.file.key)
+    }
+
+    fn is_current(&self, version: Option<String>) -> bool {
+        version.as_deref() == Some(&*self.accepted.file.version_id)
+    }
+
+    fn described_elsewhere(&self, read: &DesiredState) -> Versioned<Rejection> {
+        let Accepted { service, file, .. } = &*self.accepted;
+        let other = read.file.as_ref().map_or("", |file| &file.key);
+        let rejection = Rejection::of_whole_file(
+            format!("{service} is described by {other} already"),
+            "keep one of the two files; delete the other first",
+        );
+        Versioned::new(rejection, &file.version_id)
+    }
+
+    /// The repositories that the file follows and the one before it did not.
+    fn new_repositories(&self, read: &DesiredState) -> impl Iterator<Item = &str> {
+        let before = read.file.iter().flat_map(|file| file.follows.values());
+        let already: BTreeSet<_> = before.map(|rule| rule.repository.clone()).collect();
+        let follows = self.accepted.file.follows.values();
+        let repositories: BTreeSet<_> = follows.map(|rule| &*rule.repository).collect();
+        repositories
+            .into_iter()
+            .filter(move |repository| !already.contains(*repository))
+    }
+}

@@ -1,0 +1,214 @@
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{
+    Answer::{Desired, Done, Image as Tagged, Refreshed, Written as Wrote},
+    *,
+};
+use crate::{
+    follow::{FollowRule, TagPolicy},
+    sample,
+};
+
+const YES: Answer = Wrote(Written::Yes);
+const CONFLICT: Answer = Wrote(Written::Conflict);
+
+/// Version `digest` of an image with this tag.
+fn image(tag: &str, digest: u64) -> Image {
+    Image {
+        tag: tag.into(),
+        digest: format!("sha256:{digest:064}"),
+        ..sample::release(1).content.images["web"].clone()
+    }
+}
+
+/// A desired state that follows `policy`, and has release 1 of these images concluded.
+fn followed(policy: &str, images: &[Image], placeholders: bool) -> DesiredState {
+    let rule = FollowRule {
+        repository: "hello".into(),
+        tag: TagPolicy::parse(policy).unwrap(),
+    };
+    let file = FollowedFile {
+        key: "services/hello.yaml".into(),
+        version_id: "1".into(),
+        content: sample::release(1).content.file,
+        follows: BTreeMap::from([("web".to_owned(), rule)]),
+        placeholders: placeholders.then(|| ContentHash::of(&json!("places"))),
+    };
+    let mut desired = DesiredState::new(sample::service());
+    let found = images.first().cloned();
+    desired.follow_file(file, [("web".to_owned(), found)].into(), sample::at(0));
+    let good = sample::good(1).task_definition;
+    desired.conclude(1, crate::record::Verdict::Succeeded, Some(&good));
+    desired
+}
+
+fn read(desired: &DesiredState, etag: &str) -> Answer {
+    Desired(Versioned::new(desired.clone(), etag))
+}
+
+fn word(ask: &Ask<'_>) -> String {
+    match ask {
+        Ask::ReadDesired => "read desired".into(),
+        Ask::ReadImage => "read image".into(),
+        Ask::Refresh(_) => "refresh".into(),
+        Ask::Distrust(image) => format!("distrust {}", image.repository),
+        Ask::WriteDesired { over, desired } => {
+            let over = over.etag().unwrap();
+            format!("write release {} over {over}", desired.last_number)
+        }
+        Ask::KeepStatus(_) => "keep status".into(),
+        Ask::Start(release) => format!("start {release}"),
+    }
+}
+
+fn play(guards: Guards, tag: &str, answers: Vec<Answer>) -> (String, Output) {
+    let pushed = PushedTag {
+        registry: image(tag, 1).registry,
+        repository: "hello".into(),
+        tag: tag.into(),
+    };
+    let mut join = Join::begin(guards);
+    let mut asked = Vec::new();
+    let mut answers = answers.into_iter();
+    loop {
+        asked.push(word(&join.ask()));
+        let answer = answers.next().expect("an answer to what is asked");
+        if let Some(output) = join.on(&pushed, answer, sample::at(100)) {
+            assert_eq!(answers.count(), 0, "every answer is asked for");
+            return (asked.join(", "), output);
+        }
+    }
+}
+
+#[test]
+fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more() {
+    let runs = followed("semver:^1", &[image("1.0.0", 1)], false);
+    let mut released = runs.clone();
+    released.join_image(&image("1.1.0", 2), sample::at(0));
+    let stable = followed("stable", &[image("stable", 1)], false);
+    let mut moved = stable.clone();
+    moved.join_image(&image("stable", 2), sample::at(0));
+    let waiting = followed("semver:^1", &[], false);
+    let asks = followed("semver:^1", &[image("1.0.0", 1)], true);
+    let named = || Refreshed(Some(ContentHash::of(&json!("filled"))));
+    let unheld = Output::NothingToStart { held: false };
+    for (story, tag, answers, expected, output) in [
+        (
+            "a tag that no rule admits",
+            "main",
+            vec![read(&runs, "a")],
+            "read desired",
+            Output::NotAdmitted,
+        ),
+        (
+            "a tag that is gone",
+            "1.1.0",
+            vec![read(&runs, "a"), Tagged(None)],
+            "read desired, read image",
+            Output::NotTagged,
+        ),
+        (
+            "a newer image, and another invocation that is faster",
+            "1.1.0",
+            vec![
+                read(&runs, "a"),
+                Tagged(Some(image("1.1.0", 2))),
+                CONFLICT,
+                read(&runs, "b"),
+                Tagged(Some(image("1.1.0", 2))),
+                YES,
+                Done,
+            ],
+            "read desired, read image, write release 2 over a, read desired, read image, write release 2 over b, start 2",
+            Output::Started(2),
+        ),
+        (
+            "told again, while the release is open: it may have died before its execution was started",
+            "1.1.0",
+            vec![read(&released, "a"), Tagged(Some(image("1.1.0", 2))), Done],
+            "read desired, read image, start 2",
+            Output::Started(2),
+        ),
+        (
+            "told again, after the verdict",
+            "1.0.0",
+            vec![read(&runs, "a"), Tagged(Some(image("1.0.0", 1)))],
+            "read desired, read image",
+            unheld,
+        ),
+        (
+            "a tag that moved",
+            "stable",
+            vec![
+                read(&stable, "a"),
+                Tagged(Some(image("stable", 2))),
+                Done,
+                YES,
+                read(&moved, "b"),
+                Tagged(Some(image("stable", 2))),
+                Done,
+            ],
+            "read desired, read image, distrust hello, write release 2 over a, read desired, read image, start 2",
+            Output::Started(2),
+        ),
+        (
+            "the first admitted image",
+            "1.1.0",
+            vec![
+                read(&waiting, "a"),
+                Tagged(Some(image("1.1.0", 2))),
+                YES,
+                Done,
+                Done,
+            ],
+            "read desired, read image, write release 1 over a, keep status, start 1",
+            Output::Started(1),
+        ),
+        (
+            "placeholders have their values now",
+            "1.1.0",
+            vec![
+                read(&asks, "a"),
+                Tagged(Some(image("1.1.0", 2))),
+                named(),
+                YES,
+                Done,
+                Done,
+            ],
+            "read desired, read image, refresh, write release 2 over a, keep status, start 2",
+            Output::Started(2),
+        ),
+        (
+            "a placeholder has no value: the image is taken in, and nothing is released",
+            "1.1.0",
+            vec![
+                read(&asks, "a"),
+                Tagged(Some(image("1.1.0", 2))),
+                Refreshed(None),
+                YES,
+            ],
+            "read desired, read image, refresh, write release 1 over a",
+            unheld,
+        ),
+    ] {
+        let (asked, ended) = play(Guards::all(), tag, answers);
+        assert_eq!((&*asked, ended), (expected, output), "{story}");
+    }
+    let without = Guards::without(Guard::LookAgainAfterATagMoved);
+    let answers = vec![
+        read(&stable, "a"),
+        Tagged(Some(image("stable", 2))),
+        Done,
+        YES,
+        Done,
+    ];
+    let (asked, _) = play(without, "stable", answers);
+    assert_eq!(
+        asked,
+        "read desired, read image, distrust hello, write release 2 over a, start 2"
+    );
+}
