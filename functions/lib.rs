@@ -102,5 +102,5 @@ pub async fn serve() -> Result<(), Error> {
         return Err(error.into());
     };
     let settings = Settings::from_environment()?;
-    function::serve(function, Aws::new(config::load().await, settings)).await
+    function::serve(function, Aws::new(config::of_function().await?, settings)).await
 }
