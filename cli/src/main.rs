@@ -52,8 +52,7 @@ enum Verb {
 }
 
 fn main() -> Result<ExitCode> {
-    // Lambda's variable, which the embedded Lambda sets where it starts this program as one of the functions.
-    if std::env::var_os("_HANDLER").is_some() {
+    if is_a_function() {
         return function();
     }
     match Command::parse().verb {
@@ -61,6 +60,14 @@ fn main() -> Result<ExitCode> {
         Verb::Check(arguments) => check::run(&arguments),
         verb => run(verb),
     }
+}
+
+/// Whether the embedded Lambda has started this program as one of the functions. The name of the handler alone may be left in
+/// a person's shell; the address of a Runtime API is only there for a process that Lambda started
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
+fn is_a_function() -> bool {
+    let set = |name| std::env::var_os(name).is_some();
+    set("_HANDLER") && set("AWS_LAMBDA_RUNTIME_API")
 }
 
 #[tokio::main(flavor = "current_thread")]

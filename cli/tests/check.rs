@@ -174,3 +174,14 @@ fn a_generated_file_in_one_line_is_not_shown_with_its_line() {
         output.stderr.len()
     );
 }
+
+#[test]
+fn lambdas_name_of_a_handler_in_a_shell_does_not_make_a_function_of_the_command() {
+    let output = Command::new(env!("CARGO_BIN_EXE_landfall"))
+        .arg("--version")
+        .env("_HANDLER", "claim-release")
+        .env_remove("AWS_LAMBDA_RUNTIME_API")
+        .output()
+        .unwrap();
+    assert!(text(&output.stdout).starts_with("landfall "), "{output:?}");
+}
