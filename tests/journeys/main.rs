@@ -13,6 +13,7 @@ mod ingress;
 mod interruptions;
 mod one_off_tasks;
 mod order;
+mod panic;
 mod parameters;
 mod scaling_and_discovery;
 mod service_files;

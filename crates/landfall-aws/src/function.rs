@@ -1,6 +1,11 @@
 //! The shape that all functions have, and how Lambda calls one.
 
-use std::pin::Pin;
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::Poll,
+};
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use landfall::{event::Received, service_id::ServiceId};
@@ -166,9 +171,28 @@ pub async fn serve(function: Entry, aws: Aws) -> Result<(), Error> {
             request_id: context.request_id,
             function_arn: context.invoked_function_arn,
         };
-        (function.invoke)(&aws, invocation)
+        unwound((function.invoke)(&aws, invocation))
     }))
     .await
+}
+
+/// A handler that panics has answered `Unexpected`; the process goes on. Only here: in a simulation a panic ends the story.
+async fn unwound(mut answer: Answer<'_>) -> Result<Value, Fault> {
+    let polled = poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| answer.as_mut().poll(context));
+        match catch_unwind(poll) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    });
+    polled.await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let fault = Fault::unexpected(format!("panicked: {}", text.unwrap_or_default()));
+        log(&fault);
+        Err(fault)
+    })
 }
 
 /// Writes logs as JSON lines. The level is that of `LOG_LEVEL`, or `INFO`.
