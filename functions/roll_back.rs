@@ -9,21 +9,18 @@ use landfall::{
     drift::{Revision, Whose},
     failure::Failure,
     live::{LiveService, ServiceDeploymentStatus},
-    record::{Diagnosis, Release},
+    record::{Diagnosis, StoppedTask},
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::cleared,
-    step::{
-        ensure_ingress::leaves_behind,
-        roll_back::{Action, Input, Output, Plan, Provenance, plan},
-    },
-    tags::tag_changes,
+    step::roll_back::{Action, Files, Input, Output, Provenance, Way, plan, way_back},
+    versioned::Versioned,
 };
 use landfall_aws::{
-    Aws, Fault, drift,
+    Aws, Fault,
+    change::carry_out,
+    drift,
     function::{Function, step_span},
 };
-use serde_json::{Map, Value};
 
 /// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
 const STOPPED_TASKS: usize = 5;
@@ -47,57 +44,122 @@ impl Function for RollBack {
     /// # Errors
     /// As AWS answers.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
-        let desired = aws.state().read(&input.service).await?;
-        let live = aws.ecs().service(&input.service).await?;
-        let provenance = provenance(aws, &input, &desired, live.as_ref()).await?;
-        let failure = input.failure();
-        let plan = plan(&desired, live.as_ref(), failure.stage, &provenance);
-        let diagnosis = diagnosis(aws, &input, &failure, &desired, live.as_ref(), &plan).await?;
-        let file = match &plan {
-            Plan::Revert {
-                good,
-                apply_service: true,
-            } => Some(good_file(aws, &input, good, live.as_ref()).await?),
-            _ => None,
-        };
+        let mut seen = observe(aws, &input).await?;
         // The rule may be the bad release's: requests have to come as before first.
-        let balancer = match &file {
-            Some(file) => ensure_ingress::keep(aws, file, &input.service).await?,
-            None => None,
-        };
-        let body = plan.body(
-            &input.service,
-            file.as_ref(),
-            balancer.as_ref(),
-            live.as_ref(),
-        );
-        let given_back =
-            plan.can_be_left_to_ecs(live.as_ref()) && stop_deployment(aws, &input.service).await?;
-        if let Some(mut body) = body.filter(|_| !given_back) {
-            if let Plan::Revert { .. } = plan {
-                mind_count(aws, &input.service, &mut body, live.as_ref()).await?;
-            }
-            aws.ecs().update_service(&body).await?;
+        if let Some(good) = seen
+            .files
+            .good
+            .as_ref()
+            .filter(|_| seen.way.sends_section())
+        {
+            seen.files.balancer = ensure_ingress::keep(aws, good, &input.service).await?;
         }
-        tracing::warn!(
-            reason = failure.reason,
-            undone = diagnosis.undone,
-            "the release is bad"
+        let (desired, live) = (&seen.desired, seen.live.as_ref());
+        let failure = input.failure();
+        let undo = plan(
+            desired,
+            live,
+            failure.stage,
+            seen.way,
+            &seen.files,
+            aws.now(),
         );
-        let ingress = leaves_ingress(aws, &input, &desired, live.as_ref(), &plan);
-        let ingress = ingress.await?;
+        let by_ecs = undo.stops_deployment && stop_deployment(aws, &input.service).await?;
+        if let Some(change) = undo.change.as_ref().filter(|_| !by_ecs) {
+            carry_out(aws, change).await?;
+        }
+        let undone = undo.way.undone(undo.verdict, by_ecs);
+        tracing::warn!(reason = failure.reason, undone, "the release is bad");
         Ok(Output {
-            ingress,
-            again: given_back && file.is_some(),
-            action: match given_back {
-                true => Action::LeftToEcs,
-                false => plan.action(),
+            ingress: undo.ingress,
+            again: by_ecs && undo.way.sends_section(),
+            action: if by_ecs {
+                Action::LeftToEcs
+            } else {
+                undo.way.action()
             },
-            verdict: plan.verdict(&desired, failure.stage),
-            rollout: plan.rollout(aws.now(), file.as_ref(), live.as_ref()),
-            diagnosis,
+            verdict: undo.verdict,
+            rollout: undo.change.map(|change| change.rollout),
+            diagnosis: diagnosis(&input, failure, live, seen.stopped_tasks, undone),
         })
     }
+}
+
+/// What is known of a bad release and of its service.
+struct Observation {
+    desired: Versioned<DesiredState>,
+    live: Option<LiveService>,
+    way: Way,
+    files: Files,
+    stopped_tasks: Vec<StoppedTask>,
+}
+
+/// Reads what the decision and the diagnosis need.
+async fn observe(aws: &Aws, input: &Input) -> Result<Observation, Fault> {
+    let desired = aws.state().read(&input.service).await?;
+    let live = aws.ecs().service(&input.service).await?;
+    let provenance = provenance(aws, input, &desired, live.as_ref()).await?;
+    let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
+    let good = desired.last_good.as_ref();
+    let stopped_tasks = match &live {
+        Some(_) => {
+            let since = input.release.created_at;
+            let good = good.map(|good| &*good.task_definition.arn);
+            aws.ecs().stopped_tasks(&input.service, since, good).await?
+        }
+        None => Vec::new(),
+    };
+    let files = files(aws, input, good, &way).await?;
+    Ok(Observation {
+        desired,
+        live,
+        way,
+        files,
+        stopped_tasks,
+    })
+}
+
+/// The files that the way back needs. What a foreign service has at Elastic Load Balancing is left alone.
+async fn files(
+    aws: &Aws,
+    input: &Input,
+    good: Option<&GoodRelease>,
+    way: &Way,
+) -> Result<Files, Fault> {
+    let content = &input.release.content.file;
+    let is_same = good.is_some_and(|good| good.content.file == *content);
+    let bad = if is_same || matches!(way, Way::LeaveToStranger { .. }) {
+        None
+    } else {
+        Some(aws.state().file(content).await?)
+    };
+    let has_ingress = bad.as_ref().is_some_and(|bad| bad.ingress.is_some());
+    let good = match good.filter(|_| way.sends_section() || has_ingress) {
+        Some(good) => Some(aws.state().file(&good.content.file).await?),
+        None => None,
+    };
+    let good = match good {
+        Some(good) if way.sends_section() => Some(registered(aws, good).await?),
+        good => good,
+    };
+    Ok(Files {
+        good,
+        bad,
+        balancer: None,
+    })
+}
+
+/// The file, its tasks registered where it says.
+async fn registered(aws: &Aws, file: ServiceFile) -> Result<ServiceFile, Fault> {
+    // A way back without its registration is better than none.
+    let registry = match aws.cloud_map().arn_of(file.discovery.as_ref()).await {
+        Err(fault) if fault.is_refused() => {
+            tracing::error!(reason = %fault, "the service's registration is left as it is");
+            None
+        }
+        other => other?,
+    };
+    Ok(file.registered_in(registry.as_deref()))
 }
 
 /// Makes ECS end the deployment that is under way; answers whether it will.
@@ -107,79 +169,6 @@ async fn stop_deployment(aws: &Aws, service: &ServiceId) -> Result<bool, Fault> 
     match newest {
         Some(newest) => aws.ecs().stop_service_deployment(&newest.arn).await,
         None => Ok(false),
-    }
-}
-
-/// Whether there is something to undo at Elastic Load Balancing. What somebody else runs is left alone.
-async fn leaves_ingress(
-    aws: &Aws,
-    input: &Input,
-    desired: &DesiredState,
-    live: Option<&LiveService>,
-    plan: &Plan,
-) -> Result<bool, Fault> {
-    let bad = &input.release.content.file;
-    let good = desired.last_good.as_ref().map(|good| &good.content.file);
-    if good == Some(bad) || matches!(plan, Plan::LeaveToStranger { .. }) {
-        return Ok(false);
-    }
-    let bad = aws.state().file(bad).await?;
-    if bad.ingress.is_none() {
-        return Ok(false);
-    }
-    let good = match good {
-        Some(good) => Some(aws.state().file(good).await?),
-        None => None,
-    };
-    Ok(leaves_behind(&bad, good.as_ref(), &input.service, live))
-}
-
-/// The last good release's file, with what clears the bad release's. The service's tags are put back too.
-async fn good_file(
-    aws: &Aws,
-    input: &Input,
-    good: &GoodRelease,
-    live: Option<&LiveService>,
-) -> Result<ServiceFile, Fault> {
-    let file = aws.state().file(&good.content.file).await?;
-    // A way back without its registration is better than none.
-    let registry = match aws.cloud_map().arn_of(file.discovery.as_ref()).await {
-        Err(fault) if fault.is_refused() => {
-            tracing::error!(reason = %fault, "the service's registration is left as it is");
-            None
-        }
-        other => other?,
-    };
-    let file = file.registered_in(registry.as_deref());
-    if good.content.file == input.release.content.file {
-        return Ok(file);
-    }
-    let bad = aws.state().file(&input.release.content.file).await?;
-    if let Some(live) = live {
-        let release = Release {
-            number: good.number,
-            ..input.release.clone()
-        };
-        let tags = tag_changes(&file, Some(&bad), &release, &live.tags);
-        aws.ecs().change_tags(&live.arn, &tags).await?;
-    }
-    Ok(cleared(file, Some(&bad)))
-}
-
-async fn mind_count(
-    aws: &Aws,
-    service: &ServiceId,
-    body: &mut Map<String, Value>,
-    live: Option<&LiveService>,
-) -> Result<(), Fault> {
-    match aws.scaling().mind_count(service, body, live).await {
-        // A way back with another number of tasks is better than none.
-        Err(fault) if fault.is_refused() => {
-            tracing::error!(reason = %fault, "the number of tasks is left as it is");
-            body.remove("desiredCount");
-            Ok(())
-        }
-        other => other,
     }
 }
 
@@ -206,36 +195,26 @@ async fn provenance(
     })
 }
 
-async fn diagnosis(
-    aws: &Aws,
+fn diagnosis(
     input: &Input,
-    failure: &Failure,
-    desired: &DesiredState,
+    failure: Failure,
     live: Option<&LiveService>,
-    plan: &Plan,
-) -> Result<Diagnosis, Fault> {
-    let since = input.release.created_at;
-    let good = desired
-        .last_good
-        .as_ref()
-        .map(|good| &*good.task_definition.arn);
-    let mut stopped_tasks = match live {
-        Some(_) => aws.ecs().stopped_tasks(&input.service, since, good).await?,
-        None => Vec::new(),
-    };
+    mut stopped_tasks: Vec<StoppedTask>,
+    undone: String,
+) -> Diagnosis {
     stopped_tasks.truncate(STOPPED_TASKS);
     let events = live
         .into_iter()
         .flat_map(|live| &live.events)
-        .filter(|(at, _)| *at >= since);
-    Ok(Diagnosis {
+        .filter(|(at, _)| *at >= input.release.created_at);
+    Diagnosis {
         stopped_tasks,
         service_events: events
             .take(SERVICE_EVENTS)
             .map(|(_, message)| message.clone())
             .collect(),
-        probe: failure.probe.clone(),
-        task: failure.task.clone(),
-        undone: plan.told(plan.verdict(desired, failure.stage)),
-    })
+        probe: failure.probe,
+        task: failure.task,
+        undone,
+    }
 }

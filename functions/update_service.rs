@@ -5,15 +5,15 @@
 
 use landfall::{
     desired::GoodRelease,
-    drift::{Revision, Whose, reason},
-    live::{LiveService, Rollout, deployment_seconds},
+    drift::{Revision, Whose},
+    live::{LiveService, Rollout},
     service_file::ServiceFile,
-    service_section::cleared,
-    step::update_service::{Input, Plan, create_body, nothing_to_adopt, plan, update_body},
-    tags::tag_changes,
+    step::update_service::{Input, Section, Seen, existing, plan, to_note},
 };
 use landfall_aws::{
-    Aws, Fault, drift,
+    Aws, Fault,
+    change::carry_out,
+    drift,
     function::{Function, step_span},
 };
 
@@ -33,77 +33,70 @@ impl Function for UpdateService {
     /// Creates or updates the service and answers what to wait for.
     ///
     /// # Errors
-    /// Refused as ECS refuses, if something else controls the service, or if somebody else gave it a revision; transient while a service of this name is
-    /// still being deleted.
+    /// Refused as ECS refuses, if something else controls the service, or if it runs a foreign revision; transient while a
+    /// service of this name is still being deleted.
     async fn handle(aws: &Aws, input: Input) -> Result<Rollout, Fault> {
-        let live = aws.ecs().service(&input.service).await?;
-        let plan = plan(&input, live.as_ref())?;
-        mind_strangers(aws, &input, live.as_ref()).await?;
-        let started_at = aws.now();
-        let whole = |file: &ServiceFile| match (&file.ingress, &input.balancer) {
-            (Some(_), None) => Err(Fault::unexpected(
-                "the file has an `ingress` section, but EnsureIngress left no target group",
-            )),
-            _ => Ok(()),
-        };
-        let mut timeout_seconds = deployment_seconds(input.timeout_seconds, None, live.as_ref());
-        match plan {
-            Plan::AskAgain => {
-                return Err(Fault::transient(format!(
-                    "{} is still being deleted",
-                    input.service
-                )));
-            }
-            Plan::Create => {
-                let file = file(aws, &input).await?;
-                if !file.owns_task_definition() {
-                    return Err(nothing_to_adopt(&input.service).into());
-                }
-                whole(&file)?;
-                timeout_seconds = deployment_seconds(input.timeout_seconds, Some(&file), None);
-                aws.ecs()
-                    .create_service(&create_body(&input, &file))
-                    .await?;
-            }
-            Plan::UpdateAll => {
-                let previous = previous(aws, &input).await?;
-                let file = cleared(file(aws, &input).await?, previous.as_ref());
-                whole(&file)?;
-                timeout_seconds =
-                    deployment_seconds(input.timeout_seconds, Some(&file), live.as_ref());
-                // Tags first: ECS gives them to the tasks that it starts.
-                if let Some(live) = &live {
-                    let tags = tag_changes(&file, previous.as_ref(), &input.release, &live.tags);
-                    aws.ecs().change_tags(&live.arn, &tags).await?;
-                }
-                let mut body = update_body(&input, Some(&file), live.as_ref());
-                aws.scaling()
-                    .mind_count(&input.service, &mut body, live.as_ref())
-                    .await?;
-                aws.ecs().update_service(&body).await?;
-            }
-            Plan::UpdateTaskDefinition => {
-                aws.ecs()
-                    .update_service(&update_body(&input, None, live.as_ref()))
-                    .await?
-            }
+        let seen = observe(aws, &input).await?;
+        if let Some(revision) = to_note(&input, &seen) {
+            aws.state().put_adopted(&input.service, revision).await?;
         }
-        tracing::info!(
-            ?plan,
-            task_definition = input.task_definition,
-            "ECS accepted the change"
-        );
-        Ok(Rollout {
-            task_definition: Some(input.task_definition),
-            started_at,
-            timeout_seconds,
-        })
+        let change = plan(&input, &seen, aws.now())?;
+        carry_out(aws, &change).await?;
+        Ok(change.rollout)
     }
 }
 
+/// Reads what the decision needs, and no more: a redeploy by push asks for the service alone.
+async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
+    let Some(live) = existing(aws.ecs().service(&input.service).await?) else {
+        let file = Box::new(file(aws, input).await?);
+        return Ok(Seen::Absent { file });
+    };
+    let whose = whose(aws, input, &live).await?;
+    let section = if input.apply_service {
+        let previous = previous(aws, input).await?;
+        let file = file(aws, input).await?;
+        Some(Box::new(Section { file, previous }))
+    } else {
+        None
+    };
+    Ok(Seen::Present {
+        live: Box::new(live),
+        whose,
+        section,
+    })
+}
+
+/// Whose the revision is that the service runs; none if it runs none. Only one that the release does not know costs calls.
+async fn whose(aws: &Aws, input: &Input, live: &LiveService) -> Result<Option<Whose>, Fault> {
+    let primary = live.primary().filter(|_| live.is_active());
+    let Some(arn) = primary.map(|primary| &primary.task_definition) else {
+        return Ok(None);
+    };
+    let good = input.last_good.as_ref();
+    if good.is_some_and(|good| good.task_definition.arn == *arn) {
+        return Ok(Some(Whose::Good));
+    }
+    if input.task_definition == *arn {
+        return Ok(Some(Whose::OurAttempt));
+    }
+    let desired = aws.state().read(&input.service).await?;
+    let (revision, file) = (Revision::new(arn), &input.release.content.file);
+    let whose = drift::whose(aws.state(), aws.ecs(), &desired, live, revision, file);
+    whose.await.map(Some)
+}
+
 /// The release's file, its tasks registered where it says.
+///
+/// # Errors
+/// Unexpected if the file has an `ingress` section, but the execution brings no target group.
 async fn file(aws: &Aws, input: &Input) -> Result<ServiceFile, Fault> {
     let file = aws.state().file(&input.release.content.file).await?;
+    if file.ingress.is_some() && input.balancer.is_none() {
+        return Err(Fault::unexpected(
+            "the file has an `ingress` section, but EnsureIngress left no target group",
+        ));
+    }
     let registry = aws.cloud_map().arn_of(file.discovery.as_ref()).await?;
     Ok(file.registered_in(registry.as_deref()))
 }
@@ -114,39 +107,5 @@ async fn previous(aws: &Aws, input: &Input) -> Result<Option<ServiceFile>, Fault
     match input.last_good.as_ref().filter(other) {
         Some(good) => Ok(Some(aws.state().file(&good.content.file).await?)),
         None => Ok(None),
-    }
-}
-
-/// What somebody else gave the service is not overwritten unasked. Only before the first service file of a service
-/// that somebody else made has come to something, what it runs is noted: that is the way back until a release has
-/// proved good.
-async fn mind_strangers(aws: &Aws, input: &Input, live: Option<&LiveService>) -> Result<(), Fault> {
-    let Some(live) = live.filter(|live| live.is_active()) else {
-        return Ok(());
-    };
-    let Some(primary) = live.primary() else {
-        return Ok(());
-    };
-    let arn = &primary.task_definition;
-    let good = input.last_good.as_ref();
-    if good.is_some_and(|good| good.task_definition.arn == *arn) || input.task_definition == *arn {
-        return Ok(());
-    }
-    let desired = aws.state().read(&input.service).await?;
-    let (state, ecs, revision) = (aws.state(), aws.ecs(), Revision::new(arn));
-    let file = &input.release.content.file;
-    let whose = drift::whose(state, ecs, &desired, live, revision, file).await?;
-    // Who describes the task definition elsewhere too gives the service revisions of their own. The images were filled
-    // into one of them, and whatever came after that is not among what the service would be given.
-    let base = input.base.as_ref();
-    let is_base = base.is_none_or(|base| base == arn);
-    if whose == Whose::Adoptable {
-        let noted = base.unwrap_or(arn);
-        aws.state().put_adopted(&input.service, noted).await?;
-    }
-    match whose {
-        Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
-        Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn if is_base => Ok(()),
-        _ => Err(Fault::refused(reason(&input.service, arn))),
     }
 }

@@ -2,6 +2,7 @@
 //! `roll-back`.
 
 use landfall::{
+    change::Call,
     desired::DesiredState,
     drift::Whose,
     failure::Stage,
@@ -10,8 +11,8 @@ use landfall::{
     step::{
         check_rollout::{self, Outcome, Purpose, look},
         claim_release::Output,
-        roll_back::{self, Provenance},
-        update_service::{self, Plan, create_body, update_body},
+        roll_back::{self, Files, Provenance},
+        update_service::{self, Section, Seen},
         verify_health::{self, Sight},
     },
     versioned::Versioned,
@@ -134,13 +135,25 @@ impl Protocol {
             balancer: None,
             base: None,
         };
-        let live = live.map(|live| live.described());
         let file = &self.files[self.file_of(&release.content.file)].1;
-        let body = match update_service::plan(&input, live.as_ref()) {
-            Ok(Plan::Create) => create_body(&input, file),
-            Ok(Plan::UpdateAll) => update_body(&input, Some(file), live.as_ref()),
-            Ok(Plan::UpdateTaskDefinition) => update_body(&input, None, live.as_ref()),
-            Ok(Plan::AskAgain) | Err(_) => {
+        let seen = match live {
+            None => Seen::Absent {
+                file: Box::new(file.clone()),
+            },
+            Some(live) => Seen::Present {
+                live: Box::new(live.described()),
+                whose: Some(Whose::OurAttempt),
+                section: input.apply_service.then(|| {
+                    Box::new(Section {
+                        file: file.clone(),
+                        previous: None,
+                    })
+                }),
+            },
+        };
+        let body = match update_service::plan(&input, &seen, THEN).map(|change| change.call) {
+            Ok(Call::Create(body) | Call::Update(body)) => body,
+            Ok(Call::Nothing | Call::AskAgain) | Err(_) => {
                 unreachable!("the model's service is active and ECS's own")
             }
         };
@@ -324,24 +337,28 @@ impl Protocol {
             whose: described.as_ref().map(|_| Whose::OurAttempt),
             way_back: None,
         };
-        let plan = roll_back::plan(&read, described.as_ref(), stage, &provenance);
-        let file = match &plan {
-            roll_back::Plan::Revert {
-                good,
-                apply_service: true,
-            } => Some(&self.files[self.file_of(&good.content.file)].1),
-            _ => None,
+        let way = roll_back::way_back(&read, described.as_ref(), stage, &provenance);
+        let files = Files {
+            good: match &way {
+                roll_back::Way::Revert {
+                    good,
+                    apply_service: true,
+                } => Some(self.files[self.file_of(&good.content.file)].1.clone()),
+                _ => None,
+            },
+            ..Files::default()
         };
-        if let Some(body) = plan.body(&self.service, file, None, described.as_ref()) {
+        let undo = roll_back::plan(&read, described.as_ref(), stage, way, &files, THEN);
+        let Some(change) = undo.change else {
+            return self.ends(me, claim, undo.verdict);
+        };
+        if let Call::Update(body) = &change.call {
             if !acts {
                 return Step::RollBackUpdate { stage, read, live };
             }
-            self.change(state, me, &body);
+            self.change(state, me, body);
         }
-        let verdict = plan.verdict(&read, stage);
-        let Some(rollout) = plan.rollout(THEN, None, None) else {
-            return self.ends(me, claim, verdict);
-        };
+        let (verdict, rollout) = (undo.verdict, change.rollout);
         let arn = rollout.task_definition;
         Step::PutSleeper(Way {
             back: Some(verdict),

@@ -1,13 +1,15 @@
 //! The service, against what `CreateService` or `UpdateService` would be sent.
 
 use landfall::{
+    change::Call,
     difference::{self, Difference},
     live::{Balancer, LiveTarget},
     service_file::ServiceFile,
-    service_section::{CREATE_ONLY, cleared, unchangeable},
-    step::update_service::{Input, create_body, plan, update_body},
-    tags::{RELEASE_TAG, SERVICE_TAG, tag_changes},
+    service_section::{CREATE_ONLY, unchangeable},
+    step::update_service::{Input, Section, Seen, plan},
+    tags::{RELEASE_TAG, SERVICE_TAG, TagChanges},
 };
+use landfall_aws::clock::Clock;
 use serde_json::{Map, Value};
 
 use super::{Subject, told::Found};
@@ -44,44 +46,58 @@ pub(super) fn compared(
         base: None,
     };
     let file = subject.file.clone().registered_in(registry);
-    match subject.live {
-        None => created(&input, &file),
-        Some(live) => updated(&input, file, live, subject, scaled),
+    let seen = match subject.live {
+        None => Seen::Absent {
+            file: Box::new(file.clone()),
+        },
+        // Whether the revision may be replaced is asked apart, so that what differs is shown besides.
+        Some(live) => Seen::Present {
+            live: Box::new(live.known.clone()),
+            whose: None,
+            section: Some(Box::new(Section {
+                file: file.clone(),
+                previous: known.and_then(|known| known.good.clone()),
+            })),
+        },
+    };
+    let change = match plan(&input, &seen, Clock::of(subject.sdk).now()) {
+        Ok(change) => change,
+        Err(refusal) => return Found::refused(refusal.0),
+    };
+    let tags = change.tags.map(|tags| tags.changes).unwrap_or_default();
+    match (change.call, subject.live) {
+        (Call::Create(body), _) => created(body),
+        (Call::Update(body), Some(live)) => updated(body, tags, &file, live, subject, scaled),
+        (Call::Update(_) | Call::Nothing | Call::AskAgain, _) => Found::default(),
     }
 }
 
-fn created(input: &Input, file: &ServiceFile) -> Found {
-    let mut body = create_body(input, file);
+fn created(mut body: Map<String, Value>) -> Found {
     body.retain(|member, _| !FILLED_IN.contains(&&**member));
     if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
         tags.retain(|tag| tag["key"] != SERVICE_TAG && tag["key"] != RELEASE_TAG);
     }
-    Found {
-        differences: difference::service(&Map::new(), &body),
-        ..Found::default()
-    }
+    Found::differing(difference::service(&Map::new(), &body))
 }
 
 fn updated(
-    input: &Input,
-    file: ServiceFile,
+    mut body: Map<String, Value>,
+    changes: TagChanges,
+    file: &ServiceFile,
     live: &RunningService,
     subject: &Subject<'_>,
     scaled: Option<&LiveTarget>,
 ) -> Found {
-    let known = subject.next.known.as_ref();
-    let good = known.and_then(|known| known.good.as_ref());
-    let file = cleared(file, good);
-    let mut body = update_body(input, Some(&file), Some(&live.known));
     body.retain(|member, _| !FILLED_IN.contains(&&**member));
     let fixed = CREATE_ONLY
         .into_iter()
         .filter(|member| *member != "tags")
         .filter_map(|member| Some((member.to_owned(), file.service.get(member)?.clone())));
     body.extend(fixed);
+    let said = file.service.contains_key("desiredCount");
     let mut notes = Vec::new();
     if let Some(target) = scaled
-        && subject.file.service.contains_key("desiredCount")
+        && said
     {
         notes.push(format!(
             "The desired count is not compared: autoscaling keeps it between {} and {}.",
@@ -89,33 +105,20 @@ fn updated(
         ));
     }
     // Whether a service without tasks had a good release is only known to the state bucket.
-    let said = file.service.contains_key("desiredCount");
-    if scaled.is_some() || known.is_none() && !said {
+    if scaled.is_some() || subject.next.known.is_none() && !said {
         body.remove("desiredCount");
     }
     let mut differences = difference::service(&live.fields, &body);
-    differences.extend(tags(&file, good, input, live));
-    let mut refusals = Vec::new();
-    for refused in [
-        plan(input, Some(&live.known)).map(drop),
-        unchangeable::refuse(subject.service, subject.file, Some(&live.known)),
-    ] {
-        refusals.extend(refused.err().map(|refusal| refusal.0));
-    }
+    differences.extend(tags(changes, live));
+    let refused = unchangeable::refuse(subject.service, subject.file, Some(&live.known));
     Found {
         differences,
-        refusals,
+        refusals: refused.err().map(|refusal| refusal.0).into_iter().collect(),
         notes,
     }
 }
 
-fn tags(
-    file: &ServiceFile,
-    good: Option<&ServiceFile>,
-    input: &Input,
-    live: &RunningService,
-) -> Vec<Difference> {
-    let mut changes = tag_changes(file, good, &input.release, &live.known.tags);
+fn tags(mut changes: TagChanges, live: &RunningService) -> Vec<Difference> {
     changes.set.remove(RELEASE_TAG);
     let set = changes
         .set

@@ -3,16 +3,15 @@
 
 use aws_config::SdkConfig;
 use landfall::{
-    live::{LiveScaling, LiveService, LiveTarget},
+    live::{LiveScaling, LiveTarget},
     service_id::ServiceId,
-    service_section::{changes_count, keep_count, who_counts},
     step::ensure_scaling::{Change, DIMENSION, NAMESPACE, resource_id},
     tags::{SERVICE_TAG, service_tag},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
-    Fault, Kind,
+    Fault,
     raw::{APPLICATION_AUTO_SCALING, JsonClient},
 };
 
@@ -51,7 +50,14 @@ impl Scaling {
     }
 
     /// The scalable target of a service; `is_ours` is only asked if it matters (`whose`).
-    async fn target(&self, service: &ServiceId, whose: bool) -> Result<Option<LiveTarget>, Fault> {
+    ///
+    /// # Errors
+    /// As Application Auto Scaling answers.
+    pub async fn target(
+        &self,
+        service: &ServiceId,
+        whose: bool,
+    ) -> Result<Option<LiveTarget>, Fault> {
         const TARGETS: &str = "DescribeScalableTargets";
         let by_ids = json!({
             "ServiceNamespace": NAMESPACE,
@@ -75,35 +81,6 @@ impl Scaling {
             max: bound("MaxCapacity")?,
             is_ours: whose && self.is_ours(service, &target["ScalableTargetARN"]).await?,
         }))
-    }
-
-    /// Takes the desired count out of what `UpdateService` is to be sent, unless it is the file's to say. Only a count that
-    /// would change something costs a call.
-    ///
-    /// # Errors
-    /// Refused if nobody may ask who scales the service.
-    pub async fn mind_count(
-        &self,
-        service: &ServiceId,
-        body: &mut Map<String, Value>,
-        live: Option<&LiveService>,
-    ) -> Result<(), Fault> {
-        let target = match changes_count(body, live) {
-            true => self.target(service, true).await,
-            false => Ok(None),
-        };
-        let target = target.map_err(|fault| match fault.kind {
-            Kind::Refused => {
-                let wanted = &body["desiredCount"];
-                Fault::refused(who_counts(service, wanted, &fault.to_string()))
-            }
-            Kind::Transient | Kind::Unexpected => fault,
-        })?;
-        if target.as_ref().is_some_and(|target| !target.is_ours) {
-            tracing::info!("somebody else scales the service: its desired count is left alone");
-        }
-        keep_count(body, live, target.as_ref());
-        Ok(())
     }
 
     /// Makes a change. What is to go may be gone already.

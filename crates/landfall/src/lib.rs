@@ -2,6 +2,7 @@
 //! step of a release does next. No clients, no clock, no environment; everything here is a function of its arguments.
 
 pub mod api;
+pub mod change;
 pub mod content;
 pub mod desired;
 pub mod difference;

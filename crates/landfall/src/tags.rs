@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::{record::Release, service_file::ServiceFile, service_id::ServiceId};
+use crate::{service_file::ServiceFile, service_id::ServiceId};
 
 /// The tag that says which service a resource belongs to.
 pub const SERVICE_TAG: &str = "landfall:service";
@@ -35,12 +35,12 @@ pub struct TagChanges {
 pub fn tag_changes(
     file: &ServiceFile,
     previous: Option<&ServiceFile>,
-    release: &Release,
+    release: u64,
     live: &BTreeMap<String, String>,
 ) -> TagChanges {
     let mut wanted = tags(file);
     if live.contains_key(SERVICE_TAG) {
-        wanted.insert(RELEASE_TAG.into(), release.number.to_string());
+        wanted.insert(RELEASE_TAG.into(), release.to_string());
     }
     let unset = previous.map(tags).unwrap_or_default().into_keys();
     let unset = unset.filter(|key| !wanted.contains_key(key) && live.contains_key(key));
@@ -90,12 +90,12 @@ mod tests {
         ]
         .map(text)
         .into();
-        let changes = tag_changes(&file, Some(&previous), &release(2), &live.tags);
+        let changes = tag_changes(&file, Some(&previous), 2, &live.tags);
         assert_eq!(changes.set, [("team", "b")].map(text).into());
         assert_eq!(changes.unset, ["old".to_owned()].into());
         live.tags
             .extend([("landfall:service", "web/hello"), ("landfall:release", "1")].map(text));
-        let changes = tag_changes(&file, Some(&previous), &release(2), &live.tags);
+        let changes = tag_changes(&file, Some(&previous), 2, &live.tags);
         assert_eq!(
             changes.set,
             [("landfall:release", "2"), ("team", "b")].map(text).into()

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::{content::ContentHash, service_id::ServiceId};
+use crate::{
+    content::ContentHash, live::LiveService, service_file::ServiceFile, service_id::ServiceId,
+};
 
 /// The longest name of a target group, in characters
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>).
@@ -35,6 +37,29 @@ pub fn is_ours(target_group: &str, service: &ServiceId) -> bool {
 pub(crate) fn name_of(target_group: &str) -> Option<&str> {
     let (_, rest) = target_group.split_once(":targetgroup/")?;
     rest.split('/').next()
+}
+
+/// Whether a bad release has left a rule or a target group that nothing needs, once the service is back: `file` is the
+/// release's, `good` the last good one's. What the service is still registered in stays.
+pub fn leaves_behind(
+    file: &ServiceFile,
+    good: Option<&ServiceFile>,
+    service: &ServiceId,
+    live: Option<&LiveService>,
+) -> bool {
+    let listener = |file: &ServiceFile| {
+        let ingress = file.ingress.as_ref();
+        ingress.map(|ingress| ingress.listener_arn.clone())
+    };
+    let is_registered = || {
+        let groups = live.map(LiveService::target_groups).unwrap_or_default();
+        groups.into_iter().any(|group| is_ours(group, service))
+    };
+    match (listener(file), good) {
+        (None, _) => false,
+        (Some(_), None) => !is_registered(),
+        (Some(named), Some(good)) => listener(good) != Some(named),
+    }
 }
 
 #[cfg(test)]

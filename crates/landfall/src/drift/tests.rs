@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     sample::{at, desired, live, revision, service},
-    step::{conclude_release::overtaken, roll_back::Plan},
+    step::{conclude_release::overtaken, roll_back::Way},
     tags::SERVICE_TAG,
 };
 
@@ -276,12 +276,12 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
 
 #[test]
 fn a_drifted_release_says_once_what_to_do() {
-    let left_alone = Plan::LeaveToStranger {
+    let left_alone = Way::LeaveToStranger {
         task_definition: revision(7),
     };
     for fact in [
         overtaken(&revision(7)).reason,
-        left_alone.told(Verdict::Drifted),
+        left_alone.undone(Verdict::Drifted, false),
     ] {
         let told = told(&service(), &fact);
         assert_eq!(told.matches("landfall resume").count(), 1, "{told}");

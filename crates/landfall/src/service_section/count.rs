@@ -10,22 +10,22 @@ use crate::{
 
 const COUNT: &str = "desiredCount";
 
-/// Whether an update would change the number of tasks, so that it has to be known who scales the service.
-pub fn changes_count(body: &Map<String, Value>, live: Option<&LiveService>) -> bool {
-    let count = body.get(COUNT);
-    count.is_some_and(|count| live.is_none_or(|live| *count != live.desired_count))
+/// Leaves a desired count out of an update that the service has anyway; answers whether another one is left, so that it has
+/// to be known who scales the service.
+pub fn changes_count(body: &mut Map<String, Value>, live: &LiveService) -> bool {
+    if body
+        .get(COUNT)
+        .is_some_and(|count| *count == live.desired_count)
+    {
+        body.remove(COUNT);
+    }
+    body.contains_key(COUNT)
 }
 
-/// Leaves the desired count out of an update unless it is the file's to say: not what the service has anyway, and not
-/// where somebody else registered a scalable target. Landfall's own target stands in no file's way: a file that scales the
-/// service names no count, and of one that does so no longer it is about to go.
-pub fn keep_count(
-    body: &mut Map<String, Value>,
-    live: Option<&LiveService>,
-    target: Option<&LiveTarget>,
-) {
-    let somebody_elses = target.is_some_and(|target| !target.is_ours);
-    if somebody_elses || !changes_count(body, live) {
+/// Leaves the desired count out of an update if the scalable target is not Landfall's. Landfall's own stands in no file's way:
+/// a file that scales the service names no count, and the target of one that does so no longer is about to go.
+pub fn drop_unowned_count(body: &mut Map<String, Value>, target: Option<&LiveTarget>) {
+    if target.is_some_and(|target| !target.is_ours) {
         body.remove(COUNT);
     }
 }
@@ -83,8 +83,10 @@ mod tests {
             let live = live(1);
             let mut body = Map::from_iter([("service".into(), json!("hello"))]);
             body.extend(count.map(|count| (COUNT.to_owned(), json!(count))));
-            assert_eq!(changes_count(&body, Some(&live)), asked, "{story}");
-            keep_count(&mut body, Some(&live), target);
+            assert_eq!(changes_count(&mut body, &live), asked, "{story}");
+            if asked {
+                drop_unowned_count(&mut body, target);
+            }
             assert_eq!(
                 body.get(COUNT),
                 sent.map(|sent| json!(sent)).as_ref(),

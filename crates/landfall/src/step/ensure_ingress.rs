@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::{
     content::ContentHash,
-    live::{LiveGroup, LiveRule, LiveService},
+    live::{LiveGroup, LiveRule},
     record::Release,
     refusal::Refusal,
     service_file::{Ingress, ServiceFile},
     service_id::ServiceId,
     service_section::has_two_groups,
     tags::service_tag,
-    target_group::{group_names, is_ours, name_of},
+    target_group::{group_names, name_of},
 };
 
 /// What the step is given.
@@ -247,29 +247,6 @@ fn free_priority(ingress: &Ingress, service: &ServiceId, used: &BTreeSet<u32>) -
     (from..=LAST)
         .chain(1..from)
         .find(|priority| !used.contains(priority))
-}
-
-/// Whether a bad release has left a rule or a target group that nothing needs, once the service is back: `file` is the
-/// release's, `good` the last good one's. What the service is still registered in stays.
-pub fn leaves_behind(
-    file: &ServiceFile,
-    good: Option<&ServiceFile>,
-    service: &ServiceId,
-    live: Option<&LiveService>,
-) -> bool {
-    let listener = |file: &ServiceFile| {
-        let ingress = file.ingress.as_ref();
-        ingress.map(|ingress| ingress.listener_arn.clone())
-    };
-    let is_registered = || {
-        let groups = live.map(LiveService::target_groups).unwrap_or_default();
-        groups.into_iter().any(|group| is_ours(group, service))
-    };
-    match (listener(file), good) {
-        (None, _) => false,
-        (Some(_), None) => !is_registered(),
-        (Some(named), Some(good)) => listener(good) != Some(named),
-    }
 }
 
 #[cfg(test)]

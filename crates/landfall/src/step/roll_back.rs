@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 pub use crate::undone::{Action, Undone as Output};
 use crate::{
+    change::{Call, Change, Count, ServiceTags},
     desired::{DesiredState, GoodRelease},
     drift::Whose,
     failure::{Course, Failure, Stage},
@@ -16,7 +17,9 @@ use crate::{
     record::{Release, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::section,
+    service_section::{changes_count, cleared, section},
+    tags::tag_changes,
+    target_group::leaves_behind,
 };
 
 /// How long, in seconds, ECS may take for the way back.
@@ -50,9 +53,9 @@ impl Input {
     }
 }
 
-/// How to undo a release.
+/// Which way back it is from a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
+pub enum Way {
     /// Give it the last good release, with its whole `service` section if that may differ.
     Revert {
         /// The last good release.
@@ -93,19 +96,19 @@ pub struct Provenance {
     pub way_back: Option<String>,
 }
 
-/// Decides from what ECS says, and from what is known to be good.
-pub fn plan(
+/// Finds the way back, from what ECS says and from what is known to be good.
+pub fn way_back(
     desired: &DesiredState,
     live: Option<&LiveService>,
     stage: Stage,
     provenance: &Provenance,
-) -> Plan {
+) -> Way {
     let Some(live) = live.filter(|live| live.is_active()) else {
-        return Plan::Gone;
+        return Way::Gone;
     };
     // ECS would refuse every change, so the release made none.
     if live.controller != Controller::Ecs {
-        return Plan::Nothing;
+        return Way::Nothing;
     }
     let primary = live
         .primary()
@@ -120,18 +123,16 @@ pub fn plan(
     let service_is_good = applied == Some(&good.content.file);
     let revision = &good.task_definition.arn;
     match primary {
-        Some(primary) if primary == revision && service_is_good && live.is_steady() => {
-            Plan::Nothing
-        }
-        Some(primary) if primary == revision && service_is_good => Plan::LeaveToEcs {
+        Some(primary) if primary == revision && service_is_good && live.is_steady() => Way::Nothing,
+        Some(primary) if primary == revision && service_is_good => Way::LeaveToEcs {
             task_definition: revision.clone(),
         },
         Some(primary) if matches!(provenance.whose, Some(Whose::Foreign | Whose::OwnersOwn)) => {
-            Plan::LeaveToStranger {
+            Way::LeaveToStranger {
                 task_definition: primary.to_owned(),
             }
         }
-        _ => Plan::Revert {
+        _ => Way::Revert {
             good: good.clone(),
             apply_service: !service_is_good,
         },
@@ -145,7 +146,7 @@ fn without_good(
     primary: Option<&str>,
     stage: Stage,
     provenance: &Provenance,
-) -> Plan {
+) -> Way {
     let nothing_runs = live.desired_count == 0 && live.running_count + live.pending_count == 0;
     let runs = provenance.whose.zip(primary);
     match (runs, &provenance.way_back) {
@@ -153,31 +154,31 @@ fn without_good(
         (Some((Whose::Accepted | Whose::Adopted, revision)), _)
             if !live.is_steady() || matches!(stage, Stage::Rollout | Stage::Health) =>
         {
-            Plan::LeaveToEcs {
+            Way::LeaveToEcs {
                 task_definition: revision.to_owned(),
             }
         }
-        (Some((Whose::Accepted | Whose::Adopted, _)), _) => Plan::Nothing,
-        (Some((Whose::OwnersOwn | Whose::Foreign, revision)), _) => Plan::LeaveToStranger {
+        (Some((Whose::Accepted | Whose::Adopted, _)), _) => Way::Nothing,
+        (Some((Whose::OwnersOwn | Whose::Foreign, revision)), _) => Way::LeaveToStranger {
             task_definition: revision.to_owned(),
         },
         // Landfall never came so far.
-        (Some((Whose::Adoptable, _)), _) => Plan::Nothing,
-        (Some((Whose::OurAttempt, _)), Some(way_back)) => Plan::RevertTo {
+        (Some((Whose::Adoptable, _)), _) => Way::Nothing,
+        (Some((Whose::OurAttempt, _)), Some(way_back)) => Way::RevertTo {
             task_definition: way_back.clone(),
         },
         (Some((Whose::OurAttempt | Whose::Good, _)) | None, _) => {
             let untouched = matches!(stage, Stage::Refused | Stage::Task);
             if untouched || nothing_runs || live.scheduling_strategy == Scheduling::Daemon {
-                Plan::Nothing
+                Way::Nothing
             } else {
-                Plan::Stop
+                Way::Stop
             }
         }
     }
 }
 
-impl Plan {
+impl Way {
     /// Whether ECS can be told to give the requests back to the last good release, whose tasks are still up beside the bad
     /// ones: that takes no new tasks, and no bake time.
     pub fn can_be_left_to_ecs(&self, live: Option<&LiveService>) -> bool {
@@ -221,9 +222,14 @@ impl Plan {
         }
     }
 
-    /// What is done, for people, about a release that gets this verdict.
-    pub fn told(&self, verdict: Verdict) -> String {
+    /// What is done, for people, about a release that gets this verdict. `by_ecs` says that ECS took back its own deployment
+    /// when it was asked to end it.
+    pub fn undone(&self, verdict: Verdict, by_ecs: bool) -> String {
         match self {
+            Self::Revert { good, .. } if by_ecs => format!(
+                "ECS was asked to end its deployment, and takes the service back to release {}",
+                good.number
+            ),
             Self::Revert { good, .. } => format!("the service was given release {} again", good.number),
             Self::RevertTo { task_definition } => format!("the service was given {task_definition} again"),
             Self::LeaveToEcs { task_definition } => format!("ECS took the service back to {task_definition} by itself"),
@@ -239,58 +245,127 @@ impl Plan {
         }
     }
 
-    /// What to wait for; `file` is what was sent with it, if anything.
-    pub fn rollout(
-        &self,
-        now: Timestamp,
-        file: Option<&ServiceFile>,
-        live: Option<&LiveService>,
-    ) -> Option<Rollout> {
-        let task_definition = match self {
-            Self::Revert { good, .. } => Some(good.task_definition.arn.clone()),
-            Self::RevertTo { task_definition } | Self::LeaveToEcs { task_definition } => {
-                Some(task_definition.clone())
+    /// Whether the last good release's `service` section is sent.
+    pub fn sends_section(&self) -> bool {
+        matches!(
+            self,
+            Self::Revert {
+                apply_service: true,
+                ..
             }
-            Self::Stop => None,
-            Self::Nothing | Self::Gone | Self::LeaveToStranger { .. } => return None,
-        };
-        Some(Rollout {
-            task_definition,
-            started_at: now,
-            timeout_seconds: deployment_seconds(TIMEOUT_SECONDS, file, live),
-        })
+        )
     }
 
-    /// What `UpdateService` is sent, if anything; `file` is the last good release's, and `balancer` what that one is
-    /// reached by.
-    pub fn body(
-        &self,
-        service: &ServiceId,
-        file: Option<&ServiceFile>,
-        balancer: Option<&Balancer>,
-        live: Option<&LiveService>,
-    ) -> Option<Map<String, Value>> {
-        let mut body = match self {
-            Self::Revert { good, .. } => {
-                let mut body = match file {
-                    Some(file) => section(file, service, balancer, live),
-                    None => Map::new(),
-                };
-                body.insert("taskDefinition".into(), json!(good.task_definition.arn));
-                body
+    /// The revision that the service will run, none if it is to run nothing; nothing at all if there is nothing to wait for.
+    fn target(&self) -> Option<Option<&String>> {
+        match self {
+            Self::Revert { good, .. } => Some(Some(&good.task_definition.arn)),
+            Self::RevertTo { task_definition } | Self::LeaveToEcs { task_definition } => {
+                Some(Some(task_definition))
             }
-            Self::RevertTo { task_definition } => {
-                Map::from_iter([("taskDefinition".into(), json!(task_definition))])
-            }
-            Self::Stop => Map::from_iter([("desiredCount".into(), json!(0))]),
-            Self::LeaveToEcs { .. } | Self::Nothing | Self::Gone | Self::LeaveToStranger { .. } => {
-                return None;
-            }
-        };
+            Self::Stop => Some(None),
+            Self::Nothing | Self::Gone | Self::LeaveToStranger { .. } => None,
+        }
+    }
+}
+
+/// What the files say that the decision needs, and what was made of them.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// The last good release's, its tasks registered where it says: if its section is sent, or the bad one has an `ingress`.
+    pub good: Option<ServiceFile>,
+    /// The bad release's, if it is another one and the service is not left alone.
+    pub bad: Option<ServiceFile>,
+    /// What the last good release is reached by, if its section is sent and has an `ingress`.
+    pub balancer: Option<Balancer>,
+}
+
+/// How a release is undone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undo {
+    /// Which way back it is.
+    pub way: Way,
+    /// The verdict of the release once that is done.
+    pub verdict: Verdict,
+    /// Whether ECS is asked first to end the deployment that is under way: that gives the requests back to tasks that are
+    /// still up. Only if it does not, the change is made.
+    pub stops_deployment: bool,
+    /// What is changed and waited for; none if there is nothing to wait for.
+    pub change: Option<Change>,
+    /// Whether a listener rule or a target group that only the release asked for has to go, once the service is back.
+    pub ingress: bool,
+}
+
+/// Decides how a release is undone on this way back.
+pub fn plan(
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+    stage: Stage,
+    way: Way,
+    files: &Files,
+    now: Timestamp,
+) -> Undo {
+    let (good, bad) = (files.good.as_ref(), files.bad.as_ref());
+    Undo {
+        verdict: way.verdict(desired, stage),
+        stops_deployment: way.can_be_left_to_ecs(live),
+        change: change(desired, live, &way, files, now),
+        ingress: bad.is_some_and(|bad| leaves_behind(bad, good, &desired.service, live)),
+        way,
+    }
+}
+
+fn change(
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+    way: &Way,
+    files: &Files,
+    now: Timestamp,
+) -> Option<Change> {
+    let task_definition = way.target()?.cloned();
+    let service = &desired.service;
+    let bad = files.bad.as_ref();
+    let sent = files.good.as_ref().filter(|_| way.sends_section());
+    let sent = sent.map(|good| cleared(good.clone(), bad));
+    let mut body = match (&sent, way) {
+        (_, Way::LeaveToEcs { .. }) => None,
+        (Some(file), _) => Some(section(file, service, files.balancer.as_ref(), live)),
+        (None, Way::Stop) => Some(Map::from_iter([("desiredCount".to_owned(), json!(0))])),
+        (None, _) => Some(Map::new()),
+    };
+    let mut count = Count::Keep;
+    if let Some(body) = &mut body {
+        if let (Some(live), Way::Revert { .. }) = (live, way)
+            && changes_count(body, live)
+        {
+            count = Count::DropUnlessOwned;
+        }
+        body.extend(
+            task_definition
+                .iter()
+                .map(|arn| ("taskDefinition".to_owned(), json!(arn))),
+        );
         body.insert("cluster".into(), json!(service.cluster()));
         body.insert("service".into(), json!(service.service()));
-        Some(body)
     }
+    let tags = match (way, &sent, bad, live) {
+        (Way::Revert { good, .. }, Some(file), Some(bad), Some(live)) => Some(ServiceTags {
+            arn: live.arn.clone(),
+            changes: tag_changes(file, Some(bad), good.number, &live.tags),
+        }),
+        _ => None,
+    };
+    Some(Change {
+        service: service.clone(),
+        tags,
+        call: body.map_or(Call::Nothing, Call::Update),
+        count,
+        rollout: Rollout {
+            task_definition,
+            started_at: now,
+            timeout_seconds: deployment_seconds(TIMEOUT_SECONDS, sent.as_ref(), live),
+        },
+    })
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! Step `UpdateService`: the service runs the new revision, or is created with it.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    change::{Call, Change, Count, ServiceTags},
     content::ContentHash,
     desired::GoodRelease,
-    live::{Balancer, LiveService, Scheduling, ServiceStatus},
+    drift::{self, Whose},
+    live::{Balancer, LiveService, Rollout, Scheduling, ServiceStatus, deployment_seconds},
     record::Release,
     refusal::Refusal,
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::{load_balancers_to_send, section, unchangeable},
-    tags::{RELEASE_TAG, SERVICE_TAG, service_tag},
+    service_section::{changes_count, cleared, load_balancers_to_send, section, unchangeable},
+    tags::{RELEASE_TAG, SERVICE_TAG, service_tag, tag_changes},
 };
 
 /// What the step is given.
@@ -51,38 +54,162 @@ pub fn nothing_to_adopt(service: &ServiceId) -> Refusal {
     ))
 }
 
-/// Which call makes the service run the revision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// There is no service: `CreateService` with the whole section.
-    Create,
-    /// The service may differ from the file: `UpdateService` with the whole section.
-    UpdateAll,
-    /// Only the revision is new. The desired count that autoscaling chose stays.
-    UpdateTaskDefinition,
-    /// ECS is still deleting a service of this name: ask again.
-    AskAgain,
+/// What is known of the service when the step decides.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// There is no service of this name.
+    Absent {
+        /// The release's file.
+        file: Box<ServiceFile>,
+    },
+    /// There is one.
+    Present {
+        /// As ECS describes it.
+        live: Box<LiveService>,
+        /// Whose the revision is that it runs; none if it runs none.
+        whose: Option<Whose>,
+        /// What the `service` section is made of, if it has to be sent. Otherwise only the revision is new, and the desired
+        /// count that autoscaling chose stays.
+        section: Option<Box<Section>>,
+    },
 }
 
-/// Decides from what ECS says.
+/// The service, if there is one: ECS goes on describing one that was deleted.
+pub fn existing(live: Option<LiveService>) -> Option<LiveService> {
+    live.filter(|live| !live.is_deleted())
+}
+
+/// What the `service` section that `UpdateService` is sent is made of.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The release's file.
+    pub file: ServiceFile,
+    /// The last good release's file, if it is another one: what only that one has is cleared.
+    pub previous: Option<ServiceFile>,
+}
+
+/// The revision that has to be noted as the way back before the service is changed: what a service that Landfall did not
+/// make ran when its first service file came. The images may have been filled into an older one.
+pub fn to_note<'a>(input: &'a Input, seen: &'a Seen) -> Option<&'a String> {
+    match seen {
+        Seen::Present {
+            live,
+            whose: Some(Whose::Adoptable),
+            ..
+        } => {
+            let runs = live.primary().map(|primary| &primary.task_definition);
+            input.base.as_ref().or(runs)
+        }
+        _ => None,
+    }
+}
+
+/// Decides how the service gets the revision.
 ///
 /// # Errors
-/// Refused if something else controls the service's deployments.
-pub fn plan(input: &Input, live: Option<&LiveService>) -> Result<Plan, Refusal> {
-    let Some(live) = live.filter(|live| !live.is_deleted()) else {
-        return Ok(Plan::Create);
+/// Refused if something else controls the service's deployments, if the service runs a foreign revision, and if there is no
+/// service whose task definition the file could adopt.
+pub fn plan(input: &Input, seen: &Seen, now: Timestamp) -> Result<Change, Refusal> {
+    match seen {
+        Seen::Absent { file } if !file.owns_task_definition() => {
+            Err(nothing_to_adopt(&input.service))
+        }
+        Seen::Absent { file } => Ok(Change {
+            tags: None,
+            call: Call::Create(create_body(input, file)),
+            count: Count::Keep,
+            rollout: rollout(input, Some(file), None, now),
+            service: input.service.clone(),
+        }),
+        Seen::Present {
+            live,
+            whose,
+            section,
+        } => {
+            unchangeable::foreign_controller(&input.service, live)?;
+            refuse_foreign_revision(input, live, *whose)?;
+            Ok(update(input, live, section.as_deref(), now))
+        }
+    }
+}
+
+/// What the service was given by others is not overwritten unasked. The owner of a task definition that the file does not
+/// describe may give it revisions; but the images were filled into one of them, and whatever came after that is not among
+/// what the service would be given.
+fn refuse_foreign_revision(
+    input: &Input,
+    live: &LiveService,
+    whose: Option<Whose>,
+) -> Result<(), Refusal> {
+    let (Some(whose), Some(primary)) = (whose, live.primary()) else {
+        return Ok(());
     };
-    unchangeable::foreign_controller(&input.service, live)?;
-    Ok(match live.status {
-        ServiceStatus::Draining => Plan::AskAgain,
-        _ if input.apply_service => Plan::UpdateAll,
-        _ => Plan::UpdateTaskDefinition,
-    })
+    let runs = &primary.task_definition;
+    let is_base = input.base.as_ref().is_none_or(|base| base == runs);
+    match whose {
+        Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
+        Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn if is_base => Ok(()),
+        Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn | Whose::Foreign => {
+            Err(Refusal::new(drift::reason(&input.service, runs)))
+        }
+    }
+}
+
+fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Timestamp) -> Change {
+    let service = input.service.clone();
+    if live.status == ServiceStatus::Draining {
+        return Change {
+            service,
+            tags: None,
+            call: Call::AskAgain,
+            count: Count::Keep,
+            rollout: rollout(input, None, Some(live), now),
+        };
+    }
+    let Some(Section { file, previous }) = section else {
+        return Change {
+            service,
+            tags: None,
+            call: Call::Update(update_body(input, None, live)),
+            count: Count::Keep,
+            rollout: rollout(input, None, Some(live), now),
+        };
+    };
+    let file = cleared(file.clone(), previous.as_ref());
+    let mut body = update_body(input, Some(&file), live);
+    let count = if changes_count(&mut body, live) {
+        Count::DropUnowned
+    } else {
+        Count::Keep
+    };
+    Change {
+        service,
+        tags: Some(ServiceTags {
+            arn: live.arn.clone(),
+            changes: tag_changes(&file, previous.as_ref(), input.release.number, &live.tags),
+        }),
+        call: Call::Update(body),
+        count,
+        rollout: rollout(input, Some(&file), Some(live), now),
+    }
+}
+
+fn rollout(
+    input: &Input,
+    file: Option<&ServiceFile>,
+    live: Option<&LiveService>,
+    now: Timestamp,
+) -> Rollout {
+    Rollout {
+        task_definition: Some(input.task_definition.clone()),
+        started_at: now,
+        timeout_seconds: deployment_seconds(input.timeout_seconds, file, live),
+    }
 }
 
 /// What `CreateService` is sent. The token makes a repeated request harmless: it takes 36 characters
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>).
-pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
+fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     let mut body = file.service.clone();
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("taskDefinition".into(), json!(input.task_definition));
@@ -109,21 +236,19 @@ pub fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
 ///
 /// A service at 0 tasks that never had a good release was left so by a failed first one, and gets a task again where
 /// the file names no count. A count that somebody else's service has, by autoscaling or by hand, is left alone.
-pub fn update_body(
+fn update_body(
     input: &Input,
     file: Option<&ServiceFile>,
-    live: Option<&LiveService>,
+    live: &LiveService,
 ) -> Map<String, Value> {
     let mut body = match file {
-        Some(file) => section(file, &input.service, input.balancer.as_ref(), live),
+        Some(file) => section(file, &input.service, input.balancer.as_ref(), Some(live)),
         None => Map::new(),
     };
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("service".into(), json!(input.service.service()));
     body.insert("taskDefinition".into(), json!(input.task_definition));
-    let is_empty = live.is_some_and(|live| {
-        live.scheduling_strategy == Scheduling::Replica && live.desired_count == 0
-    });
+    let is_empty = live.scheduling_strategy == Scheduling::Replica && live.desired_count == 0;
     let owner = file.filter(|file| file.owns_task_definition());
     if let Some(file) = owner.filter(|_| input.last_good.is_none() && is_empty) {
         one_task_at_least(&mut body, file);

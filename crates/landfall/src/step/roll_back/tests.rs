@@ -1,11 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
+use serde_json::Value;
+
 use super::*;
 use crate::{
     desired::Claim,
     drift::{self, Registered, Revision},
     live::LiveBalancer,
     sample::*,
+    service_file::{HealthCheck, Ingress},
     tags::SERVICE_TAG,
 };
 
@@ -65,11 +68,11 @@ fn ours(desired: &DesiredState, live: Option<&LiveService>) -> Provenance {
 
 #[test]
 fn a_service_that_had_a_good_release_gets_it_back() {
-    let revert = |apply_service| Plan::Revert {
+    let revert = |apply_service| Way::Revert {
         good: good(1),
         apply_service,
     };
-    let left = Plan::LeaveToEcs {
+    let left = Way::LeaveToEcs {
         task_definition: revision(1),
     };
     for (story, desired, live, expected) in [
@@ -97,7 +100,7 @@ fn a_service_that_had_a_good_release_gets_it_back() {
             "ECS has taken it back",
             desired(&[2]),
             live(1),
-            Plan::Nothing,
+            Way::Nothing,
         ),
         (
             "only the section may differ",
@@ -121,7 +124,7 @@ fn a_service_that_had_a_good_release_gets_it_back() {
                 controller: "CODE_DEPLOY".into(),
                 ..live(2)
             },
-            Plan::Nothing,
+            Way::Nothing,
         ),
         (
             "somebody deletes it",
@@ -130,12 +133,12 @@ fn a_service_that_had_a_good_release_gets_it_back() {
                 status: "DRAINING".into(),
                 ..live(2)
             },
-            Plan::Gone,
+            Way::Gone,
         ),
     ] {
         for stage in STAGES {
             assert_eq!(
-                plan(&desired, Some(&live), stage, &ours(&desired, Some(&live))),
+                way_back(&desired, Some(&live), stage, &ours(&desired, Some(&live))),
                 expected,
                 "{story}, {stage:?}"
             );
@@ -143,8 +146,8 @@ fn a_service_that_had_a_good_release_gets_it_back() {
     }
     let gone = ours(&desired(&[2]), None);
     assert_eq!(
-        plan(&desired(&[2]), None, Stage::Rollout, &gone),
-        Plan::Gone
+        way_back(&desired(&[2]), None, Stage::Rollout, &gone),
+        Way::Gone
     );
 }
 
@@ -162,13 +165,13 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
         running_count: 0,
         ..live(2)
     };
-    let before = || Plan::RevertTo {
+    let before = || Way::RevertTo {
         task_definition: revision(1),
     };
-    let theirs = || Plan::LeaveToStranger {
+    let theirs = || Way::LeaveToStranger {
         task_definition: revision(3),
     };
-    let left = Plan::LeaveToEcs {
+    let left = Way::LeaveToEcs {
         task_definition: revision(1),
     };
     for (story, (is_tagged, noted), live, refused, otherwise) in [
@@ -176,17 +179,17 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
             "Landfall made it",
             created,
             live(2),
-            Plan::Nothing,
-            Plan::Stop,
+            Way::Nothing,
+            Way::Stop,
         ),
         (
             "a daemon cannot be stopped",
             created,
             daemon,
-            Plan::Nothing,
-            Plan::Nothing,
+            Way::Nothing,
+            Way::Nothing,
         ),
-        ("nothing runs", created, empty, Plan::Nothing, Plan::Nothing),
+        ("nothing runs", created, empty, Way::Nothing, Way::Nothing),
         (
             "half way from somebody else's",
             adopted,
@@ -229,8 +232,8 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
             "Landfall never came so far",
             foreign,
             live(1),
-            Plan::Nothing,
-            Plan::Nothing,
+            Way::Nothing,
+            Way::Nothing,
         ),
     ] {
         for stage in STAGES {
@@ -240,8 +243,8 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
                 &otherwise
             };
             let provenance = provenance(&never_good(), Some(&live), is_tagged, noted);
-            let plan = plan(&never_good(), Some(&live), stage, &provenance);
-            assert_eq!(plan, *expected, "{story}, {stage:?}");
+            let way = way_back(&never_good(), Some(&live), stage, &provenance);
+            assert_eq!(way, *expected, "{story}, {stage:?}");
         }
     }
 }
@@ -250,41 +253,51 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
 fn what_ecs_has_already_given_back_to_somebody_else_counts_as_rolled_back_only_after_a_rollout() {
     let taken_back = provenance(&never_good(), Some(&live(1)), false, Some(1));
     for stage in STAGES {
-        let plan = plan(&never_good(), Some(&live(1)), stage, &taken_back);
+        let way = way_back(&never_good(), Some(&live(1)), stage, &taken_back);
         let rolled_out = matches!(stage, Stage::Rollout | Stage::Health);
         assert_eq!(
-            plan.verdict(&never_good(), stage) == Verdict::RolledBack,
+            way.verdict(&never_good(), stage) == Verdict::RolledBack,
             rolled_out,
             "{stage:?}"
         );
-        assert_eq!(plan.body(&service(), None, None, None), None, "{stage:?}");
+        let live = live(1);
+        let undo = plan(
+            &never_good(),
+            Some(&live),
+            stage,
+            way,
+            &Files::default(),
+            at(7),
+        );
+        let call = undo.change.map_or(Call::Nothing, |change| change.call);
+        assert_eq!(call, Call::Nothing, "{stage:?}");
     }
 }
 
 #[test]
 fn the_verdict_says_what_serves_afterwards() {
     use Verdict::{Failed, Rejected, RolledBack};
-    let revert = Plan::Revert {
+    let revert = Way::Revert {
         good: good(1),
         apply_service: false,
     };
-    let before = Plan::RevertTo {
+    let before = Way::RevertTo {
         task_definition: revision(1),
     };
-    let left = Plan::LeaveToEcs {
+    let left = Way::LeaveToEcs {
         task_definition: revision(1),
     };
-    for (plan, desired, after_step, after_rollout) in [
+    for (way, desired, after_step, after_rollout) in [
         (&revert, desired(&[2]), RolledBack, RolledBack),
         (&before, never_good(), RolledBack, RolledBack),
         (&left, desired(&[2]), RolledBack, RolledBack),
-        (&Plan::Nothing, desired(&[2]), Failed, RolledBack),
-        (&Plan::Nothing, never_good(), Failed, Failed),
-        (&Plan::Stop, never_good(), Failed, Failed),
-        (&Plan::Gone, desired(&[2]), Failed, Failed),
-        (&Plan::Gone, never_good(), Failed, Failed),
+        (&Way::Nothing, desired(&[2]), Failed, RolledBack),
+        (&Way::Nothing, never_good(), Failed, Failed),
+        (&Way::Stop, never_good(), Failed, Failed),
+        (&Way::Gone, desired(&[2]), Failed, Failed),
+        (&Way::Gone, never_good(), Failed, Failed),
     ] {
-        let verdicts = STAGES.map(|stage| plan.verdict(&desired, stage));
+        let verdicts = STAGES.map(|stage| way.verdict(&desired, stage));
         assert_eq!(
             verdicts,
             [
@@ -294,14 +307,14 @@ fn the_verdict_says_what_serves_afterwards() {
                 after_rollout,
                 after_rollout
             ],
-            "{plan:?}"
+            "{way:?}"
         );
     }
 }
 
 #[test]
 fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
-    let revert = |apply_service| Plan::Revert {
+    let revert = |apply_service| Way::Revert {
         good: good(1),
         apply_service,
     };
@@ -314,7 +327,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
     };
     let to_first =
         || Some(json!({"cluster": "web", "service": "hello", "taskDefinition": revision(1)}));
-    for (plan, file, body, awaited, action) in [
+    for (way, good, body, awaited, action) in [
         (
             revert(false),
             None,
@@ -332,7 +345,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
             Action::Reverted,
         ),
         (
-            Plan::RevertTo {
+            Way::RevertTo {
                 task_definition: revision(1),
             },
             None,
@@ -341,7 +354,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
             Action::Reverted,
         ),
         (
-            Plan::LeaveToEcs {
+            Way::LeaveToEcs {
                 task_definition: revision(1),
             },
             None,
@@ -350,16 +363,16 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
             Action::LeftToEcs,
         ),
         (
-            Plan::Stop,
+            Way::Stop,
             None,
             Some(json!({"cluster": "web", "service": "hello", "desiredCount": 0})),
             rollout(None),
             Action::Stopped,
         ),
-        (Plan::Nothing, None, None, None, Action::NothingToUndo),
-        (Plan::Gone, None, None, None, Action::NothingToUndo),
+        (Way::Nothing, None, None, None, Action::NothingToUndo),
+        (Way::Gone, None, None, None, Action::NothingToUndo),
         (
-            Plan::LeaveToStranger {
+            Way::LeaveToStranger {
                 task_definition: revision(7),
             },
             None,
@@ -368,15 +381,32 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
             Action::NothingToUndo,
         ),
     ] {
-        let sent = plan.body(&service(), file.as_ref(), None, None);
-        assert_eq!(sent.map(Value::Object), body, "{plan:?}");
-        assert_eq!(plan.rollout(at(7), None, None), awaited, "{plan:?}");
-        assert_eq!(plan.action(), action, "{plan:?}");
+        let files = Files {
+            good,
+            ..Files::default()
+        };
+        let undo = plan(
+            &desired(&[2]),
+            None,
+            Stage::Health,
+            way.clone(),
+            &files,
+            at(7),
+        );
+        let sent = undo.change.clone().and_then(|change| match change.call {
+            Call::Update(body) => Some(Value::Object(body)),
+            Call::Nothing => None,
+            other => panic!("{way:?} calls {other:?}"),
+        });
+        assert_eq!(sent, body, "{way:?}");
+        let rollout = undo.change.map(|change| change.rollout);
+        assert_eq!(rollout, awaited, "{way:?}");
+        assert_eq!(way.action(), action, "{way:?}");
         // The state machine waits exactly if there is something to wait for.
         assert_eq!(
-            plan.rollout(at(7), None, None).is_none(),
-            plan.action() == Action::NothingToUndo,
-            "{plan:?}"
+            rollout.is_none(),
+            way.action() == Action::NothingToUndo,
+            "{way:?}"
         );
     }
 }
@@ -395,12 +425,12 @@ fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file
     let known = claimed(Some(good(1).content.file));
     let at_rest = Some(live(1));
     let undo = |desired: &DesiredState, live: &Option<LiveService>, stage| {
-        plan(desired, live.as_ref(), stage, &ours(desired, live.as_ref()))
+        way_back(desired, live.as_ref(), stage, &ours(desired, live.as_ref()))
     };
-    assert_eq!(undo(&known, &at_rest, Stage::Task), Plan::Nothing);
-    assert_eq!(Plan::Nothing.verdict(&known, Stage::Task), Verdict::Failed);
+    assert_eq!(undo(&known, &at_rest, Stage::Task), Way::Nothing);
+    assert_eq!(Way::Nothing.verdict(&known, Stage::Task), Verdict::Failed);
     // Not if another release may have sent its section, nor if this one may have.
-    let revert = Plan::Revert {
+    let revert = Way::Revert {
         good: good(1),
         apply_service: true,
     };
@@ -408,7 +438,7 @@ fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file
     assert_eq!(undo(&known, &at_rest, Stage::Step), revert);
     assert_eq!(
         undo(&known, &Some(rolling(1, 3, 1)), Stage::Task),
-        Plan::Revert {
+        Way::Revert {
             good: good(1),
             apply_service: false
         }
@@ -420,9 +450,18 @@ fn what_somebody_else_gave_the_service_is_left_alone_however_the_release_ended()
     for stage in STAGES {
         for desired in [desired(&[2]), uncertain()] {
             let theirs = provenance(&desired, Some(&live(7)), false, None);
-            let plan = plan(&desired, Some(&live(7)), stage, &theirs);
-            assert_eq!(plan.verdict(&desired, stage), Verdict::Drifted, "{stage:?}");
-            assert_eq!(plan.body(&service(), None, None, None), None, "{stage:?}");
+            let way = way_back(&desired, Some(&live(7)), stage, &theirs);
+            assert_eq!(way.verdict(&desired, stage), Verdict::Drifted, "{stage:?}");
+            let undo = plan(
+                &desired,
+                Some(&live(7)),
+                stage,
+                way,
+                &Files::default(),
+                at(7),
+            );
+            assert_eq!(undo.change, None, "{stage:?}");
+            assert!(!undo.ingress && !undo.stops_deployment, "{stage:?}");
         }
     }
 }
@@ -435,9 +474,9 @@ fn an_owner_who_changes_the_service_in_mid_release_is_not_overruled() {
     };
     for stage in STAGES {
         for desired in [desired(&[2]), never_good()] {
-            let plan = plan(&desired, Some(&live(7)), stage, &owners);
+            let way = way_back(&desired, Some(&live(7)), stage, &owners);
             let task_definition = revision(7);
-            assert_eq!(plan, Plan::LeaveToStranger { task_definition }, "{stage:?}");
+            assert_eq!(way, Way::LeaveToStranger { task_definition }, "{stage:?}");
         }
     }
 }
@@ -448,7 +487,7 @@ fn what_a_service_ran_before_landfall_came_stays_a_way_back_after_an_operator_ac
         accepted: Some(revision(3)),
         ..never_good()
     };
-    let left = |number| Plan::LeaveToEcs {
+    let left = |number| Way::LeaveToEcs {
         task_definition: revision(number),
     };
     for (story, live, is_tagged, expected) in [
@@ -468,7 +507,7 @@ fn what_a_service_ran_before_landfall_came_stays_a_way_back_after_an_operator_ac
             "it runs the release",
             live(2),
             true,
-            Plan::RevertTo {
+            Way::RevertTo {
                 task_definition: revision(3),
             },
         ),
@@ -476,20 +515,20 @@ fn what_a_service_ran_before_landfall_came_stays_a_way_back_after_an_operator_ac
             "it was given another one",
             live(4),
             false,
-            Plan::LeaveToStranger {
+            Way::LeaveToStranger {
                 task_definition: revision(4),
             },
         ),
     ] {
         let provenance = provenance(&resumed, Some(&live), is_tagged, Some(1));
-        let plan = plan(&resumed, Some(&live), Stage::Rollout, &provenance);
-        assert_eq!(plan, expected, "{story}");
+        let way = way_back(&resumed, Some(&live), Stage::Rollout, &provenance);
+        assert_eq!(way, expected, "{story}");
     }
 }
 
 #[test]
 fn requests_are_given_back_to_tasks_that_are_still_up_beside_the_bad_ones() {
-    let revert = Plan::Revert {
+    let revert = Way::Revert {
         good: good(1),
         apply_service: true,
     };
@@ -516,4 +555,139 @@ fn requests_are_given_back_to_tasks_that_are_still_up_beside_the_bad_ones() {
         ..live(2)
     };
     assert!(!revert.can_be_left_to_ecs(Some(&ended)));
+}
+
+#[test]
+fn the_last_good_section_takes_away_what_only_the_bad_release_had() {
+    let uncertain = uncertain();
+    let way = || Way::Revert {
+        good: good(1),
+        apply_service: true,
+    };
+    let (mut good, mut bad) = (file(), file());
+    good.service.insert("desiredCount".into(), json!(4));
+    let constraints = json!([{"type": "distinctInstance"}]);
+    bad.service
+        .insert("placementConstraints".into(), constraints);
+    bad.service
+        .insert("tags".into(), json!([{"key": "new", "value": "1"}]));
+    let mut runs = live(2);
+    runs.tags = [("new".to_owned(), "1".to_owned())].into();
+    let files = Files {
+        good: Some(good),
+        bad: Some(bad),
+        balancer: None,
+    };
+    let undo = plan(&uncertain, Some(&runs), Stage::Health, way(), &files, at(7));
+    let change = undo.change.unwrap();
+    let tags = change.tags.unwrap();
+    assert_eq!(tags.arn, runs.arn);
+    assert!(tags.changes.unset.contains("new"));
+    let Call::Update(body) = change.call else {
+        panic!("{:?}", change.call)
+    };
+    assert_eq!(body["placementConstraints"], json!([]));
+    assert_eq!(body["taskDefinition"], json!(revision(1)));
+    assert_eq!(
+        (&body["desiredCount"], change.count),
+        (&json!(4), Count::DropUnlessOwned)
+    );
+
+    // With the same file there is nothing to clear, and a count that the service has is not asked about.
+    let mut same = file();
+    same.service.insert("desiredCount".into(), json!(3));
+    let files = Files {
+        good: Some(same),
+        ..Files::default()
+    };
+    let undo = plan(&uncertain, Some(&runs), Stage::Health, way(), &files, at(7));
+    let change = undo.change.unwrap();
+    assert_eq!((change.tags, change.count), (None, Count::Keep));
+    let Call::Update(body) = change.call else {
+        panic!("{:?}", change.call)
+    };
+    assert_eq!(body.get("desiredCount"), None);
+}
+
+#[test]
+fn what_was_undone_is_said_as_it_was_done() {
+    let revert = Way::Revert {
+        good: good(1),
+        apply_service: true,
+    };
+    assert_eq!(
+        revert.undone(Verdict::RolledBack, false),
+        "the service was given release 1 again"
+    );
+    assert_eq!(
+        revert.undone(Verdict::RolledBack, true),
+        "ECS was asked to end its deployment, and takes the service back to release 1"
+    );
+}
+
+#[test]
+fn what_only_the_bad_release_had_at_the_load_balancer_goes_but_not_under_a_foreign_revision() {
+    let reached = |listener: &str| {
+        let mut file = file();
+        file.ingress = Some(Ingress {
+            listener_arn: listener.into(),
+            container: "web".into(),
+            port: 8080,
+            hosts: vec!["a.example.com".into()],
+            paths: Vec::new(),
+            priority: None,
+            protocol: "HTTP".into(),
+            protocol_version: "HTTP1".into(),
+            health_check: HealthCheck {
+                path: "/".into(),
+                codes: "200".into(),
+                interval_seconds: 15,
+                timeout_seconds: 5,
+                healthy: 2,
+                unhealthy: 2,
+            },
+            deregistration_delay_seconds: 300,
+            stickiness_seconds: None,
+            role_arn: None,
+        });
+        file
+    };
+    for (story, good, bad, goes) in [
+        ("the same file", Some(reached("a")), None, false),
+        (
+            "on the same listener",
+            Some(reached("a")),
+            Some(reached("a")),
+            false,
+        ),
+        (
+            "on another listener",
+            Some(reached("a")),
+            Some(reached("b")),
+            true,
+        ),
+        (
+            "which the last good one had not",
+            Some(file()),
+            Some(reached("b")),
+            true,
+        ),
+        ("nothing was good", None, Some(reached("b")), true),
+        ("it had none", Some(reached("a")), Some(file()), false),
+    ] {
+        let files = Files {
+            good,
+            bad,
+            balancer: None,
+        };
+        let undo = plan(
+            &desired(&[2]),
+            Some(&live(2)),
+            Stage::Health,
+            Way::Stop,
+            &files,
+            at(7),
+        );
+        assert_eq!(undo.ingress, goes, "{story}");
+    }
 }

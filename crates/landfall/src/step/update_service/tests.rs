@@ -39,38 +39,195 @@ fn daemon(mut file: ServiceFile) -> ServiceFile {
     file
 }
 
-#[test]
-fn the_call_follows_from_what_ecs_has() {
-    let only_images = Input {
-        apply_service: false,
-        ..input()
-    };
-    assert_eq!(plan(&input(), None), Ok(Plan::Create));
-    for (status, whole, image) in [
-        ("ACTIVE", Plan::UpdateAll, Plan::UpdateTaskDefinition),
-        ("INACTIVE", Plan::Create, Plan::Create),
-        ("DRAINING", Plan::AskAgain, Plan::AskAgain),
-    ] {
-        let live = having(status, "ECS");
-        assert_eq!(plan(&input(), Some(&live)), Ok(whole), "{status}");
-        assert_eq!(plan(&only_images, Some(&live)), Ok(image), "{status}");
+fn absent(file: ServiceFile) -> Seen {
+    Seen::Absent {
+        file: Box::new(file),
+    }
+}
+
+/// The service, which runs Landfall's attempt, with what is sent of these files.
+fn present(live: LiveService, file: Option<ServiceFile>, previous: Option<ServiceFile>) -> Seen {
+    Seen::Present {
+        live: Box::new(live),
+        whose: Some(Whose::OurAttempt),
+        section: file.map(|file| Box::new(Section { file, previous })),
+    }
+}
+
+fn running(whose: Option<Whose>) -> Seen {
+    Seen::Present {
+        live: Box::new(live(7)),
+        whose,
+        section: None,
     }
 }
 
 #[test]
-fn a_service_that_something_else_rolls_out_is_refused_until_it_is_gone() {
+fn the_call_follows_from_what_ecs_has() {
+    let planned = |seen: &Seen| plan(&input(), seen, at(7)).unwrap();
+    let rollout = Rollout {
+        task_definition: Some(revision(2)),
+        started_at: at(7),
+        timeout_seconds: 900,
+    };
+    let created = planned(&absent(file()));
+    assert_eq!(created.call, Call::Create(create_body(&input(), &file())));
+    assert_eq!((created.tags, created.count), (None, Count::Keep));
+    assert_eq!(created.rollout, rollout);
+
+    let active = live(1);
+    let pushed = planned(&present(active.clone(), None, None));
+    let body = update_body(&input(), None, &active);
+    assert_eq!((pushed.call, pushed.tags), (Call::Update(body), None));
+    assert_eq!(pushed.count, Count::Keep);
+    assert_eq!(pushed.rollout, rollout);
+
+    let applied = planned(&present(active.clone(), Some(file()), None));
+    let body = update_body(&input(), Some(&file()), &active);
+    assert_eq!(applied.call, Call::Update(body));
+    let tags = applied.tags.unwrap();
+    assert_eq!(tags.arn, active.arn);
+    assert_eq!(tags.changes, tag_changes(&file(), None, 2, &active.tags));
+
+    for section in [None, Some(file())] {
+        let draining = present(having("DRAINING", "ECS"), section, None);
+        assert_eq!(planned(&draining).call, Call::AskAgain);
+    }
+    assert_eq!(existing(None), None);
+    assert_eq!(existing(Some(having("INACTIVE", "ECS"))), None);
+    assert_eq!(existing(Some(active.clone())), Some(active));
+}
+
+#[test]
+fn what_the_last_good_file_had_is_cleared_and_its_tags_are_removed() {
+    let mut previous = file();
+    let constraints = json!([{"type": "distinctInstance"}]);
+    previous
+        .service
+        .insert("placementConstraints".into(), constraints);
+    let tags = json!([{"key": "old", "value": "1"}]);
+    previous.service.insert("tags".into(), tags);
+    let mut tagged = live(1);
+    tagged.tags = [("old".to_owned(), "1".to_owned())].into();
+    let seen = present(tagged, Some(file()), Some(previous));
+    let change = plan(&input(), &seen, at(7)).unwrap();
+    let Call::Update(body) = change.call else {
+        panic!("{change:?}")
+    };
+    assert_eq!(body["placementConstraints"], json!([]));
+    assert!(change.tags.unwrap().changes.unset.contains("old"));
+}
+
+#[test]
+fn only_a_count_that_changes_something_is_asked_about() {
+    for (count, asked, sent) in [
+        (None, Count::Keep, None),
+        (Some(3), Count::Keep, None),
+        (Some(4), Count::DropUnowned, Some(json!(4))),
+    ] {
+        let mut file = file();
+        file.service
+            .extend(count.map(|count| ("desiredCount".to_owned(), json!(count))));
+        let change = plan(&input(), &present(live(1), Some(file), None), at(7)).unwrap();
+        let Call::Update(body) = change.call else {
+            panic!("{change:?}")
+        };
+        assert_eq!(change.count, asked, "{count:?}");
+        assert_eq!(body.get("desiredCount").cloned(), sent, "{count:?}");
+    }
+}
+
+#[test]
+fn a_rollout_may_take_the_time_that_its_deployment_takes_on_purpose() {
+    let mut baking = file();
+    let configuration = json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 10 });
+    baking
+        .service
+        .insert("deploymentConfiguration".into(), configuration);
+    let slow = LiveService {
+        pace_seconds: 300,
+        ..live(1)
+    };
+    for (seen, seconds) in [
+        (absent(baking.clone()), 900 + 600),
+        (present(slow.clone(), Some(baking), None), 900 + 600),
+        (present(slow.clone(), Some(file()), None), 900 + 300),
+        (present(slow, None, None), 900 + 300),
+    ] {
+        let change = plan(&input(), &seen, at(7)).unwrap();
+        assert_eq!(change.rollout.timeout_seconds, seconds, "{seen:?}");
+    }
+}
+
+#[test]
+fn a_revision_that_landfall_may_not_replace_is_refused() {
+    use Whose::{Accepted, Adoptable, Adopted, Foreign, Good, OurAttempt, OwnersOwn};
+    for (whose, unfilled, filled_in, filled_in_before) in [
+        (None, true, true, true),
+        (Some(Good), true, true, true),
+        (Some(Accepted), true, true, true),
+        (Some(OurAttempt), true, true, true),
+        (Some(Adoptable), true, true, false),
+        (Some(Adopted), true, true, false),
+        (Some(OwnersOwn), true, true, false),
+        (Some(Foreign), false, false, false),
+    ] {
+        for (base, expected) in [
+            (None, unfilled),
+            (Some(7), filled_in),
+            (Some(6), filled_in_before),
+        ] {
+            let input = Input {
+                base: base.map(revision),
+                ..first()
+            };
+            let planned = plan(&input, &running(whose), at(7));
+            assert_eq!(planned.is_ok(), expected, "{whose:?}, {base:?}");
+            if let Err(refusal) = planned {
+                assert_eq!(refusal.0, drift::reason(&service(), &revision(7)));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_service_ran_before_landfall_came_is_noted_also_if_the_release_is_refused() {
+    let adoptable = running(Some(Whose::Adoptable));
+    assert_eq!(to_note(&first(), &adoptable), Some(&revision(7)));
+    let filled_in_before = Input {
+        base: Some(revision(6)),
+        ..first()
+    };
+    assert_eq!(to_note(&filled_in_before, &adoptable), Some(&revision(6)));
+    assert!(plan(&filled_in_before, &adoptable, at(7)).is_err());
+    for whose in [Whose::Adopted, Whose::OwnersOwn, Whose::Foreign] {
+        assert_eq!(to_note(&first(), &running(Some(whose))), None, "{whose:?}");
+    }
+    assert_eq!(to_note(&first(), &absent(file())), None);
+}
+
+#[test]
+fn a_service_that_is_not_there_cannot_be_adopted() {
+    let mut adopting = file();
+    adopting.task_definition.clear();
+    let planned = plan(&first(), &absent(adopting), at(7));
+    assert_eq!(planned, Err(nothing_to_adopt(&service())));
+}
+
+#[test]
+fn a_service_that_something_else_rolls_out_is_refused() {
     for controller in ["CODE_DEPLOY", "EXTERNAL"] {
-        let refusal = plan(&input(), Some(&having("ACTIVE", controller))).unwrap_err();
-        assert!(
-            refusal.0.starts_with(&format!(
-                "web/hello has the deployment controller {controller}"
-            )),
-            "{refusal}"
-        );
-        assert_eq!(
-            plan(&input(), Some(&having("INACTIVE", controller))),
-            Ok(Plan::Create)
-        );
+        for status in ["ACTIVE", "DRAINING"] {
+            let seen = present(having(status, controller), None, None);
+            let refusal = plan(&input(), &seen, at(7)).unwrap_err();
+            assert!(
+                refusal.0.starts_with(&format!(
+                    "web/hello has the deployment controller {controller}"
+                )),
+                "{refusal}"
+            );
+        }
+        assert_eq!(existing(Some(having("INACTIVE", controller))), None);
     }
 }
 
@@ -101,14 +258,14 @@ fn a_service_is_created_with_the_whole_section_and_at_least_one_task() {
 #[test]
 fn a_service_is_updated_without_what_only_its_creation_takes() {
     assert_eq!(
-        Value::Object(update_body(&input(), Some(&file()), Some(&live(1)))),
+        Value::Object(update_body(&input(), Some(&file()), &live(1))),
         json!({
             "healthCheckGracePeriodSeconds": 5, "cluster": "arn:cluster", "service": "hello",
             "taskDefinition": revision(2)
         })
     );
     assert_eq!(
-        Value::Object(update_body(&input(), None, Some(&live(1)))),
+        Value::Object(update_body(&input(), None, &live(1))),
         json!({"cluster": "arn:cluster", "service": "hello", "taskDefinition": revision(2)})
     );
 }
@@ -188,7 +345,7 @@ fn the_desired_count_is_sent_only_where_the_file_names_it_or_nothing_good_ever_r
             Some(4),
         ),
     ] {
-        let body = update_body(&input, Some(&file), Some(&live));
+        let body = update_body(&input, Some(&file), &live);
         assert_eq!(
             body.get("desiredCount").and_then(Value::as_i64),
             expected,
@@ -283,7 +440,7 @@ fn everything_that_can_be_changed_in_place_is_sent_as_it_stands() {
         }],
         ..live(1)
     };
-    let mut body = Value::Object(update_body(&input(), Some(&file), Some(&live)));
+    let mut body = Value::Object(update_body(&input(), Some(&file), &live));
     for filled_in in ["cluster", "service", "taskDefinition"] {
         assert!(body.as_object_mut().unwrap().remove(filled_in).is_some());
     }
@@ -324,14 +481,14 @@ fn a_new_deployment_is_forced_exactly_when_the_capacity_strategy_differs() {
             capacity,
             ..live(1)
         };
-        let body = update_body(&input(), Some(file), Some(&live));
+        let body = update_body(&input(), Some(file), &live);
         assert_eq!(
             body.get("forceNewDeployment"),
             forced.then_some(&json!(true)),
             "{live:?}"
         );
         assert_eq!(body.get("capacityProviderStrategy"), sent, "{live:?}");
-        let push = update_body(&input(), None, Some(&live));
+        let push = update_body(&input(), None, &live);
         assert_eq!(push.get("forceNewDeployment"), None);
     }
 }
