@@ -5,16 +5,17 @@
 //! the event twice and then puts it into the dead-letter queue.
 
 use landfall::{
+    desired::DesiredState,
     drift::{Revision, Whose, reason},
     event::{Heard, rollout_changed},
     service_id::ServiceId,
+    versioned::Versioned,
 };
 use landfall_aws::{
-    Aws, Fault,
-    bucket::Written,
-    drift,
+    Aws, Fault, drift,
     events::SERVICE_DRIFTED,
     function::{Event, Function},
+    state_bucket::Change,
 };
 
 /// Where nobody works on a service, sees whether it drifted.
@@ -45,34 +46,39 @@ impl Function for WatchDrift {
     }
 }
 
-/// Between two releases somebody else may give the service a revision: it is held. The desired state is read before
-/// ECS: whoever begins a release meanwhile wins the compare-and-swap.
+/// Between two releases somebody else may give the service a revision: it is held. Whichever invocation begins a release
+/// meanwhile wins the compare-and-swap.
 async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
-    loop {
-        let read = aws.state().read(service).await?;
-        let Some(file) = read.file.as_ref().filter(|_| read.is_at_rest()) else {
-            return Ok(());
+    let hold = |read: Versioned<DesiredState>| async move {
+        let Some(revision) = foreign_revision(aws, &read).await? else {
+            return Ok(Change::Leave(None));
         };
-        let live = aws.ecs().service(service).await?;
-        let live = live.filter(|live| live.is_active());
-        let Some(live) = &live else { return Ok(()) };
-        let Some(primary) = live.primary() else {
-            return Ok(());
-        };
-        let arn = &primary.task_definition;
-        let (desired, revision) = (&*read, Revision::new(arn));
-        let (state, ecs) = (aws.state(), aws.ecs());
-        let whose = drift::whose(state, ecs, desired, live, revision, &file.content).await?;
-        if whose != Whose::Foreign {
-            return Ok(());
-        }
-        let mut desired = desired.clone();
-        let report = desired.drift(reason(service, arn), aws.now());
-        if aws.state().write(&read, &desired).await? == Written::Conflict {
-            continue;
-        }
-        tracing::warn!(%service, reason = report.hold.reason, "drifted");
-        aws.events().put(SERVICE_DRIFTED, &report).await?;
-        return aws.files().keep_status(&desired).await;
-    }
+        let mut drifted = read.into_value();
+        let report = drifted.drift(reason(service, &revision), aws.now());
+        Ok(Change::Write(drifted, Some(report)))
+    };
+    let (desired, report) = aws.state().change(service, hold).await?;
+    let Some(report) = report else {
+        return Ok(());
+    };
+    tracing::warn!(%service, reason = report.hold.reason, "drifted");
+    aws.events().put(SERVICE_DRIFTED, &report).await?;
+    aws.files().keep_status(&desired).await
+}
+
+/// The foreign revision that a service at rest runs, if it does.
+async fn foreign_revision(aws: &Aws, desired: &DesiredState) -> Result<Option<String>, Fault> {
+    let Some(file) = desired.file.as_ref().filter(|_| desired.is_at_rest()) else {
+        return Ok(None);
+    };
+    let live = aws.ecs().service(&desired.service).await?;
+    let live = live.filter(|live| live.is_active());
+    let Some(live) = &live else { return Ok(None) };
+    let Some(primary) = live.primary() else {
+        return Ok(None);
+    };
+    let arn = &primary.task_definition;
+    let (state, ecs, revision) = (aws.state(), aws.ecs(), Revision::new(arn));
+    let whose = drift::whose(state, ecs, desired, live, revision, &file.content).await?;
+    Ok((whose == Whose::Foreign).then(|| arn.clone()))
 }

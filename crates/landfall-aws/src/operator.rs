@@ -2,16 +2,17 @@
 
 use landfall::{
     desired::DesiredState, hold::SetBy, live::LiveService, refusal::Refusal, service_id::ServiceId,
+    versioned::Versioned,
 };
 
 use crate::{
     Fault,
-    bucket::{Bucket, Written},
+    bucket::Bucket,
     clock::Clock,
     config::SdkConfig,
     ecs::Ecs,
     sfn::StepFunctions,
-    state_bucket::StateBucket,
+    state_bucket::{Change, StateBucket},
 };
 
 /// Somebody with rights of their own.
@@ -80,23 +81,22 @@ impl Operator {
         service: &ServiceId,
         change: impl Fn(&mut DesiredState),
     ) -> Result<DesiredState, Fault> {
-        loop {
-            let read = self.state.read(service).await?;
+        let change = &change;
+        let change = |read: Versioned<DesiredState>| async move {
             if read.file.is_none() && read.last_number == 0 {
                 return Err(Fault::refused(format!(
                     "no service file has described {service} yet"
                 )));
             }
-            let mut desired = DesiredState::clone(&read);
+            let mut desired = read.into_value();
             change(&mut desired);
-            if desired != *read && self.state.write(&read, &desired).await? == Written::Conflict {
-                continue;
-            }
-            if let Some(files) = &self.files {
-                files.keep_status(&desired).await?;
-            }
-            return Ok(desired);
+            Ok(Change::Write(desired, ()))
+        };
+        let (desired, ()) = self.state.change(service, change).await?;
+        if let Some(files) = &self.files {
+            files.keep_status(&desired).await?;
         }
+        Ok(desired)
     }
 
     async fn last_state_machine(&self, service: &ServiceId) -> Result<String, Fault> {

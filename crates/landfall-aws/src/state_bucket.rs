@@ -23,6 +23,15 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct StateBucket(Bucket);
 
+/// What becomes of a desired state that was read.
+#[derive(Debug)]
+pub enum Change<T> {
+    /// It becomes this one, if nobody wrote meanwhile.
+    Write(DesiredState, T),
+    /// It stays.
+    Leave(T),
+}
+
 /// What a service ran before Landfall came.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +82,36 @@ impl StateBucket {
         self.0
             .put_json(&keys::desired(&desired.service), desired, condition)
             .await
+    }
+
+    /// Reads the desired state of a service, lets `change` look at the world, and writes what it answers; all of it again if
+    /// another writer was faster. Answers what is desired then, and what `change` answered.
+    ///
+    /// Whatever `change` reads it reads after the desired state. So a look that is out of date loses against whichever
+    /// invocation acted on a newer one.
+    ///
+    /// # Errors
+    /// As `change`, or as S3 answers.
+    pub async fn change<T, F>(
+        &self,
+        service: &ServiceId,
+        change: impl Fn(Versioned<DesiredState>) -> F,
+    ) -> Result<(DesiredState, T), Fault>
+    where
+        F: Future<Output = Result<Change<T>, Fault>>,
+    {
+        loop {
+            let read = self.read(service).await?;
+            match change(read.clone()).await? {
+                Change::Leave(answer) => return Ok((read.into_value(), answer)),
+                Change::Write(desired, answer) => {
+                    let is_there = desired == *read;
+                    if is_there || self.write(&read, &desired).await? == Written::Yes {
+                        return Ok((desired, answer));
+                    }
+                }
+            }
+        }
     }
 
     /// Every service that has a desired state.

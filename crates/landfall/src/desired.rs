@@ -119,6 +119,17 @@ pub struct Concluded {
     pub verdict: Verdict,
 }
 
+/// When content makes a release that was concluded last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// Not before it changes.
+    IfChanged,
+    /// If it got a bad verdict.
+    EvenIfBad,
+    /// Also if it was good: the service may run something else by now.
+    EvenIfGood,
+}
+
 impl DesiredState {
     /// The state of a service that nobody has described yet.
     pub fn new(service: ServiceId) -> Self {
@@ -210,7 +221,7 @@ impl DesiredState {
             tag: observed.tag.clone(),
             digest: observed.digest.clone(),
         };
-        self.release_if_changed(cause, false, now);
+        self.release(cause, Again::IfChanged, now);
     }
 
     /// Joins what ECR says of an admitted tag without making a release of it: the service file lacks a value.
@@ -275,7 +286,12 @@ impl DesiredState {
         }
         self.lift_quarantine();
         self.file = Some(file);
-        self.release_if_changed(cause, uploaded, now);
+        let again = if uploaded {
+            Again::EvenIfBad
+        } else {
+            Again::IfChanged
+        };
+        self.release(cause, again, now);
     }
 
     /// Stops following: the service stays as it is. A release that is on its way still gets its verdict.
@@ -288,13 +304,10 @@ impl DesiredState {
 
     /// Makes a release of what is desired, even if it ran before: the service may run something else now.
     pub(crate) fn release_anew(&mut self, now: Timestamp) {
-        let concluded = self.concluded.take();
-        self.release_if_changed(Cause::Resumed, true, now);
-        self.concluded = concluded;
+        self.release(Cause::Resumed, Again::EvenIfGood, now);
     }
 
-    /// `again` tries content once more that got a bad verdict.
-    fn release_if_changed(&mut self, cause: Cause, again: bool, now: Timestamp) {
+    fn release(&mut self, cause: Cause, again: Again, now: Timestamp) {
         let Some(file) = &self.file else { return };
         if !self.waiting_for().is_empty() {
             return;
@@ -312,12 +325,13 @@ impl DesiredState {
         };
         let settled = match (self.newest_open(), &self.concluded) {
             (Some(open), _) => open.content.runs_the_same_as(&content),
-            (None, Some(concluded)) => {
+            (None, Some(concluded)) if again != Again::EvenIfGood => {
                 let was_good = concluded.verdict == Verdict::Succeeded;
                 keeps_good(concluded)
-                    || concluded.content.runs_the_same_as(&content) && (was_good || !again)
+                    || concluded.content.runs_the_same_as(&content)
+                        && (was_good || again == Again::IfChanged)
             }
-            (None, None) => false,
+            (None, _) => false,
         };
         if settled {
             return;
@@ -328,6 +342,20 @@ impl DesiredState {
             content,
             cause,
             created_at: now,
+        });
+    }
+
+    /// Gives the execution `me` the claim, for the release of this number. What ECS had when that was first claimed stays known.
+    pub(crate) fn take_claim(&mut self, me: &str, release: u64, attempt: u32) {
+        let before = self.claim.take().filter(|claim| claim.release == release);
+        self.claim = Some(Claim {
+            execution: me.into(),
+            release,
+            attempt,
+            applied_file: match before {
+                Some(claim) => claim.applied_file,
+                None => self.applied_file.clone(),
+            },
         });
     }
 

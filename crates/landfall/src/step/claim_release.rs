@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    desired::{Claim, DesiredState, GoodRelease},
+    desired::{DesiredState, GoodRelease},
     record::{Ending, Release, Verdict},
     service_id::ServiceId,
 };
@@ -141,15 +141,7 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     }
     let apply_service = desired.applied_file.as_ref() != Some(&release.content.file);
     let mut claimed = desired.clone();
-    claimed.claim = Some(Claim {
-        execution: me.into(),
-        release: release.number,
-        attempt,
-        applied_file: match previous {
-            Some(claim) if claim.release == release.number => claim.applied_file.clone(),
-            _ => desired.applied_file.clone(),
-        },
-    });
+    claimed.take_claim(me, release.number, attempt);
     if apply_service {
         claimed.applied_file = None;
     }
@@ -207,15 +199,7 @@ impl Decision {
         ending: Ending,
     ) -> Self {
         let mut claimed = desired.clone();
-        claimed.claim = Some(Claim {
-            execution: me.into(),
-            release: release.number,
-            attempt,
-            applied_file: desired
-                .claim
-                .as_ref()
-                .and_then(|claim| claim.applied_file.clone()),
-        });
+        claimed.take_claim(me, release.number, attempt);
         let output = Output {
             action: Action::Conclude,
             release: Some(release.clone()),

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::sample::*;
+use crate::{desired::Claim, sample::*};
 
 /// The desired state with `release` claimed by `execution`.
 fn held(open: &[u64], execution: &str, release: u64, attempt: u32) -> DesiredState {
