@@ -1,15 +1,16 @@
 //! Listener rules and target groups that Landfall keeps for a service.
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Empty;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use landfall::{record::Verdict, service_id::ServiceId};
 use landfall_tests::{
     sample::SampleFile,
     stage::{Stage, text, web},
 };
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpListener;
 
 /// A load balancer whose listener answers 404 where no rule takes the request.
 pub(crate) struct Balancer {
@@ -44,12 +45,15 @@ impl Balancer {
 
     /// The same, without the rest of the balancer.
     pub(crate) async fn status_at(port: u16, host: &str, path: &str) -> u16 {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer.split(' ').nth(1).unwrap().parse().unwrap()
+        // Each request has a connection of its own.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build_http::<Empty<Bytes>>();
+        let request = Request::get(format!("http://127.0.0.1:{port}{path}"))
+            .header("host", host)
+            .body(Empty::new())
+            .unwrap();
+        client.request(request).await.unwrap().status().as_u16()
     }
 
     /// The rules but the listener's default.
