@@ -157,9 +157,12 @@ impl Post {
             1
         };
         (0..copies)
-            .map(|_| match rng.random_bool(self.delivery.late) {
-                true => Duration::from_millis(rng.random_range(400..self.delivery.latest * 1000)),
-                false => soon + Duration::from_millis(rng.random_range(0..200)),
+            .map(|_| {
+                if rng.random_bool(self.delivery.late) {
+                    Duration::from_millis(rng.random_range(400..self.delivery.latest * 1000))
+                } else {
+                    soon + Duration::from_millis(rng.random_range(0..200))
+                }
             })
             .collect()
     }

@@ -55,9 +55,10 @@ impl Functions {
                 &message,
             );
         }
-        let payload: Value = match request.body().is_empty() {
-            true => json!({}),
-            false => match serde_json::from_slice(request.body()) {
+        let payload: Value = if request.body().is_empty() {
+            json!({})
+        } else {
+            match serde_json::from_slice(request.body()) {
                 Ok(payload) => payload,
                 Err(error) => {
                     let message = format!("Could not parse request body into json: {error}");
@@ -67,7 +68,7 @@ impl Functions {
                         &message,
                     );
                 }
-            },
+            }
         };
         match kind {
             "RequestResponse" => match self.invoke(&name, payload).await {

@@ -118,14 +118,15 @@ async fn response(
     let Some(answer) = api.answer(&request_id) else {
         return unknown(&request_id);
     };
-    let result = match body.is_empty() {
-        true => Ok(Value::Null),
-        false => serde_json::from_slice(&body).map_err(|error| {
+    let result = if body.is_empty() {
+        Ok(Value::Null)
+    } else {
+        serde_json::from_slice(&body).map_err(|error| {
             FunctionError::new(
                 "Runtime.MalformedHandlerResponse",
                 format!("the function's answer is not JSON: {error}"),
             )
-        }),
+        })
     };
     // Fails when the invocation has timed out meanwhile.
     let _ = answer.send(result);

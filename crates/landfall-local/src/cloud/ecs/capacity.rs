@@ -33,9 +33,10 @@ impl Ecs {
         if state.capacity_providers.contains_key(name) {
             return Err(invalid("The capacity provider already exists."));
         }
-        let cluster = match managed {
-            true => Some(state.cluster(input)?.0),
-            false => None,
+        let cluster = if managed {
+            Some(state.cluster(input)?.0)
+        } else {
+            None
         };
         let arn = self
             .inner

@@ -208,11 +208,8 @@ async fn watch_health(container: usize, launch: &Launch, reports: &UnboundedSend
                 Healthy::Never => false,
             },
         };
-        failures = match passed {
-            true => 0,
-            false if healthy.is_none() && started.elapsed() < check.start_period => 0,
-            false => failures + 1,
-        };
+        let starting = healthy.is_none() && started.elapsed() < check.start_period;
+        failures = if passed || starting { 0 } else { failures + 1 };
         let verdict = if passed {
             Some(true)
         } else if failures >= check.retries {

@@ -157,9 +157,10 @@ impl Inner {
         // Tasks of earlier deployments stay registered where they are, however the service is balanced now.
         let primary = service.deployments.first().map(|primary| &primary.id);
         let balancers = service.fields.get("loadBalancers");
-        let balanced = match task.deployment.as_ref() == primary {
-            true => balancers.and_then(Value::as_array).map_or(0, Vec::len),
-            false => 0,
+        let balanced = if task.deployment.as_ref() == primary {
+            balancers.and_then(Value::as_array).map_or(0, Vec::len)
+        } else {
+            0
         };
         let mut waiting =
             watched.contains(&ContainerHealth::Unknown) || task.targets.len() < balanced;

@@ -182,14 +182,15 @@ fn described(state: &State, deployment: &ServiceDeployment) -> Value {
                         .as_deref()
                         .is_some_and(|id| ids.contains(&id))
                 })
-                .filter(|task| match pending {
-                    true => {
+                .filter(|task| {
+                    if pending {
                         task.last_status < LastStatus::Running && task.desired_status == "RUNNING"
+                    } else {
+                        matches!(
+                            task.last_status,
+                            LastStatus::Running | LastStatus::Deactivating
+                        )
                     }
-                    false => matches!(
-                        task.last_status,
-                        LastStatus::Running | LastStatus::Deactivating
-                    ),
                 })
                 .count()
         };

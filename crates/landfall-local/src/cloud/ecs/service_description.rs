@@ -10,12 +10,15 @@ pub(super) fn described(state: &State, service: &Service, tags: bool) -> Value {
         state
             .tasks_of(&service.arn)
             .filter(|task| deployment.is_none_or(|id| task.deployment.as_deref() == Some(id)))
-            .filter(|task| match running {
-                true => matches!(
-                    task.last_status,
-                    LastStatus::Running | LastStatus::Deactivating
-                ),
-                false => task.last_status < LastStatus::Running && task.desired_status == "RUNNING",
+            .filter(|task| {
+                if running {
+                    matches!(
+                        task.last_status,
+                        LastStatus::Running | LastStatus::Deactivating
+                    )
+                } else {
+                    task.last_status < LastStatus::Running && task.desired_status == "RUNNING"
+                }
             })
             .count()
     };
