@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 
 use landfall::{record::Verdict, service_id::ServiceId};
 use landfall_aws::bucket::Condition;
-use landfall_local::cloud::request_log::Entry;
+use landfall_local::{
+    cloud::request_log::Entry,
+    local::{CONFIG_BUCKET, STATE_BUCKET},
+};
 use landfall_tests::{
     sample::SampleFile,
-    stage::{CONFIG_BUCKET, STATE_BUCKET, Stage, text, until, web},
+    stage::{Stage, text, until, web},
 };
 use serde_json::json;
 

@@ -1,7 +1,12 @@
 //! The stage of a story: a whole Landfall on a free port, with the real functions, and the means to act on it and to
 //! look at it as its users do.
 
-use std::{future::Future, path::Path, path::PathBuf, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use landfall::{
     desired::DesiredState,
@@ -17,19 +22,13 @@ use landfall_aws::{
     state_bucket::StateBucket,
 };
 use landfall_local::{
-    cloud::ecs::SimulatedBehaviour,
-    local::{Definition, Local, REGION, Settings},
+    cloud::{ecr::digest, ecs::SimulatedBehaviour, operations},
+    driver::{self, Driver},
+    local::{CONFIG_BUCKET, Definition, Local, REGION, STATE_BUCKET, Settings},
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use tokio::time::{Instant, sleep};
 
 use crate::sample::SampleFile;
-
-/// The bucket of service files.
-pub const CONFIG_BUCKET: &str = "landfall-config";
-/// The bucket of desired states.
-pub const STATE_BUCKET: &str = "landfall-state";
 
 const DEFINITION: Definition<'static> = Definition {
     template: include_str!("../template.yaml"),
@@ -43,6 +42,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Stage {
     /// The Landfall, with its embedded cloud.
     pub local: Local,
+    /// What others than Landfall do there.
+    pub driver: Driver,
     /// Service files and their statuses.
     pub files: Bucket,
     /// Desired states and records.
@@ -63,13 +64,13 @@ pub async fn until<T, Asked>(what: &str, mut ask: impl FnMut() -> Asked) -> T
 where
     Asked: Future<Output = Option<T>>,
 {
-    let begun = Instant::now();
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
-        sleep(PAUSE).await;
+    let answer = driver::until(PATIENCE, PAUSE, || {
+        let asked = ask();
+        async { Ok::<_, Infallible>(asked.await) }
+    });
+    match answer.await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => panic!("waited in vain for {what}"),
     }
 }
 
@@ -86,11 +87,6 @@ pub fn manifest(repository: &str, tag: &str) -> String {
         "annotations": {"org.opencontainers.image.ref.name": format!("{repository}:{tag}")},
     })
     .to_string()
-}
-
-/// The digest of an image, by its manifest.
-pub fn digest(manifest: &str) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(manifest)))
 }
 
 impl Stage {
@@ -126,12 +122,18 @@ impl Stage {
             files: Bucket::new(&config, CONFIG_BUCKET.into()),
             state: StateBucket::named(&config, STATE_BUCKET),
             ecr: Ecr::new(&config),
+            driver: Driver::new(local.cloud.clone()),
             local,
         }
     }
 
     /// Ends every task and process, and saves what there is to save.
     pub async fn close(self) {
+        let played = operations::played();
+        for request in self.local.cloud.requests.requests() {
+            let call = format!("{}:{}", request.service, request.operation);
+            assert!(played.contains(&call), "{call} is called, but not played");
+        }
         self.local.stop().await.expect("everything is saved");
     }
 
@@ -293,14 +295,9 @@ impl Stage {
 
     /// The ARNs of a service's executions, all or those of one status, newest first.
     pub async fn executions(&self, service: &ServiceId, status: Option<&str>) -> Vec<String> {
-        let mut input = json!({ "stateMachineArn": self.local.state_machine });
-        if let Some(status) = status {
-            input["statusFilter"] = status.into();
-        }
-        let answer = self.states("ListExecutions", input).await;
+        let all = self.driver.executions(&self.local.state_machine, status);
         let mut own = Vec::new();
-        for item in answer["executions"].as_array().into_iter().flatten() {
-            let arn = text(&item["executionArn"]);
+        for arn in all.await.expect("Step Functions answers") {
             let described = self
                 .states("DescribeExecution", json!({ "executionArn": arn }))
                 .await;
@@ -326,21 +323,14 @@ impl Stage {
 
     /// The service as ECS describes it; null if there is none.
     pub async fn live(&self, service: &ServiceId) -> Value {
-        let input = json!({ "cluster": service.cluster(), "services": [service.service()] });
-        match self.local.cloud.ecs.call("DescribeServices", input).await {
-            Ok(answer) => answer["services"][0].clone(),
-            Err(fault) if fault.code == "ClusterNotFoundException" => Value::Null,
-            Err(fault) => panic!("{}: {}", fault.code, fault.message),
-        }
+        let described = self.driver.service(service.cluster(), service.service());
+        described.await.expect("ECS answers")
     }
 
     /// The containers of the revision that the service runs.
     async fn live_containers(&self, service: &ServiceId) -> Vec<Value> {
-        let revision = self.live(service).await["taskDefinition"].clone();
-        let input = json!({ "taskDefinition": revision });
-        let answer = self.ecs("DescribeTaskDefinition", input).await;
-        let containers = answer["taskDefinition"]["containerDefinitions"].as_array();
-        containers.cloned().expect("a revision has containers")
+        let containers = self.driver.containers(service.cluster(), service.service());
+        containers.await.expect("a service runs a revision")
     }
 
     /// The container `web` of the revision that the service runs.
@@ -392,17 +382,12 @@ impl Stage {
 
     /// The operations that changed ECS since the first `seen` requests of the log, oldest first.
     pub fn changes_in_ecs(&self, seen: usize) -> Vec<String> {
-        let requests = self.local.cloud.requests.requests();
-        let changes = requests.into_iter().skip(seen).filter(|entry| {
-            let reads = ["Describe", "List"];
-            entry.service == "ecs" && !reads.iter().any(|read| entry.operation.starts_with(read))
-        });
-        changes.map(|entry| entry.operation).collect()
+        self.driver.changes_in_ecs(seen)
     }
 
     /// How many requests there have been.
     pub fn requests(&self) -> usize {
-        self.local.cloud.requests.requests().len()
+        self.driver.requests()
     }
 }
 

@@ -3,14 +3,9 @@
 use landfall_aws::{
     Fault, Kind, bucket::Bucket, config::SdkConfig, ecr::Ecr, elb::Elb, state_bucket::StateBucket,
 };
+use landfall_local::local::{CONFIG_BUCKET, REGION, STATE_BUCKET};
 use miette::{Report, miette};
 
-/// The bucket of service files on this machine.
-pub(crate) const CONFIG_BUCKET: &str = "landfall-config";
-/// The bucket of desired states on this machine.
-pub(crate) const STATE_BUCKET: &str = "landfall-state";
-/// The Region of the embedded cloud.
-pub(crate) const REGION: &str = "eu-west-1";
 /// Where the embedded cloud listens unless told otherwise.
 pub(crate) const PORT: u16 = 4599;
 

@@ -3,9 +3,10 @@
 use clap::Args;
 use landfall::{desired::DesiredState, service_id::ServiceId};
 use landfall_aws::{config, operator::Operator};
+use landfall_local::local::{CONFIG_BUCKET, REGION, STATE_BUCKET, STATE_MACHINE};
 use miette::{Result, miette};
 
-use crate::clients::{CONFIG_BUCKET, PORT, REGION, STATE_BUCKET, report};
+use crate::clients::{PORT, report};
 
 /// Which service, of which Landfall.
 #[derive(Debug, Args)]
@@ -42,9 +43,6 @@ pub(crate) struct ResumeArguments {
     #[arg(long, requires = "state_bucket")]
     state_machine: Option<String>,
 }
-
-/// The state machine on this machine.
-const STATE_MACHINE: &str = "arn:aws:states:eu-west-1:000000000000:stateMachine:landfall-release";
 
 /// Holds a service.
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<()> {

@@ -6,10 +6,10 @@ mod push;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use landfall_local::local::{Definition, Local, Settings};
+use landfall_local::local::{CONFIG_BUCKET, Definition, Local, Settings};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
-use crate::clients::{CONFIG_BUCKET, PORT};
+use crate::clients::PORT;
 
 pub(crate) use push::manifest;
 

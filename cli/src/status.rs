@@ -9,10 +9,11 @@ use landfall::{
     service_id::ServiceId,
 };
 use landfall_aws::{config, state_bucket::StateBucket};
+use landfall_local::local::{REGION, STATE_BUCKET};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 
-use crate::clients::{PORT, REGION, STATE_BUCKET, report};
+use crate::clients::{PORT, report};
 
 /// Which services.
 #[derive(Debug, Args)]

@@ -16,11 +16,6 @@ use crate::{
     wire::{self, Wire},
 };
 
-/// The bucket of the service files, as the embedded cloud names it.
-pub const CONFIG_BUCKET: &str = "landfall-config";
-/// The bucket of the desired states.
-pub const STATE_BUCKET: &str = "landfall-state";
-
 const TEMPLATE: &str = include_str!("../../template.yaml");
 const STATE_MACHINE: &str = include_str!("../../statemachine/release.asl.json");
 
@@ -128,8 +123,9 @@ fn told(output: &Value) -> String {
         .as_u64()
         .map(|number| format!("release {number}"));
     let told: Vec<_> = members.into_iter().chain(release).collect();
-    match told.is_empty() {
-        true => output.to_string(),
-        false => told.join(", "),
+    if told.is_empty() {
+        output.to_string()
+    } else {
+        told.join(", ")
     }
 }

@@ -2,24 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http::{Method, Request};
 use jiff::Timestamp;
 use landfall_aws::operator::Operator;
 use landfall_local::{
     cloud::{Cloud, Settings},
-    local::ACCOUNT,
+    driver::Driver,
+    local::{ACCOUNT, CONFIG_BUCKET, STATE_BUCKET},
     schedule,
     world::World,
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     executions::Executions,
     fault::Faults,
-    installation::{self, CONFIG_BUCKET, STATE_BUCKET},
+    installation,
     journal::Journal,
     neighbours::Neighbours,
     post::Post,
@@ -41,6 +39,7 @@ const LOOK: Duration = Duration::from_millis(3500);
 pub(crate) struct Stage {
     scenario: Scenario,
     wire: Wire,
+    driver: Driver,
     post: Arc<Post>,
     executions: Executions,
     operator: Operator,
@@ -105,6 +104,7 @@ impl Stage {
                 Some(CONFIG_BUCKET.into()),
             ),
             state_machine,
+            driver: Driver::new(wire.cloud.clone()),
             wire,
             post,
         })
@@ -113,9 +113,8 @@ impl Stage {
     /// Makes the moves, each after its pause.
     pub(crate) async fn play(&mut self) {
         for service in &self.scenario.services {
-            let input = json!({ "repositoryName": service.repository });
             // Services may share a repository.
-            let _ = self.wire.cloud.ecr.call("CreateRepository", input).await;
+            self.driver.ensure_repository(&service.repository).await;
         }
         for (pause, next) in self.scenario.moves.clone() {
             self.watch(pause).await;
@@ -199,9 +198,10 @@ impl Stage {
     /// repeated.
     fn looks_until_quiet(&self) -> u128 {
         let minutes = self.scenario.sweep_minutes.unwrap_or(1);
-        let sweep = match self.scenario.delivery.loses() {
-            true => Duration::from_secs(60 * (minutes.unsigned_abs() + 2)),
-            false => Duration::ZERO,
+        let sweep = if self.scenario.delivery.loses() {
+            Duration::from_secs(60 * (minutes.unsigned_abs() + 2))
+        } else {
+            Duration::ZERO
         };
         24.max(sweep.as_millis() / LOOK.as_millis())
     }
@@ -238,7 +238,9 @@ impl Stage {
                 self.stories[service].deleted = false;
             }
             Move::DeleteFile { service } => {
-                self.objects(Method::DELETE, service, String::new()).await;
+                let key = &self.scenario.services[service].key;
+                // It may never have been there.
+                let _ = self.driver.delete_file(key).await;
                 self.stories[service].file = None;
                 self.stories[service].deleted = true;
             }
@@ -337,18 +339,15 @@ impl Stage {
         behaviour: Behaviour,
         manifest: String,
     ) {
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(&manifest)));
-        let cloud = &self.wire.cloud;
-        cloud.ecs.simulate(&digest, behaviour.simulated());
-        let input =
-            json!({ "repositoryName": repository, "imageManifest": manifest, "imageTag": tag });
-        match cloud.ecr.call("PutImage", input).await {
-            Ok(_) => self.pushes.push(Pushed {
+        let simulated = behaviour.simulated();
+        let pushed = self.driver.push(&repository, &tag, &manifest, simulated);
+        match pushed.await {
+            Ok(digest) => self.pushes.push(Pushed {
                 repository,
                 tag,
                 digest,
                 behaviour,
-                at: cloud.world.now(),
+                at: self.wire.cloud.world.now(),
                 manifest,
             }),
             Err(fault) => self
@@ -359,20 +358,9 @@ impl Stage {
     }
 
     async fn put(&self, service: usize, text: String) {
-        self.objects(Method::PUT, service, text).await;
-    }
-
-    async fn objects(&self, method: Method, service: usize, text: String) {
         let key = &self.scenario.services[service].key;
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("http://127.0.0.1:4599/{CONFIG_BUCKET}/{key}"))
-            .header("host", "127.0.0.1:4599")
-            .header("content-length", text.len())
-            .body(Bytes::from(text));
-        if let Ok(request) = request {
-            self.wire.cloud.handle(request).await;
-        }
+        // A refusal is a story too.
+        let _ = self.driver.put_file(key, &text).await;
     }
 
     async fn stranger(&mut self, service: usize, change: Value) {

@@ -14,10 +14,10 @@ use landfall::{
     record::{Record, Verdict},
     service_id::ServiceId,
 };
-use landfall_local::cloud::Cloud;
+use landfall_local::{cloud::Cloud, local::STATE_BUCKET};
 use serde_json::{Value, json};
 
-use crate::{installation::STATE_BUCKET, invocation::Invocation};
+use crate::invocation::Invocation;
 
 /// A change to a service in ECS.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall::{failure, look, record::Verdict, step::claim_release};
 use landfall_aws::{Fault, sfn::LONGEST_EXECUTION};
 use landfall_functions::conclude_release::log;
-use landfall_local::{install, world::World};
+use landfall_local::{install, local, world::World};
 use serde_json::{Map, Value, json};
 
 use self::steps::{FUNCTIONS, Functions, Step, answers, step};
@@ -364,4 +364,22 @@ fn the_alarm_on_failed_releases_counts_the_lines_that_conclude_release_writes_at
     let template = include_str!("../../template.yaml");
     let pattern = format!("'{{ $.message = {message} && $.verdict = {verdict} }}'");
     assert!(template.contains(&format!("FilterPattern: {pattern}")));
+}
+
+#[test]
+fn the_installation_on_this_machine_has_the_names_that_command_and_tests_use() {
+    let world = World::new(local::ACCOUNT, local::REGION, Timestamp::UNIX_EPOCH, 0);
+    let installation = install::read(include_str!("../../template.yaml"), &world).unwrap();
+    let buckets: Vec<_> = installation
+        .buckets
+        .iter()
+        .map(|bucket| bucket.name.as_str())
+        .collect();
+    assert_eq!(buckets, [local::CONFIG_BUCKET, local::STATE_BUCKET]);
+    let machines: Vec<_> = installation
+        .state_machines
+        .iter()
+        .map(|machine| world.arn("states", &format!("stateMachine:{}", machine.name)))
+        .collect();
+    assert_eq!(machines, [local::STATE_MACHINE]);
 }

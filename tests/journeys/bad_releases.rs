@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use landfall::record::Verdict;
 use landfall_aws::{bucket::Condition, events::RELEASE_CONCLUDED};
-use landfall_local::cloud::ecs::SimulatedBehaviour;
+use landfall_local::{cloud::ecs::SimulatedBehaviour, local::CONFIG_BUCKET};
 use landfall_tests::{
     sample::SampleFile,
-    stage::{CONFIG_BUCKET, Stage, until, web},
+    stage::{Stage, until, web},
 };
 use serde_json::{Value, json};
 

@@ -2,10 +2,10 @@
 
 use landfall::{record::Verdict, status::FileStatus};
 use landfall_aws::{config, operator::Operator};
-use landfall_local::local::REGION;
+use landfall_local::local::{CONFIG_BUCKET, REGION, STATE_BUCKET};
 use landfall_tests::{
     sample::SampleFile,
-    stage::{CONFIG_BUCKET, STATE_BUCKET, Stage, until, web},
+    stage::{Stage, until, web},
 };
 
 async fn operator(stage: &Stage) -> Operator {

@@ -2,10 +2,13 @@
 
 use landfall::{hold::SetBy, record::Verdict, service_id::ServiceId, status::FileStatus};
 use landfall_aws::{config, events::SERVICE_DRIFTED, operator::Operator};
-use landfall_local::{cloud::ecs::SimulatedBehaviour, local::REGION};
+use landfall_local::{
+    cloud::ecs::SimulatedBehaviour,
+    local::{CONFIG_BUCKET, REGION, STATE_BUCKET},
+};
 use landfall_tests::{
     sample::SampleFile,
-    stage::{CONFIG_BUCKET, STATE_BUCKET, Stage, text, until, web},
+    stage::{Stage, text, until, web},
 };
 use serde_json::{Value, json};
 

@@ -1,9 +1,10 @@
 //! Which image of a repository a service file gets.
 
 use landfall::record::Verdict;
+use landfall_local::cloud::ecr::digest;
 use landfall_tests::{
     sample::SampleFile,
-    stage::{Stage, digest, manifest, web},
+    stage::{Stage, manifest, web},
 };
 use serde_json::json;
 

@@ -8,14 +8,14 @@ use landfall::{
     status::FileStatus,
 };
 use landfall_aws::{bucket::Condition, ecs::Ecs};
-use landfall_local::local::Local;
+use landfall_local::local::{Local, REGION};
 use miette::{IntoDiagnostic, Result, WrapErr, ensure, miette};
 
 use super::{
     application::Application, free_port, narrator::Narrator, report::Requests, traffic::Traffic,
     watch,
 };
-use crate::clients::{Clients, REGION, report};
+use crate::clients::{Clients, report};
 
 /// Where the service file is put.
 pub(super) const KEY: &str = "services/hello.yaml";

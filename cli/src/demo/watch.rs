@@ -1,12 +1,10 @@
 //! Waiting for what Landfall does.
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{future::Future, time::Duration};
 
 use landfall::{record::Record, service_id::ServiceId};
 use landfall_aws::{Fault, ecs::Ecs};
+use landfall_local::driver;
 use miette::{Result, miette};
 
 use super::narrator::Narrator;
@@ -16,24 +14,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks until there is an answer.
-pub(crate) async fn until<T, F, Asked>(what: &str, mut ask: F) -> Result<T>
+pub(crate) async fn until<T, F, Asked>(what: &str, ask: F) -> Result<T>
 where
     F: FnMut() -> Asked,
     Asked: Future<Output = Result<Option<T>, Fault>>,
 {
-    let begun = Instant::now();
-    loop {
-        if let Some(answer) = ask().await.map_err(report)? {
-            return Ok(answer);
-        }
-        if begun.elapsed() > PATIENCE {
-            return Err(miette!(
-                "{what} did not happen within {} seconds",
-                PATIENCE.as_secs()
-            ));
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+    let answer = driver::until(PATIENCE, PAUSE, ask).await.map_err(report)?;
+    answer.ok_or_else(|| {
+        miette!(
+            "{what} did not happen within {} seconds",
+            PATIENCE.as_secs()
+        )
+    })
 }
 
 /// Waits for the record of a release, and shows meanwhile what ECS says.

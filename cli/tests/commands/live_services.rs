@@ -330,7 +330,7 @@ async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
          ingress: {{ listenerArn: \"{listener}\", container: web, port: 80, host: hello.example.com }}\n\
          autoscaling: {{ min: 1, max: 4 }}\n"
     );
-    let put = Bucket::new(&config, "landfall-config".into());
+    let put = Bucket::new(&config, landfall_local::local::CONFIG_BUCKET.into());
     let uploaded = written.replace("${param:stage}", "web");
     put.put("services/hello.yaml", uploaded.into(), Condition::None)
         .await
@@ -354,7 +354,12 @@ async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
     let path = file.display().to_string();
     let diff = |text_of: &str, options: &[&str]| {
         std::fs::write(&file, text_of).unwrap();
-        let arguments = ["diff", &path, "--state-bucket", "landfall-state"];
+        let arguments = [
+            "diff",
+            &path,
+            "--state-bucket",
+            landfall_local::local::STATE_BUCKET,
+        ];
         let compared = landfall_at(&local.endpoint, &[&arguments, options].concat());
         let told = text(&compared.stdout) + &text(&compared.stderr);
         (compared.status.code(), told)

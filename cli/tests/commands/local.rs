@@ -96,7 +96,7 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
                 taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64, portMappings: [{ containerPort: 80 }] }] }\n\
                 service: { serviceName: hello, desiredCount: 1 }\n";
     let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
-    let put = Bucket::new(&config, "landfall-config".into());
+    let put = Bucket::new(&config, landfall_local::local::CONFIG_BUCKET.into());
     put.put("services/hello.yaml", file.into(), Condition::None)
         .await
         .unwrap();

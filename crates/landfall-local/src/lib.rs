@@ -5,6 +5,7 @@
 
 pub mod cloud;
 pub mod courier;
+pub mod driver;
 pub mod engine;
 pub mod install;
 pub mod lambda;

@@ -26,6 +26,14 @@ pub const ACCOUNT: &str = "000000000000";
 /// The Region of the embedded cloud.
 pub const REGION: &str = "eu-west-1";
 
+/// The bucket of service files, as the installation names it.
+pub const CONFIG_BUCKET: &str = "landfall-config";
+/// The bucket of desired states, as the installation names it.
+pub const STATE_BUCKET: &str = "landfall-state";
+/// The ARN of the release state machine in [`ACCOUNT`] and [`REGION`].
+pub const STATE_MACHINE: &str =
+    "arn:aws:states:eu-west-1:000000000000:stateMachine:landfall-release";
+
 /// What is installed: the texts of `template.yaml` and of the state machine that it names.
 #[derive(Clone, Copy, Debug)]
 pub struct Definition<'a> {

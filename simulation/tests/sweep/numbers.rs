@@ -18,10 +18,8 @@ use landfall::{
     sweep::{Memory, Shard, fingerprint},
 };
 use landfall_aws::{bucket::Bucket, ecr::Ecr};
-use landfall_simulation::{
-    installation::{CONFIG_BUCKET, STATE_BUCKET},
-    wire,
-};
+use landfall_local::local::{CONFIG_BUCKET, STATE_BUCKET};
+use landfall_simulation::wire;
 use serde_json::json;
 
 use crate::stage::{Stage, play};

@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http::{Method, Request};
+use http::Method;
 use jiff::Timestamp;
 use landfall::{
     desired::{Claim, DesiredState},
@@ -16,13 +15,14 @@ use landfall::{
 };
 use landfall_local::{
     cloud::{Cloud, Settings, ecs::SimulatedBehaviour},
+    driver::Driver,
     lambda::{Function, FunctionError, Program},
     local::ACCOUNT,
     world::World,
 };
 use landfall_simulation::{
     fault::{Faults, Plan},
-    installation::{CONFIG_BUCKET, REQUEST_ID, inline, install},
+    installation::{REQUEST_ID, inline, install},
     journal::Journal,
     post::{Delivery, Post},
     scenario::{Edition, Rule, Service},
@@ -30,7 +30,6 @@ use landfall_simulation::{
     witness::{desired, record},
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 /// Runs a story on a paused clock.
@@ -99,13 +98,19 @@ impl Stage {
         }
     }
 
+    /// What others than Landfall do.
+    pub(crate) fn driver(&self) -> Driver {
+        Driver::new(self.wire.cloud.clone())
+    }
+
     /// From now on the events for a function are lost, or come.
     pub(crate) fn lose(&self, function: &'static str, lost: bool) {
         let mut all = self.lost.lock().unwrap();
-        match lost {
-            true => all.insert(function),
-            false => all.remove(function),
-        };
+        if lost {
+            all.insert(function);
+        } else {
+            all.remove(function);
+        }
     }
 
     /// One whole sweep in one firing.
@@ -159,11 +164,7 @@ impl Stage {
         tag: &str,
         behaviour: SimulatedBehaviour,
     ) -> String {
-        let ecr = &self.wire.cloud.ecr;
-        // It may be there.
-        let _ = ecr
-            .call("CreateRepository", json!({ "repositoryName": repository }))
-            .await;
+        self.driver().ensure_repository(repository).await;
         let manifest = json!({ "schemaVersion": 2, "build": format!("{repository}:{tag}") });
         self.tag(repository, tag, &manifest.to_string(), behaviour)
             .await
@@ -177,12 +178,11 @@ impl Stage {
         manifest: &str,
         behaviour: SimulatedBehaviour,
     ) -> String {
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(manifest)));
-        self.wire.cloud.ecs.simulate(&digest, behaviour);
-        let input =
-            json!({ "repositoryName": repository, "imageManifest": manifest, "imageTag": tag });
-        self.wire.cloud.ecr.call("PutImage", input).await.unwrap();
-        digest
+        let pushed = self
+            .driver()
+            .push(repository, tag, manifest, behaviour)
+            .await;
+        pushed.unwrap()
     }
 
     /// Makes a service run hello:1.0.0.
@@ -207,15 +207,13 @@ impl Stage {
 
     /// Puts or deletes an object in the config bucket.
     pub(crate) async fn object(&self, method: Method, key: &str, text: &str) {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("http://127.0.0.1:4599/{CONFIG_BUCKET}/{key}"))
-            .header("host", "127.0.0.1:4599")
-            .header("content-length", text.len())
-            .body(Bytes::from(text.to_owned()))
-            .unwrap();
-        let answer = self.wire.cloud.handle(request).await;
-        assert!(answer.status().is_success(), "{key}: {answer:?}");
+        let driver = self.driver();
+        let done = if method == Method::DELETE {
+            driver.delete_file(key).await
+        } else {
+            driver.put_file(key, text).await
+        };
+        done.unwrap();
     }
 
     /// The desired state.
@@ -230,9 +228,7 @@ impl Stage {
 
     /// Somebody stops an execution.
     pub(crate) async fn stop(&self, execution: &str) {
-        let input = json!({ "executionArn": execution });
-        let executions = &self.wire.cloud.executions;
-        executions.call("StopExecution", input).await.unwrap();
+        self.driver().stop_execution(execution).await.unwrap();
     }
 
     /// Waits until no execution runs, nor is about to because another one died.
@@ -253,10 +249,9 @@ impl Stage {
 
     /// How many executions there are of a status.
     pub(crate) async fn executions(&self, status: &str) -> usize {
-        let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": status, "maxResults": 1000 });
-        let executions = &self.wire.cloud.executions;
-        let listed = executions.call("ListExecutions", input).await.unwrap();
-        listed["executions"].as_array().unwrap().len()
+        let driver = self.driver();
+        let listed = driver.executions(&self.state_machine, Some(status)).await;
+        listed.unwrap().len()
     }
 
     /// The record of a release that has its verdict.
@@ -274,29 +269,20 @@ impl Stage {
 
     /// The service as ECS describes it.
     pub(crate) async fn live(&self, service: &Service) -> Value {
-        let ecs = &self.wire.cloud.ecs;
-        let input = json!({ "cluster": service.id.cluster(), "services": [service.id.service()] });
-        let described = ecs.call("DescribeServices", input).await.unwrap();
-        described["services"][0].clone()
+        let (cluster, name) = (service.id.cluster(), service.id.service());
+        self.driver().service(cluster, name).await.unwrap()
     }
 
     /// The operations that changed ECS since the first `seen` requests of the log, oldest first.
     pub(crate) fn changes_in_ecs(&self, seen: usize) -> Vec<String> {
-        let requests = self.wire.cloud.requests.requests();
-        let changes = requests.into_iter().skip(seen).filter(|entry| {
-            let reads = ["Describe", "List"];
-            entry.service == "ecs" && !reads.iter().any(|read| entry.operation.starts_with(read))
-        });
-        changes.map(|entry| entry.operation).collect()
+        self.driver().changes_in_ecs(seen)
     }
 
     /// The image that the service runs.
     pub(crate) async fn live_image(&self, service: &Service) -> String {
-        let ecs = &self.wire.cloud.ecs;
-        let revision = self.live(service).await["taskDefinition"].clone();
-        let input = json!({ "taskDefinition": revision });
-        let described: Value = ecs.call("DescribeTaskDefinition", input).await.unwrap();
-        let image = &described["taskDefinition"]["containerDefinitions"][0]["image"];
+        let (cluster, name) = (service.id.cluster(), service.id.service());
+        let containers = self.driver().containers(cluster, name).await.unwrap();
+        let image = &containers[0]["image"];
         image.as_str().unwrap().to_owned()
     }
 

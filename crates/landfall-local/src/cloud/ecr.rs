@@ -12,6 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use self::{images::Image, local_image::LocalImage};
 use super::{
@@ -177,6 +178,11 @@ impl State {
             .get_mut(name)
             .ok_or_else(|| no_such_repository(name, account))
     }
+}
+
+/// The digest of an image, by its manifest.
+pub fn digest(manifest: &str) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(manifest)))
 }
 
 fn no_such_repository(name: &str, account: &str) -> Fault {

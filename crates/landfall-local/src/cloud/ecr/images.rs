@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::{Ecr, LocalImage, Repository, invalid, page, required};
+use super::{Ecr, LocalImage, Repository, digest, invalid, page, required};
 use crate::cloud::fault::Fault;
 
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -71,7 +70,7 @@ impl Ecr {
                 "Invalid parameter at 'imageTag' failed to satisfy constraint: '{tag}' is not a tag"
             )));
         }
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(manifest)));
+        let digest = digest(manifest);
         if let Some(expected) = input["imageDigest"]
             .as_str()
             .filter(|expected| *expected != digest)
