@@ -35,4 +35,6 @@ pub mod undone;
 pub mod versioned;
 
 #[cfg(test)]
+mod processor_time;
+#[cfg(test)]
 mod sample;
