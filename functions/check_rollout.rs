@@ -1,4 +1,5 @@
-//! Step `CheckRollout`: what ECS says of a rollout; with a task token, it first stores the token to sleep on.
+//! Step `CheckRollout`: one look at a rollout in ECS. With a task token, the token is stored before the look, and the
+//! execution sleeps on it.
 //!
 //! In: `Input`, from `UpdateService` and `RollBack`, on every wake-up. Out: `Output`, how the rollout stands.
 //! Fails with `Transient`, which the state machine retries.

@@ -1,7 +1,7 @@
 //! Step `ClaimRelease`: the sole right to change a service, for its newest release without a verdict.
 //!
-//! In: `Input`, from the start of the execution, and again after each conclusion. Out: `Output`, what to do next, to the state `Claimed`.
-//! Fails with `Transient`, which the state machine retries.
+//! In: `Input`, from the start of the execution, and again after each conclusion. Out: `Output`, what to do next, to
+//! the state `Claimed`. Fails with `Transient`, which the state machine retries.
 
 use landfall::{
     protocol::{
@@ -12,7 +12,7 @@ use landfall::{
 };
 use landfall_aws::{Aws, Fault, function::Function};
 
-/// Takes the claim, if it can be had.
+/// Takes the claim of a service, if no living execution holds it.
 #[derive(Debug)]
 pub struct ClaimRelease;
 

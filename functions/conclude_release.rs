@@ -31,7 +31,8 @@ impl Function for ConcludeRelease {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Writes the records and sends their events, then writes the verdict and gives up the claim in one compare-and-swap.
+    /// Writes the records and sends their events, then writes the verdict and gives up the claim in one
+    /// compare-and-swap.
     ///
     /// # Errors
     /// As AWS answers.
@@ -75,7 +76,7 @@ impl Function for ConcludeRelease {
 /// The foreign revision that the service was given since the release was verified, if it was.
 async fn foreign_revision(aws: &Aws, input: &Input) -> Result<Option<String>, Fault> {
     let live = match aws.ecs().service(&input.service).await {
-        // A verdict is needed most of all.
+        // Without a verdict the service would stay claimed: a look that fails must not keep it from being written.
         Err(fault) if fault.is_refused() => {
             tracing::error!(reason = %fault, "nobody knows what the service runs by now");
             return Ok(None);

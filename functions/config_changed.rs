@@ -1,7 +1,7 @@
 //! Trigger `config-changed`: a service file was put or deleted.
 //!
 //! In: an EventBridge event. Out: nothing.
-//! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
+//! Fails with `Refused` if the event is malformed, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use landfall_aws::{
     function::{Event, Function},
 };
 
-/// Takes a service file up, or stops following it.
+/// Lets a service follow a service file, or stop following it.
 #[derive(Debug)]
 pub struct ConfigChanged;
 
@@ -44,10 +44,10 @@ impl Function for ConfigChanged {
         )
     }
 
-    /// Looks at the object that the event names, as it is now.
+    /// Reads the object that the event names, as it is now.
     ///
     /// # Errors
-    /// Refused if the event is not what it claims to be. A service file that is not accepted is no failure: its status
+    /// Refused if the event is malformed. A service file that is not accepted is no failure: its status
     /// says why, and so does an event.
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let key = match config_changed::read(&event.payload, aws.files().name())? {
@@ -61,7 +61,8 @@ impl Function for ConfigChanged {
     }
 }
 
-/// Looks at the service file at `key`, as it is now, and starts an execution if a release is open.
+/// Reads the service file at `key`, as it is now, brings desired state and status up to date, and starts an execution
+/// if a release is open.
 ///
 /// # Errors
 /// As AWS answers.
@@ -114,7 +115,7 @@ pub async fn look(aws: &Aws, key: &str, request_id: &str) -> Result<(), Fault> {
     }
 }
 
-/// Reads the service file, and keeps it if nothing is wrong with it.
+/// Reads the service file, and stores it if it is accepted.
 async fn file(aws: &Aws, key: &str) -> Result<File, Fault> {
     let Some(object) = aws.files().get(key).await? else {
         return Ok(File::Gone);
@@ -192,7 +193,7 @@ async fn write(
     Ok(Answer::Written(written))
 }
 
-/// The event goes first: once the status is there, the rejection of this version is known and is not told again.
+/// The event goes first: once the status says that this version is rejected, a repeated invocation sends no event.
 async fn rejected(aws: &Aws, key: &str, rejection: &Versioned<Rejection>) -> Result<(), Fault> {
     let version_id = rejection.etag().unwrap_or_default();
     let status = FileStatus::rejected(key, version_id, rejection);

@@ -12,7 +12,7 @@ use landfall_aws::{
     function::{Function, step_span},
 };
 
-/// Creates the cluster if it is missing, and what it needs besides.
+/// Creates the cluster if it is missing, and its capacity providers, settings and log groups.
 #[derive(Debug)]
 pub struct EnsureCluster;
 
@@ -25,8 +25,9 @@ impl Function for EnsureCluster {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Answers the cluster, created from the service file's `cluster` section if need be. If the file's sections have to be
-    /// applied, its capacity providers, settings and log groups are there too, or it is said how long to wait for them.
+    /// Answers the cluster, created from the service file's `cluster` section if it is missing. If the file's sections
+    /// have to be applied, its capacity providers, settings and log groups are there too, or the answer says how long
+    /// to wait for them.
     ///
     /// # Errors
     /// Transient while the cluster comes up or goes down; refused as AWS refuses.

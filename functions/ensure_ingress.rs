@@ -1,6 +1,8 @@
-//! Step `EnsureIngress`: the target group and listener rule of a service; step `TidyIngress`: no more than those.
+//! Step `EnsureIngress`: the target group and listener rule of a service are there; step `TidyIngress`: those that the
+//! service file does not ask for any more are gone.
 //!
-//! In: `Input`, from `WantsIngress`, `WantsTidying` or `Undone`. Out: the target group and the rule, to `UpdateService`; for
+//! In: `Input`, from `WantsIngress`, `WantsTidying` or `Undone`. Out: the target group and the rule, to
+//! `UpdateService`; for
 //! `TidyIngress` nothing.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
@@ -23,7 +25,7 @@ use landfall_aws::{
 #[derive(Debug)]
 pub struct EnsureIngress;
 
-/// How often a priority is chosen anew because somebody else took it.
+/// How often another priority is chosen because another rule took the chosen one.
 const CHOICES: usize = 5;
 
 impl Function for EnsureIngress {
@@ -35,10 +37,10 @@ impl Function for EnsureIngress {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Answers what the service is reached by, created and changed as need be; nothing after tidying up.
+    /// Answers the target group and rule, created and changed as needed; nothing after tidying up.
     ///
     /// # Errors
-    /// Refused as Elastic Load Balancing refuses, or if somebody else's rule or target group is in the way.
+    /// Refused as Elastic Load Balancing refuses, or if a foreign rule or target group is in the way.
     async fn handle(aws: &Aws, input: Input) -> Result<Option<Balancer>, Fault> {
         let file = aws.state().file(&input.release.content.file).await?;
         match input.purpose {

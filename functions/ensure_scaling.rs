@@ -26,8 +26,8 @@ impl Function for EnsureScaling {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Makes what the file wants, and removes what it wants no longer. If AWS refuses, the last good release's scaling is
-    /// put back before that is told.
+    /// Makes the scalable target, policies and actions that the file asks for, and removes those that it does not ask
+    /// for any more. If AWS refuses, the last good release's scaling is put back before the step fails.
     ///
     /// # Errors
     /// As AWS refuses.
@@ -88,7 +88,7 @@ async fn bring(
     }
 }
 
-/// The load balancer and target group by which the service's requests are counted.
+/// The resource label of the load balancer and target group whose requests are counted for the service.
 async fn label(aws: &Aws, service: &ServiceId) -> Result<String, Fault> {
     let live = aws.ecs().service(service).await?;
     let group = live.and_then(|live| live.balancers.into_iter().next());

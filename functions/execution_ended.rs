@@ -1,7 +1,7 @@
-//! Trigger `execution-ended`: an execution ended without concluding.
+//! Trigger `execution-ended`: an execution ended without concluding its release.
 //!
 //! In: an EventBridge event. Out: nothing.
-//! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
+//! Fails with `Refused` if the event is malformed, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
 use landfall::event::{
@@ -13,7 +13,7 @@ use landfall_aws::{
     function::{Event, Function},
 };
 
-/// Starts a fresh execution where one died.
+/// Starts another execution for a service whose execution died.
 #[derive(Debug)]
 pub struct ExecutionEnded;
 
@@ -29,7 +29,7 @@ impl Function for ExecutionEnded {
     /// Starts an execution if the dead one left a release without a verdict.
     ///
     /// # Errors
-    /// Refused if the event is not what it claims to be, or if too many executions died in a row.
+    /// Refused if the event is malformed, or if too many executions died in a row.
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let dead = match execution_ended::read(&event.payload, aws.state_machine()?)? {
             Heard::Look(dead) => dead,

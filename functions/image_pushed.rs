@@ -1,7 +1,7 @@
 //! Trigger `image-pushed`: an image was pushed to ECR.
 //!
 //! In: an EventBridge event. Out: nothing.
-//! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
+//! Fails with `Refused` if the event is malformed, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
 use landfall::{
@@ -38,10 +38,10 @@ impl Function for ImagePushed {
         tracing::info_span!("image-pushed", event = event.payload["id"].as_str())
     }
 
-    /// Looks at what the event points to.
+    /// Asks ECR for the tag that the event names, and joins its image into the desired states.
     ///
     /// # Errors
-    /// Refused if the event is not what it claims to be; otherwise the first failure, after every service was tried.
+    /// Refused if the event is malformed; otherwise the first failure, after every service was tried.
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let home = &event.home;
         let pushed = match image_pushed::read(&event.payload, &home.account, &home.region)? {
@@ -62,7 +62,8 @@ impl Function for ImagePushed {
     }
 }
 
-/// Joins what ECR says now of a tag into the desired state of a service, and starts an execution if a release is open.
+/// Joins the image that ECR shows now for a tag into the desired state of a service, and starts an execution if a
+/// release is open.
 ///
 /// # Errors
 /// As AWS answers.
@@ -120,8 +121,8 @@ fn log(service: &ServiceId, tag: &str, output: Output) {
     }
 }
 
-/// The name of the followed file with the values that its placeholders have now. While one has none, the file's status says
-/// so.
+/// The hash of the followed file with the values that its placeholders have now. While a placeholder has no value, the
+/// file's status says so.
 async fn refresh(aws: &Aws, file: &FollowedFile) -> Result<Option<ContentHash>, Fault> {
     let Some(placeholders) = &file.placeholders else {
         return Ok(Some(file.content.clone()));

@@ -1,8 +1,8 @@
 //! Step `RegisterTaskDefinition`: a task definition revision with the release's images.
 //!
-//! In: `Input`, from `CapacityReady`. Out: `Output`, the plan with the revision, of which the state machine asks one field after the
-//! other.
-//! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
+//! In: `Input`, from `CapacityReady`. Out: `Output`, the plan with the revision, of which the state machine asks one
+//! field after the other. Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the
+//! release.
 
 use landfall::{
     desired::GoodRelease,
@@ -34,11 +34,11 @@ impl Function for RegisterTaskDefinition {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Answers a revision whose images are pinned by digest, and what the file asks for besides.
+    /// Answers the plan of the release, with a revision whose images are pinned by digest.
     ///
     /// # Errors
-    /// Refused as ECS refuses, if the file wants what ECS cannot change in place, and if it adopts a service that is not
-    /// there.
+    /// Refused as ECS refuses, if the file wants what ECS cannot change in place, and if it adopts a service that is
+    /// not there.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let file = aws.state().file(&input.release.content.file).await?;
         let live = match input.apply_service || !file.owns_task_definition() {
@@ -135,7 +135,7 @@ async fn register(
             tracing::info!(arn, "registered the task definition");
             Ok(TaskDefinition { arn, content })
         }
-        // It may have been registered, and only the answer was lost.
+        // The revision may have been registered, and only the answer was lost.
         Err(fault) if fault.is_transient() => aws
             .ecs()
             .registered(family, &content, input.release.number)

@@ -1,4 +1,4 @@
-//! Step `RollBack`: the diagnosis of a bad release, and the way back.
+//! Step `RollBack`: the diagnosis of a bad release, and the calls that give the service back what it ran before.
 //!
 //! In: `Input`, from whatever failed. Out: `Output`, what was done and what to wait for.
 //! Fails with `Transient`, which the state machine retries.
@@ -39,7 +39,7 @@ impl Function for RollBack {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Gathers what can be known of the release, then gives the service what was good before it.
+    /// Gathers the diagnosis of the release, then gives the service the last good release.
     ///
     /// # Errors
     /// As AWS answers.
@@ -119,7 +119,7 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Observation, Fault> {
     })
 }
 
-/// The files that the way back needs. What a foreign service has at Elastic Load Balancing is left alone.
+/// The service files that the roll-back needs. What a foreign service has at Elastic Load Balancing is left alone.
 async fn files(
     aws: &Aws,
     input: &Input,
@@ -149,9 +149,9 @@ async fn files(
     })
 }
 
-/// The file, its tasks registered where it says.
+/// The file, with its tasks registered in the Cloud Map service that it names.
 async fn registered(aws: &Aws, file: ServiceFile) -> Result<ServiceFile, Fault> {
-    // A way back without its registration is better than none.
+    // A roll-back without the registration is better than none.
     let registry = match aws.cloud_map().arn_of(file.discovery.as_ref()).await {
         Err(fault) if fault.is_refused() => {
             tracing::error!(reason = %fault, "the service's registration is left as it is");

@@ -1,7 +1,7 @@
 //! Trigger `rollout-changed`: ECS changed a deployment.
 //!
 //! In: an EventBridge event. Out: nothing.
-//! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
+//! Fails with `Refused` if the event is malformed, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
 use landfall::event::{Heard, rollout_changed};
@@ -23,11 +23,11 @@ impl Function for RolloutChanged {
         tracing::info_span!("rollout-changed", event = event.payload["id"].as_str())
     }
 
-    /// Wakes whoever sleeps for the service that the event names. Services that Landfall does not know have no sleeper, and
-    /// cost one read.
+    /// Wakes the execution that sleeps on a rollout of the service that the event names. For services that Landfall
+    /// does not know no execution sleeps: their events cost one read of S3.
     ///
     /// # Errors
-    /// Refused if the event is not what it claims to be.
+    /// Refused if the event is malformed.
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let service = match rollout_changed::read(&event.payload)? {
             Heard::Look(service) => service,

@@ -1,4 +1,4 @@
-//! Step `RunTask`: one look at the tasks before or after a rollout, the next of which is started.
+//! Step `RunTask`: one look at the one-off tasks before or after a rollout; the next of them is started.
 //!
 //! In: `Input`, again and again until all have run. Out: `Output`, how they stand.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
@@ -17,7 +17,7 @@ use landfall_aws::{
     function::{Function, step_span},
 };
 
-/// Runs the tasks of a release.
+/// Runs the one-off tasks of a release.
 #[derive(Debug)]
 pub struct RunTask;
 
@@ -148,7 +148,7 @@ async fn awaited(aws: &Aws, input: &Input, run: &Run) -> Result<Option<Output>, 
     )))
 }
 
-/// Asks ECS for a task, unless somebody has done that before.
+/// Asks ECS for a task, unless an earlier invocation of this step has.
 async fn find(
     aws: &Aws,
     input: &Input,

@@ -20,7 +20,7 @@ use self::{
     repositories::look_at_repositories,
 };
 
-/// Joins what is really there into the desired states.
+/// Joins the images and service files that are there now into the desired states.
 #[derive(Debug)]
 pub struct SweepDue;
 

@@ -1,6 +1,6 @@
 //! Step `UpdateService`: the service is created, or given the new revision.
 //!
-//! In: `Input`, from `RegisterTaskDefinition`. Out: `Output`, what to wait for, to `AwaitRollout`.
+//! In: `Input`, from `RegisterTaskDefinition`. Out: `Output`, the rollout to wait for, to `AwaitRollout`.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
@@ -30,11 +30,11 @@ impl Function for UpdateService {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// Creates or updates the service and answers what to wait for.
+    /// Creates or updates the service and answers the rollout to wait for.
     ///
     /// # Errors
-    /// Refused as ECS refuses, if something else controls the service, or if it runs a foreign revision; transient while a
-    /// service of this name is still being deleted.
+    /// Refused as ECS refuses, if something else controls the service, or if it runs a foreign revision; transient
+    /// while a service of this name is still being deleted.
     async fn handle(aws: &Aws, input: Input) -> Result<Rollout, Fault> {
         let seen = observe(aws, &input).await?;
         if let Some(revision) = to_note(&input, &seen) {
@@ -67,7 +67,8 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
     })
 }
 
-/// Whose the revision is that the service runs; none if it runs none. Only one that the release does not know costs calls.
+/// Whose the revision is that the service runs; none if it runs none. Only one that the release does not know costs
+/// calls.
 async fn whose(aws: &Aws, input: &Input, live: &LiveService) -> Result<Option<Whose>, Fault> {
     let primary = live.primary().filter(|_| live.is_active());
     let Some(arn) = primary.map(|primary| &primary.task_definition) else {
@@ -86,7 +87,7 @@ async fn whose(aws: &Aws, input: &Input, live: &LiveService) -> Result<Option<Wh
     whose.await.map(Some)
 }
 
-/// The release's file, its tasks registered where it says.
+/// The release's file, with its tasks registered in the Cloud Map service that it names.
 ///
 /// # Errors
 /// Unexpected if the file has an `ingress` section, but the execution brings no target group.

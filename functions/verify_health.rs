@@ -1,7 +1,7 @@
 //! Step `VerifyHealth`: one look at containers, targets and the HTTP probe.
 //!
-//! In: `Input`, from `CheckRollout`, again and again until the bake time is over. Out: `Output`, how the verification stands.
-//! Fails with `Transient`, which the state machine retries.
+//! In: `Input`, from `CheckRollout`, again and again until the bake time is over. Out: `Output`, how the verification
+//! stands. Fails with `Transient`, which the state machine retries.
 
 mod probe;
 
@@ -30,7 +30,7 @@ impl Function for VerifyHealth {
         step_span(&input.service, input.release.number, &input.execution)
     }
 
-    /// One look.
+    /// Looks at the service once, and answers how the verification stands.
     ///
     /// # Errors
     /// Refused if the probe has no load balancer to go to.

@@ -1,7 +1,7 @@
-//! Trigger `watch-drift`: ECS changed a deployment, perhaps because somebody else gave a service a revision.
+//! Trigger `watch-drift`: ECS changed a deployment, perhaps because a service was given a foreign revision.
 //!
 //! In: an EventBridge event. Out: nothing.
-//! Fails with `Refused` if the event is not what it claims to be, else with `Transient` or `Unexpected`: Lambda repeats
+//! Fails with `Refused` if the event is malformed, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
 use landfall::{
@@ -18,7 +18,7 @@ use landfall_aws::{
     state_bucket::Change,
 };
 
-/// Where nobody works on a service, sees whether it drifted.
+/// Puts a service on hold that no execution works on and that runs a foreign revision.
 #[derive(Debug)]
 pub struct WatchDrift;
 
@@ -31,10 +31,10 @@ impl Function for WatchDrift {
         tracing::info_span!("watch-drift", event = event.payload["id"].as_str())
     }
 
-    /// Looks for drift in the service that the event names. One that Landfall does not know costs one read.
+    /// Looks for drift in the service that the event names. A service that Landfall does not know costs one read of S3.
     ///
     /// # Errors
-    /// Refused if the event is not what it claims to be.
+    /// Refused if the event is malformed.
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         match rollout_changed::read(&event.payload)? {
             Heard::Look(service) => look(aws, &service).await,
@@ -46,8 +46,8 @@ impl Function for WatchDrift {
     }
 }
 
-/// Between two releases somebody else may give the service a revision: it is held. Whichever invocation begins a release
-/// meanwhile wins the compare-and-swap.
+/// Puts the service on hold if it was given a foreign revision between two releases. An invocation that begins a
+/// release meanwhile wins the compare-and-swap.
 async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
     let hold = |read: Versioned<DesiredState>| async move {
         let Some(revision) = foreign_revision(aws, &read).await? else {

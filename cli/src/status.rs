@@ -89,8 +89,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// The desired state once it holds the verdicts that `records`, newest first, have given: a conclusion writes its records
-/// first and the desired state next, and whoever reads in between would find a release open that has a verdict.
+/// The desired state once it holds the verdicts that `records`, newest first, have given: a conclusion writes its
+/// records first and the desired state next, and a reader in between would find a release open that has a verdict.
 fn caught_up(mut desired: DesiredState, records: &[Record]) -> DesiredState {
     for record in records.iter().rev() {
         let number = record.release.number;

@@ -15,7 +15,7 @@ use crate::Fault;
 
 const LIST: &str = "s3:ListObjectsV2";
 
-/// A bucket.
+/// A bucket in S3.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     client: Client,
@@ -27,11 +27,11 @@ pub struct Bucket {
 pub struct Object {
     /// Its content; empty if it is too large to be a service file.
     pub bytes: Vec<u8>,
-    /// How large it is, in bytes.
+    /// The size of the object, in bytes.
     pub size: usize,
-    /// Its entity tag, for [`Condition::Unchanged`].
+    /// The object's entity tag, for [`Condition::Unchanged`].
     pub etag: String,
-    /// Its version; `null` in a bucket without versions, as S3 calls it.
+    /// The object's version; `null` in a bucket without versions, as S3 calls it.
     pub version_id: String,
 }
 
@@ -189,7 +189,8 @@ impl Bucket {
         self.put(key, bytes, condition).await
     }
 
-    /// In the config bucket: brings the status of the followed service file up to date. Its warnings stay.
+    /// Writes the status of the service file that `desired` follows, in the config bucket. The warnings in the status
+    /// stay.
     pub async fn keep_status(&self, desired: &DesiredState) -> Result<(), Fault> {
         let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) else {
             return Ok(());
@@ -261,7 +262,7 @@ impl Bucket {
         Ok(folders)
     }
 
-    /// Which objects there are under `prefix`, by key.
+    /// The objects under `prefix`, by key, each with its entity tag and time of upload.
     pub async fn marks(&self, prefix: &str) -> Result<BTreeMap<String, FileMark>, Fault> {
         let mut pages = self
             .client

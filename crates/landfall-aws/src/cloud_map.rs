@@ -1,4 +1,4 @@
-//! Cloud Map: where the tasks of a service are found
+//! Cloud Map: namespaces, and the services in which ECS registers tasks
 //! (<https://docs.aws.amazon.com/cloud-map/latest/api/Welcome.html>).
 
 use aws_config::SdkConfig;
@@ -93,8 +93,8 @@ impl CloudMap {
         }
     }
 
-    /// The `discovery` section that says what an item of a service's `serviceRegistries` is; none if a section cannot say it: the
-    /// name of the namespace is there twice, or the records are others than ECS registers.
+    /// The `discovery` section that stands for an item of a service's `serviceRegistries`; none if no section can: two
+    /// namespaces have the name, or the Cloud Map service has other records than a section can ask for.
     ///
     /// # Errors
     /// Refused if the Cloud Map service is gone.
@@ -148,7 +148,7 @@ impl CloudMap {
     /// Creates a Cloud Map service from `body` and answers its ARN.
     ///
     /// # Errors
-    /// As Cloud Map refuses; transient if somebody else has created it just now.
+    /// As Cloud Map refuses; transient if the Cloud Map service was created by another caller just now.
     pub async fn create(&self, body: &Value) -> Result<String, Fault> {
         match self.0.call("CreateService", body).await {
             Ok(answer) => text("servicediscovery:CreateService", &answer["Service"], "Arn"),
@@ -178,7 +178,7 @@ impl CloudMap {
     }
 }
 
-/// That several namespaces have one name, and what to do about it.
+/// The refusal for a name that several namespaces have.
 pub(crate) fn ambiguous(name: &str, named: &[LiveNamespace]) -> String {
     format!(
         "{} Cloud Map namespaces are named {name}: rename all but one, or use service.serviceRegistries with the ARN of a \

@@ -1,5 +1,5 @@
 //! What a cluster and its tasks need besides the cluster: its settings, capacity providers and log groups. All of it is
-//! asked and told as JSON, so that members which no SDK knows yet pass through and are compared.
+//! read and written as JSON, so that members which no SDK knows yet pass through and are compared.
 
 mod missing;
 

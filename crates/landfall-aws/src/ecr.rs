@@ -1,4 +1,4 @@
-//! ECR: which images there are.
+//! ECR: the images of the repositories in this account and Region.
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::{
@@ -17,7 +17,7 @@ use crate::{Fault, clock::timestamp};
 
 const CALL: &str = "ecr:DescribeImages";
 
-/// The most images that ECR tells at once
+/// The most images in one answer of `DescribeImages`
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>).
 const LARGEST_PAGE: i32 = 1000;
 
@@ -38,7 +38,7 @@ impl Ecr {
         }
     }
 
-    /// The image that has `tag` now; none if nothing has it any more.
+    /// The image that has `tag` now; none if no image has it.
     pub async fn image(&self, repository: &str, tag: &str) -> Result<Option<Image>, Fault> {
         let id = ImageIdentifier::builder().image_tag(tag).build();
         let answer = match self
@@ -72,7 +72,7 @@ impl Ecr {
         Ok(admitted.max_by(|one, other| rule.tag.order(one, other)))
     }
 
-    /// Everything that has a tag in a repository, once for each tag, page by page; nothing if there is no such repository.
+    /// All tagged images of a repository, once for each tag; none if there is no such repository.
     pub async fn tagged_images(&self, repository: &str) -> Result<Vec<Image>, Fault> {
         let tagged = DescribeImagesFilter::builder()
             .tag_status(TagStatus::Tagged)
@@ -126,7 +126,7 @@ impl Ecr {
             .map(str::to_owned))
     }
 
-    /// Where a layer, or an image's configuration, can be had by anyone for a while.
+    /// A URL from which a layer, or an image's configuration, can be loaded without credentials until it expires.
     pub async fn download_url(&self, repository: &str, digest: &str) -> Result<String, Fault> {
         const CALL: &str = "ecr:GetDownloadUrlForLayer";
         let request = self.client.get_download_url_for_layer();

@@ -15,7 +15,7 @@ pub const SOURCE: &str = "landfall";
 pub const RELEASE_CONCLUDED: &str = "Landfall Release Concluded";
 /// A service file was not accepted; the detail is its status.
 pub const SERVICE_FILE_REJECTED: &str = "Landfall Service File Rejected";
-/// A service runs what somebody else gave it; the detail is a [`landfall::drift::Report`].
+/// A service runs a foreign revision; the detail is a [`landfall::drift::Report`].
 pub const SERVICE_DRIFTED: &str = "Landfall Service Drifted";
 
 /// The default event bus.

@@ -25,7 +25,7 @@ pub struct Fault {
 pub enum Kind {
     /// AWS is throttling, unavailable or unreachable: the state machine tries again.
     Transient,
-    /// AWS or Landfall refuses: trying again changes nothing, somebody has to change something.
+    /// AWS or Landfall refuses: a retry would be refused too, until an operator changes something.
     Refused,
     /// Something that should not happen.
     Unexpected,

@@ -15,7 +15,7 @@ use crate::{
     state_bucket::{Change, StateBucket},
 };
 
-/// Somebody with rights of their own.
+/// What an operator does, with the operator's own credentials.
 #[derive(Debug)]
 pub struct Operator {
     state: StateBucket,
@@ -26,8 +26,8 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// An operator of the Landfall with this state bucket. With its config bucket, the status beside the service file is
-    /// kept up to date too.
+    /// An operator of the Landfall with this state bucket. With its config bucket, the status beside the service file
+    /// is kept up to date too.
     pub fn new(config: &SdkConfig, state_bucket: &str, config_bucket: Option<String>) -> Self {
         Self {
             state: StateBucket::named(config, state_bucket),
@@ -38,7 +38,7 @@ impl Operator {
         }
     }
 
-    /// Holds a service and answers what is desired of it. A hold that is there already stays.
+    /// Puts a service on hold and answers its desired state. A hold that is there already stays.
     ///
     /// # Errors
     /// Refused if Landfall does not know the service.
@@ -48,8 +48,9 @@ impl Operator {
         self.change(service, hold).await
     }
 
-    /// Ends the hold of a service, accepts that what ECS runs by now is replaced, and starts an execution if there is something to deploy; answers what is desired of
-    /// the service. Without `state_machine`, the one that made its last record is taken.
+    /// Ends the hold of a service, permits Landfall to replace the revision that the service runs, and starts an
+    /// execution if a release is open; answers the desired state. Without `state_machine`, the one whose execution
+    /// wrote the service's last record is taken.
     ///
     /// # Errors
     /// Refused if Landfall does not know the service, or if no state machine is named and none ever worked on it.

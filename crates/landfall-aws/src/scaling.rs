@@ -25,7 +25,8 @@ impl Scaling {
         Self(JsonClient::new(config, APPLICATION_AUTO_SCALING))
     }
 
-    /// How a service is scaled. Whose scalable target it is costs a call, and is only asked if it is to go (`may_go`).
+    /// The scalable target, policies and actions of a service. Whose the scalable target is costs a call more, and is
+    /// only asked if the target may have to be deleted (`may_go`).
     pub async fn of(&self, service: &ServiceId, may_go: bool) -> Result<LiveScaling, Fault> {
         let Some(target) = self.target(service, may_go).await? else {
             // Policies and actions are deleted with their target.
@@ -49,7 +50,7 @@ impl Scaling {
         })
     }
 
-    /// The scalable target of a service; `is_ours` is only asked if it matters (`whose`).
+    /// The scalable target of a service. Whether Landfall registered it (`is_ours`) is only asked with `whose`.
     ///
     /// # Errors
     /// As Application Auto Scaling answers.
@@ -83,7 +84,7 @@ impl Scaling {
         }))
     }
 
-    /// Makes a change. What is to go may be gone already.
+    /// Makes a change. To delete what is gone already is no error.
     ///
     /// # Errors
     /// As AWS refuses; transient while a new scalable target is not known everywhere yet.

@@ -1,4 +1,4 @@
-//! Step Functions: executions are started, looked at and woken.
+//! Step Functions: executions are started, described and woken.
 
 use std::cmp::Reverse;
 
@@ -33,7 +33,8 @@ impl StepFunctions {
     /// Starts an execution of `state_machine` for a service in which `release` is the newest without a verdict.
     ///
     /// `request_id` is the invocation's: when Lambda repeats an invocation it keeps the id, so the repetition does not
-    /// start a second execution for the same release. It may find a newer one, though, after the first execution ended.
+    /// start a second execution for the same release. It may find a newer release, though, after the first execution
+    /// ended.
     pub async fn start(
         &self,
         state_machine: &str,
@@ -86,8 +87,8 @@ impl StepFunctions {
         self.start(state_machine, &input, release, request_id).await
     }
 
-    /// When an execution ended; none if it may still be running. Only a terminal status says that it ended: DescribeExecution
-    /// is eventually consistent, so an execution that "does not exist" may have started a moment ago
+    /// When an execution ended; none if it may still be running. Only a terminal status says that it ended:
+    /// DescribeExecution is eventually consistent, so an execution that "does not exist" may have started a moment ago
     /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>).
     pub async fn ended(&self, execution: &str) -> Result<Option<Timestamp>, Fault> {
         let Some(answer) = self.describe(execution).await? else {
@@ -104,8 +105,8 @@ impl StepFunctions {
 
     /// The executions that failed, timed out or were aborted since `since`, newest start first.
     ///
-    /// ListExecutions tells the newest starts first, and not why or for whom an execution ran. The state machine ends
-    /// every execution after a day, so whatever started longer before `since` died before it as well
+    /// ListExecutions lists the newest starts first, without an execution's input. The state machine ends every
+    /// execution after a day, so an execution that started longer before `since` has also died before `since`
     /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>).
     pub async fn died(&self, state_machine: &str, since: Timestamp) -> Result<Vec<String>, Fault> {
         const CALL: &str = "states:ListExecutions";
@@ -143,7 +144,8 @@ impl StepFunctions {
         Ok(died.into_iter().map(|(_, execution)| execution).collect())
     }
 
-    /// What an execution was to do; none if nobody knows it, or if its input is none of Landfall's.
+    /// The input of an execution; none if Step Functions does not know the execution, or if the input is not
+    /// Landfall's.
     pub async fn input(&self, execution: &str) -> Result<Option<ExecutionInput>, Fault> {
         let answer = self.describe(execution).await?;
         let input = answer.as_ref().and_then(|answer| answer["input"].as_str());
@@ -154,7 +156,7 @@ impl StepFunctions {
     pub async fn wake(&self, task_token: &str) -> Result<(), Fault> {
         let body = json!({ "taskToken": task_token, "output": "{}" });
         match self.0.call("SendTaskSuccess", &body).await {
-            // It woke by itself, or ended.
+            // The execution woke by itself, or ended.
             Err(fault)
                 if ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
                     .iter()
@@ -187,7 +189,7 @@ fn date(call: &str, answer: &Value, member: &str) -> Result<DateTime, Fault> {
 
 /// Names have at most 80 characters
 /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>); a request id has 36. The
-/// hash tells services of one name in two clusters apart, which one push may concern.
+/// hash distinguishes services with the same name in two clusters, which may follow the same repository.
 fn execution_name(service: &ServiceId, release: u64, request_id: &str) -> String {
     let hash = ContentHash::of(&Value::String(service.to_string())).to_string();
     let id: String = request_id

@@ -23,35 +23,35 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct StateBucket(Bucket);
 
-/// What becomes of a desired state that was read.
+/// What [`StateBucket::change`] does with the desired state that was read.
 #[derive(Debug)]
 pub enum Change<T> {
-    /// It becomes this one, if nobody wrote meanwhile.
+    /// Writes this one in its place, unless another writer was faster.
     Write(DesiredState, T),
-    /// It stays.
+    /// Leaves it as it is.
     Leave(T),
 }
 
-/// What a service ran before Landfall came.
+/// The object `adopted.json`: the revision that an adopted service ran before Landfall first changed it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Adopted {
     task_definition: String,
 }
 
-/// Which service a service file describes.
+/// The object at `sources/<key>.json`: which service a service file describes.
 #[derive(Debug, Serialize, Deserialize)]
 struct Source {
     service: ServiceId,
 }
 
 impl StateBucket {
-    /// A bucket of this name.
+    /// The state bucket of this name.
     pub fn named(config: &SdkConfig, name: &str) -> Self {
         Self(Bucket::new(config, name.into()))
     }
 
-    /// The desired state of a service; a new one if nothing is kept yet.
+    /// The desired state of a service; a new one if the bucket has none yet.
     ///
     /// # Errors
     /// Refused if a newer Landfall wrote it.
@@ -72,7 +72,7 @@ impl StateBucket {
         Ok(Versioned::new(desired, &etag))
     }
 
-    /// Writes `desired` in place of what was `read`, unless somebody else wrote meanwhile.
+    /// Writes `desired` in place of what was `read`, unless another writer was faster.
     pub async fn write(
         &self,
         read: &Versioned<DesiredState>,
@@ -84,11 +84,12 @@ impl StateBucket {
             .await
     }
 
-    /// Reads the desired state of a service, lets `change` look at the world, and writes what it answers; all of it again if
-    /// another writer was faster. Answers what is desired then, and what `change` answered.
+    /// Reads the desired state of a service, lets `change` read what else it needs, and writes what `change` answers;
+    /// begins again if another writer was faster. Answers the desired state after the write, and what `change`
+    /// answered.
     ///
-    /// Whatever `change` reads it reads after the desired state. So a look that is out of date loses against whichever
-    /// invocation acted on a newer one.
+    /// `change` reads AWS after the desired state was read. So an invocation that read something outdated loses the
+    /// compare-and-swap against one that acted on something newer.
     ///
     /// # Errors
     /// As `change`, or as S3 answers.
@@ -141,7 +142,7 @@ impl StateBucket {
         Ok(found.ok_or_else(missing)?.0)
     }
 
-    /// Keeps an accepted service file and answers its name.
+    /// Stores an accepted service file and answers its hash.
     pub async fn keep_file(&self, file: &ServiceFile) -> Result<ContentHash, Fault> {
         let (content, text) = file.stored().map_err(|error| {
             Fault::unexpected(format!(
@@ -154,7 +155,7 @@ impl StateBucket {
         Ok(content)
     }
 
-    /// Keeps the places of a file whose values are asked for again with every push, and answers their name.
+    /// Stores the places of a file whose values are asked for again with every push, and answers their hash.
     pub async fn keep_placeholders(&self, sites: &[Site]) -> Result<ContentHash, Fault> {
         let document = serde_json::to_value(sites).map_err(|error| {
             Fault::unexpected(format!(
@@ -168,10 +169,10 @@ impl StateBucket {
         Ok(content)
     }
 
-    /// What [`Self::keep_placeholders`] kept.
+    /// The places that [`Self::keep_placeholders`] stored.
     ///
     /// # Errors
-    /// Refused if it is not there: nothing deletes it.
+    /// Refused if they are not there: nothing deletes them.
     pub async fn placeholders(&self, content: &ContentHash) -> Result<Vec<Site>, Fault> {
         let key = keys::placeholders(content);
         let missing = || Refusal::new(format!("{key} is gone from the state bucket"));
@@ -187,7 +188,7 @@ impl StateBucket {
             .map(|(source, _)| source.service))
     }
 
-    /// Remembers which service the service file at `key` describes.
+    /// Notes which service the service file at `key` describes.
     pub async fn put_source(&self, key: &str, service: &ServiceId) -> Result<(), Fault> {
         let source = Source {
             service: service.clone(),
@@ -233,7 +234,7 @@ impl StateBucket {
         Ok(found.map(|(record, _)| record))
     }
 
-    /// The same as it was read, for the protocols.
+    /// The record of a release that was concluded, with its entity tag, for the protocols.
     pub async fn read_record(
         &self,
         service: &ServiceId,
@@ -261,7 +262,7 @@ impl StateBucket {
             .await
     }
 
-    /// The revision that a service ran before Landfall first changed it, if somebody else had made it.
+    /// The revision that a service ran before Landfall first changed it; none if Landfall created the service.
     pub async fn adopted(&self, service: &ServiceId) -> Result<Option<String>, Fault> {
         Ok(self
             .0
@@ -270,7 +271,7 @@ impl StateBucket {
             .map(|(adopted, _)| adopted.task_definition))
     }
 
-    /// Remembers the revision that somebody else's service ran.
+    /// Notes the revision that a service ran which Landfall adopts.
     pub async fn put_adopted(
         &self,
         service: &ServiceId,
@@ -285,7 +286,8 @@ impl StateBucket {
             .map(drop)
     }
 
-    /// The execution that sleeps for `service`, if one ever did. It may be awake by now.
+    /// The execution that last slept on a rollout of `service`, with its task token; it may be awake by now. None if no
+    /// execution ever slept.
     pub async fn sleeper(&self, service: &ServiceId) -> Result<Option<Sleeper>, Fault> {
         Ok(self
             .0
@@ -294,7 +296,7 @@ impl StateBucket {
             .map(|(sleeper, _)| sleeper))
     }
 
-    /// Remembers who sleeps for `service`.
+    /// Notes the execution that is about to sleep on a rollout of `service`, with its task token.
     pub async fn put_sleeper(&self, service: &ServiceId, sleeper: &Sleeper) -> Result<(), Fault> {
         self.0
             .put_json(&keys::token(service), sleeper, Condition::None)
@@ -302,7 +304,8 @@ impl StateBucket {
             .map(drop)
     }
 
-    /// The tasks that were started for a service's newest release that has any, with what [`Self::put_task_runs`] takes.
+    /// The one-off tasks that were started for the newest release of a service that has any, with the entity tag that
+    /// [`Self::put_task_runs`] takes.
     pub async fn task_runs(
         &self,
         service: &ServiceId,
@@ -311,7 +314,7 @@ impl StateBucket {
         Ok(found.map_or((None, None), |(runs, etag)| (Some(runs), Some(etag))))
     }
 
-    /// Notes the tasks that were started, unless somebody else noted something since `etag` was read..
+    /// Notes the one-off tasks that were started, unless another invocation has noted tasks since `etag` was read.
     pub async fn put_task_runs(
         &self,
         service: &ServiceId,

@@ -13,35 +13,35 @@ use crate::{
     bucket::{Bucket, Condition, Written},
 };
 
-/// Remembers what was joined.
+/// The state bucket, as the memory of the sweeps.
 #[derive(Clone, Debug)]
 pub struct SweepMemory(Bucket);
 
-/// What is remembered of a shard, as it was read.
+/// A shard's [`Memory`], as it was read.
 #[derive(Clone, Debug)]
 pub struct Remembered {
-    /// What it is.
+    /// The memory.
     pub memory: Memory,
     shard: Shard,
     etag: Option<String>,
-    /// A write does not tell the new entity tag.
+    /// Whether `etag` is outdated: after a write the new entity tag is not known.
     stale: bool,
 }
 
 impl Remembered {
-    /// What it is remembered of.
+    /// The shard whose memory this is.
     pub fn shard(&self) -> Shard {
         self.shard
     }
 }
 
 impl SweepMemory {
-    /// In the bucket of this name.
+    /// The memory in the state bucket of this name.
     pub fn named(config: &SdkConfig, name: &str) -> Self {
         Self(Bucket::new(config, name.into()))
     }
 
-    /// What is remembered of a shard; nothing if it was never looked at.
+    /// The memory of a shard; an empty one if no sweep ever looked at the shard.
     pub async fn read(&self, shard: Shard) -> Result<Remembered, Fault> {
         let found = self.0.get_json(&keys::sweep_memory(shard)).await?;
         let (memory, etag) = found.map_or_else(
@@ -56,8 +56,8 @@ impl SweepMemory {
         })
     }
 
-    /// Applies `change` to what is remembered now, if that changes anything. It may be applied several times, each time to
-    /// what another writer left.
+    /// Applies `change` to a shard's memory, and writes it if it changed. After a lost compare-and-swap `change` is
+    /// applied again, to what the other writer wrote.
     pub async fn update(
         &self,
         remembered: &mut Remembered,
@@ -86,8 +86,9 @@ impl SweepMemory {
         }
     }
 
-    /// Makes the next sweep look at an image's repository, whatever it holds then: a service is about to be given another
-    /// image of a tag that it follows. A sweep that is looking at the repository meanwhile remembers nothing of it.
+    /// Makes the next sweep look at an image's repository, whatever it holds then: a service is about to be given
+    /// another image of a tag that it follows. A sweep that is looking at the repository meanwhile remembers nothing of
+    /// it.
     pub async fn distrust(&self, image: &Image, now: Timestamp) -> Result<(), Fault> {
         let mut remembered = self.read(Shard::of(&image.repository)).await?;
         let note = moved(image, now);
@@ -112,14 +113,14 @@ impl SweepMemory {
         self.update(&mut remembered, change).await
     }
 
-    /// Up to when the deaths of executions are dealt with, if that was ever written.
+    /// Up to when sweeps have dealt with executions that died; none if no sweep ever has.
     pub async fn executions_seen(&self) -> Result<Option<ExecutionsSeen>, Fault> {
         let found = self.0.get_json(keys::EXECUTIONS_SEEN).await?;
         Ok(found.map(|(seen, _)| seen))
     }
 
-    /// Remembers up to when the deaths of executions are dealt with. Should an older sweep write last, some are looked at
-    /// twice.
+    /// Writes up to when sweeps have dealt with executions that died. If an older sweep writes last, some executions
+    /// are looked at twice.
     pub async fn put_executions_seen(&self, seen: ExecutionsSeen) -> Result<(), Fault> {
         self.0
             .put_json(keys::EXECUTIONS_SEEN, &seen, Condition::None)

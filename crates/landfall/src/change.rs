@@ -1,21 +1,21 @@
-//! A change of a service in ECS with everything decided, so that whatever makes it has no choice left.
+//! A change of a service in ECS in which everything is decided: the code that makes the calls has no choice left.
 
 use serde_json::{Map, Value};
 
 use crate::{live::Rollout, service_id::ServiceId, tags::TagChanges};
 
-/// What is done to a service, and what to wait for then.
+/// The calls that change a service, and the rollout to wait for afterwards.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// The service.
     pub service: ServiceId,
     /// The tags to change before the call, if the service is there: ECS gives them to the tasks that it starts.
     pub tags: Option<ServiceTags>,
-    /// The call.
+    /// The call that changes the service.
     pub call: Call,
     /// What becomes of a desired count in the call.
     pub count: Count,
-    /// What ECS carries out then.
+    /// The rollout that ECS carries out after the call.
     pub rollout: Rollout,
 }
 
@@ -28,27 +28,29 @@ pub struct ServiceTags {
     pub changes: TagChanges,
 }
 
-/// The call that makes a service run something else.
+/// The call that changes what a service runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
     /// `CreateService` with this body.
     Create(Map<String, Value>),
     /// `UpdateService` with this body.
     Update(Map<String, Value>),
-    /// None: ECS is on the way there by itself.
+    /// No call: ECS already rolls the service back by itself.
     Nothing,
-    /// None yet: ECS is still deleting a service of this name.
+    /// No call yet: ECS is still deleting a service of this name.
     AskAgain,
 }
 
-/// What becomes of a desired count in a call. Where anything else than Landfall registered a scalable target, the count is
-/// not the service file's to say.
+/// Whether the desired count stays in a call. Where the service has a foreign scalable target, that target decides the
+/// count, and not the service file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// It is sent; or there is none.
+    /// The count is sent, if the body has one.
     Keep,
-    /// It is left out if the scalable target is foreign. If that cannot be asked, nothing is changed.
+    /// The count is left out if the scalable target is foreign. If Application Auto Scaling does not answer, nothing is
+    /// changed.
     DropUnowned,
-    /// The same, but it is left out too if that cannot be asked: a way back with another number of tasks is better than none.
+    /// The count is left out if the scalable target is foreign, and also if Application Auto Scaling does not answer: a
+    /// roll-back with another number of tasks is better than none.
     DropUnlessOwned,
 }

@@ -1,8 +1,10 @@
 //! The desired state: one small JSON object per service, changed only by compare-and-swap.
 //!
-//! Triggers change what should run; the execution that holds the claim changes who holds it and what was concluded.
+//! Triggers change what should run: the file, the images and the open releases. The execution that holds the claim
+//! writes the claim and the verdicts.
 //!
-//! The type has more files than this one: holds stand in [`crate::hold`], images in quarantine in [`crate::quarantine`].
+//! [`DesiredState`] has methods in other modules too: holds are in [`crate::hold`], images in quarantine in
+//! [`crate::quarantine`], drift in [`crate::drift`].
 
 use std::collections::BTreeMap;
 
@@ -22,46 +24,46 @@ use crate::{
 /// The newest layout of the object that this code writes.
 pub const SCHEMA: u32 = 1;
 
-/// What should run, and what is known of the way there.
+/// What should run in a service, and which releases lead there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DesiredState {
     /// The layout of this object, [`SCHEMA`].
     pub schema: u32,
-    /// Which service.
+    /// The service.
     pub service: ServiceId,
     /// The service file that is followed; none after it was deleted.
     pub file: Option<FollowedFile>,
     /// Container name → the newest admitted image that ECR showed.
     pub images: BTreeMap<String, Image>,
-    /// Container name → the latest image in its rule's order that was given up because its tag was moved back to an older
-    /// one. Only what comes after it counts as a missed push.
+    /// Container name → the latest image, in the order of the container's follow rule, that was given up because its
+    /// tag was moved back to an older image. A sweep takes only images after it for missed pushes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub withdrawn: BTreeMap<String, Image>,
     /// The number of the newest release.
     pub last_number: u64,
-    /// Releases without a verdict, oldest first. The last one is what should run.
+    /// Releases without a verdict, oldest first. The last one should run.
     pub open: Vec<Release>,
-    /// Who may change the service in ECS.
+    /// The execution that may change the service in ECS; none while no release is worked on.
     pub claim: Option<Claim>,
-    /// The release that last proved good.
+    /// The newest release with the verdict `succeeded`: a bad release is rolled back to it.
     pub last_good: Option<GoodRelease>,
-    /// The release that last got a verdict. One that was bad is not tried again until its content changes.
+    /// The release that got the newest verdict. A bad release is not tried again until its content changes.
     pub concluded: Option<Concluded>,
-    /// The service file whose `service` section ECS certainly has; none while that is uncertain.
+    /// The hash of the service file whose `service` section ECS has; none while Landfall cannot know that.
     pub applied_file: Option<ContentHash>,
-    /// Why nothing changes the service by itself, while that is so.
+    /// The hold on the service, while there is one: no release is started before it ends.
     #[serde(default)]
     pub hold: Option<Hold>,
-    /// Images that made a release bad, as long as they are the newest.
+    /// The images that made releases bad, as long as they are the newest ones of their containers.
     #[serde(default)]
     pub quarantine: Vec<Quarantined>,
-    /// Somebody else's revision that an operator lets Landfall replace, until a release is good.
+    /// The ARN of a foreign revision that an operator lets Landfall replace, until a release is good.
     #[serde(default)]
     pub accepted: Option<String>,
 }
 
-/// The service file that is followed.
+/// The service file that a service follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FollowedFile {
@@ -69,11 +71,12 @@ pub struct FollowedFile {
     pub key: String,
     /// Its object version in S3.
     pub version_id: String,
-    /// Its accepted content.
+    /// The hash of its accepted content.
     pub content: ContentHash,
     /// Container name → follow rule.
     pub follows: BTreeMap<String, FollowRule>,
-    /// Under which name its placeholders are kept whose values are asked for again with every push; none if it has none.
+    /// The hash under which the state bucket holds its placeholders whose values are asked for again with every push;
+    /// none if the file has no such placeholder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<ContentHash>,
 }
@@ -84,11 +87,11 @@ pub struct FollowedFile {
 pub struct Claim {
     /// The execution's ARN.
     pub execution: String,
-    /// The release that it works on.
+    /// The number of the release that the execution works on.
     pub release: u64,
     /// How many executions, this one included, have taken up this release.
     pub attempt: u32,
-    /// The file whose `service` section ECS certainly had when the release was first claimed.
+    /// [`DesiredState::applied_file`] as it was when the release was first claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_file: Option<ContentHash>,
 }
@@ -99,7 +102,7 @@ pub struct Claim {
 pub struct GoodRelease {
     /// Its number.
     pub number: u64,
-    /// What it runs.
+    /// Its service file and images.
     #[serde(flatten)]
     pub content: Content,
     /// The revision that ECS runs for it.
@@ -112,26 +115,26 @@ pub struct GoodRelease {
 pub struct Concluded {
     /// Its number.
     pub number: u64,
-    /// What it was.
+    /// Its service file and images.
     #[serde(flatten)]
     pub content: Content,
-    /// How it ended.
+    /// Its verdict.
     pub verdict: Verdict,
 }
 
-/// When content makes a release that was concluded last.
+/// Whether content is released again that the last concluded release had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Again {
-    /// Not before it changes.
+    /// It is not.
     IfChanged,
-    /// If it got a bad verdict.
+    /// It is, if that release got a bad verdict.
     EvenIfBad,
-    /// Also if it was good: the service may run something else by now.
+    /// It is, also after a good verdict: the service may run another revision by now.
     EvenIfGood,
 }
 
 impl DesiredState {
-    /// The state of a service that nobody has described yet.
+    /// The state of a service for which no service file has been accepted yet.
     pub fn new(service: ServiceId) -> Self {
         Self {
             schema: SCHEMA,
@@ -151,12 +154,13 @@ impl DesiredState {
         }
     }
 
-    /// The release that should run and has no verdict yet.
+    /// The newest release without a verdict.
     pub fn newest_open(&self) -> Option<&Release> {
         self.open.last()
     }
 
-    /// Whether a release newer than `number` should run. During a hold none takes the place of another.
+    /// Whether a release newer than `number` should run. During a hold no newer release takes the place of one that was
+    /// begun.
     pub fn supersedes(&self, number: u64) -> bool {
         self.next_release().is_some_and(|next| next.number > number)
     }
@@ -212,8 +216,8 @@ impl DesiredState {
             .collect()
     }
 
-    /// Joins what ECR says now of an admitted tag into the images of every container that follows it, and makes a new
-    /// release if that changes what should run.
+    /// Joins `observed`, the image that ECR shows now for a tag, into the images of every container whose follow rule
+    /// admits the tag, and makes a new release if that changes what should run.
     pub fn join_image(&mut self, observed: &Image, now: Timestamp) {
         self.take_image(observed);
         let cause = Cause::ImagePushed {
@@ -224,7 +228,8 @@ impl DesiredState {
         self.release(cause, Again::IfChanged, now);
     }
 
-    /// Joins what ECR says of an admitted tag without making a release of it: the service file lacks a value.
+    /// Joins `observed` like [`Self::join_image`], but makes no release of it: a placeholder of the service file has no
+    /// value.
     pub fn take_image(&mut self, observed: &Image) {
         for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
             let known = self.images.remove(&container);
@@ -243,7 +248,8 @@ impl DesiredState {
         self.lift_quarantine();
     }
 
-    /// Takes up the followed file with other values for its placeholders. The next release is made of it.
+    /// Replaces the content of the followed file by `content`, which has other values for the placeholders. The next
+    /// release is made of it.
     pub fn refresh_file(&mut self, content: ContentHash) {
         if let Some(file) = &mut self.file {
             file.content = content;
@@ -254,7 +260,7 @@ impl DesiredState {
     /// its repository, if there is one.
     ///
     /// Content that got a bad verdict is not released again by itself, and images that were bad are kept from other
-    /// files too. Somebody who uploads the service file once more, unchanged, wants all of it to be tried again.
+    /// files too. A service file that is uploaded once more, unchanged, is a request to try all of it again.
     pub fn follow_file(
         &mut self,
         file: FollowedFile,
@@ -271,7 +277,7 @@ impl DesiredState {
             file.follows.contains_key(container) && !found.contains_key(container)
         });
         for (container, image) in found {
-            // A changed rule is a new wish.
+            // A changed follow rule ends the quarantine of its container.
             self.quarantine
                 .retain(|quarantined| !quarantined.images.contains_key(&container));
             match image {
@@ -294,7 +300,7 @@ impl DesiredState {
         self.release(cause, again, now);
     }
 
-    /// Stops following: the service stays as it is. A release that is on its way still gets its verdict.
+    /// Stops following the service file: the service stays as it is. An open release still gets its verdict.
     pub fn forget_file(&mut self) {
         self.file = None;
         self.images.clear();
@@ -302,7 +308,8 @@ impl DesiredState {
         self.quarantine.clear();
     }
 
-    /// Makes a release of what is desired, even if it ran before: the service may run something else now.
+    /// Makes a release of the followed file and the newest images, even if the last good release had the same: the
+    /// service may run another revision by now.
     pub(crate) fn release_anew(&mut self, now: Timestamp) {
         self.release(Cause::Resumed, Again::EvenIfGood, now);
     }
@@ -345,7 +352,8 @@ impl DesiredState {
         });
     }
 
-    /// Gives the execution `me` the claim, for the release of this number. What ECS had when that was first claimed stays known.
+    /// Gives the claim for the release with this number to the execution `me`. Its `applied_file` stays as it was when
+    /// the release was first claimed.
     pub(crate) fn take_claim(&mut self, me: &str, release: u64, attempt: u32) {
         let before = self.claim.take().filter(|claim| claim.release == release);
         self.claim = Some(Claim {
@@ -359,9 +367,9 @@ impl DesiredState {
         });
     }
 
-    /// Writes the verdict of release `number` and gives up the claim. Older releases without a verdict are dropped
-    /// from the open ones: they were superseded. Newer ones stay open; if the newest has images that are left out now,
-    /// another one without them takes its place.
+    /// Writes the verdict of release `number` and gives up the claim. Older open releases are dropped: they were
+    /// superseded. Newer ones stay open; if the newest has images that are in quarantine now, another release without
+    /// them takes its place.
     pub fn conclude(
         &mut self,
         number: u64,

@@ -1,9 +1,9 @@
-//! Drift: a service in ECS runs a revision that Landfall was not asked to replace. Landfall leaves it alone, and holds the
-//! service.
+//! Drift: a service in ECS runs a foreign revision, which Landfall was not asked to replace. Landfall leaves the
+//! revision alone, and puts the service on hold.
 //!
-//! [`whose`] is the one rule, for all that ask: `update-service` before it overwrites a revision, `roll-back` before it goes
-//! back, `conclude-release` before it calls a release a success, `watch-drift` where a service is at rest, and `landfall
-//! diff`. What each of them does about the answer is its own.
+//! [`whose`] is the one rule, for all that ask whose a revision is: `update-service` before it overwrites a revision,
+//! `roll-back` before it changes the service, `conclude-release` before it calls a release a success, `watch-drift` where a service is at rest, and `landfall
+//! diff`. Each of them decides what to do about the answer.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,50 +17,54 @@ use crate::{
     service_id::ServiceId,
 };
 
-/// Whose a revision is that a service runs.
+/// Whose revision a service runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// The last good release's.
+    /// The last good release's revision.
     Good,
-    /// An operator who resumed the service lets Landfall replace it.
+    /// A foreign revision that an operator, by resuming the service, permitted Landfall to replace.
     Accepted,
-    /// Landfall's, registered for a release that did not succeed: it may be on its way, or still be there when a newer release
-    /// takes its place.
+    /// A revision that Landfall registered for a release that did not succeed: that release may be open, or a newer one
+    /// may have superseded it before the service was rolled back.
     OurAttempt,
-    /// What a service ran that Landfall did not make, when its first service file came: that file asks for it to be taken
-    /// over. It is not noted yet.
+    /// The revision of a service that Landfall did not create and has not changed yet: the first service file asks
+    /// Landfall to adopt the service. The revision is not noted yet.
     Adoptable,
-    /// The same, noted as the way back until a release is good.
+    /// The same, noted: a bad release is rolled back to this revision until a release is good.
     Adopted,
-    /// Its owner's: the service file has no task definition, so revisions come from elsewhere.
+    /// A revision of the service's owner: the service file has no section `taskDefinition`, so the owner registers
+    /// revisions.
     OwnersOwn,
-    /// Given to the service by anything else. An older good release's is one too: that is a roll-back by hand.
+    /// A revision that anything else gave to the service. The revision of an older good release is foreign too: a
+    /// person rolled the service back.
     Foreign,
 }
 
 /// A revision that Landfall registered for a service, as its tags say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Registered {
-    /// For which release; none on revisions from before there was that tag.
+    /// The number of the release; none if the revision is from a version of Landfall that did not write this tag.
     pub release: Option<u64>,
 }
 
-/// A revision that a service runs, and what has been read about it so far. A field is `None` until it is read.
+/// A revision that a service runs, and what has been read about the revision so far. A field is `None` until it is
+/// read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
     /// Its ARN.
     pub arn: String,
-    /// What its tags say; the inner `None` is a revision that Landfall did not register for the service.
+    /// What the revision's tags say; the inner `None` is a revision that Landfall did not register for the service.
     pub registered: Option<Option<Registered>>,
     /// The verdict of the release that it was registered for; the inner `None` is a release without a record.
     pub verdict: Option<Option<Verdict>>,
-    /// The revision that is noted as what the service ran when Landfall came; the inner `None` is a service without a note.
+    /// The revision that is noted as the one that the service ran when Landfall adopted it; the inner `None` is a
+    /// service without a note.
     pub noted: Option<Option<String>>,
     /// Whether the service file describes the task definition.
     pub is_described: Option<bool>,
 }
 
-/// What has to be read before it can be said whose a revision is.
+/// What has to be read next to decide whose a revision is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// The revision's tags, for [`Revision::registered`].
@@ -74,7 +78,7 @@ pub enum Question {
 }
 
 impl Revision {
-    /// One about which nothing has been read.
+    /// A revision about which nothing has been read.
     pub fn new(arn: &str) -> Self {
         Self {
             arn: arn.into(),
@@ -85,7 +89,7 @@ impl Revision {
         }
     }
 
-    /// One that runs in the service of this file.
+    /// A revision that runs in the service of this file.
     pub fn of_file(arn: &str, file: &ServiceFile) -> Self {
         Self {
             is_described: Some(file.owns_task_definition()),
@@ -94,8 +98,8 @@ impl Revision {
     }
 }
 
-/// Decides whose the revision is that the service `live` runs, or what has to be read first. Questions come in the order of
-/// what they cost: what the desired state knows takes none.
+/// Decides whose the revision is that the service `live` runs, or answers what has to be read first. Cheap questions
+/// come before dear ones; what the desired state says is not asked.
 ///
 /// # Errors
 /// The next question.
@@ -124,8 +128,8 @@ pub fn whose(
         match revision.noted.as_ref().ok_or(Question::Noted)? {
             // ECS may go back to it by itself, also where an operator has let Landfall replace another one since.
             Some(noted) if *noted == revision.arn => return Ok(Whose::Adopted),
-            // A service that Landfall made is known by its tag, and never ran anything before. Whoever resumed a service
-            // has taken it over already.
+            // A service that Landfall created has its tag and ran nothing before, so there is nothing to adopt. An
+            // operator who resumed the service has permitted the replacement already.
             None if desired.accepted.is_none() && !live.was_made_for(&desired.service) => {
                 return Ok(Whose::Adoptable);
             }
@@ -139,7 +143,7 @@ pub fn whose(
     }
 }
 
-/// What Landfall says of a service that it found changed.
+/// The reason of the hold on a service whose task definition was replaced by a foreign one.
 pub fn reason(service: &ServiceId, task_definition: &str) -> String {
     format!(
         "{service} runs {task_definition}, which somebody else gave it: it is left alone until `landfall resume {service}`"
@@ -162,8 +166,8 @@ pub struct Report {
 }
 
 impl DesiredState {
-    /// Whether somebody has to look at the service between its releases: it is followed, had a release, and nobody works
-    /// on it or is about to.
+    /// Whether `watch-drift` has to look at the service: it follows a file, a release was concluded, and no execution
+    /// works on it or is about to.
     pub fn is_at_rest(&self) -> bool {
         self.file.is_some()
             && self.concluded.is_some()
@@ -172,7 +176,8 @@ impl DesiredState {
             && self.hold.is_none()
     }
 
-    /// The service was given something else by somebody else. What of its `service` section is left is uncertain too.
+    /// Puts the service on hold because it was given a foreign revision. How much of the `service` section is still in
+    /// force is unknown then.
     pub fn drift(&mut self, reason: String, now: Timestamp) -> Report {
         self.applied_file = None;
         self.hold(reason.clone(), SetBy::Drift, now);

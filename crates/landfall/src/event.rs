@@ -108,7 +108,7 @@ fn within(name: &str, text: &str, most: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The start of a text that somebody else wrote, for a message.
+/// The start of a text from outside of Landfall, short enough for a message.
 fn excerpt(text: &str) -> String {
     let mut start: String = text.chars().take(200).collect();
     if start.len() < text.len() {

@@ -86,7 +86,7 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// The tag policy that somebody probably wants who runs an image with `tag`: all compatible versions, or that tag.
+/// The tag policy to propose for a container that runs an image with `tag`: all compatible versions, or that tag.
 pub fn suggested_policy(tag: Option<&str>) -> String {
     let tag = tag.unwrap_or("latest");
     let digits = tag.strip_prefix('v').unwrap_or(tag);

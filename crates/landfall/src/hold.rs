@@ -1,9 +1,9 @@
-//! A hold: nothing changes a service by itself until somebody resumes it.
+//! A hold: no release of a service is started until an operator resumes the service.
 //!
 //! Pushes and service files are still taken up, so that the newest release is known when the hold ends. A release that
-//! was begun is brought to its end, with its way back: a service that is left half-way would be worse than either end.
+//! was begun is still finished, or rolled back: a service between two revisions would be worse than either of them.
 //!
-//! The desired state keeps the hold; what it does to one is written here, as a part of that type.
+//! The hold is a field of [`DesiredState`]; the methods about it are here.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,15 +13,15 @@ use crate::{
     record::{Release, Verdict},
 };
 
-/// Why a service is left as it is.
+/// Why no release of a service is started, and since when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hold {
-    /// In a sentence.
+    /// The reason, in a sentence.
     pub reason: String,
-    /// Since when.
+    /// When the hold was set.
     pub since: Timestamp,
-    /// What set it.
+    /// Whether an operator or Landfall set the hold.
     pub set_by: SetBy,
 }
 
@@ -29,16 +29,16 @@ pub struct Hold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SetBy {
-    /// Somebody who ran `landfall hold`.
+    /// An operator, who ran `landfall hold`.
     Operator,
-    /// Landfall, because somebody else changed the service in ECS.
+    /// Landfall, because it found a foreign revision in the service.
     Drift,
 }
 
 impl DesiredState {
-    /// The release that an execution may work on: the newest open one. During a hold only what was begun before.
+    /// The release that an execution may work on: the newest open one; during a hold only one that was begun before it.
     ///
-    /// A release that took the place of another one on its way counts as begun: ECS may stand between the two.
+    /// A release that superseded a claimed one counts as begun: the service may run tasks of both.
     pub fn next_release(&self) -> Option<&Release> {
         if self.hold.is_none() {
             return self.newest_open();
@@ -55,7 +55,7 @@ impl DesiredState {
         }
     }
 
-    /// Sets a hold. One that is there already stays: its reason came first.
+    /// Sets a hold. A hold that is there already stays, with its reason.
     pub fn hold(&mut self, reason: String, set_by: SetBy, now: Timestamp) {
         self.hold.get_or_insert(Hold {
             reason,
@@ -66,9 +66,9 @@ impl DesiredState {
 
     /// Ends the hold, so that the newest release may be deployed.
     ///
-    /// `live` is the revision that the service runs. Should it be somebody else's, then whoever resumes lets Landfall
-    /// replace it; and where no release waits, what is desired is released anew. Before anything was good, only drift
-    /// tells somebody else's from a bad release's.
+    /// `live` is the ARN of the revision that the service runs. If it is a foreign one, resuming permits Landfall to replace
+    /// it; and if no release is open, the desired content is released anew. Before the first good release, a live
+    /// revision counts as foreign only if Landfall has found drift: otherwise it may be a bad release's.
     pub fn resume(&mut self, live: Option<&str>, now: Timestamp) {
         let hold = self.hold.take();
         let Some((hold, live)) = hold.zip(live).filter(|_| self.claim.is_none()) else {

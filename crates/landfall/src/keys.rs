@@ -1,4 +1,4 @@
-//! Where things are kept in the two buckets.
+//! The keys of all objects in the config bucket and in the state bucket.
 //!
 //! | bucket | key | what |
 //! |---|---|---|
@@ -16,8 +16,8 @@
 //! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard were when they were last joined |
 //! | state | `sweep/executions.json` | up to when dead executions were looked at |
 //!
-//! Followers are never removed: a removal could overtake another invocation that adds the same one, and its pushes would
-//! be missed. A service that no longer follows costs one read for each push.
+//! Followers are never removed: a removal could overtake another invocation that adds the same one, and its pushes
+//! would be missed. A service that no longer follows costs one read for each push.
 
 use crate::{content::ContentHash, refusal::Refusal, service_id::ServiceId, sweep::Shard};
 
@@ -31,7 +31,7 @@ pub const LONGEST_SERVICE_FILE: usize = 1000;
 /// The prefix of everything that follows repositories in the state bucket.
 pub const FOLLOWS: &str = "follows/";
 
-/// Up to when a sweep has looked at executions that died.
+/// The key of the object that says up to when sweeps have looked for executions that died.
 pub const EXECUTIONS_SEEN: &str = "sweep/executions.json";
 
 /// The prefix of everything about one service in the state bucket.
@@ -51,22 +51,22 @@ pub fn told_of(key: &str) -> Option<&str> {
     key.strip_prefix("status/")?.strip_suffix(".json")
 }
 
-/// The status of the service file at `key`, in the config bucket.
+/// The key of the status of the service file at `key`, in the config bucket.
 pub fn status(key: &str) -> String {
     format!("status/{key}.json")
 }
 
-/// A service's desired state.
+/// The key of a service's desired state.
 pub fn desired(service: &ServiceId) -> String {
     format!("services/{service}/desired.json")
 }
 
-/// The revision that a service ran before Landfall first changed it, if somebody else had made it.
+/// The key of the note which revision an adopted service ran before Landfall first changed it.
 pub fn adopted(service: &ServiceId) -> String {
     format!("services/{service}/adopted.json")
 }
 
-/// The task token that the execution holding the claim sleeps on.
+/// The key of the task token that the execution holding the claim sleeps on.
 pub fn token(service: &ServiceId) -> String {
     format!("services/{service}/token.json")
 }
@@ -76,7 +76,7 @@ pub fn task_runs(service: &ServiceId) -> String {
     format!("services/{service}/tasks.json")
 }
 
-/// The record of one release.
+/// The key of the record of one release.
 pub fn record(service: &ServiceId, number: u64) -> String {
     format!("{}{number:08}.json", records(service))
 }
@@ -86,22 +86,22 @@ pub fn records(service: &ServiceId) -> String {
     format!("services/{service}/releases/")
 }
 
-/// An accepted service file.
+/// The key of an accepted service file.
 pub fn file(content: &ContentHash) -> String {
     format!("files/{content}.json")
 }
 
-/// The places of an accepted service file whose values are asked for again with every push.
+/// The key of the places in an accepted service file whose values are asked for again with every push.
 pub fn placeholders(content: &ContentHash) -> String {
     format!("placeholders/{content}.json")
 }
 
-/// Which service the service file at `key` describes.
+/// The key of the object that says which service the service file at `key` describes.
 pub fn source(key: &str) -> String {
     format!("sources/{key}.json")
 }
 
-/// That `service` follows `repository`.
+/// The key of the empty object that says that `service` follows `repository`.
 pub fn follower(repository: &str, service: &ServiceId) -> String {
     format!("{}{service}", followers(repository))
 }
@@ -111,13 +111,13 @@ pub fn followers(repository: &str) -> String {
     format!("{FOLLOWS}{}/", repository.replace('/', "%2F"))
 }
 
-/// The repository whose followers have this prefix; none for something else that was put there.
+/// The repository whose followers have the prefix `prefix`; none if that is not a prefix of followers.
 pub fn followed_repository(prefix: &str) -> Option<String> {
     let name = prefix.strip_prefix(FOLLOWS)?.strip_suffix('/')?;
     Some(name.replace("%2F", "/"))
 }
 
-/// What a sweep remembers of a shard.
+/// The key of what a sweep remembers of a shard.
 pub fn sweep_memory(shard: Shard) -> String {
     format!("sweep/shards/{:02}.json", shard.number())
 }
@@ -125,7 +125,7 @@ pub fn sweep_memory(shard: Shard) -> String {
 /// The service that a follower's key names.
 ///
 /// # Errors
-/// Refused if something that is no follower was put under the prefix.
+/// Refused if `key` is not that of a follower.
 pub fn following_service(repository: &str, key: &str) -> Result<ServiceId, Refusal> {
     key.strip_prefix(&followers(repository))
         .unwrap_or(key)
@@ -134,7 +134,7 @@ pub fn following_service(repository: &str, key: &str) -> Result<ServiceId, Refus
 
 #[cfg(test)]
 mod tests {
-    /// People read the table in the design, who writes code reads the one above.
+    /// The table above is in the design too, and both have to say the same.
     #[test]
     fn the_design_says_the_same_of_what_is_kept_where() {
         let rows = |text: &'static str, before: &str| -> Vec<&'static str> {

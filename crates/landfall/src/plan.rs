@@ -1,11 +1,11 @@
-//! The plan of a release: what its service file asks for besides a new revision.
+//! The plan of a release: the steps that its service file asks for besides a new revision.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{record::TaskDefinition, service_file::ServiceFile};
 
-/// What an execution has to do for a release, in the order in which it does it. The state machine asks one field after the
-/// other; a push to a service whose file has not changed mostly has nothing of it.
+/// What an execution has to do for a release, in this order. The state machine asks for one field after the other; for
+/// a push to a service whose file has not changed, most fields are false.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
@@ -14,7 +14,7 @@ pub struct Plan {
     /// The ARN of the revision that an adopted service ran, into which the images were filled; none if the file has the
     /// section `taskDefinition`.
     pub base: Option<String>,
-    /// How long, in seconds, ECS may take to roll it out, from the service file.
+    /// How long, in seconds, ECS may take to roll the revision out, from the service file.
     pub timeout_seconds: u64,
     /// Whether there is something to do before the service is changed: `before`, `discovery` or `ingress`.
     pub prepare: bool,
@@ -30,15 +30,16 @@ pub struct Plan {
     pub after: bool,
     /// Bring Application Auto Scaling in step with the section `autoscaling`.
     pub scaling: bool,
-    /// Remove the listener rule, or rule and target group, that the last good release's file names and this one does not.
+    /// Remove the listener rule, or rule and target group, that the last good release's file names and this one does
+    /// not.
     pub tidy: bool,
 }
 
 impl Plan {
     /// The plan for a release with this `file`, after the one with the file `last_good`, where that is another one.
     ///
-    /// Only where the file's sections are applied at all may ECS and its surroundings have something else than the file
-    /// says; the tasks run for every release.
+    /// The service, its cluster, ingress, scaling and discovery can differ from the file only where the file's sections
+    /// are applied at all; the one-off tasks run for every release.
     pub fn new(
         task_definition: TaskDefinition,
         base: Option<String>,
@@ -68,14 +69,15 @@ impl Plan {
     }
 }
 
-/// Whether Application Auto Scaling may have something else than the file says: only where the file's sections are applied
-/// at all, and only if this file or the last good one scales the service.
+/// Whether Application Auto Scaling may have something else than the file says: only where the file's sections are
+/// applied at all, and only if this file or the last good one scales the service.
 pub fn scaling(apply_service: bool, file: &ServiceFile, last_good: Option<&ServiceFile>) -> bool {
     apply_service
         && (file.autoscaling.is_some() || last_good.is_some_and(|good| good.autoscaling.is_some()))
 }
 
-/// Whether the last good file names a rule that this one does not: one on another listener, or one where this one has none.
+/// Whether the last good file names a rule that this one does not: one on another listener, or one where this one has
+/// none.
 fn leaves_a_rule(file: &ServiceFile, last_good: Option<&ServiceFile>) -> bool {
     let listener = |file: &ServiceFile| {
         let ingress = file.ingress.as_ref();

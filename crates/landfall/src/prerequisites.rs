@@ -82,7 +82,7 @@ pub enum Finding {
     Unknown(String),
 }
 
-/// How AWS's services say that somebody may not ask.
+/// The error codes with which AWS's services answer that the caller lacks a permission.
 const NOT_ALLOWED: [&str; 4] = [
     "AccessDenied",
     "AccessDeniedException",
@@ -90,7 +90,8 @@ const NOT_ALLOWED: [&str; 4] = [
     "UnauthorizedException",
 ];
 
-/// What a refusal with `code` says of a prerequisite: that it is not there if the code is one of `absent`, else nothing.
+/// What a refusal with `code` says of a prerequisite: that it is not there if the code is one of `absent`, else
+/// nothing.
 pub fn refused(call: &str, code: &str, absent: &[&str], hint: &str) -> Finding {
     if absent.contains(&code) {
         Finding::Missing(hint.into())
@@ -115,8 +116,8 @@ pub fn trusts(policy: &Value, service: &str) -> bool {
     })
 }
 
-/// Whether an image with this manifest runs on `platform`: none if the manifest is that of one image, whose configuration
-/// says it (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
+/// Whether an image with this manifest runs on `platform`: none if the manifest is that of one image, whose
+/// configuration says it (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
 pub fn runs_on(manifest: &Value, platform: &Platform) -> Option<bool> {
     let manifests = manifest.get("manifests")?.as_array()?;
     Some(manifests.iter().any(|one| {
@@ -258,8 +259,8 @@ fn platform(runtime: Option<&Value>) -> Platform {
     }
 }
 
-/// The secret that a `valueFrom` names: a secret's ARN, which may go on with a key, a stage and a version; a parameter's ARN
-/// or its name (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html>).
+/// The secret that a `valueFrom` names: a secret's ARN, which may go on with a key, a stage and a version; a
+/// parameter's ARN or its name (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html>).
 fn secret(reference: &str) -> Thing {
     let parts: Vec<&str> = reference.split(':').collect();
     match parts.as_slice() {

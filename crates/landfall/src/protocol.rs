@@ -1,11 +1,13 @@
-//! Protocols without I/O: what is asked of S3, ECR, ECS and Step Functions, in which order, and what each answer leads to.
+//! Protocols without I/O: what is asked of S3, ECR, ECS and Step Functions, in which order, and what each answer leads
+//! to.
 //!
 //! In these four the order of reads and writes carries the proof that nothing is lost and nothing runs twice
 //! (docs/design.md, "The order of reads and writes"). A protocol is a value: `ask` says what it wants to know or have
 //! done next, `on` takes the answer, and the time where that matters. A function carries out what is asked, one call
-//! after the other; the model carries out the same on a world of its own, and lets others act between any two.
+//! after the other; the model carries out the same on a simulated AWS, and lets other invocations act between any two
+//! calls.
 //!
-//! An answer to something else than what was asked changes nothing: the same is asked again.
+//! An answer that does not fit to the question changes nothing: the same question is asked again.
 
 pub mod claim;
 pub mod conclude;
@@ -25,7 +27,7 @@ pub enum Guard {
     RecordBeforeTheVerdict,
     /// The verdict is written only over the desired state that was read.
     CompareAndSwapTheVerdict,
-    /// Whichever invocation followed a moved tag asks ECR once more.
+    /// An invocation that followed a moved tag asks ECR once more.
     LookAgainAfterATagMoved,
     /// After a follow rule came into force, its repository is looked through once more.
     LookThroughOnceMore,

@@ -1,13 +1,14 @@
 //! Quarantine: images that made a release bad are not released again by themselves.
 //!
-//! Who is to blame follows from the last good release. Did only images differ from it, then those images are, together.
-//! Did the service file differ as well, it may be the file, and whoever mends the file wants the newest images. Before
-//! anything was good there is nothing to keep instead.
+//! The bad release is compared with the last good one. If only images differ, those images are put into quarantine
+//! together. If the service file differs as well, the file may be the reason, and the release of a mended file shall
+//! have the newest images: nothing is put into quarantine. Nor is it before the first good release: there is no other
+//! image to run.
 //!
-//! While images are in quarantine their containers keep the last good ones. Something else that is pushed, a tag that
-//! moves, a changed follow rule and another upload of the same service file lift it.
+//! While images are in quarantine their containers keep the last good images. A push of another image, a moved tag, a
+//! changed follow rule and another upload of the same service file lift the quarantine.
 //!
-//! The desired state keeps the images; what it does to them is written here, as a part of that type.
+//! The images are a field of [`DesiredState`]; the methods about them are here.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +20,10 @@ use crate::{
     record::{Content, Release, Verdict},
 };
 
-/// How many are remembered. Each stands for another release that was bad of what is followed now.
+/// How many sets of images the desired state remembers at most: one for each bad release of the newest images.
 const MOST: usize = 16;
 
-/// Images that were bad together.
+/// The images of one bad release that the last good release did not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Quarantined {
@@ -33,7 +34,7 @@ pub struct Quarantined {
 }
 
 impl Quarantined {
-    /// Whether all of them are among `images`.
+    /// Whether `images` has all of these images.
     fn is_among(&self, images: &BTreeMap<String, Image>) -> bool {
         self.images.iter().all(|(container, digest)| {
             images
@@ -44,7 +45,8 @@ impl Quarantined {
 }
 
 impl DesiredState {
-    /// What a release made now would run: the newest images, but for those in quarantine the last good ones.
+    /// The images that a release made now would run: the newest ones, and in place of those in quarantine the last good
+    /// ones.
     pub fn images_to_run(&self) -> BTreeMap<String, Image> {
         let mut images = self.images.clone();
         let Some(good) = &self.last_good else {
@@ -63,7 +65,8 @@ impl DesiredState {
         images
     }
 
-    /// The newest images that are left out, with the release that was bad because of them.
+    /// The newest images that are in quarantine: container name, image, and the number of the release that was bad
+    /// because of it.
     pub fn left_out(&self) -> Vec<(&String, &Image, u64)> {
         let run = self.images_to_run();
         let release = |container: &String| {
@@ -81,14 +84,15 @@ impl DesiredState {
             .collect()
     }
 
-    /// Forgets what is no longer the newest: should it come back, then because somebody wants it.
+    /// Lifts the quarantine of images that are no longer the newest. If they become the newest again, they were pushed
+    /// or asked for again.
     pub(crate) fn lift_quarantine(&mut self) {
         let images = &self.images;
         self.quarantine
             .retain(|quarantined| quarantined.is_among(images));
     }
 
-    /// Draws the conclusion from a release that got its verdict.
+    /// Puts the images of a bad `release` into quarantine, and lifts the quarantine of a good one's.
     pub(crate) fn judge_images(&mut self, release: &Release, verdict: Verdict) {
         match verdict {
             Verdict::Succeeded => {
@@ -101,7 +105,8 @@ impl DesiredState {
         }
     }
 
-    /// A service file that was uploaded while the bad images were on their way made a release of both.
+    /// Replaces the newest open release if it has images in quarantine: the service file was uploaded while their
+    /// release was still open, which made a release of both.
     pub(crate) fn replace_what_is_left_out(&mut self) {
         let Some(newest) = self.newest_open().cloned() else {
             return;

@@ -1,4 +1,4 @@
-//! Releases, how they end, and what is remembered of them.
+//! Releases, their verdicts, and the records that the state bucket holds of them.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{content::ContentHash, image::Image, service_file::Phase, service_id::ServiceId};
 
-/// What should run, as content: a service file and the images for its containers. Two releases with the same content
-/// would do the same.
+/// The content of a release: a service file and the images for its containers. Two releases with the same content would
+/// do the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
@@ -19,7 +19,8 @@ pub struct Content {
 }
 
 impl Content {
-    /// Whether both run the same bytes in the same way. A new tag on the same image changes nothing.
+    /// Whether both contents have the same service file and the same image digests. Another tag of the same image makes
+    /// no difference.
     pub fn runs_the_same_as(&self, other: &Self) -> bool {
         let digests = |content: &Self| -> Vec<(String, String, String)> {
             let images = content.images.iter();
@@ -31,22 +32,22 @@ impl Content {
     }
 }
 
-/// One numbered, immutable answer to "what should run".
+/// A release: one numbered, immutable version of what should run in a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Release {
-    /// Counts from 1 for each service and only grows.
+    /// Its number: it counts from 1 for each service and only grows.
     pub number: u64,
     /// What should run.
     #[serde(flatten)]
     pub content: Content,
-    /// What brought it about.
+    /// What the release was made for.
     pub cause: Cause,
-    /// When the desired state took it up.
+    /// When the release was written into the desired state.
     pub created_at: Timestamp,
 }
 
-/// What brought a release about.
+/// What a release was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Cause {
@@ -67,7 +68,7 @@ pub enum Cause {
         /// Its object version in S3.
         version_id: String,
     },
-    /// An operator ended a hold, and the service ran something else than the last good release.
+    /// An operator ended a hold, and the service ran another revision than the last good release's.
     Resumed,
 }
 
@@ -83,22 +84,22 @@ impl fmt::Display for Cause {
     }
 }
 
-/// How a release ended.
+/// The verdict: how a release ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Rolled out and verified.
+    /// The release was rolled out and verified.
     Succeeded,
-    /// It was bad; the last good release serves again.
+    /// The release was bad; the last good release serves again.
     RolledBack,
-    /// A step failed for good before the service was touched; or it did not come to serve, and there is no last good
-    /// release, or the way back failed.
+    /// A step failed for good before the service was changed; or the release was bad, and there is no last good
+    /// release, or the roll-back failed too.
     Failed,
     /// A newer release took its place.
     Superseded,
-    /// AWS or Landfall refused it before the service was touched.
+    /// AWS or Landfall refused the release before the service was changed.
     Rejected,
-    /// Somebody else gave the service another revision, and Landfall left it alone.
+    /// The service was given a foreign revision, and Landfall left the service alone.
     Drifted,
 }
 
@@ -121,7 +122,7 @@ impl fmt::Display for Verdict {
 pub struct TaskDefinition {
     /// `arn:…:task-definition/<family>:<revision>`
     pub arn: String,
-    /// The hash of what was registered.
+    /// The hash of the body of `RegisterTaskDefinition`.
     pub content: ContentHash,
 }
 
@@ -131,11 +132,11 @@ pub struct TaskDefinition {
 pub struct Ending {
     /// The verdict.
     pub verdict: Verdict,
-    /// Why: a sentence, or the Step Functions cause of a failed step, which holds one.
+    /// The reason: a sentence, or the cause that Step Functions gives for a failed step, which contains one.
     pub reason: String,
-    /// What a succeeded release runs.
+    /// The revision that a succeeded release runs.
     pub task_definition: Option<TaskDefinition>,
-    /// What was seen of a bad release.
+    /// What was found out about a bad release.
     pub diagnosis: Option<Diagnosis>,
 }
 
@@ -143,11 +144,12 @@ pub struct Ending {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
-    /// Tasks of the release that stopped, newest first; those that ECS only wanted no longer come last.
+    /// Tasks of the release that stopped, newest first. Tasks that ECS stopped because the service needed them no
+    /// longer come last.
     pub stopped_tasks: Vec<StoppedTask>,
     /// The service's events since the release began, newest first.
     pub service_events: Vec<String>,
-    /// What the HTTP probe got.
+    /// What the HTTP probe was answered.
     pub probe: Option<ProbeAnswer>,
     /// The task before or after the rollout that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,13 +158,13 @@ pub struct Diagnosis {
     pub undone: String,
 }
 
-/// What became of a task that ran before or after a rollout.
+/// How a one-off task ended that ran before or after a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskReport {
     /// Its name in the service file.
     pub name: String,
-    /// When it ran.
+    /// Whether it ran before or after the rollout.
     pub phase: Phase,
     /// Its ARN, if ECS ran it.
     pub task: Option<String>,
@@ -207,7 +209,7 @@ pub struct StoppedContainer {
     pub reason: Option<String>,
 }
 
-/// What an HTTP probe got.
+/// The answer to an HTTP probe, or why there was none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeAnswer {
@@ -221,42 +223,42 @@ pub struct ProbeAnswer {
     pub error: Option<String>,
 }
 
-/// The history object of one release; written once.
+/// The record of one release in the state bucket; written once, never changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// Which service.
+    /// The service.
     pub service: ServiceId,
-    /// Which release.
+    /// The release.
     pub release: Release,
-    /// How it ended.
+    /// The verdict of the release.
     pub verdict: Verdict,
-    /// Why.
+    /// The reason of the verdict, in a sentence.
     pub reason: String,
-    /// What it ran, if it succeeded.
+    /// The revision that the release runs, if it succeeded.
     pub task_definition: Option<TaskDefinition>,
-    /// What was seen, if it was bad.
+    /// What was found out about the release, if it was bad.
     pub diagnosis: Option<Diagnosis>,
-    /// The execution that ended it.
+    /// The ARN of the execution that gave the verdict.
     pub execution: String,
-    /// When what happened.
+    /// When the release was made, worked on and concluded.
     pub timeline: Timeline,
 }
 
-/// When what happened to a release.
+/// When a release was made, worked on and concluded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
-    /// The desired state took it up.
+    /// When the release was written into the desired state.
     pub created_at: Timestamp,
-    /// The execution that ended it started; it may have worked on earlier releases first.
+    /// When the execution started that gave the verdict; it may have worked on earlier releases first.
     pub execution_started_at: Timestamp,
-    /// It got its verdict.
+    /// When the release got its verdict.
     pub concluded_at: Timestamp,
 }
 
 impl Record {
-    /// The ending that this record tells, for an execution that finishes what another began.
+    /// The ending in this record, for an execution that finishes the conclusion which a dead execution began.
     pub fn ending(&self) -> Ending {
         Ending {
             verdict: self.verdict,

@@ -54,8 +54,8 @@ pub struct ServiceFile {
     /// Container name → the image it follows.
     #[serde(default)]
     pub images: BTreeMap<String, FollowRule>,
-    /// What `RegisterTaskDefinition` takes; followed containers have no `image`. Empty if the file adopts what the service
-    /// runs: see [`Self::owns_task_definition`].
+    /// What `RegisterTaskDefinition` takes; followed containers have no `image`. Empty if the file adopts what the
+    /// service runs: see [`Self::owns_task_definition`].
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub task_definition: Map<String, Value>,
     /// What `CreateService` takes, without `cluster` and `taskDefinition`.
@@ -139,14 +139,14 @@ impl ServiceFile {
         checked.accepted().map(|(file, _)| file)
     }
 
-    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it as it stands. What depends on
-    /// the values of its placeholders is not asked.
+    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it as it stands. What depends
+    /// on the values of its placeholders is not asked.
     pub fn check(text: &[u8]) -> Checked {
         mistaken::explained(text, read::check(text))
     }
 
-    /// Whether the task definition is the file's. If not, the file adopts a service that somebody else describes too: its
-    /// live task definition is the base of each release, and another owner's revision is nothing strange.
+    /// Whether the task definition is the file's. If not, the file adopts a service that its owner describes elsewhere:
+    /// its live task definition is the base of each release, and another owner's revision is nothing strange.
     pub fn owns_task_definition(&self) -> bool {
         !self.task_definition.is_empty()
     }

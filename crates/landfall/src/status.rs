@@ -1,4 +1,4 @@
-//! What became of a service file, kept beside it in the config bucket.
+//! The status of a service file: whether it was accepted, as an object beside it in the config bucket.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use crate::{
     service_id::ServiceId,
 };
 
-/// The answer to somebody who uploaded a service file.
+/// The status object: the answer to the upload of a service file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "status")]
 pub enum FileStatus {
-    /// It is followed.
+    /// The file was accepted, and its service follows it.
     #[serde(rename_all = "camelCase")]
     Accepted {
         /// The object version in S3 that this is about.
@@ -25,25 +25,25 @@ pub enum FileStatus {
         service: ServiceId,
         /// The newest release of the service, if there is one.
         release: Option<u64>,
-        /// In a sentence.
+        /// The status in a sentence.
         message: String,
         /// Containers that wait for the first admitted image of a repository.
         waiting_for: BTreeMap<String, FollowRule>,
-        /// Why nothing changes the service by itself, while that is so.
+        /// The hold on the service, while there is one.
         #[serde(default)]
         hold: Option<Hold>,
-        /// What is probably not meant so, but keeps nothing from being accepted.
+        /// Parts of the file that are probably mistakes, but for which it is not rejected.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<Problem>,
     },
-    /// It changed nothing. What was accepted before is still followed.
+    /// The file was rejected. The service still follows the version that was accepted before.
     #[serde(rename_all = "camelCase")]
     Rejected {
         /// The object version in S3 that this is about.
         version_id: String,
         /// Everything that is wrong with it.
         problems: Vec<Problem>,
-        /// The same as text, as it is shown to people.
+        /// The problems as text, as they are shown to people.
         message: String,
     },
 }
@@ -92,7 +92,7 @@ impl FileStatus {
         })
     }
 
-    /// The same with these warnings.
+    /// The same status with these warnings.
     #[must_use]
     pub fn with_warnings(mut self, found: Vec<Problem>) -> Self {
         if let Self::Accepted { warnings, .. } = &mut self {
@@ -101,7 +101,7 @@ impl FileStatus {
         self
     }
 
-    /// The same with the warnings that `before` has about the same version of the file.
+    /// The same status with the warnings that `before` has about the same version of the file.
     #[must_use]
     pub fn with_warnings_of(self, before: Self) -> Self {
         match (&self, before) {

@@ -1,7 +1,7 @@
-//! What a sweep remembers, and what it finds that no event told.
+//! What a sweep remembers of the last one, and what it finds that no event reported.
 //!
-//! A sweep never decides what should run. It finds out where something changed since it last looked, and then what the
-//! triggers do is done there.
+//! A sweep never decides what should run. It finds the repositories and service files that changed since the last
+//! sweep, and does for them what the triggers do.
 
 use std::{
     cmp::Ordering,
@@ -18,26 +18,26 @@ use crate::{content::ContentHash, desired::DesiredState, image::Image};
 const SHARDS: u8 = 60;
 
 /// ListExecutions is eventually consistent
-/// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>): what it may not have told
-/// at one look is looked at again at the next.
+/// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>): an execution that it did
+/// not list yet in one sweep is listed in the next, which asks again for this much of the time before.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 
-/// A part of all repositories and service files, which a sweep looks at together.
+/// A part of all repositories and service files: one sweep looks at one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard(u8);
 
-/// What was there when a shard was last looked at and everything in it joined.
+/// The repositories and service files of a shard as they were when the last sweep of it had joined them all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Repository → [`fingerprint`] of its tags. Anything else there says that it has to be looked at.
+    /// Repository → [`fingerprint`] of its tags. Any other text there makes the next sweep look at the repository.
     #[serde(default)]
     pub repositories: BTreeMap<String, String>,
-    /// Key of a service file → which one it was.
+    /// Key of a service file → which upload of it.
     #[serde(default)]
     pub files: BTreeMap<String, FileMark>,
 }
 
-/// How a listing tells one upload of a service file from another.
+/// What distinguishes two uploads of a service file in a bucket listing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileMark {
@@ -47,16 +47,16 @@ pub struct FileMark {
     pub last_modified: Timestamp,
 }
 
-/// Up to when the deaths of executions are dealt with.
+/// Up to when sweeps have dealt with executions that died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecutionsSeen {
-    /// Everything that died before this was looked at.
+    /// Every execution that died before this time has been dealt with.
     pub until: Timestamp,
 }
 
 impl Shard {
-    /// All of them.
+    /// All shards.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..SHARDS).map(Self)
     }
@@ -78,13 +78,13 @@ impl Shard {
 }
 
 impl ExecutionsSeen {
-    /// From when on deaths have to be looked at.
+    /// The start of the time in which the next sweep looks for executions that died.
     pub fn since(self) -> Timestamp {
         self.until.checked_sub(OVERLAP).unwrap_or(self.until)
     }
 }
 
-/// What tells one content of a repository from another: its tags, the images that have them, and when they came.
+/// A hash of everything that is tagged in a repository: its tags, the images that have them, and when they were pushed.
 pub fn fingerprint(listing: &[Image]) -> String {
     let lines: BTreeSet<_> = listing
         .iter()
@@ -93,16 +93,16 @@ pub fn fingerprint(listing: &[Image]) -> String {
     ContentHash::of(&json!(lines)).to_string()
 }
 
-/// A note in place of a repository's [`fingerprint`]: a service was given another image of a tag that it follows, so what
-/// the repository holds has to be looked at again, even if it is what it was before.
+/// The text that stands in place of a repository's [`fingerprint`] after a service was given another image of a tag
+/// that it follows: the next sweep has to look at the repository, even if it holds the same as before.
 pub fn moved(image: &Image, now: Timestamp) -> String {
     format!("{} was moved to {} by {now}", image.tag, image.digest)
 }
 
 /// The tags of `repository` whose pushes a service has missed, given everything that is tagged there.
 ///
-/// That is the tag that it follows, if another image has it; and the latest admitted tag, if that comes after all that
-/// the service has known, also after an image that was withdrawn by moving its tag back. So nothing older is found again.
+/// These are the tag that the service runs, if another image has that tag now; and the latest admitted tag, if it comes
+/// after the images that the service runs and has withdrawn. So no older image is found again.
 pub fn missed(desired: &DesiredState, repository: &str, listing: &[Image]) -> BTreeSet<String> {
     let mut missed = BTreeSet::new();
     let rules = desired.rules_in_force().into_iter();
@@ -128,8 +128,9 @@ pub fn missed(desired: &DesiredState, repository: &str, listing: &[Image]) -> BT
     missed
 }
 
-/// The keys of service files that are new, changed or gone. `told` are those that have a status: one may have come and gone
-/// between two sweeps.
+/// The keys of service files that are new, changed or gone: `known` are the files of the last sweep, `listed` those
+/// that are there now, `told` the keys that have a status object. A file that was uploaded and deleted between
+/// two sweeps is in neither list, but has a status.
 pub fn changed_files(
     known: &BTreeMap<String, FileMark>,
     listed: &BTreeMap<String, FileMark>,

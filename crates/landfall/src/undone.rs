@@ -1,4 +1,4 @@
-//! What was done to undo a bad release.
+//! What `RollBack` did to undo a bad release.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,17 +7,17 @@ use crate::{
     record::{Diagnosis, Verdict},
 };
 
-/// What `RollBack` answers, and `ConcludeRelease` is told.
+/// What `RollBack` answers, and `ConcludeRelease` is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Undone {
-    /// What was done.
+    /// What was done to the service.
     pub action: Action,
     /// The verdict, once the service is steady again.
     pub verdict: Verdict,
-    /// What to wait for, unless there was nothing to undo.
+    /// The rollout to wait for; none if there was nothing to undo.
     pub rollout: Option<Rollout>,
-    /// What was seen of the release.
+    /// What was found out about the release.
     pub diagnosis: Diagnosis,
     /// Whether a listener rule or a target group that only the release asked for has to go, once the service is back.
     #[serde(default)]
@@ -31,12 +31,12 @@ pub struct Undone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// It was given what it ran before.
+    /// The service was given back the revision that it ran before.
     Reverted,
-    /// ECS is on the way back by itself.
+    /// ECS rolls the service back by itself.
     LeftToEcs,
-    /// Its desired count was set to 0: nothing good ever ran.
+    /// The service's desired count was set to 0: there is no good release to go back to.
     Stopped,
-    /// The release never touched it.
+    /// The release had not changed the service.
     NothingToUndo,
 }

@@ -6,12 +6,12 @@ use std::{
     sync::Arc,
 };
 
-/// What became of a conditional write.
+/// The outcome of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     /// It happened.
     Yes,
-    /// Another writer was faster: read again and decide again.
+    /// Another writer was faster. The caller has to read again and decide again.
     Conflict,
 }
 
@@ -35,7 +35,7 @@ impl<T> Versioned<T> {
         }
     }
 
-    /// What stands for an object that is not there.
+    /// The value that stands for an object that is not there.
     pub fn absent(value: T) -> Self {
         Self {
             value: Arc::new(value),

@@ -1,4 +1,4 @@
-//! What a release would find, for who only wants to know.
+//! What of a cluster's needs is missing: read by releases, and by `landfall diff`, which changes nothing.
 
 use landfall::{
     service_file::ServiceFile, service_id::ServiceId, step::ensure_cluster::wanted_log_groups,

@@ -5,7 +5,7 @@ use aws_smithy_http_client::tls::{self, TlsContext};
 
 use crate::Fault;
 
-/// The five root certificates that Amazon Trust Services recommends to whoever has a trust store of their own
+/// The five root certificates that Amazon Trust Services recommends for trust stores
 /// (<https://www.amazontrust.com/repository/>): the certificates of AWS's endpoints are issued under these.
 const AMAZON_TRUST_SERVICES: &str = include_str!("amazon-trust-services.pem");
 
@@ -15,8 +15,8 @@ const OTHER_PARTITIONS: [&str; 5] = ["cn-", "eusc-", "us-gov-", "us-iso", "eu-is
 /// Which authorities are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TrustStore {
-    /// Amazon Trust Services, from the executable. The 140 authorities of an operating system take 7 ms to read, and each
-    /// client some more.
+    /// Amazon Trust Services, from the executable. The 140 authorities of an operating system take 7 ms to read, and
+    /// each client some more.
     Bundled,
     /// Those that the operating system knows.
     Native,

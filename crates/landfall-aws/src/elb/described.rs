@@ -1,4 +1,4 @@
-//! What a service is reached by, as somebody would write it into a service file.
+//! The target group and rule of a live service, as an `ingress` section of a service file.
 
 use landfall::{
     live::LiveRule,
@@ -39,8 +39,8 @@ impl Elb {
         })
     }
 
-    /// The `ingress` section that says what is there of an item of a service's `loadBalancers`; none if the target group is
-    /// gone, no listener of an Application Load Balancer forwards to it, or the item names no target group.
+    /// The `ingress` section that says what is there of an item of a service's `loadBalancers`; none if the target
+    /// group is gone, no listener of an Application Load Balancer forwards to it, or the item names no target group.
     pub async fn ingress_of(&self, balancer: &Value) -> Result<Option<Ingress>, Fault> {
         let arn = balancer["targetGroupArn"].as_str().unwrap_or_default();
         let name = arn.split_once(":targetgroup/");
@@ -79,8 +79,8 @@ impl Elb {
         Ok(None)
     }
 
-    /// The label by which Application Auto Scaling counts the requests of a target group; none if no load balancer forwards to
-    /// it.
+    /// The label by which Application Auto Scaling counts the requests of a target group; none if no load balancer
+    /// forwards to it.
     pub async fn request_label(&self, target_group: &str) -> Result<Option<String>, Fault> {
         let balancer = self.load_balancer_of(target_group).await?;
         Ok(balancer.and_then(|balancer| resource_label(&balancer, target_group)))

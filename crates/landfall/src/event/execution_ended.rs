@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{Heard, excerpt, open, within};
 use crate::{refusal::Refusal, service_id::ServiceId};
 
-/// How many executions in a row are started as soon as the one before died. After that somebody has to look; a sweep goes
-/// on trying, once in each interval.
+/// How many executions in a row are started as soon as the one before died. After that an operator has to look; a sweep
+/// goes on trying, once in each interval.
 pub const MAX_RESTARTS: u32 = 8;
 
 /// The input of an execution of the release state machine.

@@ -51,7 +51,7 @@ impl LiveBalancer {
     }
 }
 
-/// What a service is reached by.
+/// The target groups and the rule by which a load balancer reaches a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Balancer {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// What ECS said to a request for a task.
+/// ECS's answer to `RunTask`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// It has this ARN.
+    /// ECS runs the task with this ARN.
     Placed(String),
     /// There is no task: why not.
     NotPlaced(Vec<Failure>),
@@ -31,7 +31,7 @@ pub enum FailureReason {
     /// `Capacity …`: Fargate has none at this time
     /// (<https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity>).
     Capacity(String),
-    /// `MISSING`, `ATTRIBUTE`, `LOCATION` and every other reason: somebody has to change something.
+    /// `MISSING`, `ATTRIBUTE`, `LOCATION` and every other reason: an operator has to change something.
     Other(String),
 }
 

@@ -9,7 +9,7 @@ use crate::{
     task_definition::containers,
 };
 
-/// A revision as `DescribeTaskDefinition` answers it, member for member, with those that nobody here knows yet.
+/// A revision as `DescribeTaskDefinition` answers it, member for member, with those that Landfall does not know yet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveRevision {
     /// The member `taskDefinition`.
@@ -19,8 +19,8 @@ pub struct LiveRevision {
 }
 
 /// The members of `TaskDefinition` that `RegisterTaskDefinition` has not
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>). Everything else is sent again,
-/// also what a later API adds.
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>). Everything else is sent
+/// again, also what a later API adds.
 const ANSWERED_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
@@ -36,12 +36,13 @@ const ANSWERED_ONLY: [&str; 9] = [
 /// Landfall's own tags begin with this.
 const OWN_TAGS: &str = "landfall:";
 
-/// Tags that AWS puts on by itself, and lets nobody send
+/// The prefix of tags that AWS sets, and that no request may have
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>).
 const AWS_TAGS: &str = "aws:";
 
 impl LiveRevision {
-    /// What registering the same again takes: the tags are sorted, because ECS promises no order of them.
+    /// The body of `RegisterTaskDefinition` that registers the same again: the tags are sorted, because ECS promises no
+    /// order of them.
     pub fn registrable(&self) -> Map<String, Value> {
         let mut body = self.fields.clone();
         body.retain(|member, _| !ANSWERED_ONLY.contains(&&**member));

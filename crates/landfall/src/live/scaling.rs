@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What Application Auto Scaling knows of a service.
+/// The scalable target, policies and scheduled actions that Application Auto Scaling has for a service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveScaling {
     /// The bounds; none if the service is not scaled.

@@ -17,25 +17,25 @@ use crate::{
 pub struct LiveService {
     /// Its status.
     pub status: ServiceStatus,
-    /// What rolls it out.
+    /// The controller that rolls the service out.
     pub controller: Controller,
     /// How its tasks are placed.
     pub scheduling_strategy: Scheduling,
-    /// How many tasks should run.
+    /// The desired count: how many tasks should run.
     pub desired_count: i32,
-    /// How many run.
+    /// How many tasks run.
     pub running_count: i32,
-    /// How many are on their way up.
+    /// How many tasks are starting.
     pub pending_count: i32,
     /// Its deployments.
     pub deployments: Vec<LiveDeployment>,
     /// Its capacity provider strategy; empty if it has a launch type.
     pub capacity: Vec<CapacityShare>,
-    /// What its tasks are registered in.
+    /// The service registries in which its tasks are registered.
     pub balancers: Vec<LiveBalancer>,
     /// The ARNs of the service revisions that it runs: one, but during a deployment.
     pub revisions: Vec<String>,
-    /// How long, in seconds, a deployment of it takes on purpose.
+    /// How long, in seconds, a deployment waits on purpose, by its steps and bake time.
     pub pace_seconds: u64,
     /// Its events with their times, newest first.
     pub events: Vec<(Timestamp, String)>,
@@ -43,7 +43,7 @@ pub struct LiveService {
     pub arn: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// What it was created with and keeps.
+    /// The members that only `CreateService` sets.
     pub created: CreatedWith,
 }
 
@@ -52,13 +52,13 @@ pub struct LiveService {
 pub struct CapacityShare {
     /// The capacity provider's name.
     pub provider: String,
-    /// How many tasks it gets before others get any.
+    /// The base: how many tasks the provider gets before others get any.
     pub base: i64,
-    /// Its share of the others.
+    /// The weight: the provider's share of the other tasks.
     pub weight: i64,
 }
 
-/// What a service was created with and `UpdateService` does not change.
+/// The members of a service that `CreateService` sets and `UpdateService` cannot change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatedWith {
     /// `EC2`, `FARGATE` or `EXTERNAL`; none if it has capacity providers.

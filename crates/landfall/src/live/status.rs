@@ -1,5 +1,5 @@
-//! The words with which ECS says how things stand. Each is read once, where ECS's answers are; a word that a later API adds
-//! is kept as it came.
+//! The words with which ECS says how things stand. Each is read once, where ECS's answers are; a word that a later API
+//! adds is kept as it came.
 
 use std::fmt;
 
@@ -37,15 +37,15 @@ macro_rules! words {
 words! {
     /// The `status` of a cluster (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Cluster.html>).
     ClusterStatus {
-        /// It takes services.
+        /// The cluster takes services.
         Active = "ACTIVE",
-        /// It is on its way up.
+        /// The cluster is being created.
         Provisioning = "PROVISIONING",
-        /// It is on its way down.
+        /// The cluster is being deleted.
         Deprovisioning = "DEPROVISIONING",
-        /// It did not come up.
+        /// The cluster could not be created.
         Failed = "FAILED",
-        /// It was deleted.
+        /// The cluster was deleted.
         Inactive = "INACTIVE",
     }
 }
@@ -53,11 +53,11 @@ words! {
 words! {
     /// The `status` of a service (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>).
     ServiceStatus {
-        /// It runs tasks.
+        /// The service runs tasks.
         Active = "ACTIVE",
-        /// It is being deleted, and its tasks stop.
+        /// The service is being deleted, and its tasks stop.
         Draining = "DRAINING",
-        /// It was deleted.
+        /// The service was deleted.
         Inactive = "INACTIVE",
     }
 }
@@ -70,13 +70,14 @@ words! {
         Ecs = "ECS",
         /// CodeDeploy.
         CodeDeploy = "CODE_DEPLOY",
-        /// Whoever makes task sets.
+        /// An external controller, which makes task sets.
         External = "EXTERNAL",
     }
 }
 
 words! {
-    /// The `schedulingStrategy` of a service (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>).
+    /// The `schedulingStrategy` of a service
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>).
     Scheduling {
         /// So many tasks as are desired.
         Replica = "REPLICA",
@@ -92,7 +93,7 @@ words! {
         Primary = "PRIMARY",
         /// An older one that still has tasks.
         Active = "ACTIVE",
-        /// One that is over.
+        /// A deployment that is over.
         Inactive = "INACTIVE",
     }
 }
@@ -101,11 +102,11 @@ words! {
     /// The `rolloutState` of a deployment
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>).
     RolloutState {
-        /// Its tasks run.
+        /// The rollout is complete: the tasks of the deployment run.
         Completed = "COMPLETED",
         /// ECS gave it up.
         Failed = "FAILED",
-        /// It is under way.
+        /// The rollout is under way.
         InProgress = "IN_PROGRESS",
     }
 }
@@ -114,15 +115,15 @@ words! {
     /// The `status` of a service deployment
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>).
     ServiceDeploymentStatus {
-        /// It has not begun.
+        /// The service deployment has not begun.
         Pending = "PENDING",
-        /// It is under way.
+        /// The service deployment is under way.
         InProgress = "IN_PROGRESS",
-        /// It brought what it was to bring.
+        /// The service deployment succeeded.
         Successful = "SUCCESSFUL",
         /// ECS was asked to stop it.
         StopRequested = "STOP_REQUESTED",
-        /// It was stopped.
+        /// The service deployment was stopped.
         Stopped = "STOPPED",
         /// ECS was asked to go back.
         RollbackRequested = "ROLLBACK_REQUESTED",
@@ -160,21 +161,21 @@ words! {
     /// The `lastStatus` and the `desiredStatus` of a task
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html>).
     TaskStatus {
-        /// Its network is made.
+        /// ECS prepares the task, for example its network interface.
         Provisioning = "PROVISIONING",
-        /// It waits for an instance and its images.
+        /// The task waits for an instance and its images.
         Pending = "PENDING",
-        /// It is registered where it is to be found.
+        /// The task is registered with target groups and Cloud Map.
         Activating = "ACTIVATING",
-        /// Its containers run.
+        /// The task's containers run.
         Running = "RUNNING",
-        /// It is taken out of where it is to be found.
+        /// The task is deregistered from target groups and Cloud Map.
         Deactivating = "DEACTIVATING",
-        /// Its containers are being stopped.
+        /// The task's containers are being stopped.
         Stopping = "STOPPING",
-        /// Its network is taken down.
+        /// ECS cleans up after the task, for example its network interface.
         Deprovisioning = "DEPROVISIONING",
-        /// It has ended.
+        /// The task has ended.
         Stopped = "STOPPED",
     }
 }
@@ -184,15 +185,15 @@ words! {
     StopCode {
         /// A container ended without which the task is none.
         EssentialContainerExited = "EssentialContainerExited",
-        /// It did not come up.
+        /// The task failed to start.
         TaskFailedToStart = "TaskFailedToStart",
-        /// Somebody stopped it.
+        /// A user or a program stopped the task.
         UserInitiated = "UserInitiated",
-        /// Its service wanted it no longer.
+        /// The task's service stopped it.
         ServiceSchedulerInitiated = "ServiceSchedulerInitiated",
-        /// Its spot capacity was taken.
+        /// AWS took back the task's spot capacity.
         SpotInterruption = "SpotInterruption",
-        /// Its instance went.
+        /// The task's instance was terminated.
         TerminationNotice = "TerminationNotice",
     }
 }
@@ -200,9 +201,9 @@ words! {
 words! {
     /// The `healthStatus` of a task (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html>).
     HealthStatus {
-        /// Its containers' health checks pass.
+        /// The health checks of the task's containers pass.
         Healthy = "HEALTHY",
-        /// One fails.
+        /// A health check of the task's containers fails.
         Unhealthy = "UNHEALTHY",
         /// None has been asked yet, or there are none.
         Unknown = "UNKNOWN",

@@ -24,16 +24,17 @@ pub struct Claim {
 /// What is asked now, with what is known by then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// The desired state is read first: whatever is found out after it loses the compare-and-swap, should the desired
-    /// state change meanwhile.
+    /// The desired state is read first: should it change afterwards, this execution loses the compare-and-swap,
+    /// whatever it has read meanwhile.
     ReadDesired,
     /// Another execution holds the claim. Only Step Functions knows whether it has ended.
     DescribeHolder {
-        /// The desired state that names it.
+        /// The desired state that names the holder.
         read: Versioned<DesiredState>,
     },
-    /// The holder may have died between its record and its verdict: then only the verdict is left to be written. That is so
-    /// for this execution too: its own earlier try may have taken such a claim over, and its answer was lost.
+    /// The holder may have died after it wrote the record and before it wrote the verdict: then only the verdict is
+    /// left to be written. The same holds for a claim of this execution: an earlier try of the step may have taken it
+    /// from a holder that died so, and the answer of that try was lost.
     ReadRecord {
         /// The desired state with the claim.
         read: Versioned<DesiredState>,
@@ -45,9 +46,10 @@ pub enum Stage {
         /// The record of the claim's release.
         record: Option<Versioned<Record>>,
     },
-    /// A live execution holds the claim, and perhaps sleeps: it is to see the newer release now.
+    /// A live execution holds the claim, and may sleep on a rollout: it is woken, so that it sees the newer release
+    /// now.
     ReadSleeper,
-    /// It is woken.
+    /// The sleeping execution is woken.
     Wake(Sleeper),
 }
 
@@ -56,20 +58,20 @@ pub enum Stage {
 pub enum Ask<'a> {
     /// The desired state of the service.
     ReadDesired,
-    /// When this execution ended.
+    /// When the execution with this ARN ended.
     DescribeExecution(&'a str),
     /// The record of the release of this number.
     ReadRecord(u64),
-    /// To write the desired state, if it is as it was read.
+    /// To write the desired state, unless it has changed since it was read.
     WriteDesired {
-        /// As it was read.
+        /// The desired state as it was read.
         over: &'a Versioned<DesiredState>,
-        /// What is written.
+        /// The desired state to write.
         desired: Box<DesiredState>,
     },
-    /// Who sleeps for the service.
+    /// Which execution sleeps on a rollout of the service.
     ReadSleeper,
-    /// To wake it.
+    /// To wake the sleeping execution.
     Wake(&'a Sleeper),
 }
 
@@ -78,20 +80,20 @@ pub enum Ask<'a> {
 pub enum Answer {
     /// The desired state.
     Desired(Versioned<DesiredState>),
-    /// When the execution ended; none if it has not, or may not have.
+    /// When the execution ended; none if it may still run.
     Ended(Option<Timestamp>),
     /// The record, if there is one.
     Record(Option<Versioned<Record>>),
     /// What became of the write.
     Written(Written),
-    /// Who sleeps, if any execution does.
+    /// The execution that sleeps, if one does.
     Sleeper(Option<Sleeper>),
-    /// It was woken, or had no need.
+    /// The execution was woken, or was awake already.
     Woken,
 }
 
 impl Claim {
-    /// Before anything was asked.
+    /// The protocol before its first question.
     pub fn begin(guards: Guards) -> Self {
         Self {
             guards,
@@ -99,7 +101,7 @@ impl Claim {
         }
     }
 
-    /// What is asked, for the execution `me`.
+    /// The next question, for the execution `me`.
     pub fn ask(&self, me: &str) -> Ask<'_> {
         match &self.stage {
             Stage::ReadDesired => Ask::ReadDesired,
@@ -123,8 +125,8 @@ impl Claim {
         }
     }
 
-    /// Takes the answer, for the execution `me`; `now` is when it came. Answers what the execution does next once that is
-    /// known.
+    /// Takes the answer, for the execution `me`; `now` is when it came. Answers what the execution does next once that
+    /// is known.
     pub fn on(&mut self, me: &str, answer: Answer, now: Timestamp) -> Option<Output> {
         let stage = std::mem::replace(&mut self.stage, Stage::ReadDesired);
         let (next, output) = match (stage, answer) {
@@ -161,8 +163,8 @@ impl Claim {
         }
     }
 
-    /// An execution that has not ended is never passed by: it alone may change ECS. One that has ended may still have a
-    /// function that goes on, and whose call of ECS arrives.
+    /// The claim is never taken from an execution that has not ended: it alone may change ECS. A function of an
+    /// execution that has ended may still run, and its calls may still arrive at ECS.
     fn on_ended(
         &self,
         read: Versioned<DesiredState>,

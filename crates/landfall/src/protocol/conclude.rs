@@ -13,13 +13,13 @@ use crate::{
     versioned::{Versioned, Written},
 };
 
-/// How far an execution has come that concludes a release.
+/// The state of the protocol in an execution that concludes a release.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conclude {
     guards: Guards,
     /// The foreign revision that the service runs instead of the verified one, if it does.
     overtaken: Option<String>,
-    /// When the desired state was last read, as the records say it.
+    /// When the desired state was last read: the time of the verdict in the records.
     at: Timestamp,
     /// The release's record, if it is known by now.
     own: Option<Own>,
@@ -29,32 +29,33 @@ pub struct Conclude {
     pub stage: Stage,
 }
 
-/// The record of the release.
+/// Where the record of the concluded release comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Own {
     /// This execution wrote it.
     Written,
-    /// It was there: an execution that died had written it, or an earlier try of this one. Its verdict counts.
+    /// The record was there: an execution that died had written it, or an earlier try of this step. Its verdict counts.
     Found(Versioned<Record>),
 }
 
 /// What is asked now, with what is known by then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// Before a success: since the release was verified the tasks after the rollout may have run for hours.
+    /// Before a success the service is looked at again: since the verification the tasks after the rollout may have run
+    /// for hours.
     Look,
-    /// The desired state is read before the records are written: it says whether the verdict is this execution's to write, and
-    /// which releases this one passed over.
+    /// The desired state is read before the records are written: it says whether the verdict is this execution's to
+    /// write, and which releases this one passed over.
     ReadDesired,
-    /// Records are written before the verdict, and only where there is none. Should this execution die in between, the next
-    /// one finds the record, and only finishes.
+    /// Records are written before the verdict, and only where there is none. Should this execution die in between, the
+    /// next one finds the record, and only finishes.
     PutRecord {
         /// The desired state.
         read: Versioned<DesiredState>,
         /// Which of the records, counted from 0.
         nth: usize,
     },
-    /// There was a record: that one counts.
+    /// There was a record: it is read, and its verdict counts.
     ReadRecord {
         /// The desired state.
         read: Versioned<DesiredState>,
@@ -75,7 +76,8 @@ pub enum Stage {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
-    /// Verdict and claim are written in one, over the desired state that was read: a push that came meanwhile is not lost.
+    /// Verdict and claim are written in one, over the desired state that was read: a push that came meanwhile is not
+    /// lost.
     WriteVerdict {
         /// The desired state that the verdict follows from.
         read: Versioned<DesiredState>,
@@ -109,11 +111,11 @@ pub enum Ask<'a> {
     Announce(Box<Record>),
     /// To send the event that a service drifted.
     Report(Box<Report>),
-    /// To write the desired state, if it is as it was read.
+    /// To write the desired state, unless it has changed since it was read.
     WriteDesired {
-        /// As it was read.
+        /// The desired state as it was read.
         over: &'a Versioned<DesiredState>,
-        /// What is written.
+        /// The desired state to write.
         desired: Box<DesiredState>,
     },
     /// To bring the status of the followed service file up to date.
@@ -136,7 +138,7 @@ pub enum Answer {
 }
 
 impl Conclude {
-    /// Before anything was asked.
+    /// The protocol before its first question.
     pub fn begin(guards: Guards, input: &Input) -> Self {
         Self {
             guards,
@@ -317,7 +319,7 @@ impl Conclude {
         if let Some(Own::Found(record)) = &self.own {
             return record.ending();
         }
-        // Of the desired state, the first record has nothing.
+        // The first record does not depend on the desired state.
         let nothing = DesiredState::new(input.service.clone());
         match self.record(input, &nothing, 0) {
             Some(record) => record.ending(),

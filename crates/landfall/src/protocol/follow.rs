@@ -1,5 +1,5 @@
-//! How a service file is taken up, or let go of: the protocol of `config-changed`, and of the sweep where it finds that a
-//! file changed unheard.
+//! How a service file is taken up, or let go of: the protocol of `config-changed`, and of the sweep where it finds that
+//! a file changed unheard.
 
 mod taking;
 mod unfollow;
@@ -26,26 +26,26 @@ use crate::{
 /// A service file that nothing is wrong with.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    /// The service that it describes.
+    /// The service that the file describes.
     pub service: ServiceId,
     /// The file as a desired state follows it.
     pub file: FollowedFile,
-    /// What is probably not meant so.
+    /// The warnings: parts of the file that are probably mistakes.
     pub warnings: Vec<Problem>,
 }
 
-/// What a read of the service file found. Its version in S3 stands for its content.
+/// What a read of the service file found. The file's version in S3 stands for its content.
 #[derive(Clone, Debug)]
 pub enum File {
-    /// It is not there.
+    /// The file is not there.
     Gone,
-    /// Something is wrong with it.
+    /// The file is rejected.
     Rejected(Versioned<Rejection>),
-    /// It was accepted, and its content is kept.
+    /// The file is accepted, and its content is stored.
     Accepted(Versioned<Accepted>),
 }
 
-/// How far a trigger has come that looks at a service file.
+/// The state of the protocol in a trigger that looks at a service file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Follow {
     guards: Guards,
@@ -56,32 +56,33 @@ pub struct Follow {
 /// What is asked now, with what is known by then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// The file as it is now. The event may be old.
+    /// The file is read as it is now: the event may be old.
     ReadFile,
-    /// It changes nothing, and its status says why.
+    /// The file is rejected: it changes nothing, and its status says why.
     Reject(Versioned<Rejection>),
-    /// A rejected file changes nothing. Whichever invocation took up the one before it may have died before an execution was
-    /// started, and finds the rejected one when it is repeated: so one is started for what is open.
+    /// Which service did the rejected file describe? The invocation for the version before may have died before it
+    /// started an execution, and finds the rejected version when it is repeated: so an execution is started for an open
+    /// release.
     FindRejected,
-    /// The same, once it is known which service the file described.
+    /// The desired state of the service that the rejected file described.
     ReadRejected {
         /// The service.
         service: ServiceId,
     },
-    /// The file is gone: which service followed it?
+    /// The file is gone: which service did it describe?
     FindDeleted,
-    /// That one lets go of it.
+    /// The service that followed the file stops following it.
     Unfollow(Unfollow),
     /// The status goes last: a sweep looks at a file that is gone and has a status.
     DeleteStatus,
-    /// The file was accepted: which service did it describe before?
+    /// The file is accepted: which service did the version before describe?
     FindAccepted {
         /// The file.
         accepted: Versioned<Accepted>,
     },
-    /// It is taken up.
+    /// The service is made to follow the file.
     Take(Taking),
-    /// An execution is started for what is open.
+    /// An execution is started for an open release.
     Start {
         /// The service.
         service: ServiceId,
@@ -95,7 +96,7 @@ pub enum Stage {
 pub enum Ask<'a> {
     /// The service file.
     ReadFile,
-    /// To make known that the file was rejected, if that is not known of this version.
+    /// To write the status and send the event that the file is rejected, unless the status says so of this version.
     Reject(&'a Versioned<Rejection>),
     /// Which service the file described when it was last accepted.
     ReadSource,
@@ -113,11 +114,11 @@ pub enum Ask<'a> {
     LookThrough(Vec<(String, FollowRule)>),
     /// The current version of the service file.
     CurrentVersion,
-    /// To write a desired state, if it is as it was read.
+    /// To write a desired state, unless it has changed since it was read.
     WriteDesired {
-        /// As it was read.
+        /// The desired state as it was read.
         over: &'a Versioned<DesiredState>,
-        /// What is written.
+        /// The desired state to write.
         desired: Box<DesiredState>,
     },
     /// To write the file's status.
@@ -137,9 +138,9 @@ pub enum Answer {
     Source(Option<ServiceId>),
     /// The desired state.
     Desired(Versioned<DesiredState>),
-    /// Whether it is there.
+    /// Whether there is a file at the key.
     IsThere(bool),
-    /// What was found for each container.
+    /// For each container, the newest admitted image, if there is one.
     Found(BTreeMap<String, Option<Image>>),
     /// The current version, if the file is there.
     Version(Option<String>),
@@ -149,11 +150,11 @@ pub enum Answer {
     Done,
 }
 
-/// Where a part of the protocol leads to.
+/// What follows after a part of the protocol took an answer.
 pub(crate) enum Next<S> {
-    /// Its next stage.
+    /// The next stage of the part.
     Stage(S),
-    /// The file changed meanwhile: all begins again.
+    /// The file changed meanwhile: the protocol begins again.
     Changed,
     /// The rejection is made known.
     Reject(Versioned<Rejection>),
@@ -164,7 +165,7 @@ pub(crate) enum Next<S> {
 }
 
 impl Follow {
-    /// Before anything was asked.
+    /// The protocol before its first question.
     pub fn begin(guards: Guards) -> Self {
         Self {
             guards,

@@ -1,5 +1,5 @@
-//! How a pushed image is joined into a service's desired state: the protocol of `image-pushed`, and of the sweep where it
-//! finds that a push was missed.
+//! How a pushed image is joined into a service's desired state: the protocol of `image-pushed`, and of the sweep where
+//! it finds that a push was missed.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::{
     versioned::{Versioned, Written},
 };
 
-/// How far a trigger has come that joins an image.
+/// The state of the protocol in a trigger that joins an image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Join {
     guards: Guards,
@@ -25,22 +25,24 @@ pub struct Join {
 pub enum Stage {
     /// The desired state is read before ECR: so a stale answer of ECR's loses the compare-and-swap against a fresh one.
     ReadDesired,
-    /// What the tag means now. The event may be old.
+    /// Which image has the tag now: the event may be old.
     ReadImage {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
-    /// A release of a file with placeholders is made of their values now.
+    /// The placeholders of the file are filled in with the values that they have now, before a release is made.
     Refresh(Joined),
-    /// A followed tag moves to another image. Should it move back before the next sweep, the repository would look to it as if
-    /// nothing had happened: so sweeps are to look at it whatever they find. They are told before the desired state is
-    /// written, because this invocation may die.
+    /// A followed tag moves to another image. Should the tag move back before the next sweep, the repository would be
+    /// the same as at the last sweep, and the moved tag would stay unnoticed: so the sweep's memory of the repository
+    /// is made invalid. That is written before the desired state, because this invocation may die.
     Distrust(Joined),
     /// The image is written over the desired state that was read.
     WriteDesired(Joined),
-    /// The status beside the service file no longer says that it waits, or that a placeholder has no value.
+    /// The status beside the service file no longer says that the service waits for a push, or that a placeholder has
+    /// no value.
     KeepStatus(Joined),
-    /// An execution is started for the release, also if another invocation made it: that one may have died here.
+    /// An execution is started for the release, also if another invocation made the release: that invocation may have
+    /// died before it started one.
     Start {
         /// The release.
         release: u64,
@@ -60,11 +62,11 @@ pub struct Joined {
 /// The values of the followed file's placeholders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Values {
-    /// It has none, or nothing is released.
+    /// The file has no placeholders, or no release is made.
     AsBefore,
-    /// They make the file of this name.
+    /// With the values the file has this hash.
     Refreshed(ContentHash),
-    /// One has no value: the image is taken in, and nothing is released.
+    /// A placeholder has no value: the image is joined, and no release is made.
     Missing,
 }
 
@@ -75,15 +77,16 @@ pub enum Ask<'a> {
     ReadDesired,
     /// The image that has the pushed tag now.
     ReadImage,
-    /// The values of the file's placeholders, filled in and kept; where one has no value, the file's status says so.
+    /// To fill in the values of the file's placeholders and store the file; where one has no value, the file's status
+    /// says so.
     Refresh(&'a FollowedFile),
-    /// To note that the next sweep looks at the image's repository.
+    /// To make the next sweep look at the image's repository.
     Distrust(&'a Image),
-    /// To write the desired state, if it is as it was read.
+    /// To write the desired state, unless it has changed since it was read.
     WriteDesired {
-        /// As it was read.
+        /// The desired state as it was read.
         over: &'a Versioned<DesiredState>,
-        /// What is written.
+        /// The desired state to write.
         desired: Box<DesiredState>,
     },
     /// To bring the status of the followed service file up to date.
@@ -97,9 +100,9 @@ pub enum Ask<'a> {
 pub enum Answer {
     /// The desired state.
     Desired(Versioned<DesiredState>),
-    /// The image, if anything has the tag.
+    /// The image; none if no image has the tag.
     Image(Option<Image>),
-    /// The name of the file with its values; none if one has no value.
+    /// The hash of the file with its values; none if a placeholder has no value.
     Refreshed(Option<ContentHash>),
     /// What became of the write.
     Written(Written),
@@ -112,7 +115,7 @@ pub enum Answer {
 pub enum Output {
     /// No follow rule of the service admits the tag.
     NotAdmitted,
-    /// Nothing has the tag any more.
+    /// No image has the tag any more.
     NotTagged,
     /// No release waits for an execution.
     NothingToStart {
@@ -124,7 +127,7 @@ pub enum Output {
 }
 
 impl Join {
-    /// Before anything was asked.
+    /// The protocol before its first question.
     pub fn begin(guards: Guards) -> Self {
         Self {
             guards,
@@ -269,7 +272,8 @@ impl Joined {
         self.has_placeholders() && self.makes_release()
     }
 
-    /// The first admitted image ends the waiting; a release of a file with placeholders says that they have values, again.
+    /// Whether the status has to be written: the first admitted image ends the waiting for it, and a release of a file
+    /// with placeholders ends a status that says that one has no value.
     fn changes_status(&self) -> bool {
         !self.read.waiting_for().is_empty() || self.needs_values()
     }

@@ -96,7 +96,7 @@ pub struct HealthCheck {
 pub(super) struct Surroundings<'a> {
     /// The containers' names.
     pub(super) containers: &'a [&'a str],
-    /// The strategies with two target groups need a role.
+    /// The service's deployment strategy: those with two target groups need a role.
     pub(super) strategy: Option<&'a str>,
 }
 

@@ -179,7 +179,7 @@ impl<'a> Draft<'a> {
         check_document(&self.document, self.text)
     }
 
-    /// The places whose values are asked for again with every push: those with a value that somebody may change without
+    /// The places whose values are asked for again with every push: those with a value that may change without
     /// touching the file, in the sections that are passed on as they stand. The names of cluster and service are not
     /// among them: they say which service the file describes. Values of the installation are filled in already.
     pub fn changeable(&self, values: &Values) -> Vec<Site> {
@@ -334,8 +334,8 @@ fn too_many(sites: &[Site]) -> Option<Problem> {
     )
 }
 
-/// The value of a place. A value that is one placeholder alone becomes a list where it stands for one, and a number or a
-/// boolean where ECS takes nothing else.
+/// The value of a place. A value that is one placeholder alone becomes a list where it stands for one, and a number or
+/// a boolean where ECS takes nothing else.
 fn filled(site: &Site, values: &Values) -> Value {
     let value = |placeholder: &Placeholder| {
         values
@@ -485,7 +485,7 @@ impl Finder {
 }
 
 /// The pieces of a text with placeholders; none if it has no placeholder and no escaped one. Whatever else begins with
-/// `${` belongs to a shell or to somebody else and stays.
+/// `${` belongs to a shell or another program and stays.
 fn parts(text: &str) -> Result<Option<Vec<Part>>, (String, String)> {
     let mut parts = Vec::new();
     let mut plain = String::new();

@@ -130,7 +130,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// How many problems of one file are told. More would not help anybody and not fit into an event.
+/// How many problems of one file are reported. More would not help anybody and not fit into an event.
 const MAX_PROBLEMS: usize = 50;
 
 /// The problems as they are told in a status or an event: the first of them, and how many more there are.

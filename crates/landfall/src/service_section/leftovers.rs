@@ -33,7 +33,7 @@ fn has(file: &ServiceFile, member: &str) -> bool {
 }
 
 /// The file with what clears every member that `previous` had and it has no longer. Only what Landfall had sent is
-/// cleared, never what somebody else has added.
+/// cleared, never a member that anything else has added.
 pub fn cleared(mut file: ServiceFile, previous: Option<&ServiceFile>) -> ServiceFile {
     let Some(previous) = previous else {
         return file;

@@ -18,8 +18,8 @@ use crate::{
 /// compared.
 ///
 /// # Errors
-/// Refused with everything that would have to be created anew: what, from what, to what, and what to do; and if something
-/// else controls the service's deployments.
+/// Refused with everything that would have to be created anew: what, from what, to what, and what to do; and if
+/// something else controls the service's deployments.
 pub fn refuse(
     service: &ServiceId,
     file: &ServiceFile,
@@ -46,7 +46,7 @@ pub fn refuse(
     )))
 }
 
-/// Refuses a service that CodeDeploy or somebody with task sets rolls out.
+/// Refuses a service that CodeDeploy or an external controller rolls out.
 pub(crate) fn foreign_controller(service: &ServiceId, live: &LiveService) -> Result<(), Refusal> {
     if live.controller == Controller::Ecs {
         return Ok(());
@@ -62,8 +62,8 @@ fn text<'a>(file: &'a ServiceFile, member: &str) -> Option<&'a str> {
     file.service.get(member).and_then(Value::as_str)
 }
 
-/// A service whose file names capacity providers has no launch type any more, and one that has some goes back to its launch
-/// type with an empty strategy.
+/// A service whose file names capacity providers has no launch type any more, and one that has some goes back to its
+/// launch type with an empty strategy.
 fn launch_type(file: &ServiceFile, live: &LiveService) -> Option<String> {
     let wanted = text(file, "launchType")?;
     let has_strategy = |strategy: &Value| strategy.as_array().is_some_and(|each| !each.is_empty());

@@ -24,7 +24,7 @@ pub struct Input {
     pub release: Release,
     /// Whether this is the way forward or back.
     pub purpose: Purpose,
-    /// What ECS was asked for.
+    /// The rollout that ECS was asked for.
     pub rollout: Rollout,
     /// The token that the execution sleeps on, when it goes to sleep: it is stored before anything is looked at, so
     /// that whatever happens after the look finds it.
@@ -44,7 +44,7 @@ pub enum Purpose {
 /// What the step answers.
 pub type Output = Look<Outcome>;
 
-/// How a rollout stands.
+/// The outcome of a look at a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -77,8 +77,8 @@ const CLOCK_SKEW: i64 = 2;
 ///
 /// An update that changes nothing ECS deploys, such as the way back to what runs already, begins no service deployment.
 /// The newest one is then older than the rollout, and how it ended says nothing about this rollout. (On the way back it
-/// may well be older: ECS's own roll-back is waited for.) One that was to bring another revision says nothing either: the
-/// release before this one may have begun it a moment ago.
+/// may well be older: ECS's own roll-back is waited for.) One that was to bring another revision says nothing either:
+/// the release before this one may have begun it a moment ago.
 pub fn look(
     input: &Input,
     desired: &DesiredState,
@@ -131,7 +131,7 @@ pub fn look(
     answer(outcome, reason)
 }
 
-/// What is wrong with the release. The way back has an outcome, but says nothing more about the release.
+/// What is wrong with the release. The rollout of a roll-back has an outcome, but says nothing about the release.
 fn failure(purpose: Purpose, outcome: Outcome, reason: &str) -> Option<Failure> {
     let is_bad = matches!(outcome, Outcome::Failed | Outcome::Replaced);
     (is_bad && purpose == Purpose::Release).then(|| Failure {

@@ -9,8 +9,8 @@ use crate::{
     service_id::ServiceId,
 };
 
-/// How many executions may try to deploy one release before it is given up. The next one only rolls back; should
-/// that die as well, the one after it only concludes.
+/// How many executions may try to deploy one release before it is given up. The next execution only rolls
+/// back; should it die as well, the one after it only concludes.
 pub const MAX_ATTEMPTS: u32 = 3;
 
 /// How long a call may still reach ECS after the execution that made it has ended: the timeout of the functions that
@@ -51,11 +51,11 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// It holds the claim: deploy the release.
+    /// The execution holds the claim: deploy the release.
     Deploy,
-    /// It holds the claim, but too many executions died of this release: roll it back.
+    /// The execution holds the claim, but too many executions died of this release: roll it back.
     GiveUp,
-    /// It holds the claim: only conclude the release.
+    /// The execution holds the claim: only conclude the release.
     Conclude,
     /// A live execution holds the claim and will see what is desired.
     Joined,
@@ -70,12 +70,13 @@ pub enum Action {
 /// What is known of the execution that holds the claim.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Holder {
-    /// Nobody holds it, or this execution does and has recorded no ending.
+    /// No execution holds the claim, or this execution does and has recorded no ending.
     NobodyElse,
     /// This execution, which did not hear that it got the claim, with the ending that is recorded for the release of
     /// its claim: a dead holder's, whose conclusion it took over.
     Myself(Ending),
-    /// Another execution, which has ended, and whose last function can do nothing any more. With the ending that it had recorded for the release of its claim, if any.
+    /// Another execution, which has ended, and whose last function can do nothing any more. With the ending that it had
+    /// recorded for the release of its claim, if any.
     Dead(Option<Ending>),
 }
 

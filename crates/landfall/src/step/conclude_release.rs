@@ -26,7 +26,7 @@ pub struct Input {
     pub execution: String,
     /// The release.
     pub release: Release,
-    /// What is known by now.
+    /// The facts about the release that the execution knows.
     #[serde(flatten)]
     pub facts: Facts,
     /// When this execution started.
@@ -37,24 +37,24 @@ pub struct Input {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
-    /// The ending that only has to be written down: an execution that died had recorded it. (An execution that began under a
-    /// definition without the other facts says every ending here.)
+    /// The ending that only has to be written down: an execution that died had recorded it. (An execution that began
+    /// under a definition without the other facts says every ending here.)
     pub ending: Option<Ending>,
     /// The plan, if it came so far.
     #[serde(default)]
     pub plan: Option<Plan>,
-    /// How far it came.
+    /// How far the release came.
     #[serde(flatten)]
     pub course: Course,
-    /// What was done to undo it, if it was bad.
+    /// What was done to undo the release, if it was bad.
     #[serde(default)]
     pub roll_back: Option<Undone>,
-    /// How it went back.
+    /// How the roll-back ended.
     #[serde(default)]
     pub back: Back,
 }
 
-/// How the way back from a bad release went.
+/// How the roll-back of a bad release ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Back {
     /// The last look at it, if there was something to wait for.
@@ -120,7 +120,7 @@ pub fn ending(facts: &Facts) -> Ending {
                 diagnosis: None,
             }
         }
-        // The state machine leads nobody here. Whatever does is no success.
+        // The state machine never comes here with these facts. If another one does, the release is no success.
         _ => bad(Verdict::Failed, failed, None),
     }
 }
@@ -182,7 +182,7 @@ pub fn is_overtaken(whose: Whose, file: &ServiceFile) -> bool {
     }
 }
 
-/// How a release ends that was verified, and whose service was then given another revision by somebody else.
+/// How a release ends that was verified, and whose service was then given a foreign revision.
 pub fn overtaken(revision: &str) -> Ending {
     Ending {
         verdict: Verdict::Drifted,
@@ -202,8 +202,8 @@ pub fn is_open(input: &Input, desired: &DesiredState) -> bool {
     })
 }
 
-/// A failed step's cause is JSON with an `errorMessage`, also inside a longer sentence and more than once; people want the
-/// messages (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
+/// A failed step's cause is JSON with an `errorMessage`, also inside a longer sentence and more than once; people want
+/// the messages (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
 pub fn sentence(reason: &str) -> String {
     let mut told = String::new();
     let mut rest = reason;

@@ -35,8 +35,8 @@ pub struct Input {
 }
 
 impl Input {
-    /// What to answer while capacity is on its way up; `arn` is the cluster's, empty if there is none yet. None once this
-    /// execution has waited too long.
+    /// The answer while capacity providers are being created; `arn` is the cluster's, empty if there is none yet. None
+    /// once this execution has waited too long.
     pub fn wait(&self, arn: &str, now: Timestamp) -> Option<Output> {
         let since = self.started_at.unwrap_or(Timestamp::MIN);
         (now.duration_since(since) < LONGEST_WAIT).then(|| Output {
@@ -49,8 +49,8 @@ impl Input {
 
 /// Seconds between two looks at capacity that is on its way up.
 const WAIT_SECONDS: u64 = 10;
-/// How long after its start an execution still waits. Capacity providers take minutes; Terraform's provider gives up after 20
-/// (<https://github.com/hashicorp/terraform-provider-aws/issues/14393>).
+/// How long after its start an execution still waits. Capacity providers take minutes; Terraform's provider gives up
+/// after 20 (<https://github.com/hashicorp/terraform-provider-aws/issues/14393>).
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(60);
 
 /// What the step answers.
@@ -69,17 +69,17 @@ pub struct Output {
 /// What to do about the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// It is there.
+    /// The cluster is there.
     Use {
         /// Its ARN.
         arn: String,
     },
-    /// It is on its way up or down: ask again.
+    /// The cluster is being created or deleted: ask again.
     AskAgain {
         /// Its status.
         status: ClusterStatus,
     },
-    /// It is not there.
+    /// The cluster is not there.
     Create,
 }
 

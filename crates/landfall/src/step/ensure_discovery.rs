@@ -36,20 +36,20 @@ pub struct Output {
 /// What to do about the Cloud Map service.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
-    /// It is there.
+    /// The Cloud Map service is there.
     Use {
         /// Its ARN.
         arn: String,
     },
-    /// It is not there: `CreateService` with this body.
+    /// The Cloud Map service is not there: `CreateService` with this body.
     Create(Value),
 }
 
 /// Decides from what Cloud Map says.
 ///
 /// # Errors
-/// Refused if there is no such namespace, or if the Cloud Map service has other records, which cannot be changed in place
-/// (<https://docs.aws.amazon.com/cloud-map/latest/api/API_UpdateService.html>).
+/// Refused if there is no such namespace, or if the Cloud Map service has other records, which cannot be changed in
+/// place (<https://docs.aws.amazon.com/cloud-map/latest/api/API_UpdateService.html>).
 pub fn plan(
     input: &Input,
     wanted: &Discovery,
@@ -81,8 +81,8 @@ pub fn plan(
     }
 }
 
-/// ECS tells Cloud Map the health of its tasks, for which the custom health check has to be there from the beginning
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-discovery.html>).
+/// ECS reports the health of its tasks to Cloud Map, for which the custom health check has to be there from the
+/// beginning (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-discovery.html>).
 fn create_body(
     input: &Input,
     wanted: &Discovery,

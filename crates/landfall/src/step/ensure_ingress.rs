@@ -66,23 +66,22 @@ pub enum RulePlan {
         /// A priority that no other rule has.
         priority: u32,
     },
-    /// It is there.
+    /// The rule is there.
     Keep {
         /// Its ARN.
         arn: String,
         /// Whether its conditions have to be changed.
         modify_conditions: bool,
-        /// Whether it has to be told anew where to forward to.
+        /// Whether its forward action has to be changed.
         modify_action: bool,
         /// The priority that it has to get, if another one.
         priority: Option<u32>,
     },
 }
 
-/// The target groups that a file asks for, first the one that most requests go to by the listener's rules: a service that
-/// had two of them and is to have one keeps that one. Tasks with a network interface of their own are targets by address,
-/// others by instance
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/alb.html>).
+/// The target groups that a file asks for, first the one that most requests go to by the listener's rules: a service
+/// that had two of them and is to have one keeps that one. Tasks with a network interface of their own are targets by
+/// address, others by instance (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/alb.html>).
 pub fn wanted_groups(
     file: &ServiceFile,
     service: &ServiceId,
@@ -115,7 +114,7 @@ pub fn wanted_groups(
 /// Makes sure that a group with the wanted name can serve.
 ///
 /// # Errors
-/// Refused if somebody else made it, or if it differs in what cannot be changed.
+/// Refused if the group is foreign, or if it differs in what cannot be changed.
 pub fn usable(
     live: &LiveGroup,
     wanted: &WantedGroup,
@@ -154,7 +153,7 @@ pub fn usable(
 /// What to do about the listener's rule. `live` are all its rules, `groups` the ARNs of the service's target groups.
 ///
 /// # Errors
-/// Refused if somebody else's rule has the same conditions or the priority that the file gives.
+/// Refused if a foreign rule has the same conditions or the priority that the file gives.
 pub fn plan_rule(
     ingress: &Ingress,
     service: &ServiceId,
@@ -222,9 +221,9 @@ fn told(ingress: &Ingress) -> String {
     }
 }
 
-/// The next priority that no rule has, from a place that follows from the service and its conditions: rules with host and
-/// path come before those with one of them, those before a rule for everything, and longer patterns before shorter ones,
-/// so that `/api/v1/*` is asked before `/api/*`.
+/// The next priority that no rule has, from a place that follows from the service and its conditions: rules with host
+/// and path come before those with one of them, those before a rule for everything, and longer patterns before shorter
+/// ones, so that `/api/v1/*` is asked before `/api/*`.
 fn free_priority(ingress: &Ingress, service: &ServiceId, used: &BTreeSet<u32>) -> Option<u32> {
     const BAND: u32 = 10_000;
     const LAST: u32 = 50_000;

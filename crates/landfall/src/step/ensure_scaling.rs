@@ -20,8 +20,8 @@ use crate::{
     service_id::ServiceId,
 };
 
-/// How the names of Landfall's policies and scheduled actions begin. Those of others are left alone, but for a policy that
-/// holds a metric of the file's, or an action that has the name of one.
+/// How the names of Landfall's policies and scheduled actions begin. Those of others are left alone, but for a policy
+/// that holds a metric of the file's, or an action that has the name of one.
 pub const PREFIX: &str = "landfall-";
 
 /// What the step is given.
@@ -50,7 +50,7 @@ pub struct Output {
 pub struct Change {
     /// The operation.
     pub operation: &'static str,
-    /// What it is about, within the service; empty for the scalable target.
+    /// The name of the policy or scheduled action; empty for the scalable target.
     pub name: String,
     /// The request.
     pub body: Value,
@@ -79,13 +79,14 @@ pub fn resource_label(load_balancer: &str, target_group: &str) -> Option<String>
     Some(format!("{balancer}/targetgroup/{group}"))
 }
 
-/// What has to be called, in order; nothing if all is as the file says. `label` is the service's own load balancer's.
+/// The calls that have to be made, in order; none if all is as the file says. `label` is the resource label of the
+/// service's target group.
 ///
-/// What somebody else has put there for the same metric, or under the name of a scheduled action, is changed under its own
-/// name and never deleted.
+/// A foreign policy for the same metric, or a foreign scheduled action with the same name, is changed under its
+/// own name and never deleted.
 ///
-/// Without a section Landfall's policies and actions go, and the scalable target too if Landfall registered it and nobody
-/// else has put anything on it.
+/// Without a section Landfall's policies and actions go, and the scalable target too if Landfall registered it and
+/// nobody else has put anything on it.
 pub fn plan(
     service: &ServiceId,
     wanted: Option<&Autoscaling>,

@@ -22,7 +22,7 @@ use crate::{
     target_group::leaves_behind,
 };
 
-/// How long, in seconds, ECS may take for the way back.
+/// How long, in seconds, ECS may take for the roll-back.
 pub const TIMEOUT_SECONDS: u64 = 1800;
 
 /// What the step is given.
@@ -79,20 +79,21 @@ pub enum Way {
     Nothing,
     /// Do nothing: there is no service.
     Gone,
-    /// Do nothing: somebody else gave it this revision.
+    /// Do nothing: the service was given this foreign revision.
     LeaveToStranger {
         /// The revision's ARN.
         task_definition: String,
     },
 }
 
-/// Where what a service runs came from.
+/// Whose revision a service runs, and what it ran before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
     /// Whose the revision of its primary deployment is; none if it has no such deployment.
     pub whose: Option<Whose>,
-    /// The revision that the service ran when Landfall first changed it, if somebody else had made it, or that an operator
-    /// let Landfall replace since. It only matters where the service runs Landfall's attempt, and nothing has proved good.
+    /// The revision that the service ran when Landfall first changed it, if Landfall had not created it, or that an
+    /// operator let Landfall replace since. It only matters where the service runs Landfall's attempt, and nothing has
+    /// proved good.
     pub way_back: Option<String>,
 }
 
@@ -139,8 +140,8 @@ pub fn way_back(
     }
 }
 
-/// There is no good release yet. What somebody else had put there before Landfall came counts as good; what Landfall
-/// put there does not; and what somebody else put there since is theirs.
+/// Decides where there is no good release yet. The revision that an adopted service ran before Landfall's first change
+/// counts as good; Landfall's revisions do not; and a foreign revision that came since is left alone.
 fn without_good(
     live: &LiveService,
     primary: Option<&str>,
@@ -179,8 +180,8 @@ fn without_good(
 }
 
 impl Way {
-    /// Whether ECS can be told to give the requests back to the last good release, whose tasks are still up beside the bad
-    /// ones: that takes no new tasks, and no bake time.
+    /// Whether ECS can be told to give the requests back to the last good release, whose tasks are still up beside the
+    /// bad ones: that takes no new tasks, and no bake time.
     pub fn can_be_left_to_ecs(&self, live: Option<&LiveService>) -> bool {
         let (Self::Revert { good, .. }, Some(live)) = (self, live) else {
             return false;
@@ -212,7 +213,7 @@ impl Way {
         }
     }
 
-    /// What is done, for the state machine.
+    /// The action, for the state machine.
     pub fn action(&self) -> Action {
         match self {
             Self::Revert { .. } | Self::RevertTo { .. } => Action::Reverted,
@@ -222,8 +223,8 @@ impl Way {
         }
     }
 
-    /// What is done, for people, about a release that gets this verdict. `by_ecs` says that ECS took back its own deployment
-    /// when it was asked to end it.
+    /// The action in a sentence, about a release that gets this verdict. `by_ecs` says that ECS took back its own
+    /// deployment when it was asked to end it.
     pub fn undone(&self, verdict: Verdict, by_ecs: bool) -> String {
         match self {
             Self::Revert { good, .. } if by_ecs => format!(
@@ -256,7 +257,8 @@ impl Way {
         )
     }
 
-    /// The revision that the service will run, none if it is to run nothing; nothing at all if there is nothing to wait for.
+    /// The revision that the service will run, none if it is to run nothing; nothing at all if there is nothing to wait
+    /// for.
     fn target(&self) -> Option<Option<&String>> {
         match self {
             Self::Revert { good, .. } => Some(Some(&good.task_definition.arn)),
@@ -269,10 +271,11 @@ impl Way {
     }
 }
 
-/// What the files say that the decision needs, and what was made of them.
+/// The service files that the decision needs, and what was read for them.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// The last good release's, its tasks registered where it says: if its section is sent, or the bad one has an `ingress`.
+    /// The last good release's, its tasks registered where it says: if its section is sent, or the bad one has an
+    /// `ingress`.
     pub good: Option<ServiceFile>,
     /// The bad release's, if it is another one and the service is not left alone.
     pub bad: Option<ServiceFile>,
@@ -287,10 +290,10 @@ pub struct Undo {
     pub way: Way,
     /// The verdict of the release once that is done.
     pub verdict: Verdict,
-    /// Whether ECS is asked first to end the deployment that is under way: that gives the requests back to tasks that are
-    /// still up. Only if it does not, the change is made.
+    /// Whether ECS is asked first to end the deployment that is under way: that gives the requests back to tasks that
+    /// are still up. Only if it does not, the change is made.
     pub stops_deployment: bool,
-    /// What is changed and waited for; none if there is nothing to wait for.
+    /// The change to make and wait for; none if there is nothing to wait for.
     pub change: Option<Change>,
     /// Whether a listener rule or a target group that only the release asked for has to go, once the service is back.
     pub ingress: bool,

@@ -1,7 +1,7 @@
 //! Step `RunTask`: the tasks before or after a rollout, each once, one after the other.
 //!
-//! What runs is noted in the state bucket before ECS is asked for it, so that whoever takes over finds it: a task runs
-//! once for a release, however often a step is repeated and whoever died meanwhile.
+//! A task is noted in the state bucket before ECS is asked for it, so that an execution that takes over finds it: a
+//! task runs once for a release, however often a step is repeated and however many executions died meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -52,15 +52,15 @@ pub struct Input {
 /// What the step answers.
 pub type Output = Look<Outcome>;
 
-/// How the tasks stand.
+/// The outcome of a look at the tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// One runs: look again.
+    /// A task runs: look again.
     Waiting,
     /// All have run.
     Done,
-    /// One failed, and the release with it.
+    /// A task failed, and the release with it.
     Failed,
     /// A newer release should run, and no task of this one does.
     Superseded,
@@ -79,15 +79,15 @@ pub struct Runs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// What ECS knows it by.
+    /// The `startedBy` by which the task is found in ECS.
     pub started_by: String,
     /// When ECS was first asked for it.
     pub started_at: Timestamp,
     /// When it has taken too long.
     pub deadline: Timestamp,
-    /// How often ECS said that there is no room for it.
+    /// How often ECS answered that it has no capacity for the task.
     pub refusals: u32,
-    /// Its ARN, once ECS named it.
+    /// The task's ARN; none until ECS has answered it.
     pub task: Option<String>,
     /// How it ended.
     pub ended: Option<Ended>,
@@ -117,15 +117,15 @@ pub enum Next<'a> {
     Look(&'a OneOffTask, &'a Run, &'a str),
 }
 
-/// What a look at a task says.
+/// What `DescribeTasks` shows of a one-off task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// It has not ended. With what `StopTask` is told, if it has taken too long.
+    /// The task has not ended. If it has taken too long, it is stopped.
     Runs {
-        /// Why it is stopped.
+        /// The reason that `StopTask` is given; none while the task has time left.
         stop: Option<String>,
     },
-    /// It has ended; whether other containers have to be stopped.
+    /// The task's container has ended; and whether other containers of the task have to be stopped.
     Ended(Ended, bool),
 }
 
@@ -143,7 +143,7 @@ impl Input {
         format!("{}/{}", self.phase.word(), task.name)
     }
 
-    /// What a task of the release is known by in ECS, whoever started it.
+    /// The `startedBy` of a task of the release in ECS, whichever execution started it.
     fn started_by(&self, task: &OneOffTask) -> String {
         format!("landfall/{}", &self.identity(task, 0)[..40])
     }
@@ -190,7 +190,7 @@ impl Runs {
 /// Decides what comes next from what was noted.
 ///
 /// A task that runs is never interrupted for a newer release: half a migration is worse than none. Nor does the newer
-/// release start its own before that one has ended, also if whoever waited for it died.
+/// release start its own before that one has ended, also if the execution that waited for it died.
 pub fn next<'a>(
     input: &Input,
     tasks: &'a [OneOffTask],
@@ -302,8 +302,8 @@ pub fn listed(failures: &[Failure]) -> String {
     each.join("; ")
 }
 
-/// What it means that ECS does not know a task that it may have been asked for: how it ended, or nothing if it can be asked
-/// for once more.
+/// What it means that ECS does not know a task that it may have been asked for: how it ended, or nothing if it can be
+/// asked for once more.
 pub fn not_found(input: &Input, task: &OneOffTask, run: &Run, now: Timestamp) -> Option<Ended> {
     let asked_before = now.duration_since(run.started_at);
     (asked_before > SignedDuration::from_secs(FORGOTTEN)).then(|| {
@@ -331,7 +331,7 @@ fn without_task(input: &Input, task: &OneOffTask, reason: String) -> Ended {
     }
 }
 
-/// What is seen of a task that was started; none if ECS does not know it.
+/// Judges a task that was started by what `DescribeTasks` shows of it: `live`, none if ECS does not know the task.
 pub fn judge(
     input: &Input,
     task: &OneOffTask,
@@ -422,7 +422,7 @@ fn failure(phase: Phase, task: &OneOffTask, report: &TaskReport) -> String {
 
 /// Where the awslogs driver writes what the container writes
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>): with a prefix, its stream is
-/// `prefix/container/task id`. Without one it is named after the container's id in Docker, which nobody tells.
+/// `prefix/container/task id`. Without one it is named after the container's id in Docker, which no API answers.
 fn log(file: &ServiceFile, container: &str, arn: &str) -> Option<TaskLog> {
     let found = containers(&file.task_definition)
         .find(|each| each.get("name").and_then(Value::as_str) == Some(container))?;
@@ -447,8 +447,9 @@ const SHARED: [&str; 5] = [
     "volumeConfigurations",
 ];
 
-/// What `RunTask` is sent: where the service's tasks run, what the file says besides, the command. The token makes a
-/// repeated request harmless; after ECS said that there is no room, the next request is another one.
+/// The body of `RunTask`: the placement of the service's tasks, the members that the file gives for the task, the
+/// command. The token makes a repeated request harmless; after ECS said that there is no room, the next request is
+/// another one.
 pub fn body(input: &Input, file: &ServiceFile, task: &OneOffTask, run: &Run) -> Map<String, Value> {
     let mut body = Map::new();
     for member in SHARED {

@@ -46,7 +46,7 @@ pub struct Input {
     pub base: Option<String>,
 }
 
-/// That a service is to be adopted which is not there.
+/// The refusal of a release whose file adopts a service that is not there.
 pub fn nothing_to_adopt(service: &ServiceId) -> Refusal {
     Refusal::new(format!(
         "there is no service {service} to adopt: its service file has no taskDefinition, so the service has to exist; create \
@@ -54,7 +54,7 @@ pub fn nothing_to_adopt(service: &ServiceId) -> Refusal {
     ))
 }
 
-/// What is known of the service when the step decides.
+/// The facts about the service from which the step decides.
 #[derive(Clone, Debug)]
 pub enum Seen {
     /// There is no service of this name.
@@ -66,10 +66,10 @@ pub enum Seen {
     Present {
         /// As ECS describes it.
         live: Box<LiveService>,
-        /// Whose the revision is that it runs; none if it runs none.
+        /// Whose revision the service runs; none if it runs none.
         whose: Option<Whose>,
-        /// What the `service` section is made of, if it has to be sent. Otherwise only the revision is new, and the desired
-        /// count that autoscaling chose stays.
+        /// What the `service` section is made of, if it has to be sent. Otherwise only the revision is new, and the
+        /// desired count that autoscaling chose stays.
         section: Option<Box<Section>>,
     },
 }
@@ -79,17 +79,17 @@ pub fn existing(live: Option<LiveService>) -> Option<LiveService> {
     live.filter(|live| !live.is_deleted())
 }
 
-/// What the `service` section that `UpdateService` is sent is made of.
+/// The files from which the `service` section for `UpdateService` is made.
 #[derive(Clone, Debug)]
 pub struct Section {
     /// The release's file.
     pub file: ServiceFile,
-    /// The last good release's file, if it is another one: what only that one has is cleared.
+    /// The last good release's file, if it is another one: members that only that file has are cleared.
     pub previous: Option<ServiceFile>,
 }
 
-/// The revision that has to be noted as the way back before the service is changed: what a service that Landfall did not
-/// make ran when its first service file came. The images may have been filled into an older one.
+/// The revision that has to be noted as the way back before the service is changed: what a service that Landfall did
+/// not make ran when its first service file came. The images may have been filled into an older one.
 pub fn to_note<'a>(input: &'a Input, seen: &'a Seen) -> Option<&'a String> {
     match seen {
         Seen::Present {
@@ -107,8 +107,8 @@ pub fn to_note<'a>(input: &'a Input, seen: &'a Seen) -> Option<&'a String> {
 /// Decides how the service gets the revision.
 ///
 /// # Errors
-/// Refused if something else controls the service's deployments, if the service runs a foreign revision, and if there is no
-/// service whose task definition the file could adopt.
+/// Refused if something else controls the service's deployments, if the service runs a foreign revision, and if there
+/// is no service whose task definition the file could adopt.
 pub fn plan(input: &Input, seen: &Seen, now: Timestamp) -> Result<Change, Refusal> {
     match seen {
         Seen::Absent { file } if !file.owns_task_definition() => {
@@ -133,9 +133,9 @@ pub fn plan(input: &Input, seen: &Seen, now: Timestamp) -> Result<Change, Refusa
     }
 }
 
-/// What the service was given by others is not overwritten unasked. The owner of a task definition that the file does not
-/// describe may give it revisions; but the images were filled into one of them, and whatever came after that is not among
-/// what the service would be given.
+/// A foreign revision is not overwritten. The owner of an adopted service, whose file has no task definition, may give
+/// it revisions; but the release's images were filled into one of them, and a revision that came after it would be
+/// lost.
 fn refuse_foreign_revision(
     input: &Input,
     live: &LiveService,
@@ -207,7 +207,7 @@ fn rollout(
     }
 }
 
-/// What `CreateService` is sent. The token makes a repeated request harmless: it takes 36 characters
+/// The body of `CreateService`. The token makes a repeated request harmless: it takes 36 characters
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>).
 fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     let mut body = file.service.clone();
@@ -232,10 +232,11 @@ fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     body
 }
 
-/// What `UpdateService` is sent: the whole section of `file`, or the revision alone.
+/// The body of `UpdateService`: the whole section of `file`, or the revision alone.
 ///
 /// A service at 0 tasks that never had a good release was left so by a failed first one, and gets a task again where
-/// the file names no count. A count that somebody else's service has, by autoscaling or by hand, is left alone.
+/// the file names no count. The count of a service that Landfall did not create, by autoscaling or by hand, is left
+/// alone.
 fn update_body(
     input: &Input,
     file: Option<&ServiceFile>,

@@ -30,12 +30,12 @@ pub struct Input {
     pub release: Release,
     /// The revision that should run.
     pub task_definition: String,
-    /// What the looks so far came to; none before the first one.
+    /// The progress of the looks so far; none before the first one.
     #[serde(default)]
     pub progress: Option<Progress>,
 }
 
-/// What the looks so far came to.
+/// The progress of the verification: counts and times of the looks so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
@@ -52,7 +52,7 @@ pub struct Progress {
 /// What the step answers.
 pub type Output = Look<Outcome, Progress>;
 
-/// How the verification stands.
+/// The outcome of a look at the service's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -66,7 +66,7 @@ pub enum Outcome {
     Superseded,
 }
 
-/// What is seen of the service.
+/// What a look shows of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     /// The service; none if it is gone.
@@ -75,7 +75,7 @@ pub struct Sight {
     pub tasks: Vec<TaskHealth>,
     /// The targets in the target groups that serve.
     pub targets: Vec<TargetHealth>,
-    /// What the HTTP probe got, if there is one.
+    /// The answer to the HTTP probe, if the file asks for one.
     pub probe: Option<ProbeAnswer>,
 }
 
@@ -183,8 +183,8 @@ pub fn decide(
     )
 }
 
-/// Whether requests have moved and ECS has not ended its deployment yet. Only deployments that take their time are looked
-/// at before that.
+/// Whether requests have moved and ECS has not ended its deployment yet. Only deployments that take their time are
+/// looked at before that.
 fn is_baking(service: &LiveService) -> bool {
     let primary = service.primary();
     let state = primary.and_then(|primary| primary.rollout_state.as_ref());

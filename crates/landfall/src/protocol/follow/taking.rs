@@ -28,16 +28,17 @@ pub struct Taking {
 /// What is asked now, with what is known by then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// The desired state is read before it is made sure that the file is still the current one: so a slow invocation with an
-    /// old file loses the compare-and-swap.
+    /// The desired state is read before it is made sure that the file is still the current one: so a slow invocation
+    /// with an old file loses the compare-and-swap.
     ReadDesired,
-    /// The service follows another file. Is that one still there?
+    /// The service follows a file with another key: is that file still there?
     IsOtherThere {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
-    /// Before a service follows the file for the first time, the sweep is told to expect it: should the file go again unheard,
-    /// and should every attempt at it have died before its status was written, a sweep finds it missing.
+    /// Before a service follows the file for the first time, the sweep's memory gets an entry for the file. Should the
+    /// file be deleted without an event, and should every invocation for it have died before it wrote the status, a
+    /// sweep finds that the file is missing.
     Expect {
         /// The desired state.
         read: Versioned<DesiredState>,
@@ -49,15 +50,15 @@ pub enum Stage {
         /// Which of the new repositories, counted from 0.
         nth: usize,
     },
-    /// The service that the file described before lets go of it.
+    /// The service that the file described before stops following it.
     Unfollow {
         /// The desired state.
         read: Versioned<DesiredState>,
         /// How far that has come.
         unfollow: Unfollow,
     },
-    /// Which service the file describes is noted before that service follows it: so whichever invocation finds the file
-    /// deleted knows which service has to let go of it.
+    /// Which service the file describes is noted before that service follows it: so an invocation that finds the file
+    /// deleted knows which service has to stop following it.
     PutSource {
         /// The desired state.
         read: Versioned<DesiredState>,
@@ -79,18 +80,18 @@ pub enum Stage {
     /// A deletion before the service follows changes nothing that this invocation could lose against. So a service that
     /// follows the file for the first time makes sure once more that the file is there.
     CurrentVersionAgain(Change),
-    /// It is not. Whichever invocation looked meanwhile may have noted another service.
+    /// The file is gone. An invocation that looked meanwhile may have noted another service.
     PutSourceAgain,
-    /// A push between the look through a repository and the write finds that no rule admits its tag yet. So after a rule came
-    /// into force its repository is looked through once more, also by an invocation that may repeat one which was killed in
-    /// between.
+    /// A push between the look through a repository and the write finds that no rule admits its tag yet. So after a
+    /// rule came into force its repository is looked through once more, also by an invocation that may repeat one which
+    /// was killed in between.
     ReadToCatchUp,
     /// The repositories of the rules that are in force.
     LookThroughAgain {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
-    /// What was pushed by now is written over the desired state that was read.
+    /// The images that were pushed meanwhile are written over the desired state that was read.
     WriteCaughtUp(Change),
     /// The status beside the file.
     PutStatus(Change),

@@ -1,4 +1,4 @@
-//! A service lets go of a service file that is gone, or describes another service now.
+//! A service stops following a service file that is gone, or that describes another service now.
 
 use super::{Answer, Ask, Next};
 use crate::{
@@ -23,18 +23,18 @@ pub enum Stage {
     /// The desired state is read before the file's version: should the file change after that, the invocation for that
     /// change wins the compare-and-swap.
     ReadDesired,
-    /// Whether the file is still what this invocation found.
+    /// Whether the file still has the version that this invocation found.
     CurrentVersion {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
-    /// The service follows nothing any more, and stays as it is.
+    /// The desired state without the file is written; the service in ECS stays as it is.
     WriteDesired {
         /// The desired state as it was read.
         read: Versioned<DesiredState>,
     },
-    /// Whichever invocation made a release of the file may have died before an execution was started, and finds nothing that
-    /// follows when it is repeated.
+    /// An invocation that made a release of the file may have died before it started an execution, and finds no service
+    /// that follows the file when it is repeated: so an execution is started here.
     Start {
         /// The release.
         release: u64,
@@ -91,7 +91,7 @@ impl Unfollow {
         Next::Stage(self)
     }
 
-    /// What is open does not depend on the file.
+    /// Open releases do not depend on the file.
     fn start(mut self, desired: &DesiredState) -> Next<Self> {
         let Some(release) = desired.next_release().map(|next| next.number) else {
             return Next::Over;

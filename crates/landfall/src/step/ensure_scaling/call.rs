@@ -35,7 +35,8 @@ fn about(service: &ServiceId, members: Value) -> Value {
     body
 }
 
-/// Tags can only be given to a new target (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html>).
+/// Tags can only be given to a new target
+/// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html>).
 pub(super) fn register(service: &ServiceId, wanted: &Autoscaling, is_new: bool) -> Change {
     let mut members = json!({ "MinCapacity": wanted.min, "MaxCapacity": wanted.max });
     if is_new {
@@ -143,8 +144,8 @@ pub(super) fn put_action(service: &ServiceId, scheduled: &ScheduledChange) -> Ch
     }
 }
 
-/// Whether a schedule has certainly nothing left to do: AWS takes none that lies in the past. `at` is in a time zone that
-/// is not looked up here, so that half a day more has to be over; AWS says it of the rest.
+/// Whether a schedule has certainly nothing left to do: AWS takes none that lies in the past. `at` is in a time zone
+/// that is not looked up here, so that half a day more has to be over; AWS says it of the rest.
 pub(super) fn is_over(scheduled: &ScheduledChange, now: Timestamp) -> bool {
     let at = scheduled
         .schedule
@@ -156,7 +157,7 @@ pub(super) fn is_over(scheduled: &ScheduledChange, now: Timestamp) -> bool {
     at.is_some_and(|at| at < now) || scheduled.end_time.is_some_and(|end| end < now)
 }
 
-/// The policy that is there for what `put` would put: its own, or the one of somebody else that tracks the same metric. AWS
+/// The live policy that `put` would change: Landfall's with its name, or a foreign one that tracks the same metric. AWS
 /// takes no second one: "Only one TargetTrackingScaling policy for a given metric specification is allowed"
 /// (<https://github.com/cdklabs/cdk-ecs-service-extensions/issues/35>).
 pub(super) fn standing_policy<'a>(live: &'a [Value], put: &Change) -> Option<&'a Value> {
@@ -168,7 +169,7 @@ pub(super) fn standing_policy<'a>(live: &'a [Value], put: &Change) -> Option<&'a
     })
 }
 
-/// The action that is there for what `put` would put: its own, or one of somebody else's with the name that the file has.
+/// The live scheduled action that `put` would change: Landfall's, or a foreign one with the name that the file gives.
 pub(super) fn standing_action<'a>(live: &'a [Value], put: &Change) -> Option<&'a Value> {
     let called = |name: &str| {
         live.iter()

@@ -9,7 +9,7 @@ use crate::{
     service_file::autoscaling::{Autoscaling, REQUESTS, ScheduledChange, TrackedMetric, is_metric},
 };
 
-/// How a service is scaled, whoever set that up.
+/// The `autoscaling` section that describes how a service is scaled, whether Landfall or anything else set that up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Described {
     /// What a file can say.
@@ -18,8 +18,8 @@ pub struct Described {
     pub unsaid: Vec<String>,
 }
 
-/// The section that says how a service is scaled; none if it is not. `label` is that of the service's own load balancer,
-/// which need not be written.
+/// The section that says how a service is scaled; none if it is not. `label` is that of the service's own load
+/// balancer, which need not be written.
 pub fn described(live: &LiveScaling, label: Option<&str>) -> Option<Described> {
     let target = live.target.as_ref()?;
     let mut unsaid = Vec::new();
@@ -106,7 +106,7 @@ pub fn scheduled_change(action: &Value) -> Option<ScheduledChange> {
     })
 }
 
-/// AWS answers `60.0` where somebody wrote `60`.
+/// AWS answers `60.0` where a request had `60`.
 fn as_written(value: &Value) -> Option<Number> {
     let number = value.as_f64()?;
     let whole = format!("{number}").parse::<u64>().ok();

@@ -1,4 +1,4 @@
-//! Adoption: the revision that a service runs, whoever made it, with other images.
+//! Adoption: the revision that a service runs, whether Landfall registered it or not, with other images.
 
 use super::{Registration, fill};
 use crate::{
