@@ -2,8 +2,8 @@
 //! revision alone, and puts the service on hold.
 //!
 //! [`whose`] is the one rule, for all that ask whose a revision is: `update-service` before it overwrites a revision,
-//! `roll-back` before it changes the service, `conclude-release` before it calls a release a success, `watch-drift` where a service is at rest, and `landfall
-//! diff`. Each of them decides what to do about the answer.
+//! `roll-back` before it changes the service, `conclude-release` before it calls a release a success, `watch-drift`
+//! where a service is at rest, and `landfall diff`. Each of them decides what to do about the answer.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
