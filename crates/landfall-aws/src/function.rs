@@ -214,3 +214,63 @@ pub fn log_as_json() {
         .with_filter(levels);
     tracing_subscriber::registry().with(lines).init();
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn invocation(function_arn: &str, payload: Value) -> Invocation {
+        Invocation {
+            payload,
+            request_id: "1".into(),
+            function_arn: function_arn.into(),
+        }
+    }
+
+    #[test]
+    fn a_trigger_is_told_where_it_is_installed() {
+        let home = |arn: &str| match Event::read(invocation(arn, json!({}))) {
+            Ok(Event { home, .. }) => Some((home.account, home.region)),
+            Err(fault) => {
+                assert_eq!(fault.name(), "Unexpected");
+                None
+            }
+        };
+        let in_china = Some(("123456789012".to_owned(), "cn-north-1".to_owned()));
+        for (arn, expected) in [
+            (
+                "arn:aws-cn:lambda:cn-north-1:123456789012:function:image-pushed",
+                in_china.clone(),
+            ),
+            (
+                "arn:aws-cn:lambda:cn-north-1:123456789012:function:image-pushed:live",
+                in_china,
+            ),
+            (
+                "arn:aws:states:eu-west-1:123456789012:stateMachine:landfall-release",
+                None,
+            ),
+            ("image-pushed", None),
+            ("", None),
+        ] {
+            assert_eq!(home(arn), expected, "{arn}");
+        }
+    }
+
+    #[test]
+    fn what_a_step_cannot_read_is_unexpected_and_says_why() {
+        let read =
+            |payload| ServiceId::read(invocation("", payload)).map_err(|fault| fault.to_string());
+        assert_eq!(
+            read(json!("web/hello")).map(|id| id.to_string()),
+            Ok("web/hello".into())
+        );
+        let error = read(json!(1)).unwrap_err();
+        assert!(
+            error.starts_with("the input cannot be read: invalid type: integer `1`"),
+            "{error}"
+        );
+    }
+}
