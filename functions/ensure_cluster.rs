@@ -32,61 +32,57 @@ impl Function for EnsureCluster {
     /// # Errors
     /// Transient while the cluster comes up or goes down; refused as AWS refuses.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
-        let live = aws.ecs().cluster(input.service.cluster()).await?;
-        let plan = plan(live);
-        if let Plan::AskAgain { status } = plan {
-            return Err(Fault::transient(format!(
-                "the cluster {} is {status}",
-                input.service.cluster()
-            )));
-        }
-        let file = match input.apply_service || plan == Plan::Create {
-            true => Some(aws.state().file(&input.release.content.file).await?),
-            false => None,
+        let plan = plan(aws.ecs().cluster(input.service.cluster()).await?);
+        let known = match plan {
+            Plan::AskAgain { status } => {
+                return Err(Fault::transient(format!(
+                    "the cluster {} is {status}",
+                    input.service.cluster()
+                )));
+            }
+            Plan::Use { arn } if !input.apply_service => return Ok(there(arn)),
+            Plan::Use { arn } => Some(arn),
+            Plan::Create => None,
         };
-        if let Some(file) = &file
-            && plan == Plan::Create
-            && !file.owns_task_definition()
-        {
+        let file = aws.state().file(&input.release.content.file).await?;
+        if known.is_none() && !file.owns_task_definition() {
             return Err(nothing_to_adopt(&input.service).into());
         }
         let (needs, service) = (aws.cluster_needs(), &input.service);
-        if let Some(file) = &file {
-            needs.create_log_groups(file, service).await?;
-            let busy = needs
-                .create_capacity_providers(file, service, false)
-                .await?;
-            if let Some(busy) = busy {
-                return wait(aws, &input, "", &busy);
-            }
+        needs.create_log_groups(&file, service).await?;
+        let providers = needs.create_capacity_providers(&file, service, false);
+        if let Some(busy) = providers.await? {
+            return wait(aws, &input, "", &busy);
         }
-        let output = match (plan, &file) {
-            (Plan::Use { arn }, _) => Output {
-                arn,
-                created: false,
-                wait_seconds: 0,
-            },
-            (_, Some(file)) => {
+        let output = match known {
+            Some(arn) => there(arn),
+            None => {
                 let arn = aws.ecs().create_cluster(&file.cluster).await?;
                 tracing::info!(arn, "created the cluster");
                 Output {
-                    arn,
                     created: true,
-                    wait_seconds: 0,
+                    ..there(arn)
                 }
             }
-            (_, None) => return Err(Fault::unexpected("a cluster without a file")),
         };
-        if let Some(file) = &file {
-            let mut busy = needs.create_capacity_providers(file, service, true).await?;
-            if busy.is_none() {
-                busy = needs.keep_cluster(file, service).await?;
-            }
-            if let Some(busy) = busy {
-                return wait(aws, &input, &output.arn, &busy);
-            }
+        let providers = needs.create_capacity_providers(&file, service, true);
+        let mut busy = providers.await?;
+        if busy.is_none() {
+            busy = needs.keep_cluster(&file, service).await?;
         }
-        Ok(output)
+        match busy {
+            Some(busy) => wait(aws, &input, &output.arn, &busy),
+            None => Ok(output),
+        }
+    }
+}
+
+/// The answer for a cluster that is there, with nothing to wait for.
+fn there(arn: String) -> Output {
+    Output {
+        arn,
+        created: false,
+        wait_seconds: 0,
     }
 }
 
