@@ -32,12 +32,8 @@ impl Function for EnsureDiscovery {
             .discovery
             .as_ref()
             .ok_or_else(|| Fault::unexpected("the service file has no section discovery"))?;
-        let namespace = aws.cloud_map().namespace(&wanted.namespace).await?;
-        let registry = match &namespace {
-            Some(namespace) => aws.cloud_map().registry(namespace, &wanted.name).await?,
-            None => None,
-        };
-        match plan(&input, wanted, namespace.as_ref(), registry.as_ref())? {
+        let seen = aws.cloud_map().observe(wanted).await?;
+        match plan(&input, wanted, &seen)? {
             Plan::Use { arn } => Ok(Output {
                 arn,
                 created: false,

@@ -7,12 +7,10 @@
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
-    live::{Balancer, LiveRule},
+    live::Balancer,
     service_file::{Ingress, ServiceFile},
     service_id::ServiceId,
-    step::ensure_ingress::{
-        Input, Purpose, RulePlan, WantedGroup, plan_rule, usable, wanted_groups,
-    },
+    step::ensure_ingress::{GroupPlan, Input, Purpose, RulePlan, plan, plan_rule},
     target_group::group_names,
 };
 use landfall_aws::{
@@ -74,14 +72,13 @@ pub async fn keep(
     let Some(ingress) = &file.ingress else {
         return Ok(None);
     };
-    let listener = aws.elb().listener(&ingress.listener_arn).await?;
-    let balancer = aws.elb().load_balancer(&listener.load_balancer).await?;
-    let rules = aws.elb().rules(&ingress.listener_arn).await?;
+    let seen = aws.elb().observe(file, ingress, service).await?;
+    let plan = plan(ingress, service, &seen)?;
     let mut groups = Vec::new();
-    for wanted in wanted_groups(file, service, &rules) {
-        groups.push(group(aws, &wanted, ingress, &balancer.vpc, service).await?);
+    for planned in plan.groups {
+        groups.push(group(aws, planned, ingress, &seen.vpc, service).await?);
     }
-    let rule = rule(aws, ingress, service, rules, &groups).await?;
+    let rule = rule(aws, ingress, service, plan.rule, &groups).await?;
     let mut groups = groups.into_iter();
     let target_group = groups
         .next()
@@ -95,22 +92,26 @@ pub async fn keep(
 
 async fn group(
     aws: &Aws,
-    wanted: &WantedGroup,
+    planned: GroupPlan,
     ingress: &Ingress,
     vpc: &str,
     service: &ServiceId,
 ) -> Result<String, Fault> {
-    let arn = match aws.elb().target_group(&wanted.name).await? {
-        Some(live) => {
-            usable(&live, wanted, ingress, vpc, service)?;
-            if live.health_check != ingress.health_check {
-                aws.elb().modify_health_check(&live.arn, ingress).await?;
-                tracing::info!(target_group = live.arn, "changed the health check");
+    let arn = match planned {
+        GroupPlan::Keep {
+            arn,
+            modify_health_check,
+        } => {
+            if modify_health_check {
+                aws.elb().modify_health_check(&arn, ingress).await?;
+                tracing::info!(target_group = arn, "changed the health check");
             }
-            live.arn
+            arn
         }
-        None => {
-            let created = aws.elb().create_target_group(wanted, ingress, vpc, service);
+        GroupPlan::Create(wanted) => {
+            let created = aws
+                .elb()
+                .create_target_group(&wanted, ingress, vpc, service);
             let arn = created.await?;
             tracing::info!(target_group = arn, "created the target group");
             arn
@@ -124,18 +125,19 @@ async fn rule(
     aws: &Aws,
     ingress: &Ingress,
     service: &ServiceId,
-    mut live: Vec<LiveRule>,
+    mut planned: RulePlan,
     groups: &[String],
 ) -> Result<String, Fault> {
     for _ in 0..CHOICES {
-        match plan_rule(ingress, service, &live, groups)? {
+        match planned {
             RulePlan::Create { priority } => {
                 let created = aws.elb().create_rule(ingress, priority, groups, service);
                 if let Created::Rule(arn) = created.await? {
                     tracing::info!(rule = arn, priority, "created the listener rule");
                     return Ok(arn);
                 }
-                live = aws.elb().rules(&ingress.listener_arn).await?;
+                let live = aws.elb().rules(&ingress.listener_arn).await?;
+                planned = plan_rule(ingress, service, &live, groups)?;
             }
             RulePlan::Keep {
                 arn,

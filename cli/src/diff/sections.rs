@@ -4,11 +4,11 @@ use landfall::{
     difference::{self, Difference, sections as compared},
     live::{Balancer, LiveScaling, LiveTarget},
     plan::scaling as may_differ,
-    service_file::ServiceFile,
+    service_file::{Ingress, ServiceFile},
     step::{
         ensure_cluster::{association, cluster_update},
         ensure_discovery,
-        ensure_ingress::{RulePlan, plan_rule, usable, wanted_groups},
+        ensure_ingress::{self, GroupPlan, Plan, RulePlan},
         ensure_scaling::{needs_label, plan},
     },
     target_group::is_ours,
@@ -110,7 +110,7 @@ pub(super) async fn ingress(subject: &Subject<'_>) -> Result<(Found, Option<Bala
     };
     let differences = compared::ingress(live.as_ref(), wanted);
     let mut found = Found::differing(differences);
-    match balancer(subject, &elb, live.is_some()).await {
+    match balancer(subject, &elb, wanted, live.is_some()).await {
         Ok((balancer, groups)) => {
             found.differences.extend(groups);
             Ok((found, Some(balancer)))
@@ -127,38 +127,28 @@ pub(super) async fn ingress(subject: &Subject<'_>) -> Result<(Found, Option<Bala
 async fn balancer(
     subject: &Subject<'_>,
     elb: &Elb,
+    ingress: &Ingress,
     exists: bool,
 ) -> Result<(Balancer, Vec<Difference>), Fault> {
     let (file, service) = (subject.file, subject.service);
-    let Some(ingress) = &file.ingress else {
-        return Err(Fault::unexpected("the file has no ingress"));
-    };
-    let listener = elb.listener(&ingress.listener_arn).await?;
-    let vpc = elb.load_balancer(&listener.load_balancer).await?.vpc;
-    let rules = elb.rules(&ingress.listener_arn).await?;
-    let (mut groups, mut made, mut differences) = (Vec::new(), Vec::new(), Vec::new());
-    for wanted in wanted_groups(file, service, &rules) {
-        match elb.target_group(&wanted.name).await? {
-            Some(live) => {
-                usable(&live, &wanted, ingress, &vpc, service)?;
-                made.push(live.arn.clone());
-                groups.push(live.arn);
-            }
-            None => {
-                if exists {
-                    let path = format!("ingress.targetGroups[{}]", wanted.name);
-                    let group = json!({ "targetType": wanted.target_type });
-                    differences.extend(difference::member(&path, None, Some(&group)));
-                }
-                groups.push(wanted.name);
-            }
+    let seen = elb.observe(file, ingress, service).await?;
+    let Plan { groups, rule } = ensure_ingress::plan(ingress, service, &seen)?;
+    let mut differences = Vec::new();
+    for group in &groups {
+        if let GroupPlan::Create(wanted) = group
+            && exists
+        {
+            let path = format!("ingress.targetGroups[{}]", wanted.name);
+            let made = json!({ "targetType": wanted.target_type });
+            differences.extend(difference::member(&path, None, Some(&made)));
         }
     }
-    let rule = match plan_rule(ingress, service, &rules, &made)? {
+    let rule = match rule {
         RulePlan::Create { priority } => format!("a new rule with the priority {priority}"),
         RulePlan::Keep { arn, .. } => arn,
     };
-    let mut groups = groups.into_iter();
+    let groups = groups.iter().map(GroupPlan::arn_or_name);
+    let mut groups = groups.map(str::to_owned);
     let balancer = Balancer {
         target_group: groups.next().unwrap_or_default(),
         alternate_target_group: groups.next(),
@@ -174,17 +164,13 @@ pub(super) async fn discovery(subject: &Subject<'_>) -> Result<(Found, Option<St
     };
     let looked = async {
         let cloud_map = CloudMap::new(subject.sdk);
-        let namespace = cloud_map.namespace(&wanted.namespace).await?;
-        let registry = match &namespace {
-            Some(namespace) => cloud_map.registry(namespace, &wanted.name).await?,
-            None => None,
-        };
+        let seen = cloud_map.observe(wanted).await?;
         let input = ensure_discovery::Input {
             service: subject.service.clone(),
             execution: String::new(),
             release: subject.next.release.clone(),
         };
-        let plan = ensure_discovery::plan(&input, wanted, namespace.as_ref(), registry.as_ref());
+        let plan = ensure_discovery::plan(&input, wanted, &seen);
         Ok(plan?)
     };
     Ok(match looked.await {

@@ -5,6 +5,7 @@ use aws_config::SdkConfig;
 use landfall::{
     live::{LiveNamespace, LiveRegistry},
     service_file::{Discovery, discovery::RecordType},
+    step::ensure_discovery::Seen,
 };
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ impl CloudMap {
     ///
     /// # Errors
     /// Refused if there are several, as different VPCs may have.
-    pub async fn namespace(&self, name: &str) -> Result<Option<LiveNamespace>, Fault> {
+    async fn namespace(&self, name: &str) -> Result<Option<LiveNamespace>, Fault> {
         let mut named = self.namespaces(name).await?;
         match named.len() {
             0 | 1 => Ok(named.pop()),
@@ -51,7 +52,7 @@ impl CloudMap {
     }
 
     /// The Cloud Map service of this name in a namespace; none if there is none.
-    pub async fn registry(
+    async fn registry(
         &self,
         namespace: &LiveNamespace,
         name: &str,
@@ -72,6 +73,22 @@ impl CloudMap {
         }))
     }
 
+    /// Reads what Cloud Map has for a file's section `discovery`.
+    ///
+    /// # Errors
+    /// Refused if there are several namespaces of this name.
+    pub async fn observe(&self, wanted: &Discovery) -> Result<Seen, Fault> {
+        let namespace = self.namespace(&wanted.namespace).await?;
+        let registry = match &namespace {
+            Some(namespace) => self.registry(namespace, &wanted.name).await?,
+            None => None,
+        };
+        Ok(Seen {
+            namespace,
+            registry,
+        })
+    }
+
     /// The ARN of the Cloud Map service that a file's section names.
     ///
     /// # Errors
@@ -80,11 +97,7 @@ impl CloudMap {
         let Some(wanted) = wanted else {
             return Ok(None);
         };
-        let found = match self.namespace(&wanted.namespace).await? {
-            Some(namespace) => self.registry(&namespace, &wanted.name).await?,
-            None => None,
-        };
-        match found {
+        match self.observe(wanted).await?.registry {
             Some(registry) => Ok(Some(registry.arn)),
             None => Err(Fault::refused(format!(
                 "the Cloud Map service {} in {} is gone: upload the service file again, and it is made again",

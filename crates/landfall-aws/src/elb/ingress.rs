@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use landfall::{
     live::{Forward, LiveGroup, LiveRule},
-    service_file::{HealthCheck, Ingress},
+    service_file::{HealthCheck, Ingress, ServiceFile},
     service_id::ServiceId,
-    step::ensure_ingress::WantedGroup,
+    step::ensure_ingress::{Seen, WantedGroup, wanted_groups},
     tags::{SERVICE_TAG, service_tag},
 };
 
@@ -122,6 +122,27 @@ impl Elb {
         let mut tags = described.flat_map(|each| each.tags.members);
         let tagged_for = tags.find(|tag| tag.key == SERVICE_TAG).map(|tag| tag.value);
         Ok(Some(described_group(group, tagged_for)))
+    }
+
+    /// Reads what Elastic Load Balancing has for a file's section `ingress`.
+    ///
+    /// # Errors
+    /// As Elastic Load Balancing answers, or incomplete without the load balancer's VPC.
+    pub async fn observe(
+        &self,
+        file: &ServiceFile,
+        ingress: &Ingress,
+        service: &ServiceId,
+    ) -> Result<Seen, Fault> {
+        let listener = self.listener(&ingress.listener_arn).await?;
+        let vpc = self.load_balancer(&listener.load_balancer).await?.vpc;
+        let rules = self.rules(&ingress.listener_arn).await?;
+        let mut groups = Vec::new();
+        for wanted in wanted_groups(file, service, &rules) {
+            let live = self.target_group(&wanted.name).await?;
+            groups.push((wanted, live));
+        }
+        Ok(Seen { vpc, rules, groups })
     }
 
     /// Creates a target group and answers its ARN.

@@ -33,6 +33,15 @@ pub struct Output {
     pub created: bool,
 }
 
+/// What Cloud Map has for a section `discovery`: everything that the decision depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The namespace; none if there is none of this name.
+    pub namespace: Option<LiveNamespace>,
+    /// The Cloud Map service in it; none if it does not exist yet.
+    pub registry: Option<LiveRegistry>,
+}
+
 /// What to do about the Cloud Map service.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
@@ -48,15 +57,10 @@ pub enum Plan {
 /// Decides from what Cloud Map says.
 ///
 /// # Errors
-/// Refused if there is no such namespace, or if the Cloud Map service has other records, which cannot be changed in
-/// place (<https://docs.aws.amazon.com/cloud-map/latest/api/API_UpdateService.html>).
-pub fn plan(
-    input: &Input,
-    wanted: &Discovery,
-    namespace: Option<&LiveNamespace>,
-    registry: Option<&LiveRegistry>,
-) -> Result<Plan, Refusal> {
-    let Some(namespace) = namespace else {
+/// Refused if there is no such namespace, or if the Cloud Map service has other records, which cannot be changed in place
+/// (<https://docs.aws.amazon.com/cloud-map/latest/api/API_UpdateService.html>).
+pub fn plan(input: &Input, wanted: &Discovery, seen: &Seen) -> Result<Plan, Refusal> {
+    let Some(namespace) = &seen.namespace else {
         return Err(Refusal::new(format!(
             "there is no Cloud Map namespace {}: create it, or name another in discovery.namespace",
             wanted.namespace
@@ -64,7 +68,7 @@ pub fn plan(
     };
     let has_dns = namespace.kind != "HTTP";
     let record = wanted.record.name();
-    match registry {
+    match &seen.registry {
         Some(registry) if has_dns && !registry.records.iter().any(|each| each == record) => {
             Err(Refusal::new(format!(
                 "the Cloud Map service {} in {} has the records {}, which cannot be changed to {record} in place: give \
@@ -143,12 +147,11 @@ mod tests {
             arn: "arn:map".into(),
             records: vec![record.into()],
         });
-        plan(
-            &input,
-            &wanted(record),
-            namespace.as_ref(),
-            registry.as_ref(),
-        )
+        let seen = Seen {
+            namespace,
+            registry,
+        };
+        plan(&input, &wanted(record), &seen)
     }
 
     #[test]

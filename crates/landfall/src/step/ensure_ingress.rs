@@ -58,6 +58,50 @@ pub struct WantedGroup {
     pub target_type: &'static str,
 }
 
+/// What Elastic Load Balancing has for a section `ingress`: everything that the decision depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The id of the load balancer's VPC.
+    pub vpc: String,
+    /// All rules of the listener.
+    pub rules: Vec<LiveRule>,
+    /// The target groups that are wanted, each as ELB describes it; none if it does not exist yet.
+    pub groups: Vec<(WantedGroup, Option<LiveGroup>)>,
+}
+
+/// What to change at Elastic Load Balancing so that requests reach the service as the file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What to do about each target group, in the order of [`wanted_groups`].
+    pub groups: Vec<GroupPlan>,
+    /// What to do about the listener rule.
+    pub rule: RulePlan,
+}
+
+/// What to do about a target group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupPlan {
+    /// It is not there: create it.
+    Create(WantedGroup),
+    /// It is there.
+    Keep {
+        /// Its ARN.
+        arn: String,
+        /// Whether its health check has to be changed.
+        modify_health_check: bool,
+    },
+}
+
+impl GroupPlan {
+    /// Its ARN; its name while it does not exist yet.
+    pub fn arn_or_name(&self) -> &str {
+        match self {
+            Self::Create(wanted) => &wanted.name,
+            Self::Keep { arn, .. } => arn,
+        }
+    }
+}
+
 /// What to do about the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulePlan {
@@ -115,7 +159,7 @@ pub fn wanted_groups(
 ///
 /// # Errors
 /// Refused if the group is foreign, or if it differs in what cannot be changed.
-pub fn usable(
+fn usable(
     live: &LiveGroup,
     wanted: &WantedGroup,
     ingress: &Ingress,
@@ -150,7 +194,35 @@ pub fn usable(
     }
 }
 
-/// What to do about the listener's rule. `live` are all its rules, `groups` the ARNs of the service's target groups.
+/// Decides what to do about target groups and rule.
+///
+/// # Errors
+/// Refused if a target group of the wanted name is not Landfall's or differs in what cannot be changed, and as
+/// [`plan_rule`] refuses.
+pub fn plan(ingress: &Ingress, service: &ServiceId, seen: &Seen) -> Result<Plan, Refusal> {
+    let mut groups = Vec::new();
+    for (wanted, live) in &seen.groups {
+        groups.push(match live {
+            Some(live) => {
+                usable(live, wanted, ingress, &seen.vpc, service)?;
+                GroupPlan::Keep {
+                    arn: live.arn.clone(),
+                    modify_health_check: live.health_check != ingress.health_check,
+                }
+            }
+            None => GroupPlan::Create(wanted.clone()),
+        });
+    }
+    // A rule forwards to ARNs, never to names: a group that does not exist yet makes `modify_action` true for a rule that
+    // forwards to the other one, as it has to be.
+    let known = groups.iter().map(GroupPlan::arn_or_name);
+    let known: Vec<String> = known.map(str::to_owned).collect();
+    let rule = plan_rule(ingress, service, &seen.rules, &known)?;
+    Ok(Plan { groups, rule })
+}
+
+/// What to do about the listener's rule. `live` are all its rules, `groups` the ARNs of the service's target groups,
+/// with names in place of the ARNs of those that do not exist yet.
 ///
 /// # Errors
 /// Refused if a foreign rule has the same conditions or the priority that the file gives.

@@ -250,3 +250,58 @@ fn ecs_is_told_of_the_target_group_and_to_forget_it_when_the_section_is_gone() {
         json!({ "alternateTargetGroupArn": "arn:ours-b", "productionListenerRule": "arn:rule", "roleArn": "arn:role" })
     );
 }
+
+#[test]
+fn a_plan_creates_what_is_missing_and_changes_what_differs() {
+    let ingress = ingress(&["a.example.com"], &[]);
+    let wanted = |name: &str| WantedGroup {
+        name: name.into(),
+        target_type: "ip",
+    };
+    let live = LiveGroup {
+        arn: "arn:ours".into(),
+        target_type: "ip".into(),
+        protocol: "HTTP".into(),
+        protocol_version: "HTTP1".into(),
+        vpc: "vpc-1".into(),
+        health_check: ingress.health_check.clone(),
+        tagged_for: Some(service_tag(&service())),
+        load_balancers: Vec::new(),
+    };
+    let mut seen = Seen {
+        vpc: "vpc-1".into(),
+        rules: vec![rule(7, "a.example.com", "arn:ours")],
+        groups: vec![(wanted("ours"), Some(live))],
+    };
+    let planned = |seen: &Seen| plan(&ingress, &service(), seen).unwrap();
+    let keep = |modify_health_check| GroupPlan::Keep {
+        arn: "arn:ours".into(),
+        modify_health_check,
+    };
+    let rule = |modify_action| RulePlan::Keep {
+        arn: "arn:rule/7".into(),
+        modify_conditions: false,
+        modify_action,
+        priority: None,
+    };
+    let nothing_to_do = Plan {
+        groups: vec![keep(false)],
+        rule: rule(false),
+    };
+    assert_eq!(planned(&seen), nothing_to_do);
+
+    // A second group for a blue/green deployment: the rule has to forward to both.
+    seen.groups.push((wanted("ours-b"), None));
+    if let Some(live) = &mut seen.groups[0].1 {
+        live.health_check.path = "/other".into();
+    }
+    let second = Plan {
+        groups: vec![keep(true), GroupPlan::Create(wanted("ours-b"))],
+        rule: rule(true),
+    };
+    assert_eq!(planned(&seen), second);
+
+    // A foreign rule for the same host refuses the whole plan, so that no target group is made for nothing.
+    seen.groups.remove(0);
+    plan(&ingress, &service(), &seen).unwrap_err();
+}
