@@ -2,10 +2,7 @@
 
 use landfall::{
     desired::DesiredState,
-    protocol::{
-        claim::Claim,
-        conclude::{Answer, Ask, Conclude, Stage},
-    },
+    protocol::conclude::{Answer, Ask, Conclude, Stage},
     record::{Ending, Record, Verdict},
     step::{
         claim_release,
@@ -16,6 +13,7 @@ use landfall::{
 
 use crate::{
     execution::arn,
+    machine::Known,
     protocol::{Protocol, THEN},
     state::{Execution, State, Step},
 };
@@ -59,7 +57,7 @@ impl Protocol {
                 }
             };
             if let Some(output) = conclude.on(&input, answer, THEN) {
-                return self.more_to_do(output.again);
+                return self.more_to_do(me, claim, output.again);
             }
             let waits = matches!(
                 conclude.stage,
@@ -114,12 +112,18 @@ impl Protocol {
         }
     }
 
-    /// The state `MoreToDo`.
-    fn more_to_do(&self, again: bool) -> Execution {
-        if again {
-            Execution::Claiming(Claim::begin(self.guards()))
-        } else {
-            Execution::Done
-        }
+    /// Whether there is more to do once the release is concluded, the state machine decides by the answer.
+    fn more_to_do(
+        &self,
+        me: usize,
+        claim: Versioned<claim_release::Output>,
+        again: bool,
+    ) -> Execution {
+        let known = Known {
+            again,
+            ..Known::default()
+        };
+        let turn = self.turn("ConcludeRelease", &claim, known);
+        self.enter(me, claim, turn, None)
     }
 }

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use landfall::{
-    failure,
     protocol::{
         claim::{Answer, Ask, Claim, Stage},
         conclude::{self, Conclude},
@@ -11,12 +10,14 @@ use landfall::{
         check_rollout::Sleeper,
         claim_release::{Action, LAST_CALL, Output},
     },
+    versioned::Versioned,
 };
 
 use crate::{
     ecs::now,
+    machine::{Known, Turn},
     protocol::Protocol,
-    state::{Execution, State, Step},
+    state::{Execution, State, Step, Way},
 };
 
 /// The ARN of an execution.
@@ -247,20 +248,31 @@ impl Protocol {
         }
     }
 
-    /// The state `Claimed`.
+    /// Goes where the state machine leads an execution that was given this answer.
     fn goes_on(&self, me: usize, output: Output) -> Execution {
-        let step = match output.action {
-            Action::Deploy => Step::DescribeForUpdate,
-            Action::GiveUp => Step::RollBackDesired(failure::Stage::Step),
-            Action::Conclude => match &output.ending {
-                Some(ending) => self.concludes(me, &output, self.endings.keep(ending.clone())),
-                None => return Execution::Done,
-            },
-            Action::Joined | Action::Wait | Action::Settled | Action::Held => {
-                return Execution::Done;
-            }
-        };
         let claim = self.claims.keep(output);
+        let turn = self.turn("ClaimRelease", &claim, Known::default());
+        self.enter(me, claim, turn, None)
+    }
+
+    /// The first call of what an execution does next. `way` is what it waits for, if that is what it does.
+    pub(crate) fn enter(
+        &self,
+        me: usize,
+        claim: Versioned<Output>,
+        turn: Turn,
+        way: Option<Way>,
+    ) -> Execution {
+        let step = match (turn, way) {
+            (Turn::Claim, _) => return Execution::Claiming(Claim::begin(self.guards())),
+            (Turn::Done, _) => return Execution::Done,
+            (Turn::Update, _) => Step::DescribeForUpdate,
+            (Turn::Await, Some(way)) => Step::PutSleeper(way),
+            (Turn::Await, None) => unreachable!("an execution waits for what was begun"),
+            (Turn::Verify, _) => Step::VerifyDesired,
+            (Turn::RollBack(stage), _) => Step::RollBackDesired(stage),
+            (Turn::Conclude(ending), _) => self.concludes(me, &claim, ending),
+        };
         Execution::Working { claim, step }
     }
 }

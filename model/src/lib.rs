@@ -6,8 +6,9 @@
 //! How an execution asks for the claim and concludes a release, how an image is joined and a file is followed: these are
 //! the functions' own protocols (`landfall::protocol`), whose questions the model answers from its state. What `update-service`,
 //! `check-rollout`, `verify-health` and `roll-back` decide is decided by `landfall` too, but the order of their calls stands
-//! here (`rollout.rs`), and so does the way from step to step that the state machine takes (`goes_on`, `rolled_out`, `ends`,
-//! `more_to_do`), and the few calls of `execution-ended` and `rollout-changed`.
+//! here (`rollout.rs`), as do the few calls of `execution-ended` and `rollout-changed`. The way from step to step is that of the
+//! state machine itself (`machine.rs`): what a step answers is put where it says, its choices say what comes next, and what went
+//! wrong and how a release ends follows from what it sends to `roll-back` and `conclude-release`.
 //!
 //! To keep the number of states down, an execution dies only just after a call with an effect (what it reads after that
 //! nobody else can tell), a minute of sleep passes only where there is something to see, and a call that reads what
@@ -23,6 +24,7 @@ mod counterexample;
 mod ecs;
 mod execution;
 mod kept;
+mod machine;
 mod protocol;
 mod rollout;
 mod scenario;

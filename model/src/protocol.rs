@@ -17,6 +17,7 @@ use landfall::{
 use crate::{
     ecs::{SECTION, revision},
     kept::Shelf,
+    machine::Machine,
     scenario::{Guard, Scenario},
     state::State,
 };
@@ -40,6 +41,7 @@ pub struct Protocol {
     pub(crate) claims: Shelf<claim_release::Output>,
     pub(crate) endings: Shelf<Ending>,
     pub(crate) records: Shelf<Record>,
+    pub(crate) machine: Machine,
 }
 
 impl Protocol {
@@ -68,6 +70,7 @@ impl Protocol {
             claims: Shelf::default(),
             endings: Shelf::default(),
             records: Shelf::default(),
+            machine: Machine::installed(),
         };
         protocol.definitions = (0..protocol.images.len())
             .map(|image| protocol.definition(image))

@@ -7,9 +7,10 @@ use landfall::{
     drift::Whose,
     failure::Stage,
     live::{Rollout, TaskHealth},
-    record::{Ending, ProbeAnswer, Release, Verdict},
+    look,
+    record::{ProbeAnswer, Release},
     step::{
-        check_rollout::{self, Outcome, Purpose, look},
+        check_rollout::{self, Outcome, Purpose},
         claim_release::Output,
         roll_back::{self, Files, Provenance},
         update_service::{self, Section, Seen},
@@ -22,9 +23,10 @@ use serde_json::{Map, Value};
 use crate::{
     ecs::{Service, begun, now, revision},
     execution::arn,
+    machine::{Known, Turn},
     protocol::{Protocol, THEN},
     scenario::{Guard, Quality},
-    state::{Execution, State, Step, Way},
+    state::{Back, Execution, State, Step, Way},
 };
 
 const TIMEOUT_SECONDS: u64 = 900;
@@ -46,7 +48,11 @@ impl Protocol {
             Step::DescribeForUpdate => Step::Update {
                 live: state.service,
             },
-            Step::Update { live } => Step::PutSleeper(self.update(state, me, &claim, live)),
+            Step::Update { live } => {
+                let way = self.update(state, me, &claim, live);
+                let turn = self.turn("UpdateService", &claim, Known::default());
+                return self.enter(me, claim, turn, Some(way));
+            }
             Step::PutSleeper(way) => {
                 if !late {
                     state.sleeper = Some(me);
@@ -81,7 +87,6 @@ impl Protocol {
                 match (looked.outcome, sleeping) {
                     (Outcome::InProgress, true) if late => Step::PutSleeperLate(way),
                     (Outcome::InProgress, true) => Step::Asleep(way),
-                    (Outcome::InProgress, false) => Step::PutSleeper(way),
                     (_, true) => {
                         state.void_tokens(me);
                         Step::LookAtDesired {
@@ -89,7 +94,10 @@ impl Protocol {
                             sleeping: false,
                         }
                     }
-                    (outcome, false) => self.rolled_out(me, &claim, way, outcome),
+                    (outcome, false) => {
+                        let turn = self.rolled_out(&claim, way, outcome);
+                        return self.enter(me, claim, turn, Some(way));
+                    }
                 }
             }
             Step::PutSleeperLate(way) => {
@@ -100,19 +108,23 @@ impl Protocol {
             Step::VerifyDesired => Step::VerifyService {
                 read: state.desired.clone(),
             },
-            Step::VerifyService { read } => self.verify(state, me, &claim, release, &read),
+            Step::VerifyService { read } => {
+                let outcome = self.verify(state, me, release, &read);
+                let turn = self.verified(&claim, outcome);
+                return self.enter(me, claim, turn, None);
+            }
             Step::RollBackDesired(stage) => Step::RollBackService {
                 stage,
                 read: state.desired.clone(),
             },
             Step::RollBackService { stage, read } => {
-                self.undo(state, me, &claim, stage, read, state.service, false)
+                return self.undo(state, me, claim, stage, read, state.service, false);
             }
             Step::RollBackUpdate { stage, read, live } => {
-                self.undo(state, me, &claim, stage, read, live, true)
+                return self.undo(state, me, claim, stage, read, live, true);
             }
             Step::Conclude { ending, conclude } => {
-                return self.call_of_conclude(state, me, claim.clone(), ending, conclude);
+                return self.call_of_conclude(state, me, claim, ending, conclude);
             }
         };
         Execution::Working { claim, step }
@@ -218,7 +230,7 @@ impl Protocol {
         };
         let live = live.map(|live| live.described());
         let newest = newest.map(|newest| newest.newest_deployment());
-        look(&input, read, live.as_ref(), newest.as_ref(), now())
+        check_rollout::look(&input, read, live.as_ref(), newest.as_ref(), now())
     }
 
     /// Whether an execution that sleeps would find that there is nothing to sleep for. To wake it otherwise would
@@ -238,40 +250,57 @@ impl Protocol {
         looked.outcome != Outcome::InProgress
     }
 
-    /// The states `RolledOut` and `Back`.
-    fn rolled_out(&self, me: usize, claim: &Output, way: Way, outcome: Outcome) -> Step {
-        match (way.back, outcome) {
-            (None, Outcome::Steady) => Step::VerifyDesired,
-            (None, Outcome::Superseded) => self.ends(me, claim, Verdict::Superseded),
-            (None, _) => Step::RollBackDesired(Stage::Rollout),
-            (Some(verdict), Outcome::Steady) => self.ends(me, claim, verdict),
-            (Some(_), _) => self.ends(me, claim, Verdict::Failed),
+    /// Where the state machine goes after `CheckRollout` or `CheckRollBack`.
+    fn rolled_out(&self, claim: &Versioned<Output>, way: Way, outcome: Outcome) -> Turn {
+        let (seen, is_bad) = match outcome {
+            Outcome::InProgress => (look::Outcome::InProgress, false),
+            Outcome::Steady => (look::Outcome::Steady, false),
+            Outcome::Superseded => (look::Outcome::Superseded, false),
+            Outcome::Failed => (look::Outcome::Failed, true),
+            Outcome::Replaced => (look::Outcome::Replaced, true),
+        };
+        match way.back {
+            None => {
+                let known = Known {
+                    look: Some((seen, is_bad.then_some(Stage::Rollout))),
+                    ..Known::default()
+                };
+                self.turn("CheckRollout", claim, known)
+            }
+            Some(back) => {
+                let known = Known {
+                    look: Some((look::Outcome::Failed, Some(back.stage))),
+                    undone: Some((back.action, back.verdict)),
+                    back: Some(seen),
+                    ..Known::default()
+                };
+                self.turn("CheckRollBack", claim, known)
+            }
         }
     }
 
-    /// The states that prepare `$.ending`.
-    fn ends(&self, me: usize, claim: &Output, verdict: Verdict) -> Step {
-        self.ends_with(me, claim, verdict, None)
-    }
-
-    fn ends_with(&self, me: usize, claim: &Output, verdict: Verdict, image: Option<usize>) -> Step {
-        let ending = self.endings.keep(Ending {
-            verdict,
-            reason: String::new(),
-            task_definition: image.map(|image| self.definitions[image].clone()),
-            diagnosis: None,
-        });
-        self.concludes(me, claim, ending)
+    /// Where it goes after `VerifyHealth`.
+    fn verified(&self, claim: &Versioned<Output>, outcome: verify_health::Outcome) -> Turn {
+        let seen = match outcome {
+            verify_health::Outcome::Waiting => (look::Outcome::Waiting, None),
+            verify_health::Outcome::Healthy => (look::Outcome::Healthy, None),
+            verify_health::Outcome::Unhealthy => (look::Outcome::Unhealthy, Some(Stage::Health)),
+            verify_health::Outcome::Superseded => (look::Outcome::Superseded, None),
+        };
+        let known = Known {
+            look: Some(seen),
+            ..Known::default()
+        };
+        self.turn("VerifyHealth", claim, known)
     }
 
     fn verify(
         &self,
         state: &State,
         me: usize,
-        claim: &Output,
         release: &Release,
         read: &DesiredState,
-    ) -> Step {
+    ) -> verify_health::Outcome {
         let image = self.image_in(release);
         let input = verify_health::Input {
             service: self.service.clone(),
@@ -287,14 +316,7 @@ impl Protocol {
             probe: Some(self.probe(state)),
         };
         let verify = &self.files[self.file_of(&release.content.file)].1.verify;
-        match verify_health::decide(&input, verify, read, sight, now()).outcome {
-            verify_health::Outcome::Waiting => Step::VerifyDesired,
-            verify_health::Outcome::Healthy => {
-                self.ends_with(me, claim, Verdict::Succeeded, Some(image))
-            }
-            verify_health::Outcome::Unhealthy => Step::RollBackDesired(Stage::Health),
-            verify_health::Outcome::Superseded => self.ends(me, claim, Verdict::Superseded),
-        }
+        verify_health::decide(&input, verify, read, sight, now()).outcome
     }
 
     fn tasks(&self, state: &State) -> Vec<TaskHealth> {
@@ -322,16 +344,17 @@ impl Protocol {
     }
 
     /// `roll-back` after its reads; `acts` once it is about to call `UpdateService`.
+    #[allow(clippy::too_many_arguments)]
     fn undo(
         &self,
         state: &mut State,
         me: usize,
-        claim: &Output,
+        claim: Versioned<Output>,
         stage: Stage,
         read: Versioned<DesiredState>,
         live: Option<Service>,
         acts: bool,
-    ) -> Step {
+    ) -> Execution {
         let described = live.map(|live| live.described());
         let provenance = Provenance {
             whose: described.as_ref().map(|_| Whose::OurAttempt),
@@ -349,21 +372,33 @@ impl Protocol {
             ..Files::default()
         };
         let undo = roll_back::plan(&read, described.as_ref(), stage, way, &files, THEN);
-        let Some(change) = undo.change else {
-            return self.ends(me, claim, undo.verdict);
-        };
-        if let Call::Update(body) = &change.call {
+        let action = undo.way.action();
+        let call = undo.change.as_ref().map(|change| &change.call);
+        if let Some(Call::Update(body)) = call {
             if !acts {
-                return Step::RollBackUpdate { stage, read, live };
+                let step = Step::RollBackUpdate { stage, read, live };
+                return Execution::Working { claim, step };
             }
             self.change(state, me, body);
         }
-        let (verdict, rollout) = (undo.verdict, change.rollout);
-        let arn = rollout.task_definition;
-        Step::PutSleeper(Way {
-            back: Some(verdict),
-            image: arn.and_then(|arn| self.definitions.iter().position(|known| known.arn == arn)),
+        let known = Known {
+            look: Some((look::Outcome::Failed, Some(stage))),
+            undone: Some((action, undo.verdict)),
+            ..Known::default()
+        };
+        let way = undo.change.map(|change| Way {
+            back: Some(Back {
+                stage,
+                action,
+                verdict: undo.verdict,
+            }),
+            image: change
+                .rollout
+                .task_definition
+                .and_then(|arn| self.definitions.iter().position(|known| known.arn == arn)),
             after_newest: true,
-        })
+        });
+        let turn = self.turn("RollBack", &claim, known);
+        self.enter(me, claim, turn, way)
     }
 }

@@ -13,7 +13,7 @@ use landfall::{
         join::Join,
     },
     record::{Ending, Record, Verdict},
-    step::claim_release,
+    step::{claim_release, roll_back},
     versioned::Versioned,
 };
 
@@ -159,12 +159,23 @@ pub(crate) enum Step {
 /// What an execution waits for ECS to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Way {
-    /// The verdict to write once ECS is back; none on the way forward.
-    pub(crate) back: Option<Verdict>,
+    /// What the way back is from; none on the way forward.
+    pub(crate) back: Option<Back>,
     /// The image of the revision that shall run; none if nothing shall.
     pub(crate) image: Option<usize>,
     /// Whether ECS has begun no service deployment since.
     pub(crate) after_newest: bool,
+}
+
+/// A way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Back {
+    /// Where the release failed.
+    pub(crate) stage: failure::Stage,
+    /// What was done about it.
+    pub(crate) action: roll_back::Action,
+    /// The verdict to write once ECS is back.
+    pub(crate) verdict: Verdict,
 }
 
 impl Execution {

@@ -25,7 +25,7 @@ pub struct Look<O, P = ()> {
 }
 
 /// The outcomes of all steps that look, for the steps that are given the last look of any of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// `RunTask`, `VerifyHealth`: look again.
