@@ -56,7 +56,7 @@ fn data() -> Value {
     let first = |function: &str| answers(function, &step(function).fixture)[0].clone();
     let error = json!({"Error": "Refused", "Cause": "{\"errorType\":\"Refused\",\"errorMessage\":\"no such role\"}"});
     json!({
-        "service": "web/hello", "claim": first("ClaimRelease"), "cluster": first("EnsureCluster"),
+        "claim": first("ClaimRelease"), "cluster": first("EnsureCluster"),
         "plan": first("RegisterTaskDefinition"), "balancer": first("EnsureIngress"), "rollout": first("UpdateService"),
         "look": first("VerifyHealth"), "error": error, "rollBack": first("RollBack"),
         "back": {"look": first("CheckRollout"), "error": error}, "verdict": first("ConcludeRelease"),
@@ -102,6 +102,7 @@ fn resolve(expression: &str) -> Result<Value, String> {
         let context = json!({
             "Execution": {
                 "Id": "arn:aws:states:eu-west-1:123456789012:execution:landfall-release:1",
+                "Input": {"service": "web/hello", "restarts": 0},
                 "StartTime": "2026-11-16T01:54:35.4Z"
             },
             "State": {"RetryCount": 0},
