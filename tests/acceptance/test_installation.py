@@ -110,8 +110,9 @@ def test_an_event_that_a_trigger_cannot_read_ends_in_the_dead_letter_queue(landf
 
 
 def test_every_function_of_the_workspace_is_installed_and_the_state_machine_calls_no_others(landfall, template):
-    installed = {function["Metadata"]["BuildProperties"]["Binary"] for function in functions_of(template).values()}
-    assert installed == {manifest.parent.name for manifest in (ROOT / "functions").glob("*/Cargo.toml")}
+    installed = {function["Properties"]["Handler"] for function in functions_of(template).values()}
+    modules = {module.stem.replace("_", "-") for module in (ROOT / "functions").glob("*.rs")}
+    assert installed == modules - {"lib", "bootstrap"}
 
     client = landfall.emulator.client("stepfunctions")
     definition = client.describe_state_machine(stateMachineArn=landfall.state_machine)["definition"]
