@@ -9,6 +9,7 @@ use landfall_aws::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     if std::env::var("_HANDLER").as_deref() == Ok(PANICS.name) {
+        function::log_as_json();
         let aws = Aws::new(config::of_function().await?, Settings::from_environment()?);
         return function::serve(PANICS, aws).await;
     }
