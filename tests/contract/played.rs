@@ -34,7 +34,7 @@ const NEEDED_BY_OTHERS: [(&str, &str); 13] = [
 ];
 
 /// What the command, the installation, the journeys and the simulation call besides, and where.
-const CALLED: [(&str, &str); 20] = [
+const CALLED: [(&str, &str); 21] = [
     ("ecr:BatchGetImage", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:CreateRepository", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:PutImage", "crates/landfall-aws/src/ecr.rs"),
@@ -58,7 +58,7 @@ const CALLED: [(&str, &str); 20] = [
     ),
     ("events:PutRule", "crates/landfall-local/src/local.rs"),
     ("events:PutTargets", "crates/landfall-local/src/local.rs"),
-    ("logs:FilterLogEvents", "tests/journeys/interruptions.rs"),
+    ("logs:FilterLogEvents", "tests/journeys/bad_releases.rs"),
     ("s3:HeadObject", "crates/landfall-aws/src/bucket.rs"),
     (
         "servicediscovery:CreatePrivateDnsNamespace",
@@ -71,6 +71,10 @@ const CALLED: [(&str, &str); 20] = [
     (
         "servicediscovery:GetService",
         "crates/landfall-aws/src/cloud_map.rs",
+    ),
+    (
+        "servicediscovery:ListTagsForResource",
+        "tests/journeys/scaling_and_discovery.rs",
     ),
     ("ssm:DeleteParameter", "tests/journeys/parameters.rs"),
     ("ssm:PutParameter", "tests/journeys/parameters.rs"),

@@ -27,11 +27,13 @@ pub struct CloudMap {
     state: Arc<Mutex<State>>,
 }
 
-/// Everything by id, as it is described. Tags are taken and dropped: nobody asks for them.
+/// Everything by id, as it is described, and the tags of services by ARN. Those of namespaces nobody asks for.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct State {
     namespaces: BTreeMap<String, Value>,
     services: BTreeMap<String, Value>,
+    #[serde(default)]
+    tags: BTreeMap<String, Vec<Value>>,
 }
 
 /// What is played.
@@ -50,6 +52,7 @@ pub(super) const API: Api<CloudMap> = Api {
         ("GetService", CloudMap::get_service),
         ("ListServices", CloudMap::list_services),
         ("DeleteService", CloudMap::delete_service),
+        ("ListTagsForResource", CloudMap::list_tags),
     ],
 };
 

@@ -52,7 +52,7 @@ impl CloudMap {
         let state = self.state();
         let mut found = Vec::new();
         for (id, namespace) in &state.namespaces {
-            if passes(&namespace, input, &[("NAME", "Name"), ("TYPE", "Type")])? {
+            if passes(namespace, input, &[("NAME", "Name"), ("TYPE", "Type")])? {
                 let mut described = namespace.clone();
                 let services = state.services.values();
                 let inside = services.filter(|service| service["NamespaceId"] == **id);

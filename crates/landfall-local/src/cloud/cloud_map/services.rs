@@ -65,6 +65,10 @@ impl CloudMap {
                 "DnsRecords": records,
             });
         }
+        let mut tags = input["Tags"].as_array().cloned().unwrap_or_default();
+        tags.sort_by_key(|tag| tag["Key"].as_str().map(str::to_owned));
+        let arn = fields["Arn"].as_str().unwrap_or_default().to_owned();
+        state.tags.insert(arn, tags);
         let answer = json!({ "Service": fields });
         state.services.insert(id, fields);
         Ok(answer)
@@ -103,8 +107,24 @@ impl CloudMap {
             ));
         }
         let id = service["Id"].as_str().unwrap_or_default().to_owned();
+        let arn = service["Arn"].as_str().unwrap_or_default().to_owned();
         state.services.remove(&id);
+        state.tags.remove(&arn);
         Ok(json!({}))
+    }
+
+    /// The tags of a service, by key
+    /// (<https://docs.aws.amazon.com/cloud-map/latest/api/API_ListTagsForResource.html>).
+    pub(super) fn list_tags(&self, input: &Value) -> Result<Value, Fault> {
+        let arn = input["ResourceARN"].as_str().unwrap_or_default();
+        let state = self.state();
+        let tags = state.tags.get(arn).ok_or_else(|| {
+            Fault::client(
+                "ResourceNotFoundException",
+                format!("The resource was not found: {arn}"),
+            )
+        })?;
+        Ok(json!({ "Tags": tags }))
     }
 
     fn described(&self, service: &Value) -> Value {
