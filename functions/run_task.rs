@@ -50,7 +50,7 @@ impl Function for RunTask {
             match step {
                 Next::Answer(output) => {
                     tracing::info!(phase = ?input.phase, outcome = ?output.outcome, reason = output.reason, "looked at the tasks");
-                    return Ok(output);
+                    return Ok(*output);
                 }
                 Next::Await(run) => match awaited(aws, &input, run).await? {
                     Some(output) => return Ok(output),

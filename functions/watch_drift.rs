@@ -55,7 +55,7 @@ async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
         };
         let mut drifted = read.into_value();
         let report = drifted.drift(reason(service, &revision), aws.now());
-        Ok(Change::Write(drifted, Some(report)))
+        Ok(Change::Write(Box::new(drifted), Some(report)))
     };
     let (desired, report) = aws.state().change(service, hold).await?;
     let Some(report) = report else {

@@ -216,6 +216,7 @@ pub fn log_as_json() {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use serde_json::json;
 

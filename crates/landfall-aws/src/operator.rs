@@ -91,7 +91,7 @@ impl Operator {
             }
             let mut desired = read.into_value();
             change(&mut desired);
-            Ok(Change::Write(desired, ()))
+            Ok(Change::Write(Box::new(desired), ()))
         };
         let (desired, ()) = self.state.change(service, change).await?;
         if let Some(files) = &self.files {

@@ -27,7 +27,7 @@ pub struct StateBucket(Bucket);
 #[derive(Debug)]
 pub enum Change<T> {
     /// Writes this one in its place, unless another writer was faster.
-    Write(DesiredState, T),
+    Write(Box<DesiredState>, T),
     /// Leaves it as it is.
     Leave(T),
 }
@@ -106,9 +106,9 @@ impl StateBucket {
             match change(read.clone()).await? {
                 Change::Leave(answer) => return Ok((read.into_value(), answer)),
                 Change::Write(desired, answer) => {
-                    let is_there = desired == *read;
+                    let is_there = *desired == *read;
                     if is_there || self.write(&read, &desired).await? == Written::Yes {
-                        return Ok((desired, answer));
+                        return Ok((*desired, answer));
                     }
                 }
             }

@@ -167,7 +167,7 @@ impl Conclude {
                 None => Ask::ReadDesired,
             },
             Stage::Announce { read, nth, found } => {
-                let found = found.as_ref().map(|found| Record::clone(found));
+                let found = found.as_deref().cloned();
                 match found.or_else(|| self.record(input, read, *nth)) {
                     Some(record) => Ask::Announce(Box::new(record)),
                     None => Ask::ReadDesired,

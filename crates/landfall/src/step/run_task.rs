@@ -106,7 +106,7 @@ pub struct Ended {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next<'a> {
     /// Nothing: this is the answer.
-    Answer(Output),
+    Answer(Box<Output>),
     /// Make sure that the task of an earlier release, whose execution died, has ended.
     Await(&'a Run),
     /// Note the task, then ask ECS for it.
@@ -207,7 +207,7 @@ pub fn next<'a>(
     for task in tasks {
         let run = runs.tasks.get(&input.key(task));
         match run.filter(|_| runs.release == number) {
-            None if superseded => return Next::Answer(supersede(desired)),
+            None if superseded => return Next::Answer(Box::new(supersede(desired))),
             None => return Next::Start(task),
             Some(Run {
                 ended: Some(ended), ..
@@ -217,7 +217,7 @@ pub fn next<'a>(
             }) => {
                 let reason = failure(input.phase, task, &ended.report);
                 if input.phase == Phase::Before || task.on_failure == OnFailure::RollBack {
-                    return Next::Answer(failed(input.phase, reason, &ended.report));
+                    return Next::Answer(Box::new(failed(input.phase, reason, &ended.report)));
                 }
                 told.push(format!("{reason}; ignored"));
             }
@@ -230,15 +230,15 @@ pub fn next<'a>(
         }
     }
     if superseded && input.phase == Phase::Before {
-        return Next::Answer(supersede(desired));
+        return Next::Answer(Box::new(supersede(desired)));
     }
-    Next::Answer(Output {
+    Next::Answer(Box::new(Output {
         outcome: Outcome::Done,
         reason: told.join("; "),
         wait_seconds: 0,
         failure: None,
         progress: (),
-    })
+    }))
 }
 
 /// A task before the rollout leaves the service untouched; one after it says that the release does not do well.
