@@ -28,8 +28,8 @@ pub async fn load() -> SdkConfig {
     defaults.http_client(https(TrustStore::Native)).load().await
 }
 
-/// As [`load`], where Lambda has put Region and credentials into the environment: nobody else is asked for them, and setting
-/// that up would take a third of a function's start.
+/// As [`load`], where Lambda has put Region and credentials into the environment: nobody else is asked for them, and no
+/// function's start waits for setting that up.
 ///
 /// # Errors
 /// Unexpected if `TRUST_STORE` is none of a [`TrustStore`]'s names.

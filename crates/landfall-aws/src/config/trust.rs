@@ -15,8 +15,7 @@ const OTHER_PARTITIONS: [&str; 5] = ["cn-", "eusc-", "us-gov-", "us-iso", "eu-is
 /// Which authorities are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TrustStore {
-    /// Amazon Trust Services, from the executable. The 140 authorities of an operating system take 7 ms to read, and
-    /// each client some more.
+    /// Amazon Trust Services, from the executable: a cold start reads no authorities of an operating system.
     Bundled,
     /// Those that the operating system knows.
     Native,
