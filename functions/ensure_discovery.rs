@@ -1,6 +1,6 @@
 //! Step `EnsureDiscovery`: the Cloud Map service in which the service's tasks register is there.
 //!
-//! In: `Input`, from `WantsDiscovery`. Out: `Output`, the Cloud Map service's ARN, for the log: `UpdateService` asks by the name.
+//! In: `Input`, from `Planned` or `RanBefore`. Out: `Output`, the Cloud Map service's ARN, for the log: `UpdateService` asks by the name.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::step::ensure_discovery::{Input, Output, Plan, plan};

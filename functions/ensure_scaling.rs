@@ -1,6 +1,6 @@
 //! Step `EnsureScaling`: Application Auto Scaling does what the service file says.
 //!
-//! In: `Input`, from `WantsScaling`. Out: `Output`, what was changed, which nobody asks for.
+//! In: `Input`, from `Verified` or `RanAfter`. Out: `Output`, what was changed, which nobody asks for.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which makes the release a bad one.
 
 use landfall::{

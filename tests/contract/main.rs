@@ -268,7 +268,12 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
 #[test]
 fn every_choice_compares_with_what_a_step_can_answer() {
     for (name, state) in states_of_type("Choice") {
-        for rule in state["Choices"].as_array().unwrap() {
+        let rules = state["Choices"].as_array().unwrap().iter();
+        let tests = rules.flat_map(|rule| match rule["And"].as_array() {
+            Some(all) => all.iter().collect(),
+            None => vec![rule],
+        });
+        for rule in tests {
             let variable = rule["Variable"].as_str().unwrap();
             let compared = ["StringEquals", "BooleanEquals", "NumericGreaterThan"]
                 .iter()

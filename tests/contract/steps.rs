@@ -199,7 +199,7 @@ pub(crate) fn answers(function: &str, input: &Value) -> Vec<Value> {
     }
 }
 
-/// A plan with nothing in it, with each single thing, and with everything.
+/// A plan with nothing in it, with each single thing, with tasks and each single thing, and with everything.
 fn plans() -> Vec<Plan> {
     let good = &step("RegisterTaskDefinition").fixture["lastGood"];
     let task_definition = serde_json::from_value(good["taskDefinition"].clone()).unwrap();
@@ -207,11 +207,9 @@ fn plans() -> Vec<Plan> {
         task_definition,
         base: None,
         timeout_seconds: 900,
-        prepare: false,
         before: false,
         discovery: false,
         ingress: false,
-        finish: false,
         after: false,
         scaling: false,
         tidy: false,
@@ -219,8 +217,6 @@ fn plans() -> Vec<Plan> {
     let with = |change: &dyn Fn(&mut Plan)| {
         let mut plan = nothing.clone();
         change(&mut plan);
-        plan.prepare = plan.before || plan.discovery || plan.ingress;
-        plan.finish = plan.after || plan.scaling || plan.tidy;
         plan
     };
     let everything = with(&|plan| {
@@ -232,7 +228,9 @@ fn plans() -> Vec<Plan> {
         with(&|plan| plan.before = true),
         with(&|plan| plan.discovery = true),
         with(&|plan| plan.ingress = true),
+        with(&|plan| (plan.before, plan.ingress) = (true, true)),
         with(&|plan| plan.after = true),
+        with(&|plan| (plan.after, plan.tidy) = (true, true)),
         with(&|plan| plan.scaling = true),
         with(&|plan| plan.tidy = true),
         everything,

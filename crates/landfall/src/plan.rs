@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::TaskDefinition, service_file::ServiceFile};
 
-/// What an execution has to do for a release, in this order. The state machine asks for one field after the other; for
-/// a push to a service whose file has not changed, most fields are false.
+/// What an execution has to do for a release, in this order. The state machine goes to the first that is true; for a push
+/// to a service whose file has not changed, all are false.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
@@ -16,16 +16,12 @@ pub struct Plan {
     pub base: Option<String>,
     /// How long, in seconds, ECS may take to roll the revision out, from the service file.
     pub timeout_seconds: u64,
-    /// Whether there is something to do before the service is changed: `before`, `discovery` or `ingress`.
-    pub prepare: bool,
     /// Run the tasks of the section `before`.
     pub before: bool,
     /// Keep the Cloud Map service of the section `discovery`.
     pub discovery: bool,
     /// Keep the target group and listener rule of the section `ingress`.
     pub ingress: bool,
-    /// Whether there is something to do once the release is verified: `after`, `scaling` or `tidy`.
-    pub finish: bool,
     /// Run the tasks of the section `after`.
     pub after: bool,
     /// Bring Application Auto Scaling in step with the section `autoscaling`.
@@ -47,24 +43,16 @@ impl Plan {
         file: &ServiceFile,
         last_good: Option<&ServiceFile>,
     ) -> Self {
-        let before = !file.before.is_empty();
-        let discovery = apply_service && file.discovery.is_some();
-        let ingress = apply_service && file.ingress.is_some();
-        let after = !file.after.is_empty();
-        let scaling = scaling(apply_service, file, last_good);
-        let tidy = apply_service && leaves_a_rule(file, last_good);
         Self {
             task_definition,
             base,
             timeout_seconds: file.verify.timeout_seconds,
-            prepare: before || discovery || ingress,
-            before,
-            discovery,
-            ingress,
-            finish: after || scaling || tidy,
-            after,
-            scaling,
-            tidy,
+            before: !file.before.is_empty(),
+            discovery: apply_service && file.discovery.is_some(),
+            ingress: apply_service && file.ingress.is_some(),
+            after: !file.after.is_empty(),
+            scaling: scaling(apply_service, file, last_good),
+            tidy: apply_service && leaves_a_rule(file, last_good),
         }
     }
 }

@@ -18,7 +18,7 @@ fn scaling_is_only_looked_at_where_it_may_differ() {
         (false, &scaled, Some(&scaled), false),
     ] {
         let plan = plan(apply, file, last_good);
-        assert_eq!((plan.scaling, plan.finish), (expected, expected));
+        assert_eq!(plan.scaling, expected);
     }
 }
 
@@ -48,7 +48,6 @@ fn listener_rule_and_target_group_are_looked_after_when_the_section_has_to_be_ap
     ] {
         let plan = plan(apply, now, before);
         assert_eq!((plan.ingress, plan.tidy), expected);
-        assert_eq!((plan.prepare, plan.finish), expected);
     }
 }
 
@@ -59,13 +58,13 @@ fn tasks_run_for_every_release_and_a_namespace_is_looked_for_when_the_sections_a
     let tasks = with(&format!("before: {run}\nafter: {run}\n"));
     for apply in [true, false] {
         let planned = plan(apply, &tasks, None);
-        assert!(planned.before && planned.prepare && planned.after && planned.finish);
+        assert!(planned.before && planned.after);
         let found = with(
             "discovery: { namespace: internal, name: hello, type: SRV, container: web, port: 8080 }\n",
         );
         let planned = plan(apply, &found, None);
-        assert_eq!((planned.discovery, planned.prepare), (apply, apply));
-        assert!(!planned.before && !planned.finish);
+        assert_eq!(planned.discovery, apply);
+        assert!(!planned.before && !planned.after);
     }
 }
 
