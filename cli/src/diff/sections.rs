@@ -14,7 +14,7 @@ use landfall::{
     target_group::is_ours,
 };
 use landfall_aws::{
-    Fault, clock::Clock, cloud_map::CloudMap, cluster::Surroundings, elb::Elb, scaling::Scaling,
+    Fault, clock::Clock, cloud_map::CloudMap, cluster::ClusterNeeds, elb::Elb, scaling::Scaling,
 };
 use miette::Result;
 use serde_json::{Map, Value, json};
@@ -33,14 +33,14 @@ fn refused(fault: Fault) -> Result<Found> {
 /// The cluster and its capacity providers.
 pub(super) async fn cluster(subject: &Subject<'_>) -> Result<Found> {
     let (file, service) = (subject.file, subject.service);
-    let surroundings = Surroundings::new(subject.sdk);
-    let live = surroundings.cluster(service).await.map_err(report_aws)?;
+    let cluster_needs = ClusterNeeds::new(subject.sdk);
+    let live = cluster_needs.cluster(service).await.map_err(report_aws)?;
     let live = live.filter(|live| live["status"] != "INACTIVE");
     let mut differences = Vec::new();
     for of_one_cluster in [false, true] {
         let missing = match (&live, of_one_cluster) {
             (None, true) => Vec::new(),
-            _ => surroundings
+            _ => cluster_needs
                 .missing_capacity_providers(file, service, of_one_cluster)
                 .await
                 .map_err(report_aws)?,
@@ -77,8 +77,8 @@ pub(super) async fn cluster(subject: &Subject<'_>) -> Result<Found> {
 
 /// Log groups that would be created.
 pub(super) async fn logs(subject: &Subject<'_>) -> Result<Found> {
-    let surroundings = Surroundings::new(subject.sdk);
-    let missing = surroundings.missing_log_groups(subject.file).await;
+    let cluster_needs = ClusterNeeds::new(subject.sdk);
+    let missing = cluster_needs.missing_log_groups(subject.file).await;
     let made = json!({ "retentionDays": subject.file.logs.retention_days });
     let differences = missing
         .map_err(report_aws)?

@@ -52,7 +52,7 @@ pub struct Aws {
     sweeps: OnceLock<SweepMemory>,
     ecs: OnceLock<Ecs>,
     descriptions: OnceLock<Descriptions>,
-    cluster_needs: OnceLock<cluster::Surroundings>,
+    cluster_needs: OnceLock<cluster::ClusterNeeds>,
     ecr: OnceLock<Ecr>,
     elb: OnceLock<Elb>,
     cloud_map: OnceLock<CloudMap>,
@@ -129,9 +129,9 @@ impl Aws {
     }
 
     /// What a cluster needs besides itself.
-    pub fn cluster_needs(&self) -> &cluster::Surroundings {
+    pub fn cluster_needs(&self) -> &cluster::ClusterNeeds {
         self.cluster_needs
-            .get_or_init(|| cluster::Surroundings::new(&self.sdk))
+            .get_or_init(|| cluster::ClusterNeeds::new(&self.sdk))
     }
 
     /// ECR.

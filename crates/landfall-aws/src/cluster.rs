@@ -21,13 +21,13 @@ use crate::{
 
 /// Clusters' settings and capacity, and log groups.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct ClusterNeeds {
     ecs: JsonClient,
     logs: JsonClient,
     region: String,
 }
 
-impl Surroundings {
+impl ClusterNeeds {
     /// Clients.
     pub fn new(config: &SdkConfig) -> Self {
         let region = config.region().map(|region| region.as_ref().to_owned());

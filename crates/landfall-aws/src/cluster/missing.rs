@@ -5,10 +5,10 @@ use landfall::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Surroundings, items};
+use super::{ClusterNeeds, items};
 use crate::Fault;
 
-impl Surroundings {
+impl ClusterNeeds {
     /// The cluster of a service with its settings and attachments; none if it is not shown.
     ///
     /// # Errors

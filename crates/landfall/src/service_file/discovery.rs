@@ -81,7 +81,7 @@ impl ServiceFile {
 }
 
 /// What the section has to fit to.
-pub(super) struct Surroundings<'a> {
+pub(super) struct Context<'a> {
     /// The names of the containers; none if they are not known.
     pub(super) containers: &'a [&'a str],
     /// The task definition's network mode.
@@ -93,11 +93,11 @@ pub(super) struct Surroundings<'a> {
 /// Reads the section.
 pub(super) fn read(
     section: &Mapping<'_>,
-    surroundings: &Surroundings<'_>,
+    context: &Context<'_>,
     problems: &mut Problems,
 ) -> Option<Discovery> {
     let fields = DISCOVERY.read(section, problems);
-    if surroundings.has_registries {
+    if context.has_registries {
         let message = "the service has serviceRegistries too, and ECS takes one registry";
         let problem = section.wrong(message);
         problems.add(problem.hint("keep one: `discovery`, or service.serviceRegistries"));
@@ -109,14 +109,14 @@ pub(super) fn read(
     };
     // ECS gives a task an address of its own only in this mode
     // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-discovery.html).
-    if record == RecordType::A && surroundings.network_mode != Some("awsvpc") {
+    if record == RecordType::A && context.network_mode != Some("awsvpc") {
         let message = "an A record needs tasks with addresses of their own";
         let problem = section.wrong_at("type", message);
         problems.add(problem.hint(
             "set taskDefinition.networkMode to awsvpc, or use `type: SRV` with `container` and `port`",
         ));
     }
-    containers::check_named(section, surroundings.containers, problems);
+    containers::check_named(section, context.containers, problems);
     let given = (
         section.get("container").is_some(),
         section.get("port").is_some(),

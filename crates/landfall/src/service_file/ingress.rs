@@ -93,7 +93,7 @@ pub struct HealthCheck {
 }
 
 /// What is known of the rest of the file.
-pub(super) struct Surroundings<'a> {
+pub(super) struct Context<'a> {
     /// The containers' names.
     pub(super) containers: &'a [&'a str],
     /// The service's deployment strategy: those with two target groups need a role.
@@ -106,13 +106,13 @@ pub const TWO_GROUP_STRATEGIES: [&str; 3] = ["BLUE_GREEN", "LINEAR", "CANARY"];
 
 pub(super) fn read(
     section: &Mapping<'_>,
-    surroundings: &Surroundings<'_>,
+    context: &Context<'_>,
     problems: &mut Problems,
 ) -> Option<Ingress> {
     let mut fields = INGRESS.read(section, problems);
-    containers::check_named(section, surroundings.containers, problems);
+    containers::check_named(section, context.containers, problems);
     conditions(section, problems);
-    role(section, surroundings.strategy, problems);
+    role(section, context.strategy, problems);
     // Names of hosts are compared without regard to case, and AWS answers them in lower case.
     if let Some(Value::Array(hosts)) = fields.get_mut("hosts") {
         for host in hosts {

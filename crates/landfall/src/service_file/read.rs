@@ -155,11 +155,11 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
     });
     let strategy = service.as_ref().and_then(deployment_strategy);
     let ingress = root.mapping("ingress", problems).and_then(|section| {
-        let surroundings = ingress::Surroundings {
+        let context = ingress::Context {
             containers: &names,
             strategy,
         };
-        ingress::read(&section, &surroundings, problems)
+        ingress::read(&section, &context, problems)
     });
     let capacity = root
         .get("capacity")
@@ -183,7 +183,7 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .mapping("autoscaling", problems)
         .and_then(|section| autoscaling::read(&section, is_daemon, problems));
     let discovery = root.mapping("discovery", problems).and_then(|section| {
-        let surroundings = discovery::Surroundings {
+        let context = discovery::Context {
             containers: &names,
             network_mode: task_definition
                 .as_ref()
@@ -192,7 +192,7 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
                 .as_ref()
                 .is_some_and(|section| section.get("serviceRegistries").is_some()),
         };
-        discovery::read(&section, &surroundings, problems)
+        discovery::read(&section, &context, problems)
     });
     let mut tasks = |section: &str, when: When| {
         let node = root.get(section);

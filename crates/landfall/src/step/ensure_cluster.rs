@@ -1,8 +1,8 @@
 //! Step `EnsureCluster`: the cluster is there.
 
-mod surroundings;
+mod needs;
 
-pub use surroundings::{
+pub use needs::{
     GIVEN_CAPACITY, association, capacity_providers, cluster_update, is_of_one_cluster,
     wanted_log_groups,
 };
