@@ -7,7 +7,7 @@ use landfall::{
     live::{Placement, TaskStatus},
     service_file::{OneOffTask, Phase, ServiceFile},
     step::run_task::{
-        Ended, Input, Next, Output, Run, Runs, Sight, body, judge, listed, next, not_found,
+        Ended, Input, Next, Observation, Output, Run, Runs, body, judge, listed, next, not_found,
         not_placed, refused, waiting,
     },
 };
@@ -221,7 +221,7 @@ async fn look(
     let live = aws.ecs().task(&input.cluster, arn).await?;
     let now = aws.now();
     match judge(input, task, &run, arn, live.as_ref(), file, now) {
-        Sight::Runs { stop } => {
+        Observation::Runs { stop } => {
             if let Some(reason) = stop {
                 aws.ecs().stop_task(&input.cluster, arn, &reason).await?;
             }
@@ -229,7 +229,7 @@ async fn look(
             let reason = format!("the task `{}` is {status}", task.name);
             Ok(Some(waiting(&run, reason, now)))
         }
-        Sight::Ended(ended, others_run) => {
+        Observation::Ended(ended, others_run) => {
             if others_run {
                 let reason = "Landfall: the container that counts has ended";
                 aws.ecs().stop_task(&input.cluster, arn, reason).await?;

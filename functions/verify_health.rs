@@ -9,7 +9,7 @@ use landfall::{
     desired::DesiredState,
     live::{LiveBalancer, LiveService},
     service_file::{HttpProbe, ProbeTarget, ServiceFile},
-    step::verify_health::{Input, Output, Sight, decide},
+    step::verify_health::{Input, Observation, Output, decide},
 };
 use landfall_aws::{
     Aws, Fault,
@@ -37,43 +37,43 @@ impl Function for VerifyHealth {
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let desired = aws.state().read(&input.service).await?;
         let file = aws.state().file(&input.release.content.file).await?;
-        let sight = sight(aws, &input, &desired, &file).await?;
-        let output = decide(&input, &file.verify, &desired, sight, aws.now());
+        let observation = observe(aws, &input, &desired, &file).await?;
+        let output = decide(&input, &file.verify, &desired, observation, aws.now());
         tracing::info!(outcome = ?output.outcome, reason = output.reason, "looked at the health");
         Ok(output)
     }
 }
 
-async fn sight(
+async fn observe(
     aws: &Aws,
     input: &Input,
     desired: &DesiredState,
     file: &ServiceFile,
-) -> Result<Sight, Fault> {
-    let mut sight = Sight {
+) -> Result<Observation, Fault> {
+    let mut observation = Observation {
         service: None,
         tasks: Vec::new(),
         targets: Vec::new(),
         probe: None,
     };
     if desired.supersedes(input.release.number) {
-        return Ok(sight);
+        return Ok(observation);
     }
     let Some(service) = aws.ecs().service(&input.service).await? else {
-        return Ok(sight);
+        return Ok(observation);
     };
-    sight.tasks = aws.ecs().running_tasks(&input.service).await?;
+    observation.tasks = aws.ecs().running_tasks(&input.service).await?;
     for target_group in serving_groups(aws, &service, &input.task_definition).await? {
-        sight
+        observation
             .targets
             .extend(aws.elb().targets(&target_group).await?);
     }
     if let Some(http) = &file.verify.http {
         let address = address(aws, http, file, &service).await?;
-        sight.probe = Some(probe::ask(&address, http).await);
+        observation.probe = Some(probe::ask(&address, http).await);
     }
-    sight.service = Some(service);
-    Ok(sight)
+    observation.service = Some(service);
+    Ok(observation)
 }
 
 /// Of two target groups, ECS knows which one the service is in.

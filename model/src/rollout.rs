@@ -14,7 +14,7 @@ use landfall::{
         claim_release::Output,
         roll_back::{self, Files, Provenance},
         update_service::{self, Section, Seen},
-        verify_health::{self, Sight},
+        verify_health::{self, Observation},
     },
     versioned::Versioned,
 };
@@ -309,14 +309,14 @@ impl Protocol {
             task_definition: self.definitions[image].arn.clone(),
             progress: None,
         };
-        let sight = Sight {
+        let observation = Observation {
             service: state.service.map(|service| service.described()),
             tasks: self.tasks(state),
             targets: Vec::new(),
             probe: Some(self.probe(state)),
         };
         let verify = &self.files[self.file_of(&release.content.file)].1.verify;
-        verify_health::decide(&input, verify, read, sight, now()).outcome
+        verify_health::decide(&input, verify, read, observation, now()).outcome
     }
 
     fn tasks(&self, state: &State) -> Vec<TaskHealth> {

@@ -119,7 +119,7 @@ pub enum Next<'a> {
 
 /// What `DescribeTasks` shows of a one-off task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum Observation {
     /// The task has not ended. If it has taken too long, it is stopped.
     Runs {
         /// The reason that `StopTask` is given; none while the task has time left.
@@ -340,7 +340,7 @@ pub fn judge(
     live: Option<&LiveTask>,
     file: &ServiceFile,
     now: Timestamp,
-) -> Sight {
+) -> Observation {
     let report = |reason: String, exit_code| TaskReport {
         name: task.name.clone(),
         phase: input.phase,
@@ -357,8 +357,8 @@ pub fn judge(
         let known_soon =
             now.duration_since(run.started_at) < SignedDuration::from_secs(NOT_YET_KNOWN);
         return match known_soon {
-            true => Sight::Runs { stop: None },
-            false => Sight::Ended(
+            true => Observation::Runs { stop: None },
+            false => Observation::Ended(
                 failed("ECS no longer knows how it ended".into(), None),
                 false,
             ),
@@ -381,7 +381,7 @@ pub fn judge(
                 exit_code,
             ),
         };
-        return Sight::Ended(ended, live.desired_status != TaskStatus::Stopped);
+        return Observation::Ended(ended, live.desired_status != TaskStatus::Stopped);
     }
     if live.last_status == TaskStatus::Stopped {
         let stopped = live.stopped_reason.as_deref().unwrap_or("no reason given");
@@ -394,10 +394,10 @@ pub fn judge(
             Some(why) => format!("{stopped} ({why})"),
             None => stopped.to_owned(),
         };
-        return Sight::Ended(failed(reason, exit_code), false);
+        return Observation::Ended(failed(reason, exit_code), false);
     }
     let stop = now >= run.deadline && live.desired_status != TaskStatus::Stopped;
-    Sight::Runs {
+    Observation::Runs {
         stop: stop.then(|| {
             format!(
                 "Landfall: it did not end within {} seconds",

@@ -68,7 +68,7 @@ pub enum Outcome {
 
 /// What a look shows of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct Observation {
     /// The service; none if it is gone.
     pub service: Option<LiveService>,
     /// The tasks that run.
@@ -91,12 +91,12 @@ pub fn decide(
     input: &Input,
     verify: &Verify,
     desired: &DesiredState,
-    sight: Sight,
+    observation: Observation,
     now: Timestamp,
 ) -> Output {
     let mut progress = input.progress.clone().unwrap_or_default();
     let started_at = *progress.started_at.get_or_insert(now);
-    let probe = sight.probe.clone();
+    let probe = observation.probe.clone();
     let failure = |reason: &str| Failure {
         stage: Stage::Health,
         reason: reason.to_owned(),
@@ -117,7 +117,7 @@ pub fn decide(
     let http = verify.http.as_ref();
     let interval = http.map_or(INTERVAL, |http| http.interval_seconds);
     let (needed, tolerated) = http.map_or((1, 3), |http| (http.successes, http.failures));
-    let reason = match look(&input.task_definition, http, &sight) {
+    let reason = match look(&input.task_definition, http, &observation) {
         Impression::Lost(reason) => return answer(Outcome::Unhealthy, reason, 0, &progress),
         Impression::Good => {
             progress.successes += 1;
@@ -125,7 +125,7 @@ pub fn decide(
             if progress.successes >= needed {
                 let since = *progress.healthy_since.get_or_insert(now);
                 let left = seconds_until(after(since, verify.bake_seconds), now);
-                if left == 0 && sight.service.as_ref().is_some_and(is_baking) {
+                if left == 0 && observation.service.as_ref().is_some_and(is_baking) {
                     let reason = "healthy; ECS keeps the old tasks until its bake time is over";
                     let wait = interval.max(seconds_since(started_at, now) / 60);
                     return answer(Outcome::Waiting, reason.into(), wait, &progress);
@@ -207,8 +207,12 @@ fn seconds_until(then: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(left).map_or(0, |milliseconds| milliseconds.div_ceil(1000))
 }
 
-fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Impression {
-    let Some(service) = sight.service.as_ref().filter(|service| service.is_active()) else {
+fn look(revision: &str, http: Option<&HttpProbe>, observation: &Observation) -> Impression {
+    let Some(service) = observation
+        .service
+        .as_ref()
+        .filter(|service| service.is_active())
+    else {
         return Impression::Lost("the service is gone".into());
     };
     match service.primary() {
@@ -221,7 +225,7 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Impression {
         }
         None => return Impression::Lost("the service has no primary deployment".into()),
     }
-    let ours = sight
+    let ours = observation
         .tasks
         .iter()
         .filter(|task| task.task_definition == revision);
@@ -242,7 +246,7 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Impression {
     let state_is = |states: &'static [&'static str]| {
         move |target: &&TargetHealth| states.contains(&&*target.state)
     };
-    if let Some(target) = sight
+    if let Some(target) = observation
         .targets
         .iter()
         .find(state_is(&["unhealthy", "unavailable"]))
@@ -255,11 +259,15 @@ fn look(revision: &str, http: Option<&HttpProbe>, sight: &Sight) -> Impression {
     }
     // Every task is a target once for each load balancer.
     let wanted_targets = wanted.saturating_mul(service.balancers.len());
-    let healthy = sight.targets.iter().filter(state_is(&["healthy"])).count();
+    let healthy = observation
+        .targets
+        .iter()
+        .filter(state_is(&["healthy"]))
+        .count();
     if healthy < wanted_targets {
         return Impression::NotYet(format!("{healthy} of {wanted_targets} targets are healthy"));
     }
-    match (http, &sight.probe) {
+    match (http, &observation.probe) {
         (Some(http), Some(answer)) => judge(http, answer),
         (Some(_), None) => Impression::NotYet("the HTTP probe was not sent".into()),
         (None, _) => Impression::Good,

@@ -40,7 +40,7 @@ fn ended(phase: Phase, task: &OneOffTask, exit_code: i32) -> Ended {
         &with_tasks(),
         at(5),
     ) {
-        Sight::Ended(ended, _) => ended,
+        Observation::Ended(ended, _) => ended,
         other => panic!("{other:?}"),
     }
 }
@@ -267,9 +267,9 @@ fn a_task_is_judged_by_its_containers_exit_code_and_by_why_it_stopped() {
         &file,
         at(now),
     ) {
-        Sight::Runs { stop: None } => "runs".to_owned(),
-        Sight::Runs { stop: Some(reason) } => format!("stop: {reason}"),
-        Sight::Ended(ended, others) => {
+        Observation::Runs { stop: None } => "runs".to_owned(),
+        Observation::Runs { stop: Some(reason) } => format!("stop: {reason}"),
+        Observation::Ended(ended, others) => {
             format!("{} {} {others}", ended.succeeded, ended.report.reason)
         }
     };
@@ -414,7 +414,7 @@ fn a_report_names_the_log_that_the_awslogs_driver_writes() {
         &file,
         at(1),
     );
-    let Sight::Ended(ended, _) = seen else {
+    let Observation::Ended(ended, _) = seen else {
         panic!("{seen:?}")
     };
     assert_eq!(

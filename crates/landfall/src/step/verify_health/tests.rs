@@ -58,8 +58,8 @@ fn targets(states: &[&str]) -> Vec<TargetHealth> {
     states.iter().map(target).collect()
 }
 
-fn good_sight() -> Sight {
-    Sight {
+fn good_observation() -> Observation {
+    Observation {
         service: Some(live(2)),
         tasks: tasks(["HEALTHY", "UNKNOWN", "HEALTHY"]),
         targets: Vec::new(),
@@ -67,26 +67,26 @@ fn good_sight() -> Sight {
     }
 }
 
-fn bad() -> Sight {
-    Sight {
+fn bad() -> Observation {
+    Observation {
         probe: Some(answer(500, "")),
-        ..good_sight()
+        ..good_observation()
     }
 }
 
-fn not_yet() -> Sight {
-    Sight {
+fn not_yet() -> Observation {
+    Observation {
         tasks: Vec::new(),
-        ..good_sight()
+        ..good_observation()
     }
 }
 
 /// What comes of looks at these seconds, each carrying on from the one before.
-fn looks(verify: &Verify, sights: Vec<(i64, Sight)>) -> Vec<(Outcome, u64)> {
+fn looks(verify: &Verify, observations: Vec<(i64, Observation)>) -> Vec<(Outcome, u64)> {
     let mut input = input();
     let mut answers = Vec::new();
-    for (second, sight) in sights {
-        let output = decide(&input, verify, &desired(&[2]), sight, at(second));
+    for (second, observation) in observations {
+        let output = decide(&input, verify, &desired(&[2]), observation, at(second));
         answers.push((output.outcome, output.wait_seconds));
         input.progress = Some(output.progress);
     }
@@ -94,23 +94,23 @@ fn looks(verify: &Verify, sights: Vec<(i64, Sight)>) -> Vec<(Outcome, u64)> {
 }
 
 /// One look at the service, changed so: `None` if it is good, else whether it counts as bad, and why.
-fn one_look(change: impl FnOnce(&mut Sight, &mut LiveService)) -> Option<(bool, String)> {
-    let mut sight = good_sight();
+fn one_look(change: impl FnOnce(&mut Observation, &mut LiveService)) -> Option<(bool, String)> {
+    let mut observation = good_observation();
     let mut service = live(2);
-    change(&mut sight, &mut service);
-    sight.service = Some(service);
-    let output = decide(&input(), &probing(), &desired(&[2]), sight, at(0));
+    change(&mut observation, &mut service);
+    observation.service = Some(service);
+    let output = decide(&input(), &probing(), &desired(&[2]), observation, at(0));
     (output.progress.successes == 0).then_some((output.progress.failures > 0, output.reason))
 }
 
 #[test]
 fn without_checks_of_its_own_a_steady_service_is_healthy_at_once() {
-    let sight = Sight {
+    let observation = Observation {
         probe: None,
-        ..good_sight()
+        ..good_observation()
     };
     assert_eq!(
-        looks(&Verify::default(), vec![(0, sight)]),
+        looks(&Verify::default(), vec![(0, observation)]),
         [(Outcome::Healthy, 0)]
     );
 }
@@ -118,8 +118,8 @@ fn without_checks_of_its_own_a_steady_service_is_healthy_at_once() {
 #[test]
 fn good_looks_in_a_row_begin_the_bake_time_and_its_end_is_never_slept_over() {
     use Outcome::{Healthy, Waiting};
-    let good = good_sight;
-    let sights = vec![
+    let good = good_observation;
+    let observations = vec![
         (0, good()),
         (10, good()),
         (40, good()),
@@ -127,7 +127,7 @@ fn good_looks_in_a_row_begin_the_bake_time_and_its_end_is_never_slept_over() {
         (70, good()),
     ];
     assert_eq!(
-        looks(&probing(), sights),
+        looks(&probing(), observations),
         [
             (Waiting, 10),
             (Waiting, 30),
@@ -141,16 +141,16 @@ fn good_looks_in_a_row_begin_the_bake_time_and_its_end_is_never_slept_over() {
 #[test]
 fn a_bad_look_begins_the_counting_and_the_bake_time_again() {
     use Outcome::{Healthy, Waiting};
-    let sights = vec![
-        (0, good_sight()),
-        (10, good_sight()),
+    let observations = vec![
+        (0, good_observation()),
+        (10, good_observation()),
         (40, bad()),
-        (50, good_sight()),
-        (60, good_sight()),
-        (90, good_sight()),
-        (120, good_sight()),
+        (50, good_observation()),
+        (60, good_observation()),
+        (90, good_observation()),
+        (120, good_observation()),
     ];
-    let outcomes = looks(&probing(), sights);
+    let outcomes = looks(&probing(), observations);
     assert_eq!(outcomes[4..], [(Waiting, 30), (Waiting, 30), (Healthy, 0)]);
     assert!(outcomes[..4].iter().all(|(outcome, _)| *outcome == Waiting));
 }
@@ -164,9 +164,9 @@ fn too_many_bad_looks_in_a_row_end_the_verification_and_single_ones_do_not() {
     );
     let flapping = vec![
         (0, bad()),
-        (10, good_sight()),
+        (10, good_observation()),
         (20, bad()),
-        (30, good_sight()),
+        (30, good_observation()),
     ];
     assert!(
         looks(&probing(), flapping)
@@ -178,42 +178,42 @@ fn too_many_bad_looks_in_a_row_end_the_verification_and_single_ones_do_not() {
 #[test]
 fn the_checks_have_until_their_deadline_plus_the_bake_time() {
     use Outcome::{Unhealthy, Waiting};
-    let sights = vec![(0, not_yet()), (159, not_yet()), (160, not_yet())];
+    let observations = vec![(0, not_yet()), (159, not_yet()), (160, not_yet())];
     assert_eq!(
-        looks(&probing(), sights),
+        looks(&probing(), observations),
         [(Waiting, 10), (Waiting, 10), (Unhealthy, 0)]
     );
-    let flapping = vec![(0, bad()), (80, good_sight()), (160, bad())];
+    let flapping = vec![(0, bad()), (80, good_observation()), (160, bad())];
     assert_eq!(looks(&probing(), flapping)[2], (Unhealthy, 0));
 }
 
 #[test]
 fn a_service_that_is_gone_or_was_changed_is_lost_at_once() {
-    let gone = Sight {
+    let gone = Observation {
         service: None,
-        ..good_sight()
+        ..good_observation()
     };
-    let draining = Sight {
+    let draining = Observation {
         service: Some(LiveService {
             status: "DRAINING".into(),
             ..live(2)
         }),
-        ..good_sight()
+        ..good_observation()
     };
-    let taken_back = Sight {
+    let taken_back = Observation {
         service: Some(live(1)),
-        ..good_sight()
+        ..good_observation()
     };
-    let without_deployment = Sight {
+    let without_deployment = Observation {
         service: Some(LiveService {
             deployments: vec![],
             ..live(2)
         }),
-        ..good_sight()
+        ..good_observation()
     };
-    for sight in [gone, draining, taken_back, without_deployment] {
+    for observation in [gone, draining, taken_back, without_deployment] {
         assert_eq!(
-            looks(&probing(), vec![(0, sight)]),
+            looks(&probing(), vec![(0, observation)]),
             [(Outcome::Unhealthy, 0)]
         );
     }
@@ -221,8 +221,8 @@ fn a_service_that_is_gone_or_was_changed_is_lost_at_once() {
 
 #[test]
 fn a_newer_release_supersedes_whatever_is_seen() {
-    for sight in [good_sight(), bad(), not_yet()] {
-        let output = decide(&input(), &probing(), &desired(&[2, 3]), sight, at(0));
+    for observation in [good_observation(), bad(), not_yet()] {
+        let output = decide(&input(), &probing(), &desired(&[2, 3]), observation, at(0));
         assert_eq!(
             (output.outcome, &*output.reason),
             (Outcome::Superseded, "release 3 should run")
@@ -235,35 +235,35 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
     let not_yet = |reason: &str| Some((false, reason.to_owned()));
     let bad = |reason: &str| Some((true, reason.to_owned()));
     let behind = |groups: &'static [&'static str], states: &'static [&'static str]| {
-        move |sight: &mut Sight, service: &mut LiveService| {
+        move |observation: &mut Observation, service: &mut LiveService| {
             let balancer = |group: &&str| LiveBalancer {
                 target_group: (*group).into(),
                 ..LiveBalancer::default()
             };
             service.balancers = groups.iter().map(balancer).collect();
-            sight.targets = targets(states);
+            observation.targets = targets(states);
         }
     };
     assert_eq!(one_look(|_, _| {}), None);
     assert_eq!(
-        one_look(|sight, _| {
-            sight.tasks.pop();
+        one_look(|observation, _| {
+            observation.tasks.pop();
         }),
         not_yet("2 of 3 tasks run")
     );
     assert_eq!(
-        one_look(|sight, _| sight.tasks[0].task_definition = revision(1)),
+        one_look(|observation, _| observation.tasks[0].task_definition = revision(1)),
         not_yet("2 of 3 tasks run")
     );
     assert_eq!(
-        one_look(|sight, service| {
-            sight.tasks.pop();
+        one_look(|observation, service| {
+            observation.tasks.pop();
             service.scheduling_strategy = "DAEMON".into();
         }),
         None
     );
     assert_eq!(
-        one_look(|sight, _| sight.tasks = tasks(["HEALTHY", "UNHEALTHY", "HEALTHY"])),
+        one_look(|observation, _| observation.tasks = tasks(["HEALTHY", "UNHEALTHY", "HEALTHY"])),
         bad("the task arn:task fails its container health check")
     );
     assert_eq!(one_look(behind(&["a"], &["healthy"; 3])), None);
@@ -296,7 +296,7 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
         bad("the target 10.0.0.1:8080 is unhealthy: timed out")
     );
     assert_eq!(
-        one_look(|sight, _| sight.probe = None),
+        one_look(|observation, _| observation.probe = None),
         not_yet("the HTTP probe was not sent")
     );
     for (probe, reason) in [
@@ -318,17 +318,20 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
         ),
     ] {
         let seen = probe.clone();
-        assert_eq!(one_look(|sight, _| sight.probe = Some(seen)), bad(reason));
-        let sight = Sight {
+        assert_eq!(
+            one_look(|observation, _| observation.probe = Some(seen)),
+            bad(reason)
+        );
+        let observation = Observation {
             probe: Some(probe.clone()),
-            ..good_sight()
+            ..good_observation()
         };
         let mut last = input();
         last.progress = Some(Progress {
             failures: 1,
             ..Progress::default()
         });
-        let output = decide(&last, &probing(), &desired(&[2]), sight, at(0));
+        let output = decide(&last, &probing(), &desired(&[2]), observation, at(0));
         let failure = Failure {
             stage: Stage::Health,
             reason: output.reason,
@@ -349,12 +352,18 @@ fn a_healthy_release_is_good_only_when_ecs_has_let_the_old_tasks_go() {
         let mut service = live(2);
         service.pace_seconds = pace_seconds;
         service.deployments[0].rollout_state = Some(state.into());
-        let sight = Sight {
+        let observation = Observation {
             service: Some(service),
             probe: None,
-            ..good_sight()
+            ..good_observation()
         };
-        let output = decide(&input(), &Verify::default(), &desired(&[2]), sight, at(0));
+        let output = decide(
+            &input(),
+            &Verify::default(),
+            &desired(&[2]),
+            observation,
+            at(0),
+        );
         output.outcome
     };
     assert_eq!(look(300, "IN_PROGRESS"), Outcome::Waiting);
