@@ -18,7 +18,7 @@ use landfall::{
     },
     service_file::{Draft, MAX_BYTES, Problem, Rejection, ServiceFile, parameters::Site},
     status::FileStatus,
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 use landfall_aws::{
     Aws, Fault,
@@ -181,7 +181,7 @@ async fn write(
     desired: &DesiredState,
 ) -> Result<Answer, Fault> {
     let written = aws.state().write(over, desired).await?;
-    if written == Written::Yes {
+    if written == WriteOutcome::Done {
         let (service, release) = (&desired.service, desired.last_number);
         match desired.file {
             Some(_) => tracing::info!(%service, release, "follows the service file"),

@@ -13,7 +13,7 @@ use landfall::{
 };
 use landfall_aws::{
     Aws, Fault,
-    bucket::Written,
+    bucket::WriteOutcome,
     function::{Function, step_span},
 };
 
@@ -101,8 +101,8 @@ async fn keep(aws: &Aws, input: &Input, notes: &Notes) -> Result<(), Fault> {
         .put_task_runs(&input.service, &notes.runs, etag)
         .await?
     {
-        Written::Yes => Ok(()),
-        Written::Conflict => Err(Fault::transient(
+        WriteOutcome::Done => Ok(()),
+        WriteOutcome::Conflict => Err(Fault::transient(
             "another invocation looks at the tasks of this service",
         )),
     }

@@ -8,7 +8,7 @@ use landfall::{
         claim_release,
         conclude_release::{Facts, Input},
     },
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 
 use crate::{
@@ -74,13 +74,13 @@ impl Protocol {
         }
     }
 
-    fn put_record(&self, state: &mut State, record: Record) -> Written {
+    fn put_record(&self, state: &mut State, record: Record) -> WriteOutcome {
         let number = record.release.number;
         if state.records.contains_key(&number) {
-            return Written::Conflict;
+            return WriteOutcome::Conflict;
         }
         state.records.insert(number, self.records.keep(record));
-        Written::Yes
+        WriteOutcome::Done
     }
 
     fn input(&self, me: usize, claim: &claim_release::Output, ending: &Ending) -> Input {

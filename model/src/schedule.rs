@@ -14,7 +14,7 @@ use landfall::{
         join,
     },
     record::Verdict,
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 use stateright::{Model, Property};
 
@@ -379,11 +379,11 @@ impl Protocol {
         state: &mut State,
         over: &Versioned<DesiredState>,
         desired: DesiredState,
-    ) -> Written {
+    ) -> WriteOutcome {
         if state.desired != *over {
-            return Written::Conflict;
+            return WriteOutcome::Conflict;
         }
         state.desired = self.desired.keep(desired);
-        Written::Yes
+        WriteOutcome::Done
     }
 }

@@ -7,7 +7,7 @@ use landfall::{
         follow::{self, File, Follow, TakingStage, UnfollowStage},
         join::{self, Join},
     },
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 
 use crate::{
@@ -227,7 +227,7 @@ impl Protocol {
         state: &mut State,
         over: &Versioned<DesiredState>,
         desired: DesiredState,
-    ) -> Written {
+    ) -> WriteOutcome {
         if state.desired == *over {
             self.check_order(state, &desired);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata, primitives::ByteStream};
 use jiff::Timestamp;
-pub use landfall::versioned::Written;
+pub use landfall::versioned::WriteOutcome;
 use landfall::{
     desired::DesiredState, keys, service_file::MAX_BYTES, status::FileStatus, sweep::FileMark,
 };
@@ -142,7 +142,7 @@ impl Bucket {
         key: &str,
         bytes: Vec<u8>,
         condition: Condition<'_>,
-    ) -> Result<Written, Fault> {
+    ) -> Result<WriteOutcome, Fault> {
         let request = self
             .client
             .put_object()
@@ -160,7 +160,7 @@ impl Bucket {
             request
         };
         match request.send().await {
-            Ok(_) => Ok(Written::Yes),
+            Ok(_) => Ok(WriteOutcome::Done),
             Err(error) => match (
                 condition,
                 error
@@ -168,9 +168,9 @@ impl Bucket {
                     .map(|response| response.status().as_u16()),
             ) {
                 (Condition::Absent | Condition::Unchanged(_), Some(409 | 412)) => {
-                    Ok(Written::Conflict)
+                    Ok(WriteOutcome::Conflict)
                 }
-                (Condition::Unchanged(_), Some(404)) => Ok(Written::Conflict),
+                (Condition::Unchanged(_), Some(404)) => Ok(WriteOutcome::Conflict),
                 _ => Err(self.fault("s3:PutObject", key, error)),
             },
         }
@@ -182,7 +182,7 @@ impl Bucket {
         key: &str,
         value: &T,
         condition: Condition<'_>,
-    ) -> Result<Written, Fault> {
+    ) -> Result<WriteOutcome, Fault> {
         let bytes = serde_json::to_vec_pretty(value).map_err(|error| {
             Fault::unexpected(format!("{key} cannot be written as JSON: {error}"))
         })?;

@@ -10,7 +10,7 @@ use landfall::{
     service_file::{ServiceFile, parameters::Site},
     service_id::ServiceId,
     step::{check_rollout::Sleeper, run_task::Runs},
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +77,7 @@ impl StateBucket {
         &self,
         read: &Versioned<DesiredState>,
         desired: &DesiredState,
-    ) -> Result<Written, Fault> {
+    ) -> Result<WriteOutcome, Fault> {
         let condition = read.etag().map_or(Condition::Absent, Condition::Unchanged);
         self.0
             .put_json(&keys::desired(&desired.service), desired, condition)
@@ -107,7 +107,7 @@ impl StateBucket {
                 Change::Leave(answer) => return Ok((read.into_value(), answer)),
                 Change::Write(desired, answer) => {
                     let is_there = *desired == *read;
-                    if is_there || self.write(&read, &desired).await? == Written::Yes {
+                    if is_there || self.write(&read, &desired).await? == WriteOutcome::Done {
                         return Ok((*desired, answer));
                     }
                 }
@@ -252,7 +252,7 @@ impl StateBucket {
     }
 
     /// Writes a record, unless the release has one.
-    pub async fn put_record(&self, record: &Record) -> Result<Written, Fault> {
+    pub async fn put_record(&self, record: &Record) -> Result<WriteOutcome, Fault> {
         self.0
             .put_json(
                 &keys::record(&record.service, record.release.number),
@@ -320,7 +320,7 @@ impl StateBucket {
         service: &ServiceId,
         runs: &Runs,
         etag: Option<&str>,
-    ) -> Result<Written, Fault> {
+    ) -> Result<WriteOutcome, Fault> {
         let condition = etag.map_or(Condition::Absent, Condition::Unchanged);
         self.0
             .put_json(&keys::task_runs(service), runs, condition)

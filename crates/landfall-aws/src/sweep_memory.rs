@@ -10,7 +10,7 @@ use landfall::{
 
 use crate::{
     Fault,
-    bucket::{Bucket, Condition, Written},
+    bucket::{Bucket, Condition, WriteOutcome},
 };
 
 /// The state bucket, as the memory of the sweeps.
@@ -79,7 +79,7 @@ impl SweepMemory {
             let key = keys::sweep_memory(remembered.shard);
             let written = self.0.put_json(&key, &changed, condition).await?;
             remembered.stale = true;
-            if written == Written::Yes {
+            if written == WriteOutcome::Done {
                 remembered.memory = changed;
                 return Ok(());
             }

@@ -8,9 +8,9 @@ use std::{
 
 /// The outcome of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteOutcome {
     /// It happened.
-    Yes,
+    Done,
     /// Another writer was faster. The caller has to read again and decide again.
     Conflict,
 }

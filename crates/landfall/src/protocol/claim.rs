@@ -10,7 +10,7 @@ use crate::{
         check_rollout::Sleeper,
         claim_release::{Decision, Holder, Output, decide, last_call},
     },
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 
 /// How far an execution has come that asks for the claim.
@@ -85,7 +85,7 @@ pub enum Answer {
     /// The record, if there is one.
     Record(Option<Versioned<Record>>),
     /// What became of the write.
-    Written(Written),
+    Written(WriteOutcome),
     /// The execution that sleeps, if one does.
     Sleeper(Option<Sleeper>),
     /// The execution was woken, or was awake already.
@@ -135,10 +135,10 @@ impl Claim {
                 self.on_ended(read, ended, now)
             }
             (Stage::ReadRecord { read }, Answer::Record(record)) => decide_on(me, read, record),
-            (Stage::WriteClaim { .. }, Answer::Written(Written::Conflict)) => {
+            (Stage::WriteClaim { .. }, Answer::Written(WriteOutcome::Conflict)) => {
                 (Stage::ReadDesired, None)
             }
-            (Stage::WriteClaim { read, record }, Answer::Written(Written::Yes)) => {
+            (Stage::WriteClaim { read, record }, Answer::Written(WriteOutcome::Done)) => {
                 let output = decided(me, &read, record.as_ref()).output;
                 (Stage::ReadDesired, Some(output))
             }

@@ -10,7 +10,7 @@ use crate::{
     drift::{Report, told},
     record::{Ending, Record, Verdict},
     step::conclude_release::{self, Input, Output, is_open, overtaken, records},
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 
 /// The state of the protocol in an execution that concludes a release.
@@ -130,7 +130,7 @@ pub enum Answer {
     /// The desired state.
     Desired(Versioned<DesiredState>),
     /// What became of the write.
-    Written(Written),
+    Written(WriteOutcome),
     /// The record.
     Record(Versioned<Record>),
     /// It is done.
@@ -206,13 +206,13 @@ impl Conclude {
                     Stage::WriteVerdict { read, over }
                 }
             }
-            (Stage::PutRecord { read, nth }, Answer::Written(Written::Yes)) => {
+            (Stage::PutRecord { read, nth }, Answer::Written(WriteOutcome::Done)) => {
                 if nth == 0 {
                     self.own = Some(Own::Written);
                 }
                 return self.on_record(input, read, nth, None);
             }
-            (Stage::PutRecord { read, nth }, Answer::Written(Written::Conflict)) => {
+            (Stage::PutRecord { read, nth }, Answer::Written(WriteOutcome::Conflict)) => {
                 Stage::ReadRecord { read, nth }
             }
             (Stage::ReadRecord { read, nth }, Answer::Record(record)) => {
@@ -235,7 +235,7 @@ impl Conclude {
                 let over = read.clone();
                 Stage::WriteVerdict { read, over }
             }
-            (Stage::WriteVerdict { read, .. }, Answer::Written(Written::Conflict)) => {
+            (Stage::WriteVerdict { read, .. }, Answer::Written(WriteOutcome::Conflict)) => {
                 if self.guards.has(Guard::CompareAndSwapTheVerdict) {
                     Stage::ReadDesired
                 } else {
@@ -245,7 +245,7 @@ impl Conclude {
             (Stage::ReadToOverwrite { read }, Answer::Desired(over)) => {
                 Stage::WriteVerdict { read, over }
             }
-            (Stage::WriteVerdict { read, .. }, Answer::Written(Written::Yes)) => {
+            (Stage::WriteVerdict { read, .. }, Answer::Written(WriteOutcome::Done)) => {
                 if !self.guards.has(Guard::RecordBeforeTheVerdict) {
                     Stage::PutRecord { read, nth: 0 }
                 } else if self.ending(input).verdict == Verdict::Drifted {

@@ -20,7 +20,7 @@ use crate::{
     service_file::{Problem, Rejection},
     service_id::ServiceId,
     status::FileStatus,
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 
 /// A service file that nothing is wrong with.
@@ -145,7 +145,7 @@ pub enum Answer {
     /// The current version, if the file is there.
     Version(Option<String>),
     /// What became of the write.
-    Written(Written),
+    Written(WriteOutcome),
     /// It is done.
     Done,
 }

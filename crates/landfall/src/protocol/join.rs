@@ -9,7 +9,7 @@ use crate::{
     desired::{DesiredState, FollowedFile},
     event::image_pushed::PushedTag,
     image::Image,
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 
 /// The state of the protocol in a trigger that joins an image.
@@ -105,7 +105,7 @@ pub enum Answer {
     /// The hash of the file with its values; none if a placeholder has no value.
     Refreshed(Option<ContentHash>),
     /// What became of the write.
-    Written(Written),
+    Written(WriteOutcome),
     /// It is done.
     Done,
 }
@@ -186,8 +186,8 @@ impl Join {
                 });
             }
             (Stage::Distrust(joined), Answer::Done) => return self.on_noted(joined),
-            (Stage::WriteDesired(_), Answer::Written(Written::Conflict)) => Stage::ReadDesired,
-            (Stage::WriteDesired(joined), Answer::Written(Written::Yes)) => {
+            (Stage::WriteDesired(_), Answer::Written(WriteOutcome::Conflict)) => Stage::ReadDesired,
+            (Stage::WriteDesired(joined), Answer::Written(WriteOutcome::Done)) => {
                 return self.on_written(joined);
             }
             (Stage::KeepStatus(joined), Answer::Done) => return self.on_told(&joined),

@@ -11,8 +11,8 @@ use crate::{
     step::conclude_release::{self, Facts},
 };
 
-const YES: Answer = Wrote(Written::Yes);
-const CONFLICT: Answer = Wrote(Written::Conflict);
+const YES: Answer = Wrote(WriteOutcome::Done);
+const CONFLICT: Answer = Wrote(WriteOutcome::Conflict);
 
 fn input(verdict: Verdict) -> Input {
     Input {

@@ -12,7 +12,7 @@ use crate::{
     service_file::Rejection,
     service_id::ServiceId,
     status::FileStatus,
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 
 /// How far the taking up has come.
@@ -204,8 +204,8 @@ impl Taking {
                 }
                 Stage::WriteDesired(change)
             }
-            (Stage::WriteDesired(_), Answer::Written(Written::Conflict)) => Stage::ReadDesired,
-            (Stage::WriteDesired(change), Answer::Written(Written::Yes)) => {
+            (Stage::WriteDesired(_), Answer::Written(WriteOutcome::Conflict)) => Stage::ReadDesired,
+            (Stage::WriteDesired(change), Answer::Written(WriteOutcome::Done)) => {
                 return self.on_written(change, guards);
             }
             (Stage::CurrentVersionAgain(change), Answer::Version(version)) => {
@@ -230,8 +230,10 @@ impl Taking {
                 }
                 Stage::WriteCaughtUp(change)
             }
-            (Stage::WriteCaughtUp(_), Answer::Written(Written::Conflict)) => Stage::ReadToCatchUp,
-            (Stage::WriteCaughtUp(change), Answer::Written(Written::Yes)) => {
+            (Stage::WriteCaughtUp(_), Answer::Written(WriteOutcome::Conflict)) => {
+                Stage::ReadToCatchUp
+            }
+            (Stage::WriteCaughtUp(change), Answer::Written(WriteOutcome::Done)) => {
                 return self.on_caught_up(change);
             }
             (Stage::PutStatus(change), Answer::Done) => {

@@ -7,8 +7,8 @@ use super::{
 use crate::{follow::TagPolicy, protocol::Guard, record::Verdict, sample};
 
 const KEY: &str = "services/hello.yaml";
-const YES: Answer = Wrote(Written::Yes);
-const CONFLICT: Answer = Wrote(Written::Conflict);
+const YES: Answer = Wrote(WriteOutcome::Done);
+const CONFLICT: Answer = Wrote(WriteOutcome::Conflict);
 
 fn followed(key: &str, version: &str, policy: &str) -> FollowedFile {
     let rule = FollowRule {

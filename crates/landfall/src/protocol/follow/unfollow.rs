@@ -4,7 +4,7 @@ use super::{Answer, Ask, Next};
 use crate::{
     desired::DesiredState,
     service_id::ServiceId,
-    versioned::{Versioned, Written},
+    versioned::{Versioned, WriteOutcome},
 };
 
 /// How far the letting go has come.
@@ -81,8 +81,10 @@ impl Unfollow {
                     return self.start(&read);
                 }
             }
-            (Stage::WriteDesired { .. }, Answer::Written(Written::Conflict)) => Stage::ReadDesired,
-            (Stage::WriteDesired { read }, Answer::Written(Written::Yes)) => {
+            (Stage::WriteDesired { .. }, Answer::Written(WriteOutcome::Conflict)) => {
+                Stage::ReadDesired
+            }
+            (Stage::WriteDesired { read }, Answer::Written(WriteOutcome::Done)) => {
                 return self.start(&read);
             }
             (Stage::Start { .. }, Answer::Done) => return Next::Over,

@@ -13,8 +13,8 @@ use crate::{
     sample,
 };
 
-const YES: Answer = Wrote(Written::Yes);
-const CONFLICT: Answer = Wrote(Written::Conflict);
+const YES: Answer = Wrote(WriteOutcome::Done);
+const CONFLICT: Answer = Wrote(WriteOutcome::Conflict);
 
 /// Version `digest` of an image with this tag.
 fn image(tag: &str, digest: u64) -> Image {
