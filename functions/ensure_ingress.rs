@@ -179,9 +179,9 @@ pub async fn tidy(aws: &Aws, ingress: Option<&Ingress>, service: &ServiceId) -> 
                     continue;
                 }
                 let rules = aws.elb().rules(&listener).await?.into_iter();
-                let own =
+                let managed =
                     rules.filter(|rule| rule.priority.is_some() && rule.forwards_to(&group.arn));
-                for rule in own {
+                for rule in managed {
                     aws.elb().delete_rule(&rule.arn).await?;
                     tracing::info!(rule = rule.arn, "deleted the listener rule");
                 }

@@ -119,8 +119,8 @@ async fn seed(stage: &Stage, like: &ServiceId, from: usize, count: usize) {
     for number in from..count {
         let name = format!("seeded-{number}");
         let service = web(&name);
-        let own = desired.replace("hello", &name);
-        s3.put(STATE_BUCKET, &landfall::keys::desired(&service), own)
+        let seeded = desired.replace("hello", &name);
+        s3.put(STATE_BUCKET, &landfall::keys::desired(&service), seeded)
             .unwrap();
         s3.put(STATE_BUCKET, &landfall::keys::follower(&name, &service), "")
             .unwrap();

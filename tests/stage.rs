@@ -296,17 +296,17 @@ impl Stage {
     /// The ARNs of a service's executions, all or those of one status, newest first.
     pub async fn executions(&self, service: &ServiceId, status: Option<&str>) -> Vec<String> {
         let all = self.driver.executions(&self.local.state_machine, status);
-        let mut own = Vec::new();
+        let mut of_service = Vec::new();
         for arn in all.await.expect("Step Functions answers") {
             let described = self
                 .states("DescribeExecution", json!({ "executionArn": arn }))
                 .await;
             let input: Value = serde_json::from_str(&text(&described["input"])).unwrap_or_default();
             if input["service"] == service.to_string() {
-                own.push(arn);
+                of_service.push(arn);
             }
         }
-        own
+        of_service
     }
 
     /// One call to Step Functions.

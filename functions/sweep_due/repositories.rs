@@ -20,10 +20,10 @@ pub(crate) async fn look_at_repositories(
     outcome: &mut Outcome,
 ) {
     let shard = remembered.shard();
-    let own = followed
+    let in_shard = followed
         .iter()
         .filter(|repository| Shard::of(repository) == shard);
-    for repository in own {
+    for repository in in_shard {
         let looked = look_at_repository(aws, remembered, repository, request_id).await;
         outcome.note(repository, looked);
     }

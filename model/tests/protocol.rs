@@ -9,7 +9,7 @@ use std::{
 
 use landfall::protocol::Guard::{
     AskWhetherTheHolderLives, CompareAndSwapTheVerdict, LookAgainAfterATagMoved,
-    LookAgainAfterTheFirstFollow, LookForTheRecordOfTheOwnClaim, LookThroughOnceMore,
+    LookAgainAfterTheFirstFollow, LookForTheRecordOfTheHeldClaim, LookThroughOnceMore,
     RecordBeforeTheVerdict, WaitForTheLastCallOfTheDead,
 };
 use landfall_model::{
@@ -417,7 +417,7 @@ fn each_guard_that_the_model_asked_for_is_needed() {
     };
     fails(
         "a claim taken over unheard",
-        Guard::Protocol(LookForTheRecordOfTheOwnClaim),
+        Guard::Protocol(LookForTheRecordOfTheHeldClaim),
         two_pushes(lost(1)),
         &["a release with a record is not rolled out again"],
     );

@@ -253,15 +253,14 @@ async fn a_service_that_somebody_else_made_gets_its_own_revision_back_from_a_bad
         .ecs("CreateCluster", json!({"clusterName": "web"}))
         .await;
     let container = json!({"name": "web", "image": "public.ecr.aws/hello:by-hand", "memory": 64});
-    let own = stage
+    let by_hand = stage
         .ecs(
             "RegisterTaskDefinition",
             json!({"family": "by-hand", "containerDefinitions": [container]}),
         )
         .await["taskDefinition"]["taskDefinitionArn"]
         .clone();
-    let service_by_hand =
-        json!({"cluster": "web", "serviceName": "hello", "taskDefinition": own, "desiredCount": 2});
+    let service_by_hand = json!({"cluster": "web", "serviceName": "hello", "taskDefinition": by_hand, "desiredCount": 2});
     stage.ecs("CreateService", service_by_hand).await;
     until("the service made by hand", || async {
         (stage.live(&service).await["runningCount"] == 2).then_some(())
@@ -276,7 +275,7 @@ async fn a_service_that_somebody_else_made_gets_its_own_revision_back_from_a_bad
     let live = stage.live(&service).await;
     assert_eq!(
         (&live["taskDefinition"], &live["runningCount"]),
-        (&own, &json!(2)),
+        (&by_hand, &json!(2)),
         "{:?}",
         record.diagnosis
     );

@@ -93,11 +93,11 @@ pub(super) async fn ingress(subject: &Subject<'_>) -> Result<(Found, Option<Bala
     let balancers = subject
         .live
         .and_then(|live| live.fields.get("loadBalancers")?.as_array());
-    let own = balancers.into_iter().flatten().find(|balancer| {
+    let managed = balancers.into_iter().flatten().find(|balancer| {
         let group = balancer["targetGroupArn"].as_str();
         group.is_some_and(|group| is_ours(group, subject.service))
     });
-    let live = match own {
+    let live = match managed {
         Some(balancer) => elb.ingress_of(balancer).await.map_err(report_aws)?,
         None => None,
     };

@@ -196,11 +196,15 @@ impl Parameters {
 /// A parameter is asked for by its name or ARN, with `:version` or `:label` behind it, which comes back as its `Selector`.
 fn is_called(parameter: &Value, name: &str) -> bool {
     let selector = parameter["Selector"].as_str().unwrap_or_default();
-    let own = ["Name", "ARN"]
+    let identifiers = ["Name", "ARN"]
         .iter()
         .filter_map(|member| parameter[*member].as_str());
-    own.into_iter()
-        .any(|own| name == own || name.strip_prefix(own).is_some_and(|rest| rest == selector))
+    identifiers.into_iter().any(|identifier| {
+        name == identifier
+            || name
+                .strip_prefix(identifier)
+                .is_some_and(|rest| rest == selector)
+    })
 }
 
 fn ssm_value(name: &str, parameter: &Value) -> Result<Resolved, Missing> {

@@ -34,7 +34,7 @@ pub enum Whose {
     Adopted,
     /// A revision of the service's owner: the service file has no section `taskDefinition`, so the owner registers
     /// revisions.
-    OwnersOwn,
+    OfOwner,
     /// A revision that anything else gave to the service. The revision of an older good release is foreign too: a
     /// person rolled the service back.
     Foreign,
@@ -139,7 +139,7 @@ pub fn whose(
     if revision.is_described.ok_or(Question::IsDescribed)? {
         Ok(Whose::Foreign)
     } else {
-        Ok(Whose::OwnersOwn)
+        Ok(Whose::OfOwner)
     }
 }
 

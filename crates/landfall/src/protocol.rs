@@ -22,7 +22,7 @@ pub enum Guard {
     /// The claim of an execution that has ended is left until its last function can do nothing any more.
     WaitForTheLastCallOfTheDead,
     /// An execution that finds itself to be the holder looks whether its release has a record already.
-    LookForTheRecordOfTheOwnClaim,
+    LookForTheRecordOfTheHeldClaim,
     /// The record is written before the verdict.
     RecordBeforeTheVerdict,
     /// The verdict is written only over the desired state that was read.

@@ -72,13 +72,13 @@ pub fn strategy(file: &ServiceFile) -> Option<&str> {
 /// What `CreateService` and `UpdateService` are sent as `loadBalancers`: those that the section names, and the one that
 /// Landfall keeps.
 pub fn load_balancers(file: &ServiceFile, ingress: &Ingress, balancer: &Balancer) -> Value {
-    let mut own = json!({
+    let mut managed = json!({
         "targetGroupArn": balancer.target_group,
         "containerName": ingress.container,
         "containerPort": ingress.port,
     });
     if let Some(alternate) = &balancer.alternate_target_group {
-        own["advancedConfiguration"] = json!({
+        managed["advancedConfiguration"] = json!({
             "alternateTargetGroupArn": alternate,
             "productionListenerRule": balancer.rule,
             "roleArn": ingress.role_arn,
@@ -90,7 +90,7 @@ pub fn load_balancers(file: &ServiceFile, ingress: &Ingress, balancer: &Balancer
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    all.push(own);
+    all.push(managed);
     all.into()
 }
 

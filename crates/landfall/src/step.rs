@@ -49,8 +49,8 @@ mod tests {
         assert!(steps.len() >= 12 && files.len() >= steps.len());
         for (path, code) in files {
             for step in &steps {
-                let is_its_own = [format!("/{step}.rs"), format!("/{step}/")];
-                if is_its_own.iter().any(|own| path.contains(own)) {
+                let of_the_step = [format!("/{step}.rs"), format!("/{step}/")];
+                if of_the_step.iter().any(|part| path.contains(part)) {
                     continue;
                 }
                 let names = [format!("{step}::"), format!("::{step};")];

@@ -31,7 +31,7 @@ pub fn group_names(service: &ServiceId) -> [String; 2] {
 
 /// Whether a target group is one that Landfall makes for this service, by its ARN.
 pub fn is_ours(target_group: &str, service: &ServiceId) -> bool {
-    name_of(target_group).is_some_and(|name| group_names(service).iter().any(|own| own == name))
+    name_of(target_group).is_some_and(|name| group_names(service).iter().any(|group| group == name))
 }
 
 pub(crate) fn name_of(target_group: &str) -> Option<&str> {

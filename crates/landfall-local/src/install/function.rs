@@ -128,11 +128,11 @@ pub(super) fn rules(
 
 /// `Globals` under a resource's own properties: objects are joined, all else is replaced, as SAM does. Lists, which SAM
 /// would append, only occur in properties that are skipped.
-pub(super) fn merged(globals: &Value, own: &Value) -> Value {
-    match (globals, own) {
-        (Value::Object(globals), Value::Object(own)) => {
+pub(super) fn merged(globals: &Value, properties: &Value) -> Value {
+    match (globals, properties) {
+        (Value::Object(globals), Value::Object(properties)) => {
             let mut all: Map<String, Value> = globals.clone();
-            for (name, value) in own {
+            for (name, value) in properties {
                 let value = globals
                     .get(name)
                     .map_or_else(|| value.clone(), |global| merged(global, value));
@@ -141,6 +141,6 @@ pub(super) fn merged(globals: &Value, own: &Value) -> Value {
             Value::Object(all)
         }
         (_, Value::Null) => globals.clone(),
-        (_, own) => own.clone(),
+        (_, properties) => properties.clone(),
     }
 }

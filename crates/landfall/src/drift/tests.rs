@@ -83,7 +83,7 @@ fn having_tag(tag: Option<&str>) -> LiveService {
 fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
     use Question::{IsDescribed, Noted, Registered, Verdict as VerdictOf};
     use Verdict::{Failed, Rejected, RolledBack, Succeeded, Superseded};
-    use Whose::{Accepted, Adoptable, Adopted, Foreign, Good, OurAttempt, OwnersOwn};
+    use Whose::{Accepted, Adoptable, Adopted, Foreign, Good, OfOwner, OurAttempt};
     let good = desired(&[2]);
     let mut good_runs = desired(&[]);
     good_runs.last_good.as_mut().unwrap().task_definition.arn = revision(7);
@@ -142,7 +142,7 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
                 "the same, by the owner of the task definition",
                 &good,
                 adopting(registered_for(Some(3), Some(Succeeded))),
-                OwnersOwn,
+                OfOwner,
                 vec![Registered, VerdictOf(3), IsDescribed],
             ),
             (
@@ -156,7 +156,7 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
                 "registered by the owner of the task definition",
                 &good,
                 adopting(NOTHING),
-                OwnersOwn,
+                OfOwner,
                 vec![Registered, IsDescribed],
             ),
             (
@@ -241,7 +241,7 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
             &never_good,
             &untagged,
             adopting(noted(6)),
-            OwnersOwn,
+            OfOwner,
             &to_the_file,
         ),
         (
@@ -257,7 +257,7 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
             &never_good,
             &made,
             adopting(NOTHING),
-            OwnersOwn,
+            OfOwner,
             &to_the_file,
         ),
         (

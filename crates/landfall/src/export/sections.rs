@@ -17,7 +17,7 @@ pub(super) fn trimmed(live: &Live<'_>, mut service: Map<String, Value>) -> Map<S
         service.shift_remove("serviceRegistries");
     }
     if let Some(Value::Array(balancers)) = service.get_mut("loadBalancers") {
-        balancers.retain(|balancer| !is_own(live, balancer));
+        balancers.retain(|balancer| !is_managed(live, balancer));
         if balancers.is_empty() {
             service.shift_remove("loadBalancers");
         }
@@ -26,7 +26,7 @@ pub(super) fn trimmed(live: &Live<'_>, mut service: Map<String, Value>) -> Map<S
 }
 
 /// Whether Landfall keeps this target group, and its section says so.
-fn is_own(live: &Live<'_>, balancer: &Value) -> bool {
+fn is_managed(live: &Live<'_>, balancer: &Value) -> bool {
     let group = balancer["targetGroupArn"].as_str();
     live.ingress.is_some() && group.is_some_and(|group| is_ours(group, live.service))
 }
@@ -43,7 +43,7 @@ fn ingress(live: &Live<'_>) -> String {
     let balancers = live.fields.get("loadBalancers").and_then(Value::as_array);
     let mut balancers = balancers.into_iter().flatten();
     let section = yaml::section("ingress", &ingress.written().into());
-    if balancers.any(|balancer| is_own(live, balancer)) {
+    if balancers.any(|balancer| is_managed(live, balancer)) {
         return section;
     }
     // Another rule with the same conditions would keep Landfall's from being made, and another priority is its own.

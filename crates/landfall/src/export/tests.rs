@@ -146,10 +146,10 @@ discovery: { namespace: internal.example, name: hello, ttl: 10 }
     assert_eq!(file.discovery.as_ref(), Some(&discovery));
 
     // A target group that Landfall keeps is the section's.
-    let own = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/NAME/1";
+    let managed = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/NAME/1";
     let [name, _] = crate::target_group::group_names(&service);
     let mut kept = fields.clone();
-    kept["loadBalancers"][0]["targetGroupArn"] = own.replace("NAME", &name).into();
+    kept["loadBalancers"][0]["targetGroupArn"] = managed.replace("NAME", &name).into();
     live.fields = &kept;
     let written = service_file(&live, false);
     let file = ServiceFile::parse(written.as_bytes()).unwrap();

@@ -156,7 +156,7 @@ impl Claim {
         match &read.claim {
             None => decide_on(me, read, None),
             Some(claim) if claim.execution != me => (Stage::DescribeHolder { read }, None),
-            Some(_) if self.guards.has(Guard::LookForTheRecordOfTheOwnClaim) => {
+            Some(_) if self.guards.has(Guard::LookForTheRecordOfTheHeldClaim) => {
                 (Stage::ReadRecord { read }, None)
             }
             Some(_) => decide_on(me, read, None),

@@ -22,7 +22,7 @@ pub struct Conclude {
     /// When the desired state was last read: the time of the verdict in the records.
     at: Timestamp,
     /// The release's record, if it is known by now.
-    own: Option<Own>,
+    record_origin: Option<RecordOrigin>,
     /// The releases whose conclusion was announced: a lost compare-and-swap announces nothing twice.
     announced: BTreeSet<u64>,
     /// What is asked now.
@@ -31,7 +31,7 @@ pub struct Conclude {
 
 /// Where the record of the concluded release comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Own {
+enum RecordOrigin {
     /// This execution wrote it.
     Written,
     /// The record was there: an execution that died had written it, or an earlier try of this step. Its verdict counts.
@@ -144,7 +144,7 @@ impl Conclude {
             guards,
             overtaken: None,
             at: Timestamp::UNIX_EPOCH,
-            own: None,
+            record_origin: None,
             announced: BTreeSet::new(),
             stage: match conclude_release::ending(&input.facts).verdict {
                 Verdict::Succeeded => Stage::Look,
@@ -208,7 +208,7 @@ impl Conclude {
             }
             (Stage::PutRecord { read, nth }, Answer::Written(WriteOutcome::Done)) => {
                 if nth == 0 {
-                    self.own = Some(Own::Written);
+                    self.record_origin = Some(RecordOrigin::Written);
                 }
                 return self.on_record(input, read, nth, None);
             }
@@ -217,7 +217,7 @@ impl Conclude {
             }
             (Stage::ReadRecord { read, nth }, Answer::Record(record)) => {
                 if nth == 0 {
-                    self.own = Some(Own::Found(record.clone()));
+                    self.record_origin = Some(RecordOrigin::Found(record.clone()));
                 }
                 return self.on_record(input, read, nth, Some(record));
             }
@@ -294,7 +294,7 @@ impl Conclude {
         let ending = self.ending(input);
         Output {
             verdict: ending.verdict,
-            reason: match self.own {
+            reason: match self.record_origin {
                 Some(_) => ending.reason,
                 None => String::new(),
             },
@@ -316,7 +316,7 @@ impl Conclude {
 
     /// How the release ends: as its record says, once there is one.
     fn ending(&self, input: &Input) -> Ending {
-        if let Some(Own::Found(record)) = &self.own {
+        if let Some(RecordOrigin::Found(record)) = &self.record_origin {
             return record.ending();
         }
         // The first record does not depend on the desired state.

@@ -139,7 +139,7 @@ pub fn records(
         execution_started_at: input.started_at,
         concluded_at: now,
     };
-    let own = Record {
+    let concluded = Record {
         service: input.service.clone(),
         release: input.release.clone(),
         verdict: ending.verdict,
@@ -169,7 +169,7 @@ pub fn records(
         execution: input.execution.clone(),
         timeline: timeline(release),
     });
-    std::iter::once(own).chain(superseded).collect()
+    std::iter::once(concluded).chain(superseded).collect()
 }
 
 /// Whether a verified release is no success, because its service runs another revision by now. The owner of a task
@@ -177,7 +177,7 @@ pub fn records(
 /// otherwise as foreign as the rest: ECS does not go back after a rollout has completed.
 pub fn is_overtaken(whose: Whose, file: &ServiceFile) -> bool {
     match whose {
-        Whose::Good | Whose::Accepted | Whose::OurAttempt | Whose::OwnersOwn => false,
+        Whose::Good | Whose::Accepted | Whose::OurAttempt | Whose::OfOwner => false,
         Whose::Adoptable | Whose::Adopted | Whose::Foreign => file.owns_task_definition(),
     }
 }

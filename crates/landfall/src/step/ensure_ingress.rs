@@ -142,8 +142,8 @@ pub fn wanted_groups(
     let mut names = group_names(service);
     let weight = |name: &str| {
         let forwards = rules.iter().flat_map(|rule| &rule.forwards_to);
-        let own = forwards.filter(|forward| name_of(&forward.group) == Some(name));
-        own.map(|forward| forward.weight).max().unwrap_or(0)
+        let of_group = forwards.filter(|forward| name_of(&forward.group) == Some(name));
+        of_group.map(|forward| forward.weight).max().unwrap_or(0)
     };
     if weight(&names[1]) > weight(&names[0]) {
         names.swap(0, 1);
@@ -232,7 +232,7 @@ pub fn plan_rule(
     live: &[LiveRule],
     groups: &[String],
 ) -> Result<RulePlan, Refusal> {
-    let is_own = |rule: &&LiveRule| {
+    let is_managed = |rule: &&LiveRule| {
         let forwards = groups.iter().any(|group| rule.forwards_to(group));
         rule.priority.is_some() && forwards
     };
@@ -240,10 +240,10 @@ pub fn plan_rule(
     let paths: BTreeSet<String> = ingress.paths.iter().cloned().collect();
     let same =
         |rule: &LiveRule| rule.hosts == hosts && rule.paths == paths && !rule.has_other_conditions;
-    let own = live.iter().find(is_own);
+    let managed = live.iter().find(is_managed);
     let others = || {
         live.iter()
-            .filter(|rule| !is_own(rule) && rule.priority.is_some())
+            .filter(|rule| !is_managed(rule) && rule.priority.is_some())
     };
     if let Some(rule) = others().find(|rule| same(rule)) {
         return Err(Refusal::new(format!(
@@ -260,7 +260,7 @@ pub fn plan_rule(
             rule.arn
         )));
     }
-    let Some(own) = own else {
+    let Some(managed) = managed else {
         let used: BTreeSet<u32> = live.iter().filter_map(|rule| rule.priority).collect();
         let priority = ingress
             .priority
@@ -271,13 +271,13 @@ pub fn plan_rule(
         };
     };
     Ok(RulePlan::Keep {
-        arn: own.arn.clone(),
-        modify_conditions: !same(own),
+        arn: managed.arn.clone(),
+        modify_conditions: !same(managed),
         // Between two groups ECS moves the requests: a rule that knows both is left as it is.
-        modify_action: !groups.iter().all(|group| own.forwards_to(group)),
+        modify_action: !groups.iter().all(|group| managed.forwards_to(group)),
         priority: ingress
             .priority
-            .filter(|wanted| own.priority != Some(*wanted)),
+            .filter(|wanted| managed.priority != Some(*wanted)),
     })
 }
 

@@ -128,7 +128,7 @@ pub fn way_back(
         Some(primary) if primary == revision && service_is_good => Way::LeaveToEcs {
             task_definition: revision.clone(),
         },
-        Some(primary) if matches!(provenance.whose, Some(Whose::Foreign | Whose::OwnersOwn)) => {
+        Some(primary) if matches!(provenance.whose, Some(Whose::Foreign | Whose::OfOwner)) => {
             Way::LeaveToStranger {
                 task_definition: primary.to_owned(),
             }
@@ -160,7 +160,7 @@ fn without_good(
             }
         }
         (Some((Whose::Accepted | Whose::Adopted, _)), _) => Way::Nothing,
-        (Some((Whose::OwnersOwn | Whose::Foreign, revision)), _) => Way::LeaveToStranger {
+        (Some((Whose::OfOwner | Whose::Foreign, revision)), _) => Way::LeaveToStranger {
             task_definition: revision.to_owned(),
         },
         // Landfall never came so far.

@@ -457,11 +457,11 @@ pub fn body(input: &Input, file: &ServiceFile, task: &OneOffTask, run: &Run) -> 
             body.insert(member.into(), value.clone());
         }
     }
-    for (own, other) in [
+    for (given, other) in [
         ("launchType", "capacityProviderStrategy"),
         ("capacityProviderStrategy", "launchType"),
     ] {
-        if task.run_task.contains_key(own) {
+        if task.run_task.contains_key(given) {
             body.remove(other);
         }
     }
@@ -503,7 +503,7 @@ fn overridden(body: &mut Map<String, Value>, task: &OneOffTask) {
     if !containers.iter().any(is_ours) {
         containers.push(json!({ "name": task.container }));
     }
-    let Some(own) = containers
+    let Some(container) = containers
         .iter_mut()
         .find(|each| is_ours(each))
         .and_then(Value::as_object_mut)
@@ -511,10 +511,10 @@ fn overridden(body: &mut Map<String, Value>, task: &OneOffTask) {
         return;
     };
     if !task.command.is_empty() {
-        own.insert("command".into(), json!(task.command));
+        container.insert("command".into(), json!(task.command));
     }
     if !task.environment.is_empty() {
-        let environment = own.entry("environment").or_insert_with(|| json!([]));
+        let environment = container.entry("environment").or_insert_with(|| json!([]));
         if let Some(environment) = environment.as_array_mut() {
             environment.extend(task.environment.iter().map(|variable| json!(variable)));
         }

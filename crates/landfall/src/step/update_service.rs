@@ -148,8 +148,8 @@ fn refuse_foreign_revision(
     let is_base = input.base.as_ref().is_none_or(|base| base == runs);
     match whose {
         Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
-        Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn if is_base => Ok(()),
-        Whose::Adoptable | Whose::Adopted | Whose::OwnersOwn | Whose::Foreign => {
+        Whose::Adoptable | Whose::Adopted | Whose::OfOwner if is_base => Ok(()),
+        Whose::Adoptable | Whose::Adopted | Whose::OfOwner | Whose::Foreign => {
             Err(Refusal::new(drift::reason(&input.service, runs)))
         }
     }

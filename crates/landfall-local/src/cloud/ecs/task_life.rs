@@ -218,11 +218,11 @@ fn start(inner: &Inner, arn: &str, prepared: Vec<Prepared>, containers: &mut Con
         .iter()
         .map(|container| container.name.clone())
         .collect();
-    let own = service
+    let deployment = service
         .deployments
         .iter()
         .find(|deployment| Some(&deployment.id) == task.deployment.as_ref());
-    let revision = own.and_then(|deployment| state.revisions.get(&deployment.revision));
+    let revision = deployment.and_then(|deployment| state.revisions.get(&deployment.revision));
     let load_balancers = revision.map(resolved).unwrap_or_default();
     let (service, mut targets) = (service.arn.clone(), vec![]);
     for (load_balancer, group) in &load_balancers {

@@ -121,7 +121,7 @@ impl Ecs {
             return Err(invalid("Count must be between 1 and 10."));
         }
         let family = text(&Value::from(definition.clone()), "family").to_owned();
-        let mut own = Map::new();
+        let mut requested = Map::new();
         for member in [
             "launchType",
             "platformVersion",
@@ -131,14 +131,15 @@ impl Ecs {
             "group",
         ] {
             if let Some(value) = input.get(member) {
-                own.insert(member.into(), value.clone());
+                requested.insert(member.into(), value.clone());
             }
         }
-        own.entry("group")
+        requested
+            .entry("group")
             .or_insert_with(|| format!("family:{family}").into());
         let mut started = vec![];
         for _ in 0..count {
-            let mut task = inner.new_task(&cluster, &cluster_arn, &definition, own.clone());
+            let mut task = inner.new_task(&cluster, &cluster_arn, &definition, requested.clone());
             task.tags = list(input, "tags").to_vec();
             task.client_token = token.map(str::to_owned);
             inner.announce_task(&task);
@@ -166,15 +167,20 @@ impl Inner {
         let definition = &state
             .task_definition(revision.fields.get("taskDefinition")?.as_str()?)?
             .fields;
-        let mut own = Map::new();
+        let mut requested = Map::new();
         for member in ["launchType", "platformVersion", "enableExecuteCommand"] {
             if let Some(value) = revision.fields.get(member) {
-                own.insert(member.into(), value.clone());
+                requested.insert(member.into(), value.clone());
             }
         }
-        own.insert("group".into(), format!("service:{}", service.name).into());
-        own.insert("startedBy".into(), primary.id.clone().into());
-        let mut task = self.new_task(&service.cluster, &service.cluster_arn(), definition, own);
+        requested.insert("group".into(), format!("service:{}", service.name).into());
+        requested.insert("startedBy".into(), primary.id.clone().into());
+        let mut task = self.new_task(
+            &service.cluster,
+            &service.cluster_arn(),
+            definition,
+            requested,
+        );
         task.service = Some(service.arn.clone());
         task.deployment = Some(primary.id.clone());
         match service.fields.get("propagateTags").and_then(Value::as_str) {
@@ -196,7 +202,7 @@ impl Inner {
         cluster: &str,
         cluster_arn: &str,
         definition: &Map<String, Value>,
-        own: Map<String, Value>,
+        requested: Map<String, Value>,
     ) -> Task {
         let id = self.world.hex(32);
         let arn = self.world.arn("ecs", &format!("task/{cluster}/{id}"));
@@ -223,7 +229,7 @@ impl Inner {
         ] {
             fields.insert(member.into(), default);
         }
-        fields.extend(own);
+        fields.extend(requested);
         if fields["launchType"] == "FARGATE" {
             fields.insert("platformVersion".into(), "1.4.0".into());
             fields.insert("platformFamily".into(), "Linux".into());

@@ -229,8 +229,8 @@ impl Inner {
         let (id, record) = (primary.id.clone(), primary.service_deployment.clone());
         let leftovers = |serving: Option<&String>| {
             state.tasks_of(arn).any(|task| {
-                let own = task.deployment.as_ref();
-                !task.is_stopped() && own != Some(&id) && own != serving
+                let deployment = task.deployment.as_ref();
+                !task.is_stopped() && deployment != Some(&id) && deployment != serving
             })
         };
         let shift = state.service_deployments.get(&record);

@@ -116,7 +116,7 @@ async fn answer(
     let (in_flight, stream) = loop {
         let in_flight = match destination(inner, listener, &host, &path, &tried) {
             Destination::Target(in_flight) => in_flight,
-            Destination::Own(answer) => return answer,
+            Destination::LoadBalancer(answer) => return answer,
         };
         if let Some(health) = in_flight.simulated {
             return simulated(health);
@@ -136,7 +136,7 @@ async fn answer(
 enum Destination {
     Target(InFlight),
     /// Nowhere: the load balancer answers it itself.
-    Own(Answer),
+    LoadBalancer(Answer),
 }
 
 /// Where a request goes that the targets `tried` have refused. Rule, group and target are chosen at one moment: between two,
@@ -150,17 +150,17 @@ fn destination(
 ) -> Destination {
     let mut state = inner.lock();
     let Some(action) = action(&state, listener, host, path) else {
-        return Destination::Own(plain(StatusCode::SERVICE_UNAVAILABLE));
+        return Destination::LoadBalancer(plain(StatusCode::SERVICE_UNAVAILABLE));
     };
     if action["Type"] == "fixed-response" {
-        return Destination::Own(fixed(&action["FixedResponseConfig"]));
+        return Destination::LoadBalancer(fixed(&action["FixedResponseConfig"]));
     }
     let forwards = action["Type"] == "forward";
     let group = forwards.then(|| weighted_group(inner, &action)).flatten();
     let target = group.and_then(|group| InFlight::begin(inner, &mut state, &group, tried));
     target.map_or_else(
         || {
-            Destination::Own(plain(if tried.is_empty() {
+            Destination::LoadBalancer(plain(if tried.is_empty() {
                 StatusCode::SERVICE_UNAVAILABLE
             } else {
                 StatusCode::BAD_GATEWAY
@@ -195,7 +195,7 @@ fn weighted_group(inner: &Inner, action: &Value) -> Option<String> {
 /// The status of the answer to a request that no connection brought; only a simulated target can be asked so.
 pub(super) fn status(inner: &Arc<Inner>, listener: &str, host: &str, path: &str) -> StatusCode {
     match destination(inner, listener, host, path, &[]) {
-        Destination::Own(answer) => answer.status(),
+        Destination::LoadBalancer(answer) => answer.status(),
         Destination::Target(in_flight) => match in_flight.simulated {
             Some(health) => simulated(health).status(),
             None => StatusCode::BAD_GATEWAY,

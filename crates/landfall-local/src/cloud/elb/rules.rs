@@ -315,14 +315,14 @@ fn in_use(priority: u32) -> Fault {
 /// A target group serves the listeners of one load balancer only
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>).
 fn of_one_load_balancer(state: &State, actions: &[Value], listener: &str) -> Result<(), Fault> {
-    let own = state
+    let load_balancer = state
         .listeners
         .get(listener)
         .and_then(|fields| fields["LoadBalancerArn"].as_str());
     for group in actions.iter().flat_map(forwarded_groups) {
         if load_balancers_of(state, group)
             .iter()
-            .any(|balancer| Some(&**balancer) != own)
+            .any(|balancer| Some(&**balancer) != load_balancer)
         {
             return Err(Fault::client(
                 "TargetGroupAssociationLimit",

@@ -201,7 +201,7 @@ fn without_a_guard_its_question_is_not_asked_or_not_heeded() {
             "read desired, describe other, read record 2, claim 2 for me over other, Deploy",
         ),
         (
-            Guard::LookForTheRecordOfTheOwnClaim,
+            Guard::LookForTheRecordOfTheHeldClaim,
             vec![claimed_by(ME)],
             "read desired, Deploy",
         ),

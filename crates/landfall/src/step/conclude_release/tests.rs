@@ -49,9 +49,9 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
             )
         ]
     );
-    let own = &records[0];
-    assert_eq!(own.task_definition, Some(good(3).task_definition));
-    assert_eq!(own.ending(), ending);
+    let concluded = &records[0];
+    assert_eq!(concluded.task_definition, Some(good(3).task_definition));
+    assert_eq!(concluded.ending(), ending);
     assert_eq!(records[1].task_definition, None);
     let timeline = Timeline {
         created_at: at(0),
@@ -68,7 +68,7 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
 #[test]
 fn a_verified_release_is_no_success_if_the_service_was_given_what_is_neither_landfalls_nor_its_owners()
  {
-    use Whose::{Accepted, Adoptable, Adopted, Foreign, Good, OurAttempt, OwnersOwn};
+    use Whose::{Accepted, Adoptable, Adopted, Foreign, Good, OfOwner, OurAttempt};
     let mut adopting = file();
     adopting.task_definition.clear();
     assert!(!adopting.owns_task_definition());
@@ -76,7 +76,7 @@ fn a_verified_release_is_no_success_if_the_service_was_given_what_is_neither_lan
         (Good, false),
         (Accepted, false),
         (OurAttempt, false),
-        (OwnersOwn, false),
+        (OfOwner, false),
         (Adoptable, true),
         (Adopted, true),
         (Foreign, true),

@@ -79,14 +79,14 @@ pub fn association(file: &ServiceFile, live: &Value) -> Option<Map<String, Value
         let items = value.and_then(Value::as_array).into_iter().flatten();
         items.filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let own = |one: bool| {
+    let providers = |one: bool| {
         let bodies = file
             .capacity
             .iter()
             .filter(move |body| is_of_one_cluster(body) == one);
         bodies.filter_map(|body| body.get("name").and_then(Value::as_str))
     };
-    let of_this_cluster: BTreeSet<&str> = own(true).collect();
+    let of_this_cluster: BTreeSet<&str> = providers(true).collect();
     let strategies = [
         file.service.get("capacityProviderStrategy"),
         file.cluster.get("defaultCapacityProviderStrategy"),
@@ -101,7 +101,7 @@ pub fn association(file: &ServiceFile, live: &Value) -> Option<Map<String, Value
         .filter(|name| GIVEN_CAPACITY.contains(name));
     let wanted: BTreeSet<String> = texts(file.cluster.get("capacityProviders"))
         .into_iter()
-        .chain(own(false).map(str::to_owned))
+        .chain(providers(false).map(str::to_owned))
         .chain(given.map(str::to_owned))
         .filter(|name| !of_this_cluster.contains(&**name))
         .collect();

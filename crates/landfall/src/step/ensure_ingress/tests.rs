@@ -222,10 +222,10 @@ fn ecs_is_told_of_the_target_group_and_to_forget_it_when_the_section_is_gone() {
     };
     let mut with = file();
     with.ingress = Some(ingress(&["a.example.com"], &[]));
-    let own =
+    let managed =
         json!({ "targetGroupArn": "arn:ours", "containerName": "web", "containerPort": 8080 });
     let sent = load_balancers_to_send(&with, &service(), Some(&balancer), &[]);
-    assert_eq!(sent, Some(json!([own])));
+    assert_eq!(sent, Some(json!([managed])));
 
     let [name, _] = group_names(&service());
     let live = format!("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/0123");

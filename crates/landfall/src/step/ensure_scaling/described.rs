@@ -28,9 +28,9 @@ pub fn described(live: &LiveScaling, label: Option<&str>) -> Option<Described> {
         match tracked_metric(policy) {
             // A file names each metric once.
             Some(metric) if targets.iter().all(|known| known.metric != metric.metric) => {
-                let own = metric.resource_label.as_deref() == label;
+                let is_default = metric.resource_label.as_deref() == label;
                 targets.push(TrackedMetric {
-                    resource_label: metric.resource_label.filter(|_| !own),
+                    resource_label: metric.resource_label.filter(|_| !is_default),
                     ..metric
                 });
             }

@@ -113,10 +113,10 @@ fn live() -> LiveRevision {
 fn an_adopted_revision_keeps_everything_but_the_followed_images_and_what_cannot_be_sent() {
     let registration = render_live(&live(), &adopting(), &release(2), &service()).unwrap();
     let digest = format!("sha256:{:064}", 2);
-    let own = ["landfall:service", "landfall:release", "landfall:content"];
+    let landfall_tags = ["landfall:service", "landfall:release", "landfall:content"];
     let mut body = registration.body;
     let tags = body["tags"].as_array_mut().unwrap();
-    tags.retain(|tag| !own.contains(&tag["key"].as_str().unwrap()));
+    tags.retain(|tag| !landfall_tags.contains(&tag["key"].as_str().unwrap()));
     assert_eq!(
         Value::Object(body),
         json!({

@@ -469,7 +469,7 @@ fn what_somebody_else_gave_the_service_is_left_alone_however_the_release_ended()
 #[test]
 fn an_owner_who_changes_the_service_in_mid_release_is_not_overruled() {
     let owners = Provenance {
-        whose: Some(Whose::OwnersOwn),
+        whose: Some(Whose::OfOwner),
         way_back: None,
     };
     for stage in STAGES {

@@ -161,7 +161,7 @@ fn a_rollout_may_take_the_time_that_its_deployment_takes_on_purpose() {
 
 #[test]
 fn a_revision_that_landfall_may_not_replace_is_refused() {
-    use Whose::{Accepted, Adoptable, Adopted, Foreign, Good, OurAttempt, OwnersOwn};
+    use Whose::{Accepted, Adoptable, Adopted, Foreign, Good, OfOwner, OurAttempt};
     for (whose, unfilled, filled_in, filled_in_before) in [
         (None, true, true, true),
         (Some(Good), true, true, true),
@@ -169,7 +169,7 @@ fn a_revision_that_landfall_may_not_replace_is_refused() {
         (Some(OurAttempt), true, true, true),
         (Some(Adoptable), true, true, false),
         (Some(Adopted), true, true, false),
-        (Some(OwnersOwn), true, true, false),
+        (Some(OfOwner), true, true, false),
         (Some(Foreign), false, false, false),
     ] {
         for (base, expected) in [
@@ -200,7 +200,7 @@ fn what_a_service_ran_before_landfall_came_is_noted_also_if_the_release_is_refus
     };
     assert_eq!(to_note(&filled_in_before, &adoptable), Some(&revision(6)));
     assert!(plan(&filled_in_before, &adoptable, at(7)).is_err());
-    for whose in [Whose::Adopted, Whose::OwnersOwn, Whose::Foreign] {
+    for whose in [Whose::Adopted, Whose::OfOwner, Whose::Foreign] {
         assert_eq!(to_note(&first(), &running(Some(whose))), None, "{whose:?}");
     }
     assert_eq!(to_note(&first(), &absent(file())), None);
