@@ -128,7 +128,7 @@ async fn files(
 ) -> Result<Files, Fault> {
     let content = &input.release.content.file;
     let is_same = good.is_some_and(|good| good.content.file == *content);
-    let bad = if is_same || matches!(way, Way::LeaveToStranger { .. }) {
+    let bad = if is_same || matches!(way, Way::LeaveForeign { .. }) {
         None
     } else {
         Some(aws.state().file(content).await?)

@@ -21,7 +21,7 @@ use crate::{
     run::{Pushed, Run, Story},
     scenario::Service,
     serving::digest,
-    witness::{desired, is_strangers, record},
+    witness::{desired, is_foreign, record},
 };
 
 /// An invariant that did not hold.
@@ -54,7 +54,7 @@ pub async fn broken(run: &Run) -> Vec<Violation> {
     let mut broken = run.gaps.clone();
     broken.extend(one_writer(run));
     broken.extend(holds(run));
-    broken.extend(strangers(run));
+    broken.extend(foreign_changes(run));
     broken.extend(tasks_run_once(run));
     if !run.quiet {
         broken.push(Violation::new(
@@ -112,10 +112,10 @@ fn one_writer(run: &Run) -> Vec<Violation> {
         .collect()
 }
 
-/// 8. What somebody else gave a service stays until an operator resumes it.
+/// 8. A foreign revision or count stays until an operator resumes it.
 ///
-/// Only what a service that somebody else made ran when its first service file came is taken over.
-fn strangers(run: &Run) -> Vec<Violation> {
+/// Only what a service that Landfall did not make ran when its first service file came is taken over.
+fn foreign_changes(run: &Run) -> Vec<Violation> {
     let changes = run.witness.changes().into_iter();
     changes
         .filter_map(|change| {
@@ -371,7 +371,7 @@ async fn converged(
 
 /// 2. ECS runs the last good release, with all its tasks.
 ///
-/// What somebody else gave it stays where Landfall saw it, and may be there unseen while the service is held or not followed,
+/// A foreign revision stays where Landfall saw it, and may be there unseen while the service is held or not followed,
 /// or where the event was lost.
 async fn rests(
     run: &Run,
@@ -388,7 +388,7 @@ async fn rests(
     let hold = desired.hold.as_ref();
     let drifted = hold.is_some_and(|hold| hold.set_by == SetBy::Drift);
     let unseen = hold.is_some() || desired.file.is_none() || run.scenario.delivery.lost > 0.0;
-    let text = if story.deployed && is_strangers(runs) && unseen {
+    let text = if story.deployed && is_foreign(runs) && unseen {
         return None;
     } else if drifted {
         format!("is held because it drifted, and runs {runs}")

@@ -65,9 +65,9 @@ pub struct Story {
     pub file: Option<Value>,
     /// Whether the service file was deleted and not put again.
     pub deleted: bool,
-    /// Whether somebody else changed the service in ECS.
-    pub strangers: bool,
-    /// Whether somebody else gave it a revision.
+    /// Whether the service has a foreign change in ECS.
+    pub foreign_changes: bool,
+    /// Whether it was given a foreign revision.
     pub deployed: bool,
     /// How many of its executions were aborted.
     pub aborts: usize,

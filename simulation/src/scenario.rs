@@ -1,4 +1,4 @@
-//! What one seed makes happen: services, pushes, service files, strangers, and how unkind AWS is.
+//! What one seed makes happen: services, pushes, service files, foreign changes, and how unkind AWS is.
 
 use std::time::Duration;
 
@@ -174,14 +174,14 @@ pub enum Move {
         service: usize,
     },
     /// Somebody changes the number of tasks in ECS.
-    StrangerCounts {
+    ForeignCount {
         /// Of this service.
         service: usize,
         /// To this many.
         count: u32,
     },
     /// Somebody gives a service another revision in ECS.
-    StrangerDeploys {
+    ForeignDeployment {
         /// To this service.
         service: usize,
     },
@@ -294,7 +294,7 @@ impl Author {
 
     fn write(mut self) -> Scenario {
         let services = self.services();
-        let strangers = self.rng.random_bool(0.2);
+        let foreign = self.rng.random_bool(0.2);
         let aborts = self.rng.random_bool(0.3);
         let mut moves = Vec::new();
         for (service, described) in services.iter().enumerate() {
@@ -310,7 +310,7 @@ impl Author {
         }
         for _ in 0..self.rng.random_range(2..12) {
             let service = self.rng.random_range(0..services.len());
-            let next = self.next(service, &services[service], strangers, aborts);
+            let next = self.next(service, &services[service], foreign, aborts);
             moves.push(next);
         }
         if self.rng.random_bool(0.25) {
@@ -376,7 +376,7 @@ impl Author {
             .collect()
     }
 
-    fn next(&mut self, service: usize, described: &Service, strangers: bool, aborts: bool) -> Move {
+    fn next(&mut self, service: usize, described: &Service, foreign: bool, aborts: bool) -> Move {
         match self.rng.random_range(0..100) {
             0..8 if described.rule != Rule::Glob => self.move_back(described),
             0..50 => self.push(described, true),
@@ -386,12 +386,12 @@ impl Author {
             }
             65..69 => Move::BreakFile { service },
             69..73 => Move::DeleteFile { service },
-            73..79 if strangers => Move::StrangerDeploys { service },
-            79..84 if strangers => Move::StrangerCounts {
+            73..79 if foreign => Move::ForeignDeployment { service },
+            79..84 if foreign => Move::ForeignCount {
                 service,
                 count: self.rng.random_range(1..4),
             },
-            84..88 if strangers => Move::StopTask { service },
+            84..88 if foreign => Move::StopTask { service },
             80..100 if aborts => Move::Abort {
                 service,
                 after: Duration::from_millis(

@@ -44,12 +44,12 @@ impl Guard {
         self.gaps.values().cloned().collect()
     }
 
-    /// One look. A service with a good release has a running task of a good image at any time, unless somebody else had
-    /// a hand in it.
+    /// One look. A service with a good release has a running task of a good image at any time, unless its service
+    /// has a foreign change.
     pub async fn look(&mut self, pushes: &[Pushed], stories: &[Story], journal: &Journal) {
         for (service, story) in self.services.clone().iter().zip(stories) {
             let name = service.id.to_string();
-            if story.strangers || self.gaps.contains_key(&name) {
+            if story.foreign_changes || self.gaps.contains_key(&name) {
                 continue;
             }
             if !self.proven.contains(&name) {

@@ -172,7 +172,7 @@ impl Stage {
             dead_letters += dead.len();
             quiet_looks += 1;
             if quiet_looks == 12 && self.scenario.resumed && self.resume_all().await {
-                // What somebody else changed late holds a service again.
+                // What was changed late by others holds a service again.
                 quiet_looks = 0;
                 continue;
             }
@@ -244,13 +244,13 @@ impl Stage {
                 self.stories[service].file = None;
                 self.stories[service].deleted = true;
             }
-            Move::StrangerCounts { service, count } => {
-                self.stranger(service, json!({ "desiredCount": count }))
+            Move::ForeignCount { service, count } => {
+                self.foreign_change(service, json!({ "desiredCount": count }))
                     .await;
             }
-            Move::StrangerDeploys { service } => {
-                let container = json!({ "name": "web", "image": "stranger:1", "essential": true });
-                let input = json!({ "family": "stranger", "containerDefinitions": [container] });
+            Move::ForeignDeployment { service } => {
+                let container = json!({ "name": "web", "image": "foreign:1", "essential": true });
+                let input = json!({ "family": "foreign", "containerDefinitions": [container] });
                 // The family alone names its newest revision.
                 let registered = self
                     .wire
@@ -259,7 +259,7 @@ impl Stage {
                     .call("RegisterTaskDefinition", input)
                     .await;
                 if registered.is_ok() {
-                    self.stranger(service, json!({ "taskDefinition": "stranger" }))
+                    self.foreign_change(service, json!({ "taskDefinition": "foreign" }))
                         .await;
                 }
             }
@@ -363,7 +363,7 @@ impl Stage {
         let _ = self.driver.put_file(key, &text).await;
     }
 
-    async fn stranger(&mut self, service: usize, change: Value) {
+    async fn foreign_change(&mut self, service: usize, change: Value) {
         let deploys = change["taskDefinition"].is_string();
         let mut input = change;
         let id = &self.scenario.services[service].id;
@@ -378,7 +378,7 @@ impl Stage {
             .await
             .is_ok()
         {
-            self.stories[service].strangers = true;
+            self.stories[service].foreign_changes = true;
             self.stories[service].deployed |= deploys;
         }
     }
@@ -392,7 +392,7 @@ impl Stage {
             return;
         };
         if let Some(task) = tasks["taskArns"][0].as_str() {
-            self.stories[service].strangers = true;
+            self.stories[service].foreign_changes = true;
             // It may have stopped by itself meanwhile.
             let _ = ecs
                 .call("StopTask", json!({ "cluster": cluster, "task": task }))

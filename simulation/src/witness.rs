@@ -38,7 +38,7 @@ pub struct Change {
     pub task_definition: Option<String>,
     /// Why the service was on hold, if the change was for a release that the hold kept from beginning.
     pub held: Option<Hold>,
-    /// Somebody else's revision that it took the place of, although the function had seen it there, and nobody had
+    /// The foreign revision that it took the place of, although the function had seen it there, and nobody had
     /// resumed the service.
     pub overwrote: Option<String>,
     /// The HTTP status of ECS's answer.
@@ -205,7 +205,7 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
     let desired = desired(cloud, &service).await;
     let theirs = primary(cloud, &input["cluster"], &input["service"])
         .await
-        .filter(|revision| is_strangers(revision));
+        .filter(|revision| is_foreign(revision));
     let overwrote = match theirs {
         Some(revision) if !may_replace(cloud, &service, desired.as_ref(), &revision).await => {
             Some(revision)
@@ -229,8 +229,8 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
     })
 }
 
-/// What the docs name: an operator resumed the service with that revision in it, or it is what a service that somebody else
-/// made ran when its first service file came, noted as the way back, and nothing has been good since.
+/// What the docs name: an operator resumed the service with that revision in it, or it is what a foreign service ran
+/// when its first service file came, noted as the way back, and nothing has been good since.
 async fn may_replace(
     cloud: &Cloud,
     service: &ServiceId,
@@ -246,13 +246,13 @@ async fn may_replace(
     desired.last_good.is_none() && noted["taskDefinition"] == revision
 }
 
-/// Whether a revision is one that strangers registered.
-pub fn is_strangers(revision: &str) -> bool {
-    revision.contains(STRANGER)
+/// Whether a revision is a foreign one.
+pub fn is_foreign(revision: &str) -> bool {
+    revision.contains(FOREIGN)
 }
 
-/// The family of the revisions that strangers register, as it stands in their ARNs.
-const STRANGER: &str = ":task-definition/stranger:";
+/// The family of the foreign revisions, as it stands in their ARNs.
+const FOREIGN: &str = ":task-definition/foreign:";
 
 /// What tells an invocation from those at the same time.
 fn name(caller: &Invocation) -> usize {

@@ -1,4 +1,4 @@
-//! Services that somebody else made, and goes on describing.
+//! Foreign services, which their owners go on describing.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn runs(stage: &Stage) -> (Value, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_somebody_else_made_keeps_everything_but_its_image() {
+async fn a_foreign_service_keeps_everything_but_its_image() {
     let stage = Stage::open().await;
     let service = web("hello");
     make(&stage).await;

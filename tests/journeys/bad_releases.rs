@@ -246,7 +246,7 @@ async fn a_release_that_ecs_refuses_is_rejected_with_its_words_and_the_service_u
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_somebody_else_made_gets_its_own_revision_back_from_a_bad_first_release() {
+async fn a_foreign_service_gets_its_own_revision_back_from_a_bad_first_release() {
     let stage = Stage::open().await;
     let service = web("hello");
     stage

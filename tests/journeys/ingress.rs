@@ -158,7 +158,7 @@ async fn a_service_gets_its_url_another_path_and_none_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_elses_rule_for_the_same_requests_is_left_and_the_release_rejected() {
+async fn a_foreign_rule_for_the_same_requests_is_left_and_the_release_rejected() {
     let stage = Stage::open().await;
     let service = web("hello");
     let balancer = Balancer::new(&stage).await;
@@ -208,7 +208,7 @@ async fn a_bad_release_gives_the_rule_back_as_it_was() {
     stage.close().await;
 }
 
-/// The rule of somebody else for every request.
+/// A foreign rule for every request.
 async fn catch_all(stage: &Stage, balancer: &Balancer) {
     let rule = json!({
         "ListenerArn": balancer.listener,

@@ -109,7 +109,7 @@ async fn scaling_follows_the_file_and_pushes_leave_the_count_alone() {
     assert_eq!(scaling(&stage).await, second);
     assert_eq!(stage.live(&service).await["desiredCount"], 4);
 
-    // The section goes. What somebody else put there stays, and with it the target.
+    // The section goes. What is foreign there stays, and with it the target.
     stage.follow(KEY, &file).await;
     stage.verdict(&service, 4, Verdict::Succeeded).await;
     let theirs = json!({"bounds": [3, 4], "policies": [["by-hand", 1.0]], "actions": []});
@@ -147,7 +147,7 @@ async fn a_bad_release_leaves_the_scaling_as_it_was_and_a_removed_section_takes_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_count_that_somebody_else_scales_is_left_alone_as_long_as_they_do() {
+async fn a_count_under_a_foreign_scalable_target_is_left_alone_as_long_as_that_is_there() {
     let stage = Stage::open().await;
     let service = web("hello");
     stage.push("hello", "1.0.0").await;

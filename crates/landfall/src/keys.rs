@@ -8,7 +8,7 @@
 //! | state | `services/<cluster>/<service>/token.json` | the task token that the waiting execution sleeps on |
 //! | state | `services/<cluster>/<service>/tasks.json` | the tasks before and after the rollout that were started for the newest release that has any |
 //! | state | `services/<cluster>/<service>/releases/<number>.json` | one record per release |
-//! | state | `services/<cluster>/<service>/adopted.json` | the revision that somebody else's service ran before its first release |
+//! | state | `services/<cluster>/<service>/adopted.json` | the revision that a foreign service ran before its first release |
 //! | state | `files/<content hash>.json` | accepted service files, never changed |
 //! | state | `placeholders/<content hash>.json` | the places of accepted files whose values are asked for again with every push |
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |

@@ -276,7 +276,7 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
 
 #[test]
 fn a_drifted_release_says_once_what_to_do() {
-    let left_alone = Way::LeaveToStranger {
+    let left_alone = Way::LeaveForeign {
         task_definition: revision(7),
     };
     for fact in [

@@ -93,7 +93,7 @@ fn a_desired_state_from_before_there_were_holds_has_none() {
 }
 
 #[test]
-fn whoever_resumes_lets_landfall_replace_what_somebody_else_gave_the_service() {
+fn resuming_lets_landfall_replace_a_foreign_revision() {
     let mut waiting = held(&[2]);
     waiting.resume(Some(&revision(7)), at(9));
     assert_eq!(waiting.accepted, Some(revision(7)));

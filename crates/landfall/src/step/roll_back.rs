@@ -80,7 +80,7 @@ pub enum Way {
     /// Do nothing: there is no service.
     Gone,
     /// Do nothing: the service was given this foreign revision.
-    LeaveToStranger {
+    LeaveForeign {
         /// The revision's ARN.
         task_definition: String,
     },
@@ -129,7 +129,7 @@ pub fn way_back(
             task_definition: revision.clone(),
         },
         Some(primary) if matches!(provenance.whose, Some(Whose::Foreign | Whose::OfOwner)) => {
-            Way::LeaveToStranger {
+            Way::LeaveForeign {
                 task_definition: primary.to_owned(),
             }
         }
@@ -160,7 +160,7 @@ fn without_good(
             }
         }
         (Some((Whose::Accepted | Whose::Adopted, _)), _) => Way::Nothing,
-        (Some((Whose::OfOwner | Whose::Foreign, revision)), _) => Way::LeaveToStranger {
+        (Some((Whose::OfOwner | Whose::Foreign, revision)), _) => Way::LeaveForeign {
             task_definition: revision.to_owned(),
         },
         // Landfall never came so far.
@@ -201,7 +201,7 @@ impl Way {
     /// The verdict of the release once the plan is carried out.
     pub fn verdict(&self, desired: &DesiredState, stage: Stage) -> Verdict {
         match (self, stage) {
-            (Self::LeaveToStranger { .. }, _) => Verdict::Drifted,
+            (Self::LeaveForeign { .. }, _) => Verdict::Drifted,
             (_, Stage::Refused) => Verdict::Rejected,
             (Self::Revert { .. } | Self::RevertTo { .. } | Self::LeaveToEcs { .. }, _) => {
                 Verdict::RolledBack
@@ -219,7 +219,7 @@ impl Way {
             Self::Revert { .. } | Self::RevertTo { .. } => Action::Reverted,
             Self::LeaveToEcs { .. } => Action::LeftToEcs,
             Self::Stop => Action::Stopped,
-            Self::Nothing | Self::Gone | Self::LeaveToStranger { .. } => Action::NothingToUndo,
+            Self::Nothing | Self::Gone | Self::LeaveForeign { .. } => Action::NothingToUndo,
         }
     }
 
@@ -240,7 +240,7 @@ impl Way {
             Self::Nothing if verdict == Verdict::RolledBack => "ECS had taken the service back by itself already".into(),
             Self::Nothing => "the service was not changed".into(),
             Self::Gone => "there is no service to change".into(),
-            Self::LeaveToStranger { task_definition } => {
+            Self::LeaveForeign { task_definition } => {
                 format!("the service runs {task_definition}, which somebody else gave it: it was left alone")
             }
         }
@@ -266,7 +266,7 @@ impl Way {
                 Some(Some(task_definition))
             }
             Self::Stop => Some(None),
-            Self::Nothing | Self::Gone | Self::LeaveToStranger { .. } => None,
+            Self::Nothing | Self::Gone | Self::LeaveForeign { .. } => None,
         }
     }
 }

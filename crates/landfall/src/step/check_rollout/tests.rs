@@ -131,7 +131,7 @@ fn a_service_that_ecs_took_back_by_itself_is_a_failed_release() {
         );
     }
     // An ECS that keeps no service deployments only shows that the steady service has another revision;
-    // and somebody else may have given it that: the way back looks whose it is.
+    // and it may be a foreign revision: the way back looks whose it is.
     let output = look(
         &input(Purpose::Release),
         &desired(&[2]),

@@ -152,7 +152,7 @@ fn the_target_group_that_serves_comes_first_and_is_the_one_that_is_kept() {
 }
 
 #[test]
-fn somebody_elses_rule_with_the_same_conditions_or_priority_is_refused_by_name() {
+fn a_foreign_rule_with_the_same_conditions_or_priority_is_refused_by_name() {
     let live = [rule(7, "a.example.com", "arn:other")];
     let same = plan_rule(
         &ingress(&["a.example.com"], &[]),

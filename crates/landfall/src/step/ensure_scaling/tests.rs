@@ -143,7 +143,7 @@ fn without_a_section_everything_of_ours_goes_and_nothing_of_others() {
     assert_eq!(changes(None, &LiveScaling::default()), []);
 }
 
-/// What `wanted` makes, as somebody else would have named it.
+/// What `wanted` makes, as another team would have named it.
 fn by_others() -> LiveScaling {
     let mut live = after(&changes(Some(&wanted()), &LiveScaling::default()));
     live.target.as_mut().unwrap().is_ours = false;
@@ -154,7 +154,7 @@ fn by_others() -> LiveScaling {
 }
 
 #[test]
-fn what_somebody_else_made_of_the_same_is_taken_over_under_its_name_and_never_deleted() {
+fn a_foreign_policy_or_action_for_the_same_is_taken_over_under_its_name_and_never_deleted() {
     assert_eq!(changes(Some(&wanted()), &by_others()), []);
     let mut other = wanted();
     other.targets[0].value = 70.into();

@@ -168,7 +168,7 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
     let before = || Way::RevertTo {
         task_definition: revision(1),
     };
-    let theirs = || Way::LeaveToStranger {
+    let theirs = || Way::LeaveForeign {
         task_definition: revision(3),
     };
     let left = Way::LeaveToEcs {
@@ -191,14 +191,14 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
         ),
         ("nothing runs", created, empty, Way::Nothing, Way::Nothing),
         (
-            "half way from somebody else's",
+            "half way from a foreign revision",
             adopted,
             rolling(1, 2, 1),
             before(),
             before(),
         ),
         (
-            "somebody else's serves no more",
+            "the foreign revision serves no more",
             adopted,
             live(2),
             before(),
@@ -250,7 +250,8 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
 }
 
 #[test]
-fn what_ecs_has_already_given_back_to_somebody_else_counts_as_rolled_back_only_after_a_rollout() {
+fn what_ecs_has_already_given_back_to_a_foreign_revision_counts_as_rolled_back_only_after_a_rollout()
+ {
     let taken_back = provenance(&never_good(), Some(&live(1)), false, Some(1));
     for stage in STAGES {
         let way = way_back(&never_good(), Some(&live(1)), stage, &taken_back);
@@ -372,7 +373,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
         (Way::Nothing, None, None, None, Action::NothingToUndo),
         (Way::Gone, None, None, None, Action::NothingToUndo),
         (
-            Way::LeaveToStranger {
+            Way::LeaveForeign {
                 task_definition: revision(7),
             },
             None,
@@ -446,7 +447,7 @@ fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file
 }
 
 #[test]
-fn what_somebody_else_gave_the_service_is_left_alone_however_the_release_ended() {
+fn a_foreign_revision_is_left_alone_however_the_release_ended() {
     for stage in STAGES {
         for desired in [desired(&[2]), uncertain()] {
             let theirs = provenance(&desired, Some(&live(7)), false, None);
@@ -476,7 +477,7 @@ fn an_owner_who_changes_the_service_in_mid_release_is_not_overruled() {
         for desired in [desired(&[2]), never_good()] {
             let way = way_back(&desired, Some(&live(7)), stage, &owners);
             let task_definition = revision(7);
-            assert_eq!(way, Way::LeaveToStranger { task_definition }, "{stage:?}");
+            assert_eq!(way, Way::LeaveForeign { task_definition }, "{stage:?}");
         }
     }
 }
@@ -515,7 +516,7 @@ fn what_a_service_ran_before_landfall_came_stays_a_way_back_after_an_operator_ac
             "it was given another one",
             live(4),
             false,
-            Way::LeaveToStranger {
+            Way::LeaveForeign {
                 task_definition: revision(4),
             },
         ),

@@ -316,13 +316,7 @@ fn the_desired_count_is_sent_only_where_the_file_names_it_or_nothing_good_ever_r
             empty.clone(),
             Some(3),
         ),
-        (
-            "somebody else's service runs",
-            first(),
-            file(),
-            live(1),
-            None,
-        ),
+        ("a foreign service runs", first(), file(), live(1), None),
         (
             "a daemon has no count",
             first(),

@@ -1,4 +1,4 @@
-//! Services that somebody else changes in ECS.
+//! Foreign changes of services in ECS.
 
 use landfall::{hold::SetBy, record::Verdict, service_id::ServiceId, status::FileStatus};
 use landfall_aws::{config, events::SERVICE_DRIFTED, operator::Operator};
@@ -56,7 +56,7 @@ async fn push_in_vain(stage: &Stage, service: &ServiceId, theirs: &str) -> Strin
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_gives_a_service_between_releases_stays_until_it_is_resumed() {
+async fn a_foreign_revision_between_releases_stays_until_it_is_resumed() {
     let stage = Stage::open().await;
     let service = web("hello");
     stage.first_release(&service).await;
@@ -84,7 +84,7 @@ async fn what_somebody_gives_a_service_between_releases_stays_until_it_is_resume
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_gives_a_service_during_a_rollout_ends_the_release_as_drifted() {
+async fn a_foreign_revision_during_a_rollout_ends_the_release_as_drifted() {
     let stage = Stage::open().await;
     let service = web("hello");
     stage.first_release(&service).await;
@@ -180,7 +180,7 @@ async fn in_first_release(stage: &Stage, service: &ServiceId) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_gives_a_service_that_never_was_good_stays_until_it_is_resumed() {
+async fn a_foreign_revision_of_a_service_that_never_was_good_stays_until_it_is_resumed() {
     let stage = Stage::open().await;
     let service = web("hello");
     in_first_release(&stage, &service).await;
@@ -261,7 +261,7 @@ fn with_task(section: &str, file: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_somebody_gives_a_service_after_the_last_check_is_no_success() {
+async fn a_foreign_revision_after_the_last_check_is_no_success() {
     let stage = Stage::open().await;
     let service = web("hello");
     stage.first_release(&service).await;
