@@ -80,9 +80,12 @@ async fn bring(
                 }
                 made => made?,
             }
-            let told = format!("{} {}", change.operation, change.name);
-            tracing::info!(change = told.trim_end(), "changed the service's scaling");
-            changes.push(told.trim_end().to_owned());
+            let described = format!("{} {}", change.operation, change.name);
+            tracing::info!(
+                change = described.trim_end(),
+                "changed the service's scaling"
+            );
+            changes.push(described.trim_end().to_owned());
         }
         return Ok(Output { changes });
     }

@@ -145,7 +145,7 @@ def spelt(seconds):
     return f"{seconds // 60}m" if seconds >= 120 and seconds % 60 == 0 else f"{seconds}s"
 
 
-def told(field):
+def description(field):
     """What is said of a field: its description, and its default if that is a single value."""
     text, default = field.get("description"), field.get("default")
     if text is None or default is None or isinstance(default, (list, dict)):
@@ -160,7 +160,7 @@ def own_field(field):
         sys.exit(f"there are no such words in a description: {', '.join(sorted(unknown))}")
     if "definition" in field:
         return {"$ref": f"#/$defs/{field['definition']}"}
-    about = {word: text for word, text in (("description", told(field)), ("examples", field.get("examples"))) if text}
+    about = {word: text for word, text in (("description", description(field)), ("examples", field.get("examples"))) if text}
     parameter = {"$ref": "#/$defs/parameter"}
     number = {of: field[word] for word, of in (("least", "minimum"), ("most", "maximum")) if word in field}
     text = {"type": "string", **{of: field[word] for word, of in (("least", "minLength"), ("most", "maxLength")) if word in field}}

@@ -34,7 +34,7 @@ fn asked_since(stage: &Stage, seen: usize) -> Vec<Entry> {
 
 /// Who asked what of whom. Hashes and the names of executions are shortened to `…`, so that the list reads the same on
 /// every run.
-fn told(entry: &Entry) -> String {
+fn described(entry: &Entry) -> String {
     let stem = |word: &str| match word.split_once("files/") {
         Some((before, _)) => format!("{before}files/….json"),
         None => word.to_owned(),
@@ -81,11 +81,11 @@ async fn a_redeploy_by_push_makes_these_calls_until_update_service_is_accepted()
         .position(|entry| entry.operation == "UpdateService")
         .unwrap();
     let calls = &all[..=accepted];
-    let list: Vec<String> = calls.iter().map(told).collect();
+    let list: Vec<String> = calls.iter().map(described).collect();
     let list = list.join("\n");
     assert!(calls.len() <= MOST_CALLS_OF_A_REDEPLOY, "{list}");
     assert_eq!(list, include_str!("numbers/redeploy.txt").trim_end());
-    let distinct: BTreeSet<_> = calls.iter().map(told).collect();
+    let distinct: BTreeSet<_> = calls.iter().map(described).collect();
     assert_eq!(
         distinct.len(),
         calls.len(),
@@ -147,7 +147,7 @@ async fn a_push_costs_the_same_whether_1_or_100_or_10000_service_files_are_there
         let trigger = asked_since(&stage, seen)
             .into_iter()
             .filter(|entry| entry.app.as_deref() == Some("image-pushed"));
-        lists.push(trigger.map(|entry| told(&entry)).collect::<Vec<_>>());
+        lists.push(trigger.map(|entry| described(&entry)).collect::<Vec<_>>());
     }
     assert_eq!(lists[0], lists[1]);
     assert_eq!(lists[0], lists[2]);

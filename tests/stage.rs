@@ -356,13 +356,13 @@ impl Stage {
         text(&self.live_container(service).await["image"])
     }
 
-    /// The events that Landfall told the world, of one detail type, oldest first: their details.
-    pub fn told(&self, detail_type: &str) -> Vec<Value> {
+    /// The events that Landfall put, of one detail type, oldest first: their details.
+    pub fn announced(&self, detail_type: &str) -> Vec<Value> {
         let events = self.local.cloud.events.recent_events();
-        let told = events
+        let of_type = events
             .into_iter()
             .filter(|event| event["source"] == "landfall" && event["detail-type"] == detail_type);
-        told.map(|event| event["detail"].clone()).collect()
+        of_type.map(|event| event["detail"].clone()).collect()
     }
 
     /// Hands an event to a function and waits for its answer; the error's type and message if it fails.

@@ -74,8 +74,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let shown = report::shown(&findings, terminal, colours).into_diagnostic()?;
         print(&mut std::io::stderr().lock(), &shown)?;
         let line = report::summary(findings.len(), errors, warnings);
-        let told = placeholders::told(&findings) + &line;
-        print(&mut std::io::stdout().lock(), &told)?;
+        let output = placeholders::describe(&findings) + &line;
+        print(&mut std::io::stdout().lock(), &output)?;
     }
     let failed = errors > 0 || arguments.deny_warnings && warnings > 0;
     Ok(ExitCode::from(u8::from(failed)))

@@ -25,7 +25,7 @@ use self::{
 };
 use crate::clients::Clients;
 
-/// How to tell it.
+/// How to play it.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Print one JSON document on stdout, and the story on stderr.
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Tells the story. The exit code is 0 only if every chapter ended as told.
+/// Plays the chapters. The exit code is 0 only if every chapter ended as expected.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let narrator = Narrator::new(arguments.json);
     let folder = folder();
@@ -51,8 +51,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     for number in 0..chapters::TITLES.len() {
         let begun = Instant::now();
         narrator.chapter(chapters::TITLES[number]);
-        let told = stage.play(number).await;
-        let chapter = Chapter::new(chapters::NAMES[number], begun.elapsed(), told);
+        let outcome = stage.play(number).await;
+        let chapter = Chapter::new(chapters::NAMES[number], begun.elapsed(), outcome);
         narrator.end_chapter(&chapter);
         let failed = chapter.failure.is_some();
         chapters.push(chapter);
@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             serde_json::to_string_pretty(&report).into_diagnostic()?
         );
     }
-    Ok(if report.ended_as_told() {
+    Ok(if report.ended_as_expected() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

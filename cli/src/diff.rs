@@ -1,10 +1,10 @@
 //! `landfall diff`: what a release would change against what is live.
 
+mod comparison;
 mod images;
 mod next;
 mod sections;
 mod service;
-mod told;
 
 use std::process::ExitCode;
 
@@ -22,7 +22,7 @@ use landfall_aws::{config, config::SdkConfig, ecr::Ecr};
 use miette::{Result, miette};
 use serde_json::Map;
 
-use self::{next::Next, told::Comparison};
+use self::{comparison::Comparison, next::Next};
 use crate::{file::FileArguments, running_service::RunningService};
 
 /// Which service file, and of which installation.

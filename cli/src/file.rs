@@ -9,7 +9,7 @@ use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use crate::clients::report_aws;
 
-/// Which service file, and how it is told of.
+/// Which service file, and how it is named.
 #[derive(Debug, Args)]
 pub(crate) struct FileArguments {
     /// The service file.

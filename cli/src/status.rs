@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         if arguments.json {
             documents.push(json!({ "desired": desired, "releases": records }));
         } else {
-            text += &told(&desired, &records);
+            text += &describe(&desired, &records);
         }
     }
     if arguments.json {
@@ -101,7 +101,7 @@ fn caught_up(mut desired: DesiredState, records: &[Record]) -> DesiredState {
     desired
 }
 
-fn told(desired: &DesiredState, records: &[Record]) -> String {
+fn describe(desired: &DesiredState, records: &[Record]) -> String {
     let mut lines = vec![desired.service.to_string()];
     match &desired.file {
         Some(file) => lines.push(format!("  file      {}", file.key)),
@@ -217,7 +217,7 @@ mod tests {
     fn between_a_record_and_its_desired_state_a_release_is_shown_once_with_its_verdict() {
         let desired = open(&["one"]);
         let records = [record(&desired.open[0], Verdict::Succeeded)];
-        let shown = told(&caught_up(desired, &records), &records);
+        let shown = describe(&caught_up(desired, &records), &records);
         assert_eq!(
             shown,
             "web/hello\n  file      services/hello.yaml\n  last good release 1, hello:1\n  \

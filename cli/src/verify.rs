@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         });
         format!("{:#}\n", json!(documents.collect::<Vec<_>>()))
     } else {
-        told(&found)
+        describe(&found)
     };
     anstream::stdout()
         .write_all(text.as_bytes())
@@ -66,7 +66,7 @@ const OK: Style = AnsiColor::Green.on_default();
 const MISSING: Style = AnsiColor::Red.on_default();
 const UNKNOWN: Style = AnsiColor::Yellow.on_default();
 
-fn told(found: &[(Prerequisite, Finding)]) -> String {
+fn describe(found: &[(Prerequisite, Finding)]) -> String {
     let mut text = String::new();
     let mut counts = [0; 3];
     for (needed, finding) in found {

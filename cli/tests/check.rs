@@ -69,7 +69,7 @@ fn every_problem_of_every_file_is_shown_in_its_place() {
         assert!(shown.contains(expected), "{expected} is not in\n{shown}");
     }
 
-    for (arguments, code, told) in [
+    for (arguments, code, expected) in [
         (&["services/*.yaml"] as &[&str], 0, "1 file: no problems\n"),
         (
             &["services/**/*.{yml,json}"],
@@ -90,14 +90,14 @@ fn every_problem_of_every_file_is_shown_in_its_place() {
         let output = check(folder.path(), arguments, "");
         assert_eq!(
             (output.status.code(), text(&output.stdout)),
-            (Some(code), told.into()),
+            (Some(code), expected.into()),
             "{arguments:?}"
         );
     }
 }
 
 #[test]
-fn standard_input_is_checked_and_told_as_json() {
+fn standard_input_is_checked_and_reported_as_json() {
     let folder = tempfile::tempdir().unwrap();
     let output = check(
         folder.path(),
@@ -105,13 +105,13 @@ fn standard_input_is_checked_and_told_as_json() {
         &GOOD.replace("clusterName", "clustername"),
     );
     assert_eq!(output.status.code(), Some(1));
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told[0]["file"], "<stdin>");
+    let reports: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(reports[0]["file"], "<stdin>");
     assert_eq!(
-        told[0]["problems"][1]["hint"], "did you mean `clusterName`?",
-        "{told:#}"
+        reports[0]["problems"][1]["hint"], "did you mean `clusterName`?",
+        "{reports:#}"
     );
-    assert_eq!(told[0]["problems"][1]["severity"], "error");
+    assert_eq!(reports[0]["problems"][1]["severity"], "error");
 }
 
 #[test]
@@ -136,9 +136,9 @@ fn what_a_file_asks_for_is_listed_with_its_places() {
         2 files: no problems\n"
     );
     let output = check(folder.path(), &["--json", "asking.yaml"], "");
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let reports: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
-        told[0]["placeholders"][1],
+        reports[0]["placeholders"][1],
         serde_json::json!({
             "line": 2, "column": 90, "path": "taskDefinition.containerDefinitions[0].command[1]",
             "source": "ssm", "name": "/a/b", "placeholder": "${ssm:/a/b}",
@@ -147,7 +147,7 @@ fn what_a_file_asks_for_is_listed_with_its_places() {
 }
 
 #[test]
-fn what_is_not_there_is_told() {
+fn what_is_not_there_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     for (argument, expected) in [
         ("absent.yaml", "absent.yaml"),
@@ -156,8 +156,8 @@ fn what_is_not_there_is_told() {
     ] {
         let output = check(folder.path(), &[argument], "");
         assert!(!output.status.success());
-        let told = text(&output.stderr);
-        assert!(told.contains(expected), "{argument}: {told}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(expected), "{argument}: {stderr}");
     }
 }
 

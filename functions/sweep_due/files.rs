@@ -43,15 +43,18 @@ pub(crate) async fn look_at_files(
             && key.len() <= keys::LONGEST_SERVICE_FILE
             && Shard::of(key) == shard
     };
-    let told = listed.statuses.iter().filter_map(|key| keys::told_of(key));
-    let told: BTreeSet<_> = told.map(str::to_owned).filter(is_due).collect();
+    let with_status = listed
+        .statuses
+        .iter()
+        .filter_map(|key| keys::file_of_status(key));
+    let with_status: BTreeSet<_> = with_status.map(str::to_owned).filter(is_due).collect();
     let listed: BTreeMap<_, _> = listed
         .files
         .iter()
         .filter(|(key, _)| is_due(key))
         .map(|(key, mark)| (key.clone(), mark.clone()))
         .collect();
-    for key in changed_files(&remembered.memory.files, &listed, &told) {
+    for key in changed_files(&remembered.memory.files, &listed, &with_status) {
         let looked = look_at_file(aws, remembered, &key, listed.get(&key), request_id).await;
         outcome.note(&key, looked);
     }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The way to a state that must not be, a line for each step, and the state.
-pub fn told(protocol: &Protocol, path: &Path<State, Action>) -> String {
+pub fn describe(protocol: &Protocol, path: &Path<State, Action>) -> String {
     let steps = path.clone().into_vec();
     let mut text = String::new();
     for (number, (state, action)) in (1..).zip(&steps) {
@@ -52,7 +52,7 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
     };
     match action {
         Action::Happen(list) => happening(list),
-        Action::HappenToldTwice(list) => format!("{}; the event comes twice", happening(list)),
+        Action::HappenAnnouncedTwice(list) => format!("{}; the event comes twice", happening(list)),
         Action::Trigger(index) => trigger(index),
         Action::TriggerLosesAnswer(index) => {
             format!("{}, is killed and is invoked again", trigger(index))

@@ -33,7 +33,7 @@ mod state;
 mod trigger;
 
 pub use checks::CHECKS;
-pub use counterexample::told;
+pub use counterexample::describe;
 pub use protocol::Protocol;
 pub use scenario::{Faults, Guard, Happening, Pushed, Quality, Scenario};
 pub use schedule::Action;

@@ -43,7 +43,7 @@ pub enum Quality {
     NeverStarts,
 }
 
-/// Something that people do. Of pushes, uploads and deletions an event tells.
+/// Something that people do. Pushes, uploads and deletions are announced by an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// The image gets its tag in ECR.

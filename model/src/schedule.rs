@@ -29,10 +29,10 @@ use crate::{
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The next of a list of happenings, with the event that tells of it.
+    /// The next of a list of happenings, with the event that announces it.
     Happen(usize),
     /// The same, and the event is delivered twice.
-    HappenToldTwice(usize),
+    HappenAnnouncedTwice(usize),
     /// An invocation of a trigger makes its next call.
     Trigger(usize),
     /// It makes its next call, is killed, and is invoked again.
@@ -200,12 +200,12 @@ impl Model for Protocol {
         for (list, happenings) in self.scenario.happenings.iter().enumerate() {
             if state.happened[list] < happenings.len() {
                 actions.push(Action::Happen(list));
-                let is_told = !matches!(
+                let is_announced = !matches!(
                     happenings[state.happened[list]],
                     Happening::Hold | Happening::Resume
                 );
-                if faults.duplicates > 0 && is_told {
-                    actions.push(Action::HappenToldTwice(list));
+                if faults.duplicates > 0 && is_announced {
+                    actions.push(Action::HappenAnnouncedTwice(list));
                 }
             }
         }
@@ -250,7 +250,7 @@ impl Model for Protocol {
         let mut state = last.clone();
         match action {
             Action::Happen(list) => self.happen(&mut state, list, 1),
-            Action::HappenToldTwice(list) => {
+            Action::HappenAnnouncedTwice(list) => {
                 state.faults.duplicates -= 1;
                 self.happen(&mut state, list, 2);
             }

@@ -69,7 +69,7 @@ pub(crate) struct Invocation {
     pub(crate) started: Option<u64>,
 }
 
-/// What a trigger was told.
+/// What a trigger was invoked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Event {
     Pushed(usize),

@@ -17,7 +17,7 @@ use landfall_model::{
     Happening::{Delete, Hold, Push, Resume, Upload},
     Protocol, Pushed,
     Quality::{self, FailsChecks, Good, NeverStarts},
-    Scenario, State, told,
+    Scenario, State, describe,
 };
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -113,7 +113,7 @@ fn with_an_operator(does: Vec<landfall_model::Happening>, faults: Faults) -> Sce
     }
 }
 
-/// Visits every state; answers the counterexample of the shortest way, told.
+/// Visits every state; answers the counterexample of the shortest way, described.
 fn counterexample(story: &str, scenario: Scenario) -> Option<(&'static str, String)> {
     let begun = Instant::now();
     let checker = Protocol::new(scenario)
@@ -133,7 +133,7 @@ fn counterexample(story: &str, scenario: Scenario) -> Option<(&'static str, Stri
         .iter()
         .filter(|(name, _)| CHECKS.contains(*name));
     let shortest = failed.min_by_key(|(name, path)| (length(path), **name))?;
-    Some((shortest.0, told(checker.model(), shortest.1)))
+    Some((shortest.0, describe(checker.model(), shortest.1)))
 }
 
 fn length(path: &stateright::Path<State, Action>) -> usize {
@@ -142,15 +142,15 @@ fn length(path: &stateright::Path<State, Action>) -> usize {
 
 #[track_caller]
 fn holds(story: &str, scenario: Scenario) {
-    if let Some((check, told)) = counterexample(story, scenario) {
-        panic!("{story}: it does not hold that {check}:\n{told}");
+    if let Some((check, steps)) = counterexample(story, scenario) {
+        panic!("{story}: it does not hold that {check}:\n{steps}");
     }
 }
 
 #[track_caller]
 fn fails(story: &str, guard: Guard, scenario: Scenario, expected: &[&str]) {
     let without = Some(guard);
-    let Some((check, told)) = counterexample(
+    let Some((check, steps)) = counterexample(
         story,
         Scenario {
             without,
@@ -159,8 +159,8 @@ fn fails(story: &str, guard: Guard, scenario: Scenario, expected: &[&str]) {
     ) else {
         panic!("{story}: the checker finds nothing wrong without the guard {guard:?}");
     };
-    println!("without the guard {guard:?} it does not hold that {check}:\n{told}");
-    assert!(expected.contains(&check), "{check}\n{told}");
+    println!("without the guard {guard:?} it does not hold that {check}:\n{steps}");
+    assert!(expected.contains(&check), "{check}\n{steps}");
 }
 
 /// Whether some schedule comes back to a state that it has been in, so that it may never end.

@@ -104,7 +104,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
                 }
             };
             match &answer {
-                Ok(output) => journal.note(&name, format!("→ {}", told(output))),
+                Ok(output) => journal.note(&name, format!("→ {}", describe(output))),
                 Err(error) => journal.note(&name, format!("→ {error}")),
             }
             answer
@@ -113,7 +113,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
 }
 
 /// What of an answer a timeline needs.
-fn told(output: &Value) -> String {
+fn describe(output: &Value) -> String {
     const MEMBERS: [&str; 6] = ["action", "outcome", "verdict", "reason", "again", "arn"];
     let members: Vec<_> = MEMBERS
         .iter()
@@ -122,10 +122,10 @@ fn told(output: &Value) -> String {
     let release = output["release"]["number"]
         .as_u64()
         .map(|number| format!("release {number}"));
-    let told: Vec<_> = members.into_iter().chain(release).collect();
-    if told.is_empty() {
+    let words: Vec<_> = members.into_iter().chain(release).collect();
+    if words.is_empty() {
         output.to_string()
     } else {
-        told.join(", ")
+        words.join(", ")
     }
 }

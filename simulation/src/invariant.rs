@@ -217,7 +217,7 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
     }
     let mut broken = Vec::new();
     let mut happened = Vec::new();
-    let told = run.witness.told();
+    let announced = run.witness.announced();
     let mut judged = BTreeSet::new();
     let mut heard = 0;
     for change in run.witness.changes() {
@@ -225,15 +225,15 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
         if change.service != service.id || !forward {
             continue;
         }
-        for told in &told[heard..change.told] {
-            if told.service == service.id
-                && judged.insert(told.number)
-                && let Some(release) = releases.get(&told.number)
+        for verdict in &announced[heard..change.announced] {
+            if verdict.service == service.id
+                && judged.insert(verdict.number)
+                && let Some(release) = releases.get(&verdict.number)
             {
-                happened.push(Happened::Judged(release.clone(), told.verdict));
+                happened.push(Happened::Judged(release.clone(), verdict.verdict));
             }
         }
-        heard = change.told;
+        heard = change.announced;
         let release = change.release.and_then(|number| releases.get(&number));
         let (Some(release), Some(revision)) = (release, change.task_definition) else {
             continue;
@@ -255,7 +255,7 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
         .collect()
 }
 
-/// 4. Every release has one record and one verdict, which was told at least once and always the same.
+/// 4. Every release has one record and one verdict, which was announced at least once and always the same.
 async fn one_verdict_each(run: &Run, desired: &DesiredState) -> Vec<Violation> {
     let service = &desired.service;
     let mut broken = Vec::new();
@@ -280,7 +280,7 @@ async fn one_verdict_each(run: &Run, desired: &DesiredState) -> Vec<Violation> {
             format!("has no verdict for release {}", release.number),
         ));
     }
-    let told = run.witness.told();
+    let announced = run.witness.announced();
     for number in (1..=desired.last_number).filter(|number| !waits(*number)) {
         let Some(record) = record(&run.cloud, service, number).await else {
             broken.push(Violation::new(
@@ -290,10 +290,10 @@ async fn one_verdict_each(run: &Run, desired: &DesiredState) -> Vec<Violation> {
             ));
             continue;
         };
-        let mut verdicts: Vec<_> = told
+        let mut verdicts: Vec<_> = announced
             .iter()
-            .filter(|told| told.service == *service && told.number == number)
-            .map(|told| told.verdict)
+            .filter(|verdict| verdict.service == *service && verdict.number == number)
+            .map(|verdict| verdict.verdict)
             .collect();
         verdicts.dedup();
         if verdicts != [record.verdict] {
@@ -301,7 +301,7 @@ async fn one_verdict_each(run: &Run, desired: &DesiredState) -> Vec<Violation> {
                 4,
                 service,
                 format!(
-                    "release {number} is recorded as {}, and told as {verdicts:?}",
+                    "release {number} is recorded as {}, and announced as {verdicts:?}",
                     record.verdict
                 ),
             ));

@@ -61,7 +61,7 @@ struct Arguments {
     threads: Option<usize>,
 }
 
-/// Why nothing could be told.
+/// Why nothing could be reported.
 #[derive(Debug, thiserror::Error)]
 enum SimulateError {
     #[error(transparent)]

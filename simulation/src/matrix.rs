@@ -119,12 +119,12 @@ fn table<'a, Row>(
     writeln!(f, "| {corner} | {} |", head.join(" | "))?;
     writeln!(f, "|---|{}", "---|".repeat(head.len()))?;
     for (name, row) in rows {
-        let told = |cell: Option<&Cell>| match cell {
+        let cell_text = |cell: Option<&Cell>| match cell {
             None => String::new(),
             Some(cell) if cell.good == cell.all => format!("✓ {}", cell.all),
             Some(cell) => format!("✗ {} of {}", cell.all - cell.good, cell.all),
         };
-        let cells: Vec<_> = cells(row).into_iter().map(told).collect();
+        let cells: Vec<_> = cells(row).into_iter().map(cell_text).collect();
         writeln!(f, "| {name} | {} |", cells.join(" | "))?;
     }
     Ok(())

@@ -90,7 +90,7 @@ impl Post {
         let delays = self.delays(function);
         if delays.is_empty() {
             self.journal
-                .note(function, format!("lost: {}", told(&event)));
+                .note(function, format!("lost: {}", describe(&event)));
         }
         // The schedule fires for ever: its firings keep nothing from being quiet.
         let awaited = usize::from(function != SWEEP);
@@ -125,7 +125,8 @@ impl Post {
         payload[REQUEST_ID] = json!(self.cloud.world.uuid());
         let mut retries = RETRIES.iter();
         loop {
-            self.journal.note(function, format!("← {}", told(&event)));
+            self.journal
+                .note(function, format!("← {}", describe(&event)));
             let answer = self.cloud.functions.invoke(function, payload.clone()).await;
             match (answer, retries.next()) {
                 (Ok(_), _) => return,
@@ -169,7 +170,7 @@ impl Post {
 }
 
 /// What of an event a timeline needs.
-fn told(event: &Value) -> String {
+fn describe(event: &Value) -> String {
     let detail = &event["detail"];
     let members = [
         &detail["repository-name"],
@@ -180,7 +181,7 @@ fn told(event: &Value) -> String {
         &event["resources"][0],
         &event["scheduledAt"],
     ];
-    let told: Vec<_> = members
+    let words: Vec<_> = members
         .into_iter()
         .filter_map(Value::as_str)
         .map(|text| text.rsplit(':').next().unwrap_or(text))
@@ -188,6 +189,6 @@ fn told(event: &Value) -> String {
     format!(
         "{} {}",
         event["detail-type"].as_str().unwrap_or_default(),
-        told.join(" ")
+        words.join(" ")
     )
 }

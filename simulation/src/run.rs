@@ -153,12 +153,13 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
         stage.play().await;
         let (run, journal) = stage.end().await;
         let violations = invariant::broken(&run).await;
-        let mut told = run.witness.told();
-        told.sort_by(|one, other| (&one.service, one.number).cmp(&(&other.service, other.number)));
-        told.dedup();
+        let mut announced = run.witness.announced();
+        announced
+            .sort_by(|one, other| (&one.service, one.number).cmp(&(&other.service, other.number)));
+        announced.dedup();
         let mut verdicts = BTreeMap::new();
-        for told in told {
-            *verdicts.entry(told.verdict.to_string()).or_default() += 1;
+        for verdict in announced {
+            *verdicts.entry(verdict.verdict.to_string()).or_default() += 1;
         }
         let changes = run.witness.changes();
         let report = Report {

@@ -1,4 +1,4 @@
-//! Who changed what in ECS, while who held the claim; and which verdicts were told.
+//! Who changed what in ECS, while who held the claim; and which verdicts were announced.
 
 use std::{
     collections::BTreeMap,
@@ -43,13 +43,13 @@ pub struct Change {
     pub overwrote: Option<String>,
     /// The HTTP status of ECS's answer.
     pub status: u16,
-    /// How many verdicts had been told before.
-    pub told: usize,
+    /// How many verdicts had been announced before.
+    pub announced: usize,
 }
 
 /// A verdict that was put on the event bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Announced {
     /// The service.
     pub service: ServiceId,
     /// The release.
@@ -77,7 +77,7 @@ pub enum Seen {
     /// A change to a service.
     Change(Change),
     /// Verdicts.
-    Told(Vec<Told>),
+    Announced(Vec<Announced>),
     /// A task: what it was asked for by, and the tasks that ran alone already.
     Task(String, Vec<String>),
 }
@@ -86,7 +86,7 @@ pub enum Seen {
 #[derive(Debug, Default)]
 pub struct Witness {
     changes: Mutex<Vec<Change>>,
-    told: Mutex<Vec<Told>>,
+    announced: Mutex<Vec<Announced>>,
     ran: Mutex<Vec<Ran>>,
     /// Invocation → the revision that the service was heading for when it last looked.
     looks: Mutex<BTreeMap<usize, String>>,
@@ -112,12 +112,12 @@ impl Witness {
                     let seen = looks.get(&name(caller));
                     let overwrote = change.overwrote.take();
                     change.overwrote = overwrote.filter(|theirs| seen == Some(theirs));
-                    change.told = self.told().len();
+                    change.announced = self.announced().len();
                     Seen::Change(change)
                 }
                 None => Seen::Nothing,
             },
-            "PutEvents" => Seen::Told(verdicts(body)),
+            "PutEvents" => Seen::Announced(verdicts(body)),
             "RunTask" => task(cloud, body).await,
             _ => Seen::Nothing,
         }
@@ -142,12 +142,12 @@ impl Witness {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(Change { status, ..change }),
-            Seen::Told(told) if status < 300 => self
-                .told
+            Seen::Announced(announced) if status < 300 => self
+                .announced
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .extend(told),
-            Seen::Told(_) => {}
+                .extend(announced),
+            Seen::Announced(_) => {}
             Seen::Task(started_by, running) => {
                 let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
                 if let Some(task) = answer["tasks"][0]["taskArn"].as_str() {
@@ -183,8 +183,8 @@ impl Witness {
     }
 
     /// The verdicts so far, oldest first.
-    pub fn told(&self) -> Vec<Told> {
-        self.told
+    pub fn announced(&self) -> Vec<Announced> {
+        self.announced
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -225,7 +225,7 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
         alive,
         task_definition: input["taskDefinition"].as_str().map(str::to_owned),
         status: 0,
-        told: 0,
+        announced: 0,
     })
 }
 
@@ -342,12 +342,12 @@ async fn object(cloud: &Cloud, bucket: &str, key: &str) -> Option<Bytes> {
     response.status().is_success().then(|| response.into_body())
 }
 
-fn verdicts(body: &Bytes) -> Vec<Told> {
+fn verdicts(body: &Bytes) -> Vec<Announced> {
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
     let entries = input["Entries"].as_array().into_iter().flatten();
     entries
         .filter_map(|entry| serde_json::from_str::<Record>(entry["Detail"].as_str()?).ok())
-        .map(|record| Told {
+        .map(|record| Announced {
             service: record.service,
             number: record.release.number,
             verdict: record.verdict,

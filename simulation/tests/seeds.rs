@@ -29,7 +29,7 @@ fn overwriting(seed: u64) -> Scenario {
     }
 }
 
-fn told(report: &Report) -> String {
+fn described(report: &Report) -> String {
     format!("{}\n{}", report.timeline, report.findings())
 }
 
@@ -54,7 +54,7 @@ fn on_two_threads(end: usize, work: impl Fn(usize) + Sync) {
 fn no_schedule_and_no_fault_breaks_an_invariant() {
     on_two_threads(SEEDS, |seed| {
         let report = play(Scenario::of(seed as u64)).unwrap();
-        assert!(report.violations.is_empty(), "{}", told(&report));
+        assert!(report.violations.is_empty(), "{}", described(&report));
     });
 }
 
@@ -72,11 +72,11 @@ fn a_seed_notices_writes_that_overwrite_each_other_and_says_how_to_play_it_again
     let bad = (0..NOTICED_WITHIN)
         .map(|seed| play(overwriting(seed)).unwrap())
         .find(|report| !report.violations.is_empty());
-    let told = told(&bad.expect("without compare-and-swap something goes wrong"));
-    println!("{told}");
-    assert!(told.contains("← ECR Image Action"), "{told}");
-    assert!(told.contains("--seed "), "{told}");
-    assert!(told.contains(" --unconditional"), "{told}");
+    let text = described(&bad.expect("without compare-and-swap something goes wrong"));
+    println!("{text}");
+    assert!(text.contains("← ECR Image Action"), "{text}");
+    assert!(text.contains("--seed "), "{text}");
+    assert!(text.contains(" --unconditional"), "{text}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn mark(data: &Value) -> String {
     data.to_string()
 }
 
-/// What an execution is told that concludes: the verdict fits the way that led there.
+/// What an execution is given that concludes: the verdict fits the way that led there.
 fn check_ending(payload: &Value) -> Verdict {
     let input: conclude_release::Input = serde_json::from_value(payload.clone()).unwrap();
     let facts = &input.facts;
@@ -114,8 +114,8 @@ fn every_way_through_the_state_machine_has_what_it_needs_and_comes_to_a_verdict_
                 ways.push((next, data));
             }
         } else if let Kind::Fail(_) = &definition.states[name].kind {
-            let told = |field: &str| data["error"][field].is_string();
-            assert!(told("Error") && told("Cause"), "{name}: {data}");
+            let is_text = |field: &str| data["error"][field].is_string();
+            assert!(is_text("Error") && is_text("Cause"), "{name}: {data}");
         } else {
             let next = walk.next(name, &data);
             let next = next.unwrap_or_else(|failure| panic!("{name}: {failure:?} in {data}"));

@@ -148,11 +148,11 @@ async fn a_first_release_that_fails_leaves_nothing_running_and_says_so() {
     );
     assert_eq!(diagnosis.stopped_tasks[0].containers[0].exit_code, Some(7));
     stage.runs(&service, 0).await;
-    let told = stage.told(RELEASE_CONCLUDED);
+    let events = stage.announced(RELEASE_CONCLUDED);
     assert_eq!(
-        (told.len(), &told[0]["verdict"]),
+        (events.len(), &events[0]["verdict"]),
         (1, &json!("failed")),
-        "{told:?}"
+        "{events:?}"
     );
 
     // The line that the template's alarm counts.

@@ -64,11 +64,11 @@ async fn a_foreign_revision_between_releases_stays_until_it_is_resumed() {
     let theirs = deploy_by_hand(&stage, &service).await;
     let reason = drifted(&stage, &service).await;
     assert!(reason.contains(&theirs), "{reason}");
-    let told = until("the event", || async {
-        stage.told(SERVICE_DRIFTED).into_iter().next()
+    let event = until("the event", || async {
+        stage.announced(SERVICE_DRIFTED).into_iter().next()
     })
     .await;
-    assert_eq!(told["service"], "web/hello");
+    assert_eq!(event["service"], "web/hello");
     until("the status", || async {
         let status = stage.status("services/hello.yaml").await?;
         matches!(status, FileStatus::Accepted { hold: Some(_), .. }).then_some(())
@@ -356,11 +356,11 @@ async fn a_service_that_codedeploy_rolls_out_is_refused_with_nothing_touched() {
     for (number, file) in [(1, &*owning), (2, adopting)] {
         stage.follow("services/hello.yaml", file).await;
         let record = stage.verdict(&service, number, Verdict::Rejected).await;
-        for told in [
+        for text in [
             "the deployment controller CODE_DEPLOY",
             "change the controller to ECS",
         ] {
-            assert!(record.reason.contains(told), "{}", record.reason);
+            assert!(record.reason.contains(text), "{}", record.reason);
         }
     }
     assert_eq!(stage.changes_in_ecs(seen), [] as [&str; 0]);

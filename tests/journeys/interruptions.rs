@@ -138,10 +138,10 @@ async fn an_event_that_is_not_what_it_claims_is_refused_and_changes_nothing() {
         ("execution-ended", push.clone(), "check the rule"),
         ("sweep-due", push.clone(), "the schedule's input"),
     ] {
-        let (error, told) = stage.invoke(function, event).await.unwrap_err();
-        assert_eq!(error, "Refused", "{function}: {told}");
-        assert!(told.contains(message), "{function}: {told}");
-        assert!(told.len() < 2000, "a message of {} bytes", told.len());
+        let (error, cause) = stage.invoke(function, event).await.unwrap_err();
+        assert_eq!(error, "Refused", "{function}: {cause}");
+        assert!(cause.contains(message), "{function}: {cause}");
+        assert!(cause.len() < 2000, "a message of {} bytes", cause.len());
     }
 
     let stage_requests: Vec<_> = stage

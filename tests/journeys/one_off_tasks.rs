@@ -57,11 +57,11 @@ async fn ran(stage: &Stage) -> Vec<(String, Value)> {
         let at = |task: &Value| task["createdAt"].as_f64().unwrap_or_default();
         at(one).total_cmp(&at(other))
     });
-    let told = |task: &Value| {
+    let described = |task: &Value| {
         let command = &task["overrides"]["containerOverrides"][0]["command"][0];
         (text(command), task["containers"][0]["exitCode"].clone())
     };
-    tasks.iter().map(told).collect()
+    tasks.iter().map(described).collect()
 }
 
 fn succeeded(record: &Record) -> &str {
@@ -97,7 +97,7 @@ async fn migrations_run_one_after_the_other_before_the_service_is_given_the_revi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_that_fails_leaves_the_service_untouched_and_is_told_with_its_log() {
+async fn a_migration_that_fails_leaves_the_service_untouched_and_is_reported_with_its_log() {
     let stage = Stage::open().await;
     let service = web("hello");
     let good = stage.push("hello", "1.0.0").await;

@@ -63,8 +63,8 @@ async fn assert_one_verdict_each(stage: &Stage, service: &ServiceId) -> BTreeMap
     for number in numbers {
         verdicts.insert(number, stage.record(service, number).await.verdict);
     }
-    let mut told: Vec<(u64, Value)> = stage
-        .told(RELEASE_CONCLUDED)
+    let mut announced: Vec<(u64, Value)> = stage
+        .announced(RELEASE_CONCLUDED)
         .iter()
         .filter(|detail| detail["service"] == service.to_string())
         .map(|detail| {
@@ -74,17 +74,17 @@ async fn assert_one_verdict_each(stage: &Stage, service: &ServiceId) -> BTreeMap
             )
         })
         .collect();
-    told.sort_by_key(|(number, _)| *number);
+    announced.sort_by_key(|(number, _)| *number);
     let expected: Vec<_> = verdicts
         .iter()
         .map(|(number, verdict)| (*number, json!(verdict)))
         .collect();
-    assert_eq!(told, expected);
+    assert_eq!(announced, expected);
     verdicts
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_pushes_told_in_the_wrong_order_and_one_of_them_twice_the_newest_runs() {
+async fn of_two_pushes_announced_in_the_wrong_order_and_one_of_them_twice_the_newest_runs() {
     let stage = Stage::open().await;
     let service = web("hello");
     stage.push("hello", "build-1").await;
@@ -112,7 +112,7 @@ async fn of_two_pushes_told_in_the_wrong_order_and_one_of_them_twice_the_newest_
     stage.verdict(&service, 2, Verdict::Succeeded).await;
 
     assert!(stage.live_image(&service).await.ends_with(&newest));
-    // Told once more, long after: build-2 is older, build-3 runs already.
+    // Announced once more, long after: build-2 is older, build-3 runs already.
     let seen = stage.requests();
     for event in pile {
         stage.invoke(TRIGGER, event).await.unwrap();

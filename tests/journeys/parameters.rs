@@ -27,7 +27,7 @@ async fn live_greeting(stage: &Stage) -> String {
     text(&container["environment"][0]["value"])
 }
 
-fn told(status: FileStatus) -> String {
+fn rejection_message(status: FileStatus) -> String {
     match status {
         FileStatus::Rejected { message, .. } => message,
         other => panic!("{other:?}"),
@@ -85,13 +85,13 @@ async fn a_changed_parameter_takes_effect_with_the_next_push_and_a_roll_back_ret
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_parameter_that_is_missing_or_secret_is_told_with_its_line_and_nothing_is_touched() {
+async fn a_parameter_that_is_missing_or_secret_is_reported_with_its_line_and_nothing_is_touched() {
     let stage = Stage::open().await;
     let service = web("hello");
     stage.push("hello", "1.0.0").await;
     let file = greeting("${ssm:/hello/greeting}").text();
     stage.put_file(KEY, &file).await;
-    let message = told(stage.rejection(KEY).await);
+    let message = rejection_message(stage.rejection(KEY).await);
     let place =
         "services/hello.yaml:10:46: taskDefinition.containerDefinitions[0].environment[0].value: ";
     assert_eq!(
@@ -104,7 +104,7 @@ async fn a_parameter_that_is_missing_or_secret_is_told_with_its_line_and_nothing
     put(&stage, "/hello/greeting", "SecureString", "psst").await;
     stage.put_file(KEY, &format!("{file}# again\n")).await;
     let message = until("the other rejection", || async {
-        let message = told(stage.rejection(KEY).await);
+        let message = rejection_message(stage.rejection(KEY).await);
         message.contains("SecureString").then_some(message)
     })
     .await;
@@ -129,7 +129,7 @@ async fn a_parameter_that_is_missing_or_secret_is_told_with_its_line_and_nothing
         .unwrap();
     let seen = stage.requests();
     stage.push("hello", "1.1.0").await;
-    let message = told(stage.rejection(KEY).await);
+    let message = rejection_message(stage.rejection(KEY).await);
     assert!(message.starts_with(place), "{message}");
     assert_eq!(stage.settled(&service).await.last_number, 1);
     assert_eq!(stage.changes_in_ecs(seen), Vec::<String>::new());

@@ -11,7 +11,7 @@ use serde_json::json;
 const KEY: &str = "services/hello.yaml";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_service_file_is_told_with_its_line_and_a_hint_and_changes_nothing() {
+async fn a_wrong_service_file_is_reported_with_its_line_and_a_hint_and_changes_nothing() {
     let stage = Stage::open().await;
     let service = web("hello");
     let file = stage.first_release(&service).await;
@@ -37,14 +37,14 @@ async fn a_wrong_service_file_is_told_with_its_line_and_a_hint_and_changes_nothi
     );
     assert!(problems[0].hint.as_ref().unwrap().contains("web"));
     until("the event", || async {
-        let told = stage.told(SERVICE_FILE_REJECTED);
-        (!told.is_empty()).then_some(())
+        let events = stage.announced(SERVICE_FILE_REJECTED);
+        (!events.is_empty()).then_some(())
     })
     .await;
-    let told = stage.told(SERVICE_FILE_REJECTED);
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0]["key"], KEY);
-    assert_eq!(told[0]["status"]["message"], *message);
+    let events = stage.announced(SERVICE_FILE_REJECTED);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["key"], KEY);
+    assert_eq!(events[0]["status"]["message"], *message);
     assert_eq!(stage.desired(&service).await, before);
     assert_eq!(stage.changes_in_ecs(seen), Vec::<String>::new());
 

@@ -32,8 +32,8 @@ pub(super) fn uses(sites: &[Site]) -> Vec<Use> {
 }
 
 /// For each file that asks for something, a line for each place.
-pub(super) fn told(findings: &[Finding]) -> String {
-    let mut told = String::new();
+pub(super) fn describe(findings: &[Finding]) -> String {
+    let mut text = String::new();
     for finding in findings {
         let uses = &finding.placeholders;
         if uses.is_empty() {
@@ -43,18 +43,18 @@ pub(super) fn told(findings: &[Finding]) -> String {
         let longest = |texts: &mut dyn Iterator<Item = &String>| texts.map(String::len).max();
         let place = longest(&mut places.iter()).unwrap_or(0);
         let name = longest(&mut uses.iter().map(|one| &one.placeholder)).unwrap_or(0);
-        told += &format!("{} is filled in when it is uploaded:\n", finding.file);
+        text += &format!("{} is filled in when it is uploaded:\n", finding.file);
         for (at, one) in places.iter().zip(uses) {
             let from = match one.source {
                 Source::Param => "FileParameters of the installation",
                 Source::Ssm => "SSM Parameter Store",
                 Source::Export => "exports of CloudFormation stacks",
             };
-            told += &format!(
+            text += &format!(
                 "  {at:<place$}  {:<name$}  {} (from {from})\n",
                 one.placeholder, one.path
             );
         }
     }
-    told
+    text
 }

@@ -193,9 +193,9 @@ impl Stage<'_> {
         let last = self.settled(begun).await?;
         self.answers_only(newest).await?;
         let records = self.records().await?;
-        let told = self.verdicts_told();
+        let announced = self.announced_verdicts();
         for record in &records {
-            let times = told
+            let times = announced
                 .iter()
                 .filter(|number| **number == record.release.number)
                 .count();

@@ -88,7 +88,7 @@ impl Narrator {
         if let Some(live) = &self.live {
             live.finish_and_clear();
         }
-        let ending = if report.ended_as_told() {
+        let ending = if report.ended_as_expected() {
             "Every chapter ended as told"
         } else {
             "The story did not end as told"

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// The whole story.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// In the order told. A chapter that did not end as told is the last.
+    /// In the order played. A chapter that did not end as expected is the last.
     pub(crate) chapters: Vec<Chapter>,
     /// What the client that asks all the time got.
     pub(crate) requests: Requests,
@@ -53,10 +53,10 @@ impl Chapter {
     pub(crate) fn new(
         name: &'static str,
         took: Duration,
-        told: Result<Map<String, Value>>,
+        outcome: Result<Map<String, Value>>,
     ) -> Self {
         let seconds = (took.as_secs_f64() * 10.0).round() / 10.0;
-        match told {
+        match outcome {
             Ok(facts) => Self {
                 name,
                 verdict: "as-told",
@@ -93,13 +93,15 @@ impl Report {
         }
     }
 
-    /// Whether every chapter was told to its end, and no request failed.
-    pub(crate) fn ended_as_told(&self) -> bool {
-        let told = self
+    /// Whether every chapter was played to its end, and no request failed.
+    pub(crate) fn ended_as_expected(&self) -> bool {
+        let as_expected = self
             .chapters
             .iter()
             .filter(|chapter| chapter.failure.is_none())
             .count();
-        told == super::chapters::NAMES.len() && self.requests.sent > 0 && self.requests.failed == 0
+        as_expected == super::chapters::NAMES.len()
+            && self.requests.sent > 0
+            && self.requests.failed == 0
     }
 }

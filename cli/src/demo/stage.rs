@@ -175,8 +175,8 @@ impl<'a> Stage<'a> {
         Ok(records)
     }
 
-    /// The numbers of the releases whose verdicts were told as events.
-    pub(super) fn verdicts_told(&self) -> Vec<u64> {
+    /// The numbers of the releases whose verdicts were announced by events.
+    pub(super) fn announced_verdicts(&self) -> Vec<u64> {
         let events = self.local.cloud.events.recent_events();
         let concluded = events
             .iter()

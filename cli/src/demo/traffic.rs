@@ -19,7 +19,7 @@ const CLIENTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many failures are told.
+/// How many failures are shown.
 const TOLD: usize = 5;
 
 /// Requests to one address that go on until they are stopped.

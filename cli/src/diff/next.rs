@@ -16,7 +16,7 @@ use landfall_aws::{
 };
 use miette::{IntoDiagnostic, Report, Result, miette};
 
-use super::told::Found;
+use super::comparison::Found;
 use crate::{clients::report_aws, running_service::RunningService};
 
 /// The release, and what it follows on.

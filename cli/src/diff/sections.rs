@@ -19,7 +19,7 @@ use landfall_aws::{
 use miette::Result;
 use serde_json::{Map, Value, json};
 
-use super::{Subject, told::Found};
+use super::{Subject, comparison::Found};
 use crate::clients::report_aws;
 
 /// What is refused in AWS's words is what a release would be refused for.

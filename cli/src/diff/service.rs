@@ -12,7 +12,7 @@ use landfall::{
 use landfall_aws::clock::Clock;
 use serde_json::{Map, Value};
 
-use super::{Subject, told::Found};
+use super::{Subject, comparison::Found};
 use crate::running_service::RunningService;
 
 /// Members of the calls that are not the section's.

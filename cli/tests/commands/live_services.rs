@@ -114,7 +114,7 @@ async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_un
         .unwrap();
     let compared = landfall_at(&local.endpoint, &["diff", &path]);
     assert_eq!(compared.status.code(), Some(2));
-    let told = text(&compared.stdout);
+    let output = text(&compared.stdout);
     for line in [
         "web/worker, which runs worker:1",
         "~ taskDefinition.containerDefinitions[work].image: hello:1.0.0 (sha256:",
@@ -124,7 +124,7 @@ async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_un
         "~ service.deploymentConfiguration.maximumPercent: 150 → 175",
         "4 differences.",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(output.contains(line), "{line}: {output}");
     }
     let json = landfall_at(&local.endpoint, &["diff", "--json", &path]).stdout;
     assert!(!text(&json).contains("hunter"));
@@ -139,7 +139,7 @@ async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_un
     local.interrupt();
 }
 
-/// A service that others scale and find by name, with everything that is told of it.
+/// A service that others scale and find by name, with everything that AWS shows of it.
 async fn surrounded_service(config: &SdkConfig) {
     let (ecs, ecr) = (Ecs::new(config), Ecr::new(config));
     ecr.ensure_repository("hello").await.unwrap();
@@ -269,11 +269,11 @@ async fn what_scales_and_names_a_live_service_is_written_down_and_compared() {
         );
     std::fs::write(&file, changed).unwrap();
     let compared = landfall_at(&local.endpoint, &["diff", &path]);
-    let told = text(&compared.stdout);
+    let output = text(&compared.stdout);
     assert_eq!(
         compared.status.code(),
         Some(2),
-        "{told}{}",
+        "{output}{}",
         text(&compared.stderr)
     );
     for line in [
@@ -286,7 +286,7 @@ async fn what_scales_and_names_a_live_service_is_written_down_and_compared() {
         "  - autoscaling.scheduled[morning].min: 4\n",
         "\n7 differences.\nThe desired count is not compared: autoscaling keeps it between 2 and 10.\n",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(output.contains(line), "{line}: {output}");
     }
     local.interrupt();
 }
@@ -295,17 +295,17 @@ async fn what_scales_and_names_a_live_service_is_written_down_and_compared() {
 fn until(arguments: &[&str], shown: &str) {
     let begun = Instant::now();
     loop {
-        let told = text(&landfall(arguments).stdout);
-        if told.contains(shown) {
+        let output = text(&landfall(arguments).stdout);
+        if output.contains(shown) {
             return;
         }
-        assert!(begun.elapsed() < Duration::from_secs(120), "{told}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{output}");
         std::thread::sleep(Duration::from_millis(200));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
+async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start(folder.path());
     let port = &*local.port;
@@ -361,43 +361,46 @@ async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
             landfall_local::local::STATE_BUCKET,
         ];
         let compared = landfall_at(&local.endpoint, &[&arguments, options].concat());
-        let told = text(&compared.stdout) + &text(&compared.stderr);
-        (compared.status.code(), told)
+        let output = text(&compared.stdout) + &text(&compared.stderr);
+        (compared.status.code(), output)
     };
-    let (code, told) = diff(&written, &[]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("pass --parameters stage=<value>,"), "{told}");
+    let (code, output) = diff(&written, &[]);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(
+        output.contains("pass --parameters stage=<value>,"),
+        "{output}"
+    );
     let stage = ["--parameters", "stage=web"];
-    let (code, told) = diff(&written, &stage);
-    assert_eq!(code, Some(0), "{told}");
+    let (code, output) = diff(&written, &stage);
+    assert_eq!(code, Some(0), "{output}");
     let remembered = "hello:1.1.0 is left out (container web), because release 2 was bad with it; the same file uploaded once \
                       more tries it again.\nThe service is on hold since ";
     assert!(
-        told.contains(&format!("No differences.\n{remembered}")),
-        "{told}"
+        output.contains(&format!("No differences.\n{remembered}")),
+        "{output}"
     );
 
     let changed = written.replace("max: 4", "max: 6").replace(
         "example.com }",
         "example.com, healthCheck: { path: /health } }",
     ) + "before: [{ name: migrate, container: web, command: [migrate, --password=hunter2] }]\n";
-    let (code, told) = diff(&changed, &stage);
-    assert_eq!(code, Some(2), "{told}");
+    let (code, output) = diff(&changed, &stage);
+    assert_eq!(code, Some(2), "{output}");
     for line in [
         "  + ingress.healthCheck: { path: /health }\n  ~ autoscaling.max: 4 → 6\n2 differences.\n",
         "Before the service is touched runs migrate (container web).\n",
         remembered,
         "A release waits for `landfall resume web/hello`.\n",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(output.contains(line), "{line}: {output}");
     }
-    let (_, told) = diff(&changed, &[&stage[..], &["--json"]].concat());
-    assert!(!told.contains("hunter2"), "{told}");
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["leftOut"][0]["release"], 2);
-    assert_eq!(told["hold"]["reason"], "sale");
+    let (_, output) = diff(&changed, &[&stage[..], &["--json"]].concat());
+    assert!(!output.contains("hunter2"), "{output}");
+    let output: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(output["leftOut"][0]["release"], 2);
+    assert_eq!(output["hold"]["reason"], "sale");
     assert_eq!(
-        told["before"],
+        output["before"],
         json!([{ "name": "migrate", "container": "web" }])
     );
 
@@ -407,14 +410,14 @@ async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
             "serviceName: hello",
             "serviceName: hello\n  schedulingStrategy: DAEMON",
         );
-    let (code, told) = diff(&daemon, &stage);
-    assert_eq!(code, Some(1), "{told}");
+    let (code, output) = diff(&daemon, &stage);
+    assert_eq!(code, Some(1), "{output}");
     for line in [
         "  ~ service.schedulingStrategy: REPLICA → DAEMON  (cannot be changed in place)\n",
         "  - autoscaling.min: 1\n  - autoscaling.max: 4\n",
         "A release would be refused: ECS cannot change web/hello in place as its file says.",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(output.contains(line), "{line}: {output}");
     }
 
     // A revision from elsewhere is in the way of a file that describes another, and of no file that leaves that to others.
@@ -429,16 +432,16 @@ async fn what_landfall_remembers_of_a_service_is_told_with_what_would_change() {
     let update = json!({ "cluster": "web", "service": "hello", "taskDefinition": arn });
     ecs.update_service(&object(update)).await.unwrap();
     let refused = format!("A release would be refused: web/hello runs {arn}");
-    let (code, told) = diff(&written, &stage);
-    assert!(code == Some(1) && told.contains(&refused), "{told}");
+    let (code, output) = diff(&written, &stage);
+    assert!(code == Some(1) && output.contains(&refused), "{output}");
     let described = written
         .lines()
         .filter(|line| !line.starts_with("taskDefinition:"));
     let adopting = described.collect::<Vec<_>>().join("\n");
-    let (code, told) = diff(&adopting, &stage);
+    let (code, output) = diff(&adopting, &stage);
     assert!(
-        code == Some(2) && !told.contains("would be refused"),
-        "{told}"
+        code == Some(2) && !output.contains("would be refused"),
+        "{output}"
     );
     local.interrupt();
 }

@@ -27,37 +27,37 @@ fn without_a_running_landfall_the_commands_ask_whether_it_runs() {
         ],
         &["local", "load-balancer", "hello", "--port", &port],
     ] {
-        let told = failure(arguments);
+        let message = failure(arguments);
         assert!(
-            told.contains("is `landfall local` running, and on this port?"),
-            "{arguments:?}: {told}"
+            message.contains("is `landfall local` running, and on this port?"),
+            "{arguments:?}: {message}"
         );
     }
 }
 
 #[test]
-fn a_taken_port_is_told_with_what_to_do() {
+fn a_taken_port_is_reported_with_what_to_do() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let told = failure(&["local", "--port", &port]);
+    let message = failure(&["local", "--port", &port]);
     assert!(
-        told.contains(&format!(
+        message.contains(&format!(
             "port {port} on 127.0.0.1 is taken: stop what listens there, or choose another with --port"
         )),
-        "{told}"
+        "{message}"
     );
 }
 
 #[test]
 fn an_image_without_a_tag_and_a_service_without_a_cluster_are_refused_before_anything_is_asked() {
-    let told = failure(&["local", "push", "hello", "--dir", ".", "--", "true"]);
-    assert!(told.contains("`hello` has no tag"), "{told}");
+    let message = failure(&["local", "push", "hello", "--dir", ".", "--", "true"]);
+    assert!(message.contains("`hello` has no tag"), "{message}");
     assert!(
-        told.contains("write it as repository:tag, e.g. hello:1.1.0"),
-        "{told}"
+        message.contains("write it as repository:tag, e.g. hello:1.1.0"),
+        "{message}"
     );
-    let told = failure(&["status", "hello"]);
-    assert!(told.contains("cluster/service"), "{told}");
+    let message = failure(&["status", "hello"]);
+    assert!(message.contains("cluster/service"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,10 +116,10 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
         shown.starts_with("web/hello\n  file      services/hello.yaml\n"),
         "{shown}"
     );
-    let told = failure(&["status", "web/helo", "--port", &port]);
+    let message = failure(&["status", "web/helo", "--port", &port]);
     assert!(
-        told.contains("no service file has described web/helo yet"),
-        "{told}"
+        message.contains("no service file has described web/helo yet"),
+        "{message}"
     );
     let json = success(&["status", "--json", "--port", &port]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

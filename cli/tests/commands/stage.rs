@@ -22,9 +22,9 @@ pub(crate) fn landfall(arguments: &[&str]) -> Output {
 /// Standard error of a command that has to fail, its lines joined: where they are wrapped depends on the terminal.
 pub(crate) fn failure(arguments: &[&str]) -> String {
     let output = landfall(arguments);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success(), "it succeeded: {told}");
-    let words = told
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it succeeded: {stderr}");
+    let words = stderr
         .split_whitespace()
         .filter(|word| !matches!(*word, "│" | "×" | "╰─▶" | "├─▶"));
     words.collect::<Vec<_>>().join(" ")
@@ -32,8 +32,8 @@ pub(crate) fn failure(arguments: &[&str]) -> String {
 
 pub(crate) fn success(arguments: &[&str]) -> String {
     let output = landfall(arguments);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
 

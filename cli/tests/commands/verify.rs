@@ -66,8 +66,8 @@ fn denied(body: &str) -> stub::Answer {
 #[test]
 fn what_may_not_be_asked_is_unknown_with_the_action_that_it_needs_and_no_failure() {
     let endpoint = stub::aws(|_, body| denied(body));
-    let (code, told) = verify(&endpoint, &[]);
-    assert_eq!(code, Some(0), "{told}");
+    let (code, output) = verify(&endpoint, &[]);
+    assert_eq!(code, Some(0), "{output}");
     for action in [
         "iam:GetRole",
         "ecr:DescribeImages",
@@ -83,11 +83,20 @@ fn what_may_not_be_asked_is_unknown_with_the_action_that_it_needs_and_no_failure
         "ecs:DescribeCapacityProviders",
     ] {
         let line = format!("        not allowed to ask: that needs {action}\n");
-        assert_eq!(told.matches(&line).count(), 1, "{action}: {told}");
+        assert_eq!(output.matches(&line).count(), 1, "{action}: {output}");
     }
-    assert!(told.contains("log group /ecs/far in us-east-1"), "{told}");
-    assert!(!told.contains("/ecs/hello"), "Landfall makes it: {told}");
-    assert!(told.ends_with("0 ok, 0 missing, 12 unknown.\n"), "{told}");
+    assert!(
+        output.contains("log group /ecs/far in us-east-1"),
+        "{output}"
+    );
+    assert!(
+        !output.contains("/ecs/hello"),
+        "Landfall makes it: {output}"
+    );
+    assert!(
+        output.ends_with("0 ok, 0 missing, 12 unknown.\n"),
+        "{output}"
+    );
 }
 
 /// What is said of an image whose configuration is for `architecture`, or cannot be had.
@@ -117,8 +126,8 @@ fn image(architecture: Option<&str>) -> Value {
         "GET" => (200, configuration.clone().unwrap_or_default().to_string()),
         _ => denied(body),
     });
-    let (_, told) = verify(&endpoint, &["--json"]);
-    let found: Value = serde_json::from_str(&told).unwrap();
+    let (_, output) = verify(&endpoint, &["--json"]);
+    let found: Value = serde_json::from_str(&output).unwrap();
     let found = found.as_array().unwrap().iter();
     found
         .clone()
@@ -145,7 +154,7 @@ fn an_image_for_one_platform_is_held_against_the_tasks() {
     ] {
         let found = image(architecture);
         assert_eq!(found["state"], state, "{found}");
-        let told = found["about"].as_str().unwrap();
-        assert!(told.starts_with(about), "{told}");
+        let text = found["about"].as_str().unwrap();
+        assert!(text.starts_with(about), "{text}");
     }
 }

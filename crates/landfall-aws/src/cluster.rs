@@ -59,7 +59,7 @@ impl ClusterNeeds {
             let provider = match known {
                 Some(known) => known,
                 None => {
-                    let mut made = self.tell("CreateCapacityProvider", &body).await?;
+                    let mut made = self.send("CreateCapacityProvider", &body).await?;
                     tracing::info!(name, "created the capacity provider");
                     made["capacityProvider"].take()
                 }
@@ -124,7 +124,7 @@ impl ClusterNeeds {
             ))
         })?;
         if let Some(body) = cluster_update(file, &live) {
-            self.tell("UpdateCluster", &body).await?;
+            self.send("UpdateCluster", &body).await?;
             tracing::info!("changed the cluster's settings");
         }
         let busy = |cluster: &Value| {
@@ -137,14 +137,14 @@ impl ClusterNeeds {
         match association(file, &live) {
             None => Ok(None),
             Some(body) => {
-                let answer = self.tell("PutClusterCapacityProviders", &body).await?;
+                let answer = self.send("PutClusterCapacityProviders", &body).await?;
                 tracing::info!(providers = %body["capacityProviders"], "associated capacity providers");
                 Ok(busy(&answer["cluster"]))
             }
         }
     }
 
-    async fn tell(
+    async fn send(
         &self,
         operation: &'static str,
         body: &Map<String, Value>,

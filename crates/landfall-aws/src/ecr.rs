@@ -191,7 +191,7 @@ impl Ecr {
         let digest = detail
             .image_digest()
             .ok_or_else(|| Fault::incomplete(CALL, "imageDigest"))?;
-        let told = detail
+        let pushed = detail
             .image_pushed_at()
             .ok_or_else(|| Fault::incomplete(CALL, "imagePushedAt"))?;
         Ok(Image {
@@ -199,15 +199,15 @@ impl Ecr {
             repository: repository.into(),
             tag: tag.into(),
             digest: digest.into(),
-            pushed_at: pushed_at(told)?,
+            pushed_at: pushed_at(pushed)?,
         })
     }
 }
 
 /// ECR tells seconds and their fraction as a floating-point number, which holds no millisecond exactly: cut off, one could
 /// become the one before, and two pushes would seem to be of the same moment.
-fn pushed_at(told: &DateTime) -> Result<Timestamp, Fault> {
-    timestamp(told)?
+fn pushed_at(pushed: &DateTime) -> Result<Timestamp, Fault> {
+    timestamp(pushed)?
         .round(Unit::Millisecond)
         .map_err(|error| Fault::unexpected(error.to_string()))
 }
@@ -228,9 +228,9 @@ mod tests {
     #[test]
     fn pushes_of_different_milliseconds_stay_apart() {
         for milliseconds in 1_750_000_005_000..1_750_000_006_000_i64 {
-            let told = DateTime::from_secs_f64(milliseconds as f64 / 1000.0);
+            let pushed = DateTime::from_secs_f64(milliseconds as f64 / 1000.0);
             let exact = Timestamp::from_millisecond(milliseconds).unwrap();
-            assert_eq!(pushed_at(&told).unwrap(), exact);
+            assert_eq!(pushed_at(&pushed).unwrap(), exact);
         }
     }
 }

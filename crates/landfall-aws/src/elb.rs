@@ -74,14 +74,14 @@ impl Elb {
         let form = Form::default()
             .with("TargetGroupArn", &group)
             .with_pairs("Attributes", [("deregistration_delay.timeout_seconds", 5)]);
-        self.tell("ModifyTargetGroupAttributes", form).await?;
+        self.send("ModifyTargetGroupAttributes", form).await?;
         let form = Form::default()
             .with("LoadBalancerArn", balancer.load_balancer_arn)
             .with("Protocol", "HTTP")
             .with("Port", port)
             .with("DefaultActions.member.1.Type", "forward")
             .with("DefaultActions.member.1.TargetGroupArn", &group);
-        self.tell("CreateListener", form).await?;
+        self.send("CreateListener", form).await?;
         Ok(group)
     }
 

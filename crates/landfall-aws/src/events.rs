@@ -1,4 +1,4 @@
-//! EventBridge: what Landfall tells the world.
+//! EventBridge: what Landfall announces.
 
 use aws_config::SdkConfig;
 use serde::Serialize;

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trigger_is_told_where_it_is_installed() {
+    fn a_trigger_knows_where_it_is_installed() {
         let home = |arn: &str| match Event::read(invocation(arn, json!({}))) {
             Ok(Event { home, .. }) => Some((home.account, home.region)),
             Err(fault) => {

@@ -64,7 +64,7 @@ impl Parameters {
     /// The values of these placeholders, or why there are none.
     ///
     /// # Errors
-    /// Transient only: what AWS refuses is told of the placeholder.
+    /// Transient only: what AWS refuses is reported of the placeholder.
     pub async fn values(&self, wanted: &BTreeSet<Placeholder>) -> Result<Values, Fault> {
         let names = |source| -> Vec<String> {
             let of_source = wanted
@@ -104,7 +104,7 @@ impl Parameters {
             match self.ssm_at_once(some).await {
                 Ok(values) => found.extend(values),
                 Err(fault) if fault.is_refused() => {
-                    // One name may be refused for all: each is asked for alone, so that the right one is told.
+                    // One name may be refused for all: each is asked for alone, so that the right one is reported.
                     for name in some {
                         match self.ssm_at_once(std::slice::from_ref(name)).await {
                             Ok(values) => found.extend(values),

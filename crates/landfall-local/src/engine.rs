@@ -2,7 +2,7 @@
 //!
 //! It runs what `statemachine/release.asl.json` needs: Task (Lambda functions, directly or through `lambda:invoke` with a task
 //! token), Choice, Wait, Pass, Succeed and Fail states with JSONPath. Whatever else a definition asks for is refused when it is
-//! loaded ([`load::LoadError`] names state and field), never ignored. Not told in the history: `…StateAborted` events.
+//! loaded ([`load::LoadError`] names state and field), never ignored. Not in the history: `…StateAborted` events.
 
 pub mod asl;
 pub mod choice;
@@ -54,7 +54,7 @@ use crate::{
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
 pub const PAYLOAD_LIMIT: usize = 262_144;
 
-/// Is told the ARN of an execution and the name of the state that it enters, before the state does anything.
+/// Is called with the ARN of an execution and the name of the state that it enters, before the state does anything.
 pub type StateWatch = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 /// Step Functions on this machine. Clones share one state.
@@ -103,7 +103,7 @@ impl StepFunctions {
         }
     }
 
-    /// From now on `watch` is told of every state that an execution enters. A watch that stops the execution there keeps
+    /// From now on `watch` is called for every state that an execution enters. A watch that stops the execution there keeps
     /// the state from doing anything. There is one watch: a second one is not heard.
     pub fn watch_states(&self, watch: StateWatch) {
         let _ = self.engine.watch.set(watch);
@@ -276,7 +276,7 @@ impl Engine {
         })
     }
 
-    /// Ends an execution unless it has ended, and tells the world.
+    /// Ends an execution unless it has ended, and announces it.
     fn end(&self, execution: &Execution, end: End) {
         let change = {
             let mut record = execution.record();
@@ -285,11 +285,11 @@ impl Engine {
             }
             record.status_change()
         };
-        self.tell(execution, change);
+        self.announce(execution, change);
         execution.ended.send_replace(true);
     }
 
-    fn tell(&self, execution: &Execution, change: Value) {
+    fn announce(&self, execution: &Execution, change: Value) {
         let arn = execution.record().arn.clone();
         self.bus.emit(
             "aws.states",

@@ -151,7 +151,7 @@ pub fn reason(service: &ServiceId, task_definition: &str) -> String {
 }
 
 /// What happened to a release that ended as drifted, with what to do.
-pub fn told(service: &ServiceId, happened: &str) -> String {
+pub fn message(service: &ServiceId, happened: &str) -> String {
     format!("{happened}; {service} is left alone until `landfall resume {service}`")
 }
 

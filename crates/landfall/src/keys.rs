@@ -47,7 +47,7 @@ pub fn is_service_file(key: &str) -> bool {
 pub const STATUSES: &str = "status/services/";
 
 /// The key of the service file that the status at `key` is of; none if it is no status.
-pub fn told_of(key: &str) -> Option<&str> {
+pub fn file_of_status(key: &str) -> Option<&str> {
     key.strip_prefix("status/")?.strip_suffix(".json")
 }
 

@@ -123,7 +123,7 @@ impl Checked {
         let (errors, warnings): (Vec<_>, Vec<_>) =
             self.problems.into_iter().partition(Problem::is_error);
         match self.file {
-            Some(file) if errors.is_empty() => Ok((file, problem::told(warnings))),
+            Some(file) if errors.is_empty() => Ok((file, problem::limited(warnings))),
             _ => Err(Rejection::of(errors)),
         }
     }
@@ -139,7 +139,7 @@ impl ServiceFile {
         checked.accepted().map(|(file, _)| file)
     }
 
-    /// Reads a service file, YAML or JSON, and tells everything that is to be told about it as it stands. What depends
+    /// Reads a service file, YAML or JSON, and reports everything that is wrong with it as it stands. What depends
     /// on the values of its placeholders is not asked.
     pub fn check(text: &[u8]) -> Checked {
         mistaken::explained(text, read::check(text))

@@ -129,18 +129,18 @@ pub fn missed(desired: &DesiredState, repository: &str, listing: &[Image]) -> BT
 }
 
 /// The keys of service files that are new, changed or gone: `known` are the files of the last sweep, `listed` those
-/// that are there now, `told` the keys that have a status object. A file that was uploaded and deleted between
+/// that are there now, `with_status` the keys that have a status object. A file that was uploaded and deleted between
 /// two sweeps is in neither list, but has a status.
 pub fn changed_files(
     known: &BTreeMap<String, FileMark>,
     listed: &BTreeMap<String, FileMark>,
-    told: &BTreeSet<String>,
+    with_status: &BTreeSet<String>,
 ) -> BTreeSet<String> {
     let changed = listed
         .iter()
         .filter(|(key, mark)| known.get(*key) != Some(mark))
         .map(|(key, _)| key);
-    let gone = known.keys().chain(told);
+    let gone = known.keys().chain(with_status);
     let gone = gone.filter(|key| !listed.contains_key(*key));
     changed.chain(gone).cloned().collect()
 }

@@ -1,4 +1,4 @@
-//! Service files and events as people and other tools really send them by mistake, and what they are told.
+//! Service files and events as people and other tools really send them by mistake, and what is reported to them.
 //!
 //! The files are in `malformed/`, the messages in its `.snap` files. After a change of a message:
 //! `INSTA_UPDATE=always cargo test -p landfall --test malformed`, and read the difference.
@@ -97,11 +97,11 @@ fn made() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn chapter(book: &mut String, name: &str, told: &str) {
-    writeln!(book, "── {name}\n{told}\n").unwrap();
+fn chapter(book: &mut String, name: &str, shown: &str) {
+    writeln!(book, "── {name}\n{shown}\n").unwrap();
 }
 
-/// One readable file with everything that is told.
+/// One readable file with everything that is reported.
 fn compare(name: &str, book: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(folder(""));
@@ -110,7 +110,7 @@ fn compare(name: &str, book: &str) {
     settings.bind(|| insta::assert_snapshot!(name, book));
 }
 
-fn told(text: &[u8]) -> String {
+fn report(text: &[u8]) -> String {
     match ServiceFile::parse(text) {
         Ok(_) => "accepted".into(),
         Err(rejection) => rejection.to_string(),
@@ -118,13 +118,13 @@ fn told(text: &[u8]) -> String {
 }
 
 #[test]
-fn a_malformed_service_file_is_told_what_is_wrong_where_and_what_to_do() {
+fn a_malformed_service_file_is_rejected_with_what_is_wrong_where_and_what_to_do() {
     let mut book = String::new();
     for (name, text) in files("service-files") {
-        chapter(&mut book, &name, &told(&text));
+        chapter(&mut book, &name, &report(&text));
     }
     for (name, text) in made() {
-        chapter(&mut book, name, &told(&text));
+        chapter(&mut book, name, &report(&text));
     }
     compare("service-files", &book);
 }
@@ -141,7 +141,7 @@ fn heard<T: std::fmt::Debug>(heard: Result<Heard<T>, Refusal>) -> String {
 fn an_event_that_is_not_for_landfall_is_refused_or_ignored_with_a_reason() {
     let mut book = String::new();
     for (name, text) in files("events") {
-        let told = match serde_json::from_slice(&text) {
+        let shown = match serde_json::from_slice(&text) {
             Err(error) => format!("no event: {error}"),
             Ok(event) => match name.split('.').next().unwrap() {
                 "image-pushed" => heard(image_pushed::read(&event, "123456789012", "eu-west-1")),
@@ -151,7 +151,7 @@ fn an_event_that_is_not_for_landfall_is_refused_or_ignored_with_a_reason() {
                 other => panic!("{name}: there is no trigger {other}"),
             },
         };
-        chapter(&mut book, &name, &told);
+        chapter(&mut book, &name, &shown);
     }
     compare("events", &book);
 }

@@ -47,17 +47,17 @@ fn settings() -> insta::Settings {
 /// The messages are in `sections/mistakes.snap`. After a change of one:
 /// `INSTA_UPDATE=always cargo test -p landfall --test sections`, and read the difference.
 #[test]
-fn every_mistake_in_a_section_is_told_with_its_place_and_what_to_do() {
-    let mut told = String::new();
+fn every_mistake_in_a_section_is_reported_with_its_place_and_what_to_do() {
+    let mut report = String::new();
     for line in MISTAKES.lines().filter(|line| !line.starts_with('#')) {
-        writeln!(told, "{line}").unwrap();
+        writeln!(report, "{line}").unwrap();
         for problem in ServiceFile::check(with(line).as_bytes()).problems {
             for line in problem.to_string().lines() {
-                writeln!(told, "    {line}").unwrap();
+                writeln!(report, "    {line}").unwrap();
             }
         }
     }
-    settings().bind(|| insta::assert_snapshot!("mistakes", told));
+    settings().bind(|| insta::assert_snapshot!("mistakes", report));
 }
 
 /// What `landfall init` writes for a live service.

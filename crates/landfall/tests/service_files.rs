@@ -1,4 +1,4 @@
-//! Task definitions and services in the shapes that people use, and the examples: nothing is to be told about them.
+//! Task definitions and services in the shapes that people use, and the examples: nothing is to be reported about them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,16 +20,16 @@ fn files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn nothing_is_told_about_files_that_ecs_takes() {
+fn nothing_is_reported_about_files_that_ecs_takes() {
     let files = files();
     assert!(files.len() > 40, "there are only {}", files.len());
-    let mut told = String::new();
+    let mut report = String::new();
     for path in files {
         for problem in ServiceFile::check(&fs::read(&path).unwrap()).problems {
-            told += &format!("{}:{problem}\n", path.display());
+            report += &format!("{}:{problem}\n", path.display());
         }
     }
-    assert_eq!(told, "");
+    assert_eq!(report, "");
 }
 
 #[test]

@@ -67,12 +67,12 @@ fn a_release_that_kills_every_execution_ends_as_failed_and_blocks_no_newer_one()
             "{}",
             record.reason
         );
-        let told = stage.wire.witness.told().into_iter();
-        let told: Vec<_> = told
-            .filter(|told| told.number == 2)
-            .map(|told| told.verdict)
+        let announced = stage.wire.witness.announced().into_iter();
+        let verdicts: Vec<_> = announced
+            .filter(|verdict| verdict.number == 2)
+            .map(|verdict| verdict.verdict)
             .collect();
-        assert_eq!(told, [Verdict::Failed]);
+        assert_eq!(verdicts, [Verdict::Failed]);
 
         stage.sweep().await;
         stage.rest().await;
@@ -110,12 +110,12 @@ fn a_release_whose_every_execution_dies_at_once_fails_once_and_the_next_one_goes
             "{}",
             record.reason
         );
-        let told = stage.wire.witness.told().into_iter();
-        let told: Vec<_> = told
-            .filter(|told| told.number == 2)
-            .map(|told| told.verdict)
+        let announced = stage.wire.witness.announced().into_iter();
+        let verdicts: Vec<_> = announced
+            .filter(|verdict| verdict.number == 2)
+            .map(|verdict| verdict.verdict)
             .collect();
-        assert_eq!(told, [Verdict::Failed]);
+        assert_eq!(verdicts, [Verdict::Failed]);
         assert_eq!(stage.executions("ABORTED").await, killed.len());
         assert!(!killed.contains(&record.execution));
 
@@ -149,11 +149,11 @@ async fn ran_alone(stage: &Stage) -> Vec<(Value, Value)> {
         let at = |task: &Value| task["createdAt"].as_f64().unwrap();
         at(one).total_cmp(&at(other))
     });
-    let told = |task: &Value| {
+    let described = |task: &Value| {
         let command = &task["overrides"]["containerOverrides"][0]["command"][0];
         (command.clone(), task["containers"][0]["exitCode"].clone())
     };
-    tasks.iter().map(told).collect()
+    tasks.iter().map(described).collect()
 }
 
 #[test]

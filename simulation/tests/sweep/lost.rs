@@ -164,7 +164,7 @@ fn a_tag_that_is_moved_away_and_back_between_two_sweeps_is_followed_back() {
 }
 
 #[test]
-fn a_rejected_file_is_told_once() {
+fn a_rejected_file_is_announced_once() {
     play(async {
         let stage = Stage::open(&[]).await;
         stage
@@ -174,10 +174,10 @@ fn a_rejected_file_is_told_once() {
         stage.sweep().await;
         stage.sweep().await;
         let events = stage.wire.cloud.events.recent_events();
-        let told = events
+        let announced = events
             .iter()
             .filter(|event| event["detail-type"] == "Landfall Service File Rejected");
-        assert_eq!(told.count(), 1);
+        assert_eq!(announced.count(), 1);
     });
 }
 

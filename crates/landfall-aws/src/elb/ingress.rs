@@ -170,7 +170,7 @@ impl Elb {
         let form = Form::default()
             .with("TargetGroupArn", arn)
             .checking_health(ingress);
-        self.tell("ModifyTargetGroup", form).await
+        self.send("ModifyTargetGroup", form).await
     }
 
     /// Sets a target group's deregistration delay and stickiness to the file's.
@@ -192,7 +192,7 @@ impl Elb {
         let form = Form::default()
             .with("TargetGroupArn", arn)
             .with_pairs("Attributes", attributes);
-        self.tell("ModifyTargetGroupAttributes", form).await
+        self.send("ModifyTargetGroupAttributes", form).await
     }
 
     /// Deletes a target group; one that is gone already is no matter.
@@ -201,12 +201,12 @@ impl Elb {
     /// Transient while a rule that was deleted just now still counts as using it.
     pub async fn delete_target_group(&self, arn: &str) -> Result<(), Fault> {
         let form = Form::default().with("TargetGroupArn", arn);
-        match self.tell("DeleteTargetGroup", form).await {
+        match self.send("DeleteTargetGroup", form).await {
             Err(fault) if fault.is("TargetGroupNotFound") => Ok(()),
             Err(fault) if fault.is("ResourceInUse") => Err(Fault::transient(format!(
                 "{arn} is still in use by a listener or a rule"
             ))),
-            told => told,
+            answer => answer,
         }
     }
 
@@ -269,7 +269,7 @@ impl Elb {
             Some(groups) => form.forwarding_to(groups),
             None => form,
         };
-        self.tell("ModifyRule", form).await
+        self.send("ModifyRule", form).await
     }
 
     /// Gives a rule another priority.
@@ -277,15 +277,15 @@ impl Elb {
         let form = Form::default()
             .with("RulePriorities.member.1.RuleArn", arn)
             .with("RulePriorities.member.1.Priority", priority);
-        self.tell("SetRulePriorities", form).await
+        self.send("SetRulePriorities", form).await
     }
 
     /// Deletes a rule; one that is gone already is no matter.
     pub async fn delete_rule(&self, arn: &str) -> Result<(), Fault> {
         let form = Form::default().with("RuleArn", arn);
-        match self.tell("DeleteRule", form).await {
+        match self.send("DeleteRule", form).await {
             Err(fault) if fault.is("RuleNotFound") => Ok(()),
-            told => told,
+            answer => answer,
         }
     }
 }

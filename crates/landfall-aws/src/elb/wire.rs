@@ -56,16 +56,16 @@ impl Elb {
     }
 
     /// Calls `operation`, whose answer says nothing.
-    pub(super) async fn tell(&self, operation: &'static str, form: Form) -> Result<(), Fault> {
+    pub(super) async fn send(&self, operation: &'static str, form: Form) -> Result<(), Fault> {
         self.0
-            .call::<Told>(operation, &form.0)
+            .call::<Empty>(operation, &form.0)
             .await
-            .map(|Told {}| ())
+            .map(|Empty {}| ())
     }
 }
 
 #[derive(Deserialize)]
-struct Told {}
+struct Empty {}
 
 #[derive(Deserialize)]
 struct Answer<T> {

@@ -81,26 +81,26 @@ async fn a_refusal_tells_code_and_message_in_every_protocol() {
     let ec2 = "<Response><Errors><Error><Code>InvalidSubnetID.NotFound</Code><Message>no subnet</Message></Error></Errors></Response>";
     let aws = Aws::answering(&[(400, json), (404, query), (400, ec2)]);
     let config = aws.config("eu-west-1").build();
-    let told = |fault: Fault| format!("{}: {fault}", fault.name());
+    let describe = |fault: Fault| format!("{}: {fault}", fault.name());
     let refused = JsonClient::new(&config, SECRETS_MANAGER)
         .call("DescribeSecret", &json!({}))
         .await;
     assert_eq!(
-        told(refused.unwrap_err()),
+        describe(refused.unwrap_err()),
         "Refused: secretsmanager:DescribeSecret was refused: AccessDeniedException: not you"
     );
     let refused = QueryClient::new(&config, IAM)
         .call::<Value>("GetRole", &[])
         .await;
     assert_eq!(
-        told(refused.unwrap_err()),
+        describe(refused.unwrap_err()),
         "Refused: iam:GetRole was refused: NoSuchEntity: no role"
     );
     let refused = QueryClient::new(&config, EC2)
         .call::<Value>("DescribeSubnets", &[])
         .await;
     assert_eq!(
-        told(refused.unwrap_err()),
+        describe(refused.unwrap_err()),
         "Refused: ec2:DescribeSubnets was refused: InvalidSubnetID.NotFound: no subnet"
     );
     let asked = aws.asked();

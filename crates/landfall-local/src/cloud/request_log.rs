@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_told_by_its_caller_and_its_subject() {
+    fn a_request_is_logged_by_its_caller_and_its_subject() {
         let user_agent = "aws-sdk-rust/1.5 os/linux lang/rust/1.94 app/claim-release";
         assert_eq!(app_id(user_agent).as_deref(), Some("claim-release"));
         assert_eq!(app_id("curl/8"), None);

@@ -61,7 +61,7 @@ async fn events(cloud: &Cloud) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_change_of_an_object_is_told_with_its_version() {
+async fn every_change_of_an_object_is_announced_with_its_version() {
     let cloud = cloud(None).await;
     cloud.s3.ensure_bucket("config");
     let put = send(&cloud, "PUT", "/config/services/a%20b.yaml", "Hello").await;
@@ -86,7 +86,7 @@ async fn every_change_of_an_object_is_told_with_its_version() {
     .await;
 
     let events = events(&cloud).await;
-    let told: Vec<_> = events
+    let announced: Vec<_> = events
         .iter()
         .map(|event| {
             let detail = &event["detail"];
@@ -98,7 +98,7 @@ async fn every_change_of_an_object_is_told_with_its_version() {
         })
         .collect();
     assert_eq!(
-        told,
+        announced,
         [
             ("Object Created", "PutObject", &Value::Null),
             (
@@ -133,7 +133,7 @@ async fn every_change_of_an_object_is_told_with_its_version() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_push_is_told_once() {
+async fn every_push_is_announced_once() {
     let cloud = cloud(None).await;
     ecr(
         &cloud,
@@ -158,7 +158,7 @@ async fn every_push_is_told_once() {
     .await;
 
     let events = events(&cloud).await;
-    let told: Vec<_> = events
+    let announced: Vec<_> = events
         .iter()
         .map(|event| {
             (
@@ -169,7 +169,7 @@ async fn every_push_is_told_once() {
         .collect();
     let expected = [("PUSH", "1.0.0"), ("PUSH", "latest"), ("PUSH", "")];
     assert_eq!(
-        told,
+        announced,
         expected.map(|(action, tag)| (Some(action), Some(tag)))
     );
     assert_eq!(events[0]["resources"], json!([]));
@@ -300,7 +300,7 @@ async fn the_request_log_says_who_asked_for_what() {
     )
     .await;
     call(&cloud, "Nothing_2026.DoIt", json!({})).await;
-    let told: Vec<_> = cloud
+    let announced: Vec<_> = cloud
         .requests
         .requests()
         .into_iter()
@@ -312,7 +312,7 @@ async fn the_request_log_says_who_asked_for_what() {
         })
         .collect();
     assert_eq!(
-        told,
+        announced,
         [
             "None s3 PutObject config/services/a 200",
             "Some(\"image-pushed\") ecr DescribeImages hello 400",

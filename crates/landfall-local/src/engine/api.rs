@@ -175,7 +175,7 @@ impl StepFunctions {
             execution
         };
         let change = execution.record().status_change();
-        self.engine.tell(&execution, change);
+        self.engine.announce(&execution, change);
         self.spawn(&machine, &execution, input);
         Ok(json!({"executionArn": arn, "startDate": seconds(now)}))
     }

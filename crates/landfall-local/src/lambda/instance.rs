@@ -25,7 +25,7 @@ use crate::world::World;
 pub(super) struct Job {
     pub(super) request_id: String,
     pub(super) payload: Vec<u8>,
-    /// Told when the process has taken the job.
+    /// Sent to when the process has taken the job.
     pub(super) taken: oneshot::Sender<()>,
     /// Takes the answer.
     pub(super) answer: oneshot::Sender<Result<Value, FunctionError>>,

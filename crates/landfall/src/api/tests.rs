@@ -10,7 +10,7 @@ fn structure(kind: Type) -> Structure {
 }
 
 #[test]
-fn every_operation_is_there_and_every_type_of_the_table_is_told() {
+fn every_operation_is_there_and_every_type_of_the_table_is_defined() {
     for (api, operations) in [
         (
             Api::ecs(),

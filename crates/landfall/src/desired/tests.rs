@@ -260,12 +260,12 @@ fn another_service_file_is_not_released_with_an_image_that_was_bad() {
         let good = edited.concluded(Verdict::Succeeded);
         let again = good.clone().pushed(image("1.1.0", "b", 2));
         assert_eq!(again, good, "{verdict}");
-        let told: Vec<_> = good
+        let releases: Vec<_> = good
             .left_out()
             .into_iter()
             .map(|(container, image, release)| (&**container, &*image.tag, release))
             .collect();
-        assert_eq!(told, [("web", "1.1.0", 2)], "{verdict}");
+        assert_eq!(releases, [("web", "1.1.0", 2)], "{verdict}");
     }
     for innocent in [Verdict::Rejected, Verdict::Superseded, Verdict::Drifted] {
         let edited = bad_image(innocent).following(file("b", &follows));

@@ -9,7 +9,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// One line for each difference.
-fn told(differences: &[Difference]) -> Vec<String> {
+fn describe(differences: &[Difference]) -> Vec<String> {
     let side = |value: &Option<Value>| value.as_ref().map_or("none".into(), Value::to_string);
     let lines = differences.iter().map(|one| {
         let fixed = if one.fixed { " (fixed)" } else { "" };
@@ -68,11 +68,11 @@ fn what_ecs_fills_in_and_reorders_is_no_difference() {
         "volumes": [{"name": "data", "host": {}}]
     });
     let found = task_definition(&object(described), &object(written));
-    assert_eq!(told(&found), [] as [String; 0]);
+    assert_eq!(describe(&found), [] as [String; 0]);
 }
 
 #[test]
-fn members_that_change_come_and_go_are_told_by_name_whatever_their_place() {
+fn members_that_change_come_and_go_are_matched_by_name_whatever_their_place() {
     let live = json!({"containerDefinitions": [
         {"name": "old", "image": "old"},
         {
@@ -91,7 +91,7 @@ fn members_that_change_come_and_go_are_told_by_name_whatever_their_place() {
     ], "cpu": 256});
     let web = "taskDefinition.containerDefinitions[web]";
     assert_eq!(
-        told(&task_definition(&object(live), &object(wanted))),
+        describe(&task_definition(&object(live), &object(wanted))),
         [
             format!("{web}.image: \"hello:1\" -> \"hello:2\""),
             format!("{web}.command[0]: \"a\" -> \"b\""),
@@ -157,7 +157,7 @@ fn of_a_service_only_named_members_count_and_what_only_a_creation_takes_is_said(
         "serviceConnectConfiguration": {"enabled": true}
     });
     assert_eq!(
-        told(&service(&object(live), &object(section))),
+        describe(&service(&object(live), &object(section))),
         [
             "service.desiredCount: 2 -> 3",
             "service.launchType: \"FARGATE\" -> \"EC2\" (fixed)",

@@ -283,12 +283,12 @@ fn a_drifted_release_says_once_what_to_do() {
         overtaken(&revision(7)).reason,
         left_alone.undone(Verdict::Drifted, false),
     ] {
-        let told = told(&service(), &fact);
-        assert_eq!(told.matches("landfall resume").count(), 1, "{told}");
+        let message = message(&service(), &fact);
+        assert_eq!(message.matches("landfall resume").count(), 1, "{message}");
     }
-    let told = told(&service(), "it was given hello:7");
+    let message = message(&service(), "it was given hello:7");
     assert_eq!(
-        told,
+        message,
         "it was given hello:7; web/hello is left alone until `landfall resume web/hello`"
     );
 }

@@ -348,10 +348,10 @@ fn an_event_that_is_not_what_it_claims_is_refused_with_what_is_wrong() {
             "`hello` is no service id: write it as cluster/service",
         ),
     ] {
-        let told = read(&event);
+        let message = read(&event);
         assert!(
-            told.starts_with("refused: ") && told.contains(part),
-            "{told}"
+            message.starts_with("refused: ") && message.contains(part),
+            "{message}"
         );
     }
 }
@@ -388,8 +388,8 @@ fn ten_megabytes_in_any_field_make_no_long_message_and_no_action() {
         execution_failed(),
     ] {
         for path in texts(&event).into_iter().chain(["/detail".into()]) {
-            let told = read(&with(event.clone(), &path, json!(huge)));
-            assert!(told.len() < 1000, "{path}: {} bytes", told.len());
+            let message = read(&with(event.clone(), &path, json!(huge)));
+            assert!(message.len() < 1000, "{path}: {} bytes", message.len());
         }
     }
 }

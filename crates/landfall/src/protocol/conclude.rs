@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Guard, Guards};
 use crate::{
     desired::DesiredState,
-    drift::{Report, told},
+    drift::{self, Report},
     record::{Ending, Record, Verdict},
     step::conclude_release::{self, Input, Output, is_open, overtaken, records},
     versioned::{Versioned, WriteOutcome},
@@ -339,7 +339,7 @@ impl Conclude {
         concluded.conclude(input.release.number, verdict, task_definition.as_ref());
         let report = (verdict == Verdict::Drifted).then(|| {
             let seen = diagnosis.map_or(reason, |diagnosis| diagnosis.undone);
-            concluded.drift(told(&input.service, &seen), self.at)
+            concluded.drift(drift::message(&input.service, &seen), self.at)
         });
         (concluded, report)
     }

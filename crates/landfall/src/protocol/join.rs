@@ -190,7 +190,7 @@ impl Join {
             (Stage::WriteDesired(joined), Answer::Written(WriteOutcome::Done)) => {
                 return self.on_written(joined);
             }
-            (Stage::KeepStatus(joined), Answer::Done) => return self.on_told(&joined),
+            (Stage::KeepStatus(joined), Answer::Done) => return self.on_reported(&joined),
             (Stage::Start { release }, Answer::Done) => return Some(Output::Started(release)),
             (stage, _) => stage,
         };
@@ -218,12 +218,12 @@ impl Join {
             self.stage = Stage::KeepStatus(joined);
             return None;
         }
-        self.on_told(&joined)
+        self.on_reported(&joined)
     }
 
     /// A fresh answer of ECR's that changes nothing writes nothing that a stale one could lose against, as when a tag was
     /// moved away and back. So whoever followed a moved tag looks once more.
-    fn on_told(&mut self, joined: &Joined) -> Option<Output> {
+    fn on_reported(&mut self, joined: &Joined) -> Option<Output> {
         if joined.moves_tag() && self.guards.has(Guard::LookAgainAfterATagMoved) {
             self.stage = Stage::ReadDesired;
             return None;

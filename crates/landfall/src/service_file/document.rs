@@ -64,7 +64,7 @@ impl Node {
         };
         serde_saphyr::from_str_with_options::<Self>(text, options).map_err(|error| {
             let position = error.location().map_or(Position::START, Position::from);
-            let (message, hint) = told(&error);
+            let (message, hint) = explain(&error);
             let problem = Problem::new(position, "", message);
             match hint {
                 Some(hint) => problem.hint(hint),
@@ -113,10 +113,10 @@ impl Node {
 
 /// What the parser found, in the words of somebody who writes a service file, and what to do about it. The parser's
 /// own words for some of it speak of its programming interface.
-fn told(error: &serde_saphyr::Error) -> (String, Option<&'static str>) {
+fn explain(error: &serde_saphyr::Error) -> (String, Option<&'static str>) {
     use serde_saphyr::Error;
     match error {
-        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => told(error),
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => explain(error),
         Error::MultipleDocuments { .. } => (
             "a second document begins here".into(),
             Some(

@@ -84,11 +84,11 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
     {
         problems.add(rule.wrong_at("tag", refusal.0));
     }
-    problems.add_untold(found);
+    problems.add_new(found);
     kept(rule, fields, problems)
 }
 
-/// A container with a broken or misspelt follow rule counts as followed: the rule's own problem is told.
+/// A container with a broken or misspelt follow rule counts as followed: the rule's own problem is reported.
 pub(super) fn every_container_has_an_image(
     containers: &[Container<'_>],
     images: Option<&Mapping<'_>>,

@@ -30,17 +30,17 @@ impl Problems {
     }
 
     /// Adds those of `found` whose field has no problem yet.
-    pub(super) fn add_untold(&mut self, found: Self) {
-        let told: BTreeSet<(Position, String)> = self
+    pub(super) fn add_new(&mut self, found: Self) {
+        let known: BTreeSet<(Position, String)> = self
             .0
             .iter()
             .map(|problem| (problem.position, problem.path.clone()))
             .collect();
-        let untold = found
+        let new = found
             .0
             .into_iter()
-            .filter(|problem| !told.contains(&(problem.position, problem.path.clone())));
-        self.0.extend(untold);
+            .filter(|problem| !known.contains(&(problem.position, problem.path.clone())));
+        self.0.extend(new);
     }
 }
 
@@ -136,7 +136,7 @@ impl<'a> Mapping<'a> {
         hint: &str,
         problems: &mut Problems,
     ) -> Option<Self> {
-        // A misspelt one is told already.
+        // A misspelt one is reported already.
         let misspelt = |key: &str| nearest(key, [name].into_iter()).is_some();
         if self.get(name).is_none() && !self.entries().any(|(key, _)| misspelt(&key.name)) {
             problems.add(self.wrong_at(name, "this section is missing").hint(hint));

@@ -6,7 +6,7 @@ use super::{
     problem::{Position, Problem},
 };
 
-/// What was found in `text`; if it is refused, told better where it is known what the text is.
+/// What was found in `text`; if it is refused, described better where it is known what the text is.
 pub(super) fn explained(text: &[u8], mut checked: Checked) -> Checked {
     let refused = checked.problems.iter().any(Problem::is_error);
     if !refused || text.len() > MAX_BYTES {

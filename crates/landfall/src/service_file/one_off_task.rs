@@ -73,7 +73,7 @@ pub struct Variable {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// Nothing: it is told, and the release counts as good.
+    /// Nothing: it is reported, and the release counts as good.
     #[default]
     Ignore,
     /// The release is bad.

@@ -165,7 +165,7 @@ impl<'a> Draft<'a> {
         &self.sites
     }
 
-    /// Puts the values into their places and reads the file. If a value is missing, that alone is told.
+    /// Puts the values into their places and reads the file. If a value is missing, that alone is reported.
     pub fn resolve(mut self, values: &Values) -> Checked {
         let problems = missing(&self.sites, values);
         if !problems.is_empty() {
@@ -392,7 +392,7 @@ fn typed(kind: Kind, text: &str) -> Value {
             .ok(),
         Kind::Boolean => text.parse::<bool>().ok().map(Value::from),
     };
-    // What cannot be one is told by the check of the file.
+    // What cannot be one is reported by the check of the file.
     typed.unwrap_or_else(|| text.into())
 }
 

@@ -133,12 +133,12 @@ impl fmt::Display for Problem {
 /// How many problems of one file are reported. More would not help anybody and not fit into an event.
 const MAX_PROBLEMS: usize = 50;
 
-/// The problems as they are told in a status or an event: the first of them, and how many more there are.
-pub(super) fn told(mut problems: Vec<Problem>) -> Vec<Problem> {
+/// The problems as a status or an event shows them: the first of them, and how many more there are.
+pub(super) fn limited(mut problems: Vec<Problem>) -> Vec<Problem> {
     if problems.len() > MAX_PROBLEMS {
-        let untold = problems.split_off(MAX_PROBLEMS);
-        let message = format!("there are {} more problems from here on", untold.len());
-        problems.extend(untold.first().map(|first| Problem {
+        let omitted = problems.split_off(MAX_PROBLEMS);
+        let message = format!("there are {} more problems from here on", omitted.len());
+        problems.extend(omitted.first().map(|first| Problem {
             severity: first.severity,
             ..Problem::new(first.position, "", message)
         }));
@@ -158,7 +158,7 @@ impl Rejection {
     pub(super) fn of(mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.position);
         Self {
-            problems: told(problems),
+            problems: limited(problems),
         }
     }
 

@@ -95,7 +95,7 @@ pub(super) fn check_document(document: &Node, text: &[u8]) -> Checked {
         }
     }
     rules::check(document, &mut found);
-    problems.add_untold(found);
+    problems.add_new(found);
     Checked::of(file, problems.0)
 }
 

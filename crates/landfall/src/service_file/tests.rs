@@ -39,7 +39,7 @@ fn good_but(from: &str, to: &str) -> String {
     GOOD.replacen(from, to, 1)
 }
 
-fn told(text: impl AsRef<[u8]>) -> String {
+fn verdict(text: impl AsRef<[u8]>) -> String {
     match ServiceFile::parse(text.as_ref()) {
         Ok(_) => "accepted".into(),
         Err(rejection) => rejection.to_string(),
@@ -116,7 +116,7 @@ fn layout_comments_key_order_and_language_do_not_change_the_content_hash() {
 }
 
 #[test]
-fn text_that_is_no_document_is_told_with_its_place() {
+fn text_that_is_no_document_is_reported_with_its_place() {
     for (text, expected) in [
         (
             &b"cluster: [1, 2\nb: 3\n"[..],
@@ -187,31 +187,31 @@ fn text_that_is_no_document_is_told_with_its_place() {
              \x20 hint: a service file has the sections cluster, capacity, images, taskDefinition, before, service, ingress, autoscaling, discovery, logs, verify, after",
         ),
     ] {
-        assert_eq!(told(text), expected, "{}", String::from_utf8_lossy(text));
+        assert_eq!(verdict(text), expected, "{}", String::from_utf8_lossy(text));
     }
 }
 
 #[test]
 fn a_file_that_is_too_large_or_nested_too_deeply_is_refused() {
     let large = format!("{GOOD}{}", "#".repeat(MAX_BYTES - GOOD.len()));
-    assert_eq!(told(&large), "accepted");
+    assert_eq!(verdict(&large), "accepted");
     assert_eq!(
-        told(format!("{large}#")),
+        verdict(format!("{large}#")),
         "1:1: the file has 262145 bytes; at most 262144 (256 KiB) are read\n\
              \x20 hint: move generated parts out; a service file is written by people"
     );
     let deep = |levels: usize| format!("cluster: {}1{}", "{a: ".repeat(levels), "}".repeat(levels));
     assert_eq!(
-        told(deep(33)),
+        verdict(deep(33)),
         "1:134: the file is nested too deeply or has too many parts\n\
              \x20 hint: a service file nests at most 32 levels"
     );
     assert!(
-        told(deep(30)).contains("taskDefinition: this section is missing"),
+        verdict(deep(30)).contains("taskDefinition: this section is missing"),
         "{}",
-        told(deep(30))
+        verdict(deep(30))
     );
-    assert!(told("[".repeat(200_000)).starts_with("1:"));
+    assert!(verdict("[".repeat(200_000)).starts_with("1:"));
 }
 
 #[test]
@@ -441,7 +441,7 @@ fn every_section_is_checked_and_every_problem_has_its_place() {
             "14:7: taskDefinition.containerDefinitions[1]: expected a mapping, found text",
         ),
     ] {
-        assert_eq!(told(&text), expected, "{text}");
+        assert_eq!(verdict(&text), expected, "{text}");
     }
 }
 
@@ -559,8 +559,8 @@ fn a_file_without_task_definition_adopts_what_the_service_runs_and_so_has_to_fol
     assert!(!stored.contains("taskDefinition"), "{stored}");
     assert_eq!(serde_json::from_str::<ServiceFile>(&stored).unwrap(), file);
     let nothing = text.replace("{ web: { repository: hello, tag: \"semver:^1\" } }", "{}");
-    let told = ServiceFile::parse(nothing.as_bytes())
+    let message = ServiceFile::parse(nothing.as_bytes())
         .unwrap_err()
         .to_string();
-    assert!(told.contains("images: nothing is followed"), "{told}");
+    assert!(message.contains("images: nothing is followed"), "{message}");
 }

@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn ecs_is_not_told_again_of_two_groups_that_it_has_whichever_serves() {
+    fn two_groups_that_ecs_has_are_not_sent_again_whichever_serves() {
         let mut live = sample::live(1);
         live.balancers = vec![LiveBalancer {
             target_group: "a".into(),

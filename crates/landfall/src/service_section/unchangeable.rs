@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::{live::CreatedWith, sample::*};
 
-    fn told(members: Value, created: CreatedWith) -> String {
+    fn describe(members: Value, created: CreatedWith) -> String {
         let mut file = file();
         file.service = members.as_object().cloned().unwrap_or_default();
         let live = LiveService { created, ..live(1) };
@@ -144,7 +144,7 @@ mod tests {
             json!({"role": "arn:aws:iam::123456789012:role/ecs"}),
             json!({"launchType": "FARGATE", "capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}),
         ] {
-            assert_eq!(told(members.clone(), launched("EC2")), "", "{members}");
+            assert_eq!(describe(members.clone(), launched("EC2")), "", "{members}");
         }
         let mut file = file();
         file.service
@@ -153,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn every_difference_is_told_with_both_sides_and_what_to_do() {
-        let told_all = told(
+    fn every_difference_is_reported_with_both_sides_and_what_to_do() {
+        let description = describe(
             json!({"launchType": "FARGATE", "schedulingStrategy": "DAEMON", "role": "other"}),
             launched("EC2"),
         );
@@ -164,7 +164,7 @@ mod tests {
             "service.schedulingStrategy is DAEMON, but the service was created with REPLICA: create a service of another name",
             "service.role is other, but the service was created with arn:aws:iam::123456789012:role/ecs: remove service.role",
         ] {
-            assert!(told_all.contains(part), "{told_all}");
+            assert!(description.contains(part), "{description}");
         }
     }
 }

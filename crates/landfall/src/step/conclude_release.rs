@@ -144,7 +144,7 @@ pub fn records(
         release: input.release.clone(),
         verdict: ending.verdict,
         reason: match ending.verdict {
-            Verdict::Drifted => drift::told(&input.service, &sentence(&ending.reason)),
+            Verdict::Drifted => drift::message(&input.service, &sentence(&ending.reason)),
             _ => sentence(&ending.reason),
         },
         task_definition: ending.task_definition.clone(),
@@ -205,11 +205,11 @@ pub fn is_open(input: &Input, desired: &DesiredState) -> bool {
 /// A failed step's cause is JSON with an `errorMessage`, also inside a longer sentence and more than once; people want
 /// the messages (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
 pub fn sentence(reason: &str) -> String {
-    let mut told = String::new();
+    let mut text = String::new();
     let mut rest = reason;
     while let Some(start) = rest.find('{') {
         let (before, from) = rest.split_at(start);
-        told.push_str(before);
+        text.push_str(before);
         let mut causes = serde_json::Deserializer::from_str(from).into_iter::<Value>();
         let cause = causes.next().and_then(Result::ok);
         let message = cause
@@ -218,18 +218,18 @@ pub fn sentence(reason: &str) -> String {
             .and_then(Value::as_str);
         let used = match message {
             Some(message) => {
-                told.push_str(message);
+                text.push_str(message);
                 causes.byte_offset()
             }
             None => {
-                told.push('{');
+                text.push('{');
                 1
             }
         };
         rest = &from[used..];
     }
-    told.push_str(rest);
-    told
+    text.push_str(rest);
+    text
 }
 
 #[cfg(test)]

@@ -248,7 +248,7 @@ pub fn plan_rule(
     if let Some(rule) = others().find(|rule| same(rule)) {
         return Err(Refusal::new(format!(
             "the listener has a rule for the same {} already, which is not Landfall's for {service}: {}",
-            told(ingress),
+            describe(ingress),
             rule.arn
         )));
     }
@@ -281,7 +281,7 @@ pub fn plan_rule(
     })
 }
 
-fn told(ingress: &Ingress) -> String {
+fn describe(ingress: &Ingress) -> String {
     match (ingress.hosts.is_empty(), ingress.paths.is_empty()) {
         (false, false) => format!(
             "host {} and path {}",

@@ -203,7 +203,7 @@ pub fn next<'a>(
     if let Some(run) = unended.next().filter(|_| runs.release < number) {
         return Next::Await(run);
     }
-    let mut told = Vec::new();
+    let mut reasons = Vec::new();
     for task in tasks {
         let run = runs.tasks.get(&input.key(task));
         match run.filter(|_| runs.release == number) {
@@ -211,7 +211,7 @@ pub fn next<'a>(
             None => return Next::Start(task),
             Some(Run {
                 ended: Some(ended), ..
-            }) if ended.succeeded => told.push(format!("{} succeeded", task.name)),
+            }) if ended.succeeded => reasons.push(format!("{} succeeded", task.name)),
             Some(Run {
                 ended: Some(ended), ..
             }) => {
@@ -219,7 +219,7 @@ pub fn next<'a>(
                 if input.phase == Phase::Before || task.on_failure == OnFailure::RollBack {
                     return Next::Answer(Box::new(failed(input.phase, reason, &ended.report)));
                 }
-                told.push(format!("{reason}; ignored"));
+                reasons.push(format!("{reason}; ignored"));
             }
             Some(
                 run @ Run {
@@ -234,7 +234,7 @@ pub fn next<'a>(
     }
     Next::Answer(Box::new(Output {
         outcome: Outcome::Done,
-        reason: told.join("; "),
+        reason: reasons.join("; "),
         wait_seconds: 0,
         failure: None,
         progress: (),

@@ -49,7 +49,7 @@ fn tags(missed: &BTreeSet<String>) -> Vec<&str> {
 }
 
 #[test]
-fn a_sweep_finds_what_no_event_told_and_nothing_older() {
+fn a_sweep_finds_what_no_event_announced_and_nothing_older() {
     let (old, new) = (image("main-1", "1", 1), image("main-2", "2", 2));
     let moved_back = image("main-2", "1", 1);
     let older_version = image("1.0.9", "9", 9);
@@ -196,8 +196,10 @@ fn files_that_are_new_changed_or_gone_are_found() {
         ("e", mark("1", 1)),
     ]);
     // `f` came and went between two looks.
-    let told = BTreeSet::from(["a".to_owned(), "f".to_owned()]);
-    let changed: Vec<_> = changed_files(&known, &listed, &told).into_iter().collect();
+    let with_status = BTreeSet::from(["a".to_owned(), "f".to_owned()]);
+    let changed: Vec<_> = changed_files(&known, &listed, &with_status)
+        .into_iter()
+        .collect();
     assert_eq!(changed, ["b", "c", "d", "e", "f"]);
     assert!(changed_files(&known, &known, &BTreeSet::new()).is_empty());
 }

@@ -114,7 +114,7 @@ impl Ecr {
             .iter()
             .find(|image| image.digest == digest);
         let answer = image.map(|image| self.describe(name, image, tag));
-        self.tell(name, &digest, tag);
+        self.announce(name, &digest, tag);
         Ok(json!({ "image": answer }))
     }
 
@@ -264,7 +264,7 @@ impl Ecr {
 
     /// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>: no resources, one event per tag,
     /// an empty tag where there is none.
-    fn tell(&self, name: &str, digest: &str, tag: Option<&str>) {
+    fn announce(&self, name: &str, digest: &str, tag: Option<&str>) {
         let detail = json!({
             "result": "SUCCESS",
             "repository-name": name,

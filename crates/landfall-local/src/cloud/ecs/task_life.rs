@@ -60,7 +60,7 @@ impl Inner {
         }
     }
 
-    /// Changes a task and tells the world about it; the scheduler looks afterwards.
+    /// Changes a task and announces it; the scheduler looks afterwards.
     fn change(&self, arn: &str, change: impl FnOnce(&mut Task, f64)) {
         let mut state = self.lock();
         if let Some(task) = state.tasks.get_mut(arn) {

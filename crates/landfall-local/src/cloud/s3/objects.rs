@@ -1,4 +1,4 @@
-//! Writing and deleting objects, and the events that tell of it
+//! Writing and deleting objects, and the events that announce it
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>).
 
 use bytes::Bytes;
@@ -43,7 +43,7 @@ impl S3 {
         Ok(response)
     }
 
-    /// Makes `object` the current version of the request's key, if the request's conditions hold, and tells everyone.
+    /// Makes `object` the current version of the request's key, if the request's conditions hold, and announces it.
     /// Answers the version's id.
     fn store(&self, request: &S3Request, object: Object) -> Result<String, Fault> {
         let (bucket_name, key) = (request.bucket_name(), request.key_name());
@@ -64,7 +64,7 @@ impl S3 {
             },
         );
         let detail = json!({ "key": key, "size": size, "etag": etag });
-        self.tell(
+        self.announce(
             &mut state,
             bucket_name,
             "Object Created",
@@ -114,7 +114,7 @@ impl S3 {
                 .as_ref()
                 .is_some_and(|version| version.object.is_none());
             if removed.is_some() {
-                self.tell(
+                self.announce(
                     state,
                     bucket_name,
                     "Object Deleted",
@@ -137,7 +137,7 @@ impl S3 {
                 object: None,
             },
         );
-        self.tell(
+        self.announce(
             state,
             bucket_name,
             "Object Deleted",
@@ -152,7 +152,7 @@ impl S3 {
     }
 
     /// Emits an event while the state is locked, so that events leave in the order of the changes.
-    fn tell(
+    fn announce(
         &self,
         state: &mut State,
         bucket: &str,

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn each_protocol_is_told_from_the_others() {
+    fn each_protocol_is_distinguished_from_the_others() {
         let json = Request::post("/")
             .header("x-amz-target", "AWSStepFunctions.StartExecution")
             .header("content-type", "application/x-amz-json-1.0");

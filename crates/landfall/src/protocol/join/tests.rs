@@ -127,14 +127,14 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
             Output::Started(2),
         ),
         (
-            "told again, while the release is open: it may have died before its execution was started",
+            "announced again, while the release is open: it may have died before its execution was started",
             "1.1.0",
             vec![read(&released, "a"), Tagged(Some(image("1.1.0", 2))), Done],
             "read desired, read image, start 2",
             Output::Started(2),
         ),
         (
-            "told again, after the verdict",
+            "announced again, after the verdict",
             "1.0.0",
             vec![read(&runs, "a"), Tagged(Some(image("1.0.0", 1)))],
             "read desired, read image",

@@ -15,8 +15,9 @@ fn file(section: &str) -> String {
 
 fn problems(section: &str) -> Vec<String> {
     let rejection = ServiceFile::parse(file(section).as_bytes()).unwrap_err();
-    let told = rejection.problems.iter();
-    told.map(|problem| format!("{}: {}", problem.path, problem.message))
+    let found = rejection.problems.iter();
+    found
+        .map(|problem| format!("{}: {}", problem.path, problem.message))
         .collect()
 }
 
@@ -52,7 +53,7 @@ fn bounds_metrics_and_schedules_are_read() {
 }
 
 #[test]
-fn every_mistake_is_told() {
+fn every_mistake_is_reported() {
     for (section, expected) in [
         ("  max: 3", vec!["autoscaling.min: this field is missing"]),
         (
@@ -83,9 +84,9 @@ fn every_mistake_is_told() {
             ],
         ),
     ] {
-        let mut told = problems(section);
-        told.sort();
-        assert_eq!(told, expected, "{section}");
+        let mut found = problems(section);
+        found.sort();
+        assert_eq!(found, expected, "{section}");
     }
 }
 

@@ -7,8 +7,8 @@ use crate::service_file::ServiceFile;
 const BEFORE: &str =
     "cluster: { clusterName: web }\ntaskDefinition:\n  family: hello\n  memory: 64\n";
 
-/// What is told about a file with these lines in its container and its service.
-fn told(container: &str, service: &str) -> Vec<String> {
+/// What is reported about a file with these lines in its container and its service.
+fn problems(container: &str, service: &str) -> Vec<String> {
     let text = format!(
         "{BEFORE}  containerDefinitions:\n    - name: web\n      image: a\n{}service:\n  serviceName: hello\n{}",
         indented(container, 6),
@@ -24,17 +24,17 @@ fn indented(lines: &str, by: usize) -> String {
 }
 
 #[test]
-fn what_ecs_takes_is_told_nothing_about() {
+fn nothing_is_reported_about_what_ecs_takes() {
     let container = "cpu: 10\ncommand: [npm, start]\nessential: true\nenvironment:\n- { name: PORT, value: 8080 }\n- { name: ON, value: true }\n\
                      dockerLabels: { team: web, size: 3 }\nulimits: [{ name: nofile, softLimit: 1024, hardLimit: 4096 }]\n\
                      memoryReservation: ${ssm:/hello/memory}\nportMappings: \"${ssm:/hello/ports}\"";
     let service = "desiredCount: 2\ndeploymentConfiguration:\n  strategy: ROLLING\n  lifecycleHooks:\n  - hookDetails: { anything: [1, goes] }\n\
                    propagateTags: SERVICE";
-    assert_eq!(told(container, service), [""; 0]);
+    assert_eq!(problems(container, service), [""; 0]);
 }
 
 #[test]
-fn every_kind_of_mistake_is_told_with_its_place_and_what_to_do() {
+fn every_kind_of_mistake_is_reported_with_its_place_and_what_to_do() {
     for (container, service, expected) in [
         (
             "Cpu: 10",
@@ -135,11 +135,11 @@ fn every_kind_of_mistake_is_told_with_its_place_and_what_to_do() {
             "10:17: service.tags[0].key: expected 1 to 128 characters, found 0",
         ),
     ] {
-        let told: Vec<_> = told(container, service)
+        let problems: Vec<_> = problems(container, service)
             .into_iter()
-            .filter(|told| !told.contains("the agent needs a role"))
+            .filter(|problem| !problem.contains("the agent needs a role"))
             .collect();
-        assert_eq!(told, [expected], "{container}{service}");
+        assert_eq!(problems, [expected], "{container}{service}");
     }
 }
 
@@ -153,8 +153,8 @@ fn tomorrows_values_are_no_misspellings_of_todays() {
     assert!(!checked.problems[0].is_error(), "{:?}", checked.problems);
     for protocol in ["sctp", "TCP"] {
         let mapping = format!("portMappings: [{{ containerPort: 80, protocol: {protocol} }}]");
-        let told = told(&mapping, "");
-        assert!(told[0].contains("warning"), "{told:?}");
+        let problems = problems(&mapping, "");
+        assert!(problems[0].contains("warning"), "{problems:?}");
     }
 }
 
@@ -193,20 +193,20 @@ fn sections_whose_names_begin_with_x_are_a_place_for_anchors() {
             {"image": "a", "memory": 64, "cpu": 10, "name": "log", "logConfiguration": {"logDriver": "json-file"}}
         ])
     );
-    let told = ServiceFile::parse(format!("{text}xdefaults: {{}}\n").as_bytes()).unwrap_err();
+    let rejection = ServiceFile::parse(format!("{text}xdefaults: {{}}\n").as_bytes()).unwrap_err();
     assert!(
-        told.to_string().contains("there is no such field"),
-        "{told}"
+        rejection.to_string().contains("there is no such field"),
+        "{rejection}"
     );
 }
 
 #[test]
 fn a_number_behind_an_alias_keeps_the_spelling_of_its_anchor() {
     for (written, kept) in [("2", true), ("1.10", false)] {
-        let told = told(
+        let problems = problems(
             &format!("dockerLabels: {{ a: &number {written}, b: *number }}"),
             "",
         );
-        assert_eq!(told.is_empty(), kept, "{told:?}");
+        assert_eq!(problems.is_empty(), kept, "{problems:?}");
     }
 }

@@ -15,12 +15,12 @@ fn file(section: &str) -> String {
 
 fn problems(text: &str) -> Vec<String> {
     let rejection = ServiceFile::parse(text.as_bytes()).unwrap_err();
-    let told = rejection.problems.iter();
-    let mut told: Vec<_> = told
+    let found = rejection.problems.iter();
+    let mut problems: Vec<_> = found
         .map(|problem| format!("{}: {}", problem.path, problem.message))
         .collect();
-    told.sort();
-    told
+    problems.sort();
+    problems
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn tasks_are_registered_with_what_their_record_needs() {
 }
 
 #[test]
-fn every_mistake_is_told() {
+fn every_mistake_is_reported() {
     for (section, expected) in [
         (
             "{ name: -x, type: CNAME }",

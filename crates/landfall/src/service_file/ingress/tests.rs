@@ -48,7 +48,7 @@ fn several_hosts_and_paths_a_number_as_code_and_times_are_read() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place() {
+fn what_is_wrong_is_reported_with_its_place() {
     let base = format!("listenerArn: \"{LISTENER}\", container: web, port: 8080");
     for (ingress, strategy, expected) in [
         (
@@ -102,7 +102,7 @@ fn what_is_wrong_is_told_with_its_place() {
             "is no ARN of a listener",
         ),
     ] {
-        let told = with(&ingress, strategy).unwrap_err();
-        assert!(told.contains(expected), "{ingress}: {told}");
+        let message = with(&ingress, strategy).unwrap_err();
+        assert!(message.contains(expected), "{ingress}: {message}");
     }
 }

@@ -136,7 +136,7 @@ fn what_may_change_between_two_pushes_is_filled_in_anew_and_nothing_else() {
 }
 
 #[test]
-fn what_has_no_value_is_told_with_its_place() {
+fn what_has_no_value_is_reported_with_its_place() {
     let draft = Draft::read(FILE.as_bytes()).unwrap();
     let mut values = all();
     for missing in values.values_mut().skip(2).take(1) {
@@ -147,8 +147,8 @@ fn what_has_no_value_is_told_with_its_place() {
     }
     let rejection = filled_in(&draft, &values).unwrap_err();
     assert_eq!(rejection.problems.len(), 1);
-    let told = rejection.to_string();
-    assert!(told.ends_with("\n  hint: create it"), "{told}");
+    let message = rejection.to_string();
+    assert!(message.ends_with("\n  hint: create it"), "{message}");
     let unknown = ServiceFile::parse(FILE.as_bytes()).unwrap_err();
     assert!(
         unknown
@@ -201,20 +201,20 @@ fn a_file_asks_for_no_more_than_can_be_asked_for() {
         Draft::read(text.as_bytes()).map(|draft| draft.sites().len())
     };
     assert_eq!(many(50), Ok(50));
-    let told = many(51).unwrap_err().to_string();
+    let message = many(51).unwrap_err().to_string();
     assert!(
-        told.contains("51 different placeholders; at most 50"),
-        "{told}"
+        message.contains("51 different placeholders; at most 50"),
+        "{message}"
     );
     let text = format!(
         "x: \"${{ssm:/a}}\"\ny: [{}]",
         vec!["\"${ssm:/b}\""; 60].join(",")
     );
     let values = values(&[("${ssm:/a}", "a"), ("${ssm:/b}", &"b".repeat(8192))]);
-    let told = filled_in(&Draft::read(text.as_bytes()).unwrap(), &values).unwrap_err();
+    let message = filled_in(&Draft::read(text.as_bytes()).unwrap(), &values).unwrap_err();
     assert!(
-        told.to_string().contains("add more than 262144 bytes"),
-        "{told}"
+        message.to_string().contains("add more than 262144 bytes"),
+        "{message}"
     );
 }
 
@@ -233,9 +233,9 @@ fn a_file_is_checked_without_its_values_as_far_as_they_do_not_matter() {
     let wrong = FILE
         .replace("serviceName: hello", "serviceName: hello, you")
         .replace("${export:TaskRole}", "${exprt:TaskRole}");
-    let told: Vec<_> = problems(&wrong)
+    let paths: Vec<_> = problems(&wrong)
         .into_iter()
         .map(|problem| problem.path)
         .collect();
-    assert_eq!(told, ["taskDefinition.taskRoleArn", "service.serviceName"]);
+    assert_eq!(paths, ["taskDefinition.taskRoleArn", "service.serviceName"]);
 }

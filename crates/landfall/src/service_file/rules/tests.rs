@@ -1,6 +1,6 @@
 use crate::service_file::ServiceFile;
 
-/// A file on Fargate about which nothing is to be told.
+/// A file on Fargate about which nothing is reported.
 const FARGATE: &str = "\
 cluster: { clusterName: web }
 taskDefinition:
@@ -32,7 +32,7 @@ service:
   serviceConnectConfiguration: { enabled: true, namespace: a, services: [{ portName: http }] }
 ";
 
-/// A file on EC2 about which nothing is to be told.
+/// A file on EC2 about which nothing is reported.
 const EC2: &str = "\
 cluster: { clusterName: web }
 taskDefinition:
@@ -47,23 +47,23 @@ service:
   deploymentConfiguration: { minimumHealthyPercent: 0, maximumPercent: 100 }
 ";
 
-fn told(text: &str) -> Vec<String> {
+fn problems(text: &str) -> Vec<String> {
     let problems = ServiceFile::check(text.as_bytes()).problems;
-    let told = problems.iter().map(|problem| {
+    let problems = problems.iter().map(|problem| {
         let kind = if problem.is_error() { "" } else { "warning: " };
         format!("{kind}{}: {}", problem.path, problem.message)
     });
-    told.collect()
+    problems.collect()
 }
 
 #[test]
-fn nothing_is_told_about_what_ecs_takes() {
-    assert_eq!(told(FARGATE), [""; 0]);
-    assert_eq!(told(EC2), [""; 0]);
+fn nothing_is_reported_about_what_ecs_takes() {
+    assert_eq!(problems(FARGATE), [""; 0]);
+    assert_eq!(problems(EC2), [""; 0]);
 }
 
 #[test]
-fn what_aws_refuses_late_is_told_before() {
+fn what_aws_refuses_late_is_reported_before() {
     for (file, from, to, expected) in [
         (
             FARGATE,
@@ -332,40 +332,40 @@ fn what_aws_refuses_late_is_told_before() {
     ] {
         assert!(file.contains(from), "the file has no {from:?}");
         let text = file.replacen(from, to, 1);
-        assert_eq!(told(&text), [expected], "{text}");
+        assert_eq!(problems(&text), [expected], "{text}");
     }
 }
 
 #[test]
-fn what_blue_green_needs_and_what_it_cannot_have_is_told() {
+fn what_blue_green_needs_and_what_it_cannot_have_is_reported() {
     let metric = "autoscaling:\n  min: 1\n  max: 2\n  targets: [{ metric: ALBRequestCountPerTarget, value: 10 }]\n";
     let rolling = format!("{FARGATE}{metric}");
-    assert_eq!(told(&rolling), [""; 0]);
+    assert_eq!(problems(&rolling), [""; 0]);
     let strategy = "deploymentConfiguration: { strategy: BLUE_GREEN, bakeTimeInMinutes: 5,";
     let moving = rolling.replace("deploymentConfiguration: {", strategy);
     let no_bake = moving.replace(" bakeTimeInMinutes: 5,", "");
     assert!(
-        told(&no_bake).contains(
+        problems(&no_bake).contains(
             &"warning: service.deploymentConfiguration: the strategy BLUE_GREEN needs bakeTimeInMinutes".to_owned()
         ),
         "{:?}",
-        told(&no_bake)
+        problems(&no_bake)
     );
     assert!(
-        told(&moving).contains(
+        problems(&moving).contains(
             &"warning: autoscaling.targets[0]: this counts the requests of one target group, and BLUE_GREEN moves them between two"
                 .to_owned()
         ),
         "{:?}",
-        told(&moving)
+        problems(&moving)
     );
 }
 
 #[test]
-fn a_task_without_an_essential_container_is_told() {
+fn a_task_without_an_essential_container_is_reported() {
     let text = EC2.replace("memory: 64", "memory: 64, essential: false");
     assert_eq!(
-        told(&text),
+        problems(&text),
         ["taskDefinition.containerDefinitions[0].essential: no container of the task is essential"]
     );
 }
@@ -383,7 +383,7 @@ fn values_that_are_known_at_release_time_only_are_not_judged() {
         ),
     ] {
         assert!(FARGATE.contains(from), "the file has no {from:?}");
-        assert_eq!(told(&FARGATE.replacen(from, to, 1)), [""; 0], "{to}");
+        assert_eq!(problems(&FARGATE.replacen(from, to, 1)), [""; 0], "{to}");
     }
 }
 
@@ -400,6 +400,6 @@ fn containers_that_all_wait_for_each_other_are_looked_at_quickly() {
     let text = format!(
         "cluster: {{ clusterName: web }}\ntaskDefinition:\n  family: a\n  containerDefinitions:\n{containers}service: {{ serviceName: a }}\n"
     );
-    let (_, took) = crate::processor_time::of(|| told(&text));
+    let (_, took) = crate::processor_time::of(|| problems(&text));
     assert!(took.as_secs() < 15, "{took:?}");
 }

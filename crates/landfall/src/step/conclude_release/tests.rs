@@ -34,12 +34,12 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
     let input = input(Verdict::Succeeded, "verified");
     let ending = ending(&input.facts);
     let records = records(&input, &ending, &desired(&[2, 3, 4]), at(99));
-    let told: Vec<_> = records
+    let verdicts: Vec<_> = records
         .iter()
         .map(|record| (record.release.number, record.verdict, &*record.reason))
         .collect();
     assert_eq!(
-        told,
+        verdicts,
         [
             (3, Verdict::Succeeded, "verified"),
             (
@@ -112,7 +112,7 @@ fn only_the_holder_of_the_claim_for_this_release_concludes_it() {
 }
 
 #[test]
-fn people_are_told_the_messages_inside_the_causes_of_failed_steps() {
+fn a_reason_holds_the_messages_inside_the_causes_of_failed_steps() {
     for (reason, expected) in [
         ("rolled out and verified", "rolled out and verified"),
         (

@@ -214,7 +214,7 @@ fn a_target_group_is_used_if_it_is_ours_and_differs_in_nothing_that_is_fixed() {
 }
 
 #[test]
-fn ecs_is_told_of_the_target_group_and_to_forget_it_when_the_section_is_gone() {
+fn ecs_is_sent_the_target_group_and_an_empty_list_when_the_section_is_gone() {
     let balancer = Balancer {
         target_group: "arn:ours".into(),
         alternate_target_group: None,

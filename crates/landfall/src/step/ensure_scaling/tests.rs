@@ -24,7 +24,7 @@ fn changes(wanted: Option<&Autoscaling>, live: &LiveScaling) -> Vec<Change> {
     plan(&service(), wanted, live, Some(LABEL), at(1_000_000))
 }
 
-fn told(changes: &[Change]) -> Vec<String> {
+fn describe(changes: &[Change]) -> Vec<String> {
     changes
         .iter()
         .map(|change| {
@@ -63,7 +63,7 @@ fn after(changes: &[Change]) -> LiveScaling {
 fn a_service_is_registered_before_anything_is_put_on_it_and_all_names_it() {
     let changes = changes(Some(&wanted()), &LiveScaling::default());
     assert_eq!(
-        told(&changes),
+        describe(&changes),
         [
             "RegisterScalableTarget",
             "PutScalingPolicy landfall-ECSServiceAverageCPUUtilization",
@@ -109,7 +109,7 @@ fn only_what_differs_is_put_again_and_what_is_no_longer_wanted_goes() {
     other.scheduled[0].name = "evening".into();
     let changes = changes(Some(&other), &live);
     assert_eq!(
-        told(&changes),
+        describe(&changes),
         [
             "RegisterScalableTarget",
             "PutScalingPolicy landfall-ECSServiceAverageCPUUtilization",
@@ -133,13 +133,13 @@ fn without_a_section_everything_of_ours_goes_and_nothing_of_others() {
         "DeleteScheduledAction landfall-morning",
         "DeregisterScalableTarget",
     ];
-    assert_eq!(told(&changes(None, &ours)), all);
+    assert_eq!(describe(&changes(None, &ours)), all);
     let mut shared = ours.clone();
     shared.policies.push(json!({"PolicyName": "by-hand"}));
-    assert_eq!(told(&changes(None, &shared)), all[..3]);
+    assert_eq!(describe(&changes(None, &shared)), all[..3]);
     let mut theirs = ours;
     theirs.target.as_mut().unwrap().is_ours = false;
-    assert_eq!(told(&changes(None, &theirs)), all[..3]);
+    assert_eq!(describe(&changes(None, &theirs)), all[..3]);
     assert_eq!(changes(None, &LiveScaling::default()), []);
 }
 
@@ -161,7 +161,7 @@ fn a_foreign_policy_or_action_for_the_same_is_taken_over_under_its_name_and_neve
     other.scheduled[0].min = Some(5);
     let changed = changes(Some(&other), &by_others());
     assert_eq!(
-        told(&changed),
+        describe(&changed),
         ["PutScalingPolicy cpu", "PutScheduledAction morning"]
     );
     assert_eq!(changed[0].body["PolicyName"], "cpu");

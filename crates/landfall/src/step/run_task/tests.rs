@@ -258,7 +258,7 @@ fn a_task_is_judged_by_its_containers_exit_code_and_by_why_it_stopped() {
     let input = input(Phase::Before);
     let task = &file.before[0];
     let run = input.run(task, at(0));
-    let told = |live: Option<LiveTask>, now| match judge(
+    let described = |live: Option<LiveTask>, now| match judge(
         &input,
         task,
         &run,
@@ -334,7 +334,7 @@ fn a_task_is_judged_by_its_containers_exit_code_and_by_why_it_stopped() {
             "false because of TaskFailedToStart (CannotPullContainerError: gone) false",
         ),
     ] {
-        assert_eq!(told(live, now), expected, "{story}");
+        assert_eq!(described(live, now), expected, "{story}");
     }
 }
 

@@ -248,8 +248,8 @@ async fn only_what_a_revision_is_made_of_starts_a_deployment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_story_told_twice_is_the_same_to_the_last_id() {
-    let mut told = vec![];
+async fn the_same_story_played_twice_is_the_same_to_the_last_id() {
+    let mut runs = vec![];
     for _ in 0..2 {
         let mut cloud = cloud();
         cloud.service("hello:1.0.0", 3, json!({})).await;
@@ -257,10 +257,10 @@ async fn the_same_story_told_twice_is_the_same_to_the_last_id() {
         let next = cloud.definition("hello:1.1.0", json!({})).await;
         cloud.update(json!({ "taskDefinition": next })).await;
         cloud.until_steady().await;
-        told.push((cloud.emitted(), cloud.ecs.snapshot()));
+        runs.push((cloud.emitted(), cloud.ecs.snapshot()));
         cloud.ecs.shutdown().await;
     }
-    assert_eq!(told[0], told[1]);
+    assert_eq!(runs[0], runs[1]);
 }
 
 #[tokio::test(start_paused = true)]

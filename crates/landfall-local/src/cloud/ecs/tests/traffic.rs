@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The ARNs that a blue/green service is told of.
+/// The ARNs that a blue/green service names.
 struct Ways {
     groups: [String; 2],
     rule: String,

@@ -123,7 +123,7 @@ impl Comparison {
     pub(super) fn print(&self, json: bool) -> Result<()> {
         let text = match json {
             true => format!("{:#}\n", self.document()),
-            false => self.told(),
+            false => self.describe(),
         };
         match anstream::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -155,7 +155,7 @@ impl Comparison {
         })
     }
 
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         let against = match &self.revision {
             Some(arn) => format!("{}, which runs {}", self.service, short(arn)),
             None => format!("{}, which is not there: a release creates it", self.service),
