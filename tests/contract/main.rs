@@ -170,7 +170,7 @@ fn the_state_machine_calls_every_step() {
 }
 
 #[test]
-fn each_example_of_a_steps_input_is_a_whole_one() {
+fn each_example_of_a_steps_input_is_complete() {
     for (name, state) in states_of_type("Task") {
         let Step {
             fixture, is_input, ..
@@ -197,7 +197,7 @@ fn each_step_is_sent_exactly_its_input() {
 }
 
 #[test]
-fn the_example_answers_are_whole_ones() {
+fn the_example_answers_are_complete() {
     for (name, state) in states_of_type("Task") {
         let (function, payload) = call(&state);
         for answer in answers(&function, &payload) {
@@ -213,7 +213,7 @@ fn every_step_that_looks_answers_in_one_shape() {
         if path == "$.look" || path == "$.back.look" {
             let (function, payload) = call(&state);
             for answer in answers(&function, &payload) {
-                let is_look = steps::is_whole::<look::Look<look::Outcome, Value>>;
+                let is_look = steps::is_complete::<look::Look<look::Outcome, Value>>;
                 assert_eq!(is_look(&answer), Ok(()), "{name}");
             }
         }

@@ -47,8 +47,8 @@ impl Visitor for Functions {
     {
         let step = Step {
             fixture: read(&format!("../events/steps/{}.json", F::NAME)),
-            is_input: is_whole::<F::Input>,
-            is_answer: is_whole::<F::Output>,
+            is_input: is_complete::<F::Input>,
+            is_answer: is_complete::<F::Output>,
         };
         self.steps.insert(F::NAME.into(), step);
     }
@@ -78,7 +78,7 @@ pub(crate) fn step(function: &str) -> &'static Step {
 }
 
 /// `document` has all the fields of a `T` and no others, however deep.
-pub(crate) fn is_whole<T: Serialize + DeserializeOwned>(document: &Value) -> Result<(), String> {
+pub(crate) fn is_complete<T: Serialize + DeserializeOwned>(document: &Value) -> Result<(), String> {
     let parsed: T = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
     let written = serde_json::to_value(parsed).map_err(|error| error.to_string())?;
     if written == *document {

@@ -279,15 +279,19 @@ impl Ecs {
         let mut task_definition = None;
         let rolled_back = status.is_rollback();
         if rolled_back || (may_bake && status == ServiceDeploymentStatus::InProgress) {
-            let whole = self.service_deployment(&arn).await?;
-            let rollback = whole.as_ref().and_then(|whole| whole.rollback());
+            let deployment = self.service_deployment(&arn).await?;
+            let rollback = deployment
+                .as_ref()
+                .and_then(|deployment| deployment.rollback());
             let reason = rollback.and_then(|rollback| rollback.reason());
             status_reason = reason.map(str::to_owned).or(status_reason);
-            let stage = whole.as_ref().and_then(|whole| whole.lifecycle_stage());
-            bakes = stage == Some(&ServiceDeploymentLifecycleStage::BakeTime);
-            let target = whole
+            let stage = deployment
                 .as_ref()
-                .and_then(|whole| whole.target_service_revision());
+                .and_then(|deployment| deployment.lifecycle_stage());
+            bakes = stage == Some(&ServiceDeploymentLifecycleStage::BakeTime);
+            let target = deployment
+                .as_ref()
+                .and_then(|deployment| deployment.target_service_revision());
             if let Some(target) = target.and_then(|target| target.arn())
                 && rolled_back
             {

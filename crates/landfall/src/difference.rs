@@ -27,7 +27,7 @@ pub struct Difference {
     pub fixed: bool,
 }
 
-/// How a live task definition differs from what would be registered. A registration is whole: what it does not name goes.
+/// How a live task definition differs from what would be registered. A registration drops what it does not name.
 pub fn task_definition(live: &Map<String, Value>, wanted: &Map<String, Value>) -> Vec<Difference> {
     let (live, wanted) = (without_defaults(live), without_defaults(wanted));
     compared(

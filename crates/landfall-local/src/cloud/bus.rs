@@ -15,7 +15,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// A bus, and the end at which its events (whole EventBridge envelopes) arrive.
+    /// A bus, and the end at which its events (complete EventBridge envelopes) arrive.
     pub fn new(world: Arc<World>) -> (Self, UnboundedReceiver<Value>) {
         let (events, receiver) = unbounded_channel();
         (Self { world, events }, receiver)

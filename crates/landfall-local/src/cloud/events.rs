@@ -75,7 +75,7 @@ impl Events {
         API.call(self, operation, &input)
     }
 
-    /// The newest thousand events that went over the bus, oldest first: whole envelopes.
+    /// The newest thousand events that went over the bus, oldest first: complete envelopes.
     pub fn recent_events(&self) -> Vec<Value> {
         self.recent
             .lock()

@@ -92,7 +92,7 @@ impl DataDir {
         }
     }
 
-    /// Writes what a service remembers. The file is whole at every moment: it is written beside and renamed.
+    /// Writes what a service remembers. The file is complete at every moment: it is written beside and renamed.
     pub fn write(&self, service: &str, snapshot: &str) -> Result<(), StoreError> {
         let path = self.file(service);
         let partial = path.with_extension("json.partial");

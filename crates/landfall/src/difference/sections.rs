@@ -51,7 +51,7 @@ pub fn scaling(live: &LiveScaling, changes: &[Change]) -> Vec<Difference> {
                 });
                 let name = named.unwrap_or_else(|| change.name.clone());
                 let path = format!("autoscaling.{list}[{name}]");
-                found.extend(whole(&path, is.as_ref(), wanted.as_ref()));
+                found.extend(exact(&path, is.as_ref(), wanted.as_ref()));
             }
         }
     }
@@ -69,7 +69,7 @@ fn in_words(item: &Value) -> Value {
 /// none is named.
 pub fn ingress(live: Option<&Ingress>, wanted: &Ingress) -> Vec<Difference> {
     let (Some(live), wanted) = (live, wanted.written()) else {
-        return whole("ingress", None, Some(&wanted.written().into()));
+        return exact("ingress", None, Some(&wanted.written().into()));
     };
     let mut live = live.written();
     if !wanted.contains_key("priority") {
@@ -83,15 +83,15 @@ pub fn ingress(live: Option<&Ingress>, wanted: &Ingress) -> Vec<Difference> {
         }
         Value::Object(section)
     };
-    whole("ingress", Some(&sorted(live)), Some(&sorted(wanted)))
+    exact("ingress", Some(&sorted(live)), Some(&sorted(wanted)))
 }
 
 /// That an `ingress` is there which the file does not ask for any more.
 pub fn ingress_gone(live: &Ingress) -> Vec<Difference> {
-    whole("ingress", Some(&live.written().into()), None)
+    exact("ingress", Some(&live.written().into()), None)
 }
 
-/// How something differs that is what it is said to be, and nothing besides.
-fn whole(path: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
+/// How something differs that has to be what the file says, and nothing besides.
+fn exact(path: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
     super::compared(path, before, after, false)
 }

@@ -135,7 +135,7 @@ pub(super) fn read(
 }
 
 fn in_order(mapping: &Mapping<'_>, problems: &mut Problems) {
-    let (min, max) = (mapping.whole("min"), mapping.whole("max"));
+    let (min, max) = (mapping.integer("min"), mapping.integer("max"));
     if let (Some(min), Some(max)) = (min, max)
         && min > max
     {

@@ -179,7 +179,7 @@ impl<'a> Mapping<'a> {
     }
 
     /// The field `name`, if it is a whole number, which the text of a placeholder may be too.
-    pub(super) fn whole(&self, name: &str) -> Option<u64> {
+    pub(super) fn integer(&self, name: &str) -> Option<u64> {
         match &self.get(name)?.value {
             NodeValue::Scalar(Value::Number(number)) => number.as_u64(),
             NodeValue::Scalar(Value::String(text)) => text.parse().ok(),

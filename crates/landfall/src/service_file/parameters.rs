@@ -260,7 +260,7 @@ pub fn refreshed(
         return Err(Rejection::of(problems));
     }
     let damaged = |error: serde_json::Error| {
-        Rejection::of_whole_file(
+        Rejection::of_file(
             format!("the file does not fit its new values: {error}"),
             "upload the file again",
         )

@@ -90,7 +90,7 @@ impl<'a> Place<'a> {
     }
 
     /// The field `name` and its whole number.
-    pub(super) fn whole(&self, name: &str) -> Option<(Self, i64)> {
+    pub(super) fn integer(&self, name: &str) -> Option<(Self, i64)> {
         let place = self.get(name)?;
         match &place.node.value {
             NodeValue::Scalar(Value::Number(number)) => {

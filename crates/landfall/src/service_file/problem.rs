@@ -165,14 +165,14 @@ impl Rejection {
     /// The rejection of a file of so many bytes.
     pub fn too_large(bytes: usize) -> Self {
         let message = format!("the file has {bytes} bytes; at most {MAX_BYTES} (256 KiB) are read");
-        Self::of_whole_file(
+        Self::of_file(
             message,
             "move generated parts out; a service file is written by people",
         )
     }
 
     /// A rejection for a reason that lies outside the file's text.
-    pub fn of_whole_file(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn of_file(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             problems: vec![Problem::new(Position::START, "", message).hint(hint)],
         }

@@ -47,7 +47,7 @@ fn verdict(text: impl AsRef<[u8]>) -> String {
 }
 
 #[test]
-fn a_good_file_is_read_whole() {
+fn a_good_file_is_read_completely() {
     let file = ServiceFile::parse(GOOD.as_bytes()).unwrap();
     assert_eq!(file.service_id().unwrap().to_string(), "web/hello");
     assert_eq!(

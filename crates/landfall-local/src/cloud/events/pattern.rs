@@ -75,7 +75,7 @@ impl Pattern {
         Ok(Self(fields))
     }
 
-    /// Whether `event`, a whole envelope, is one of those meant.
+    /// Whether `event`, a complete envelope, is one of those meant.
     pub fn matches(&self, event: &Value) -> bool {
         self.0
             .iter()

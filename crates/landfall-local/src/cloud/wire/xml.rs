@@ -14,7 +14,7 @@ pub struct Xml {
 }
 
 impl Xml {
-    /// A whole document: declaration, root element with its namespace, and what `content` writes into it.
+    /// A complete document: declaration, root element with its namespace, and what `content` writes into it.
     pub fn document(root: &str, namespace: &str, content: impl FnOnce(&mut Self)) -> String {
         let mut xml = Self {
             text: String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"),

@@ -336,7 +336,7 @@ impl Taking {
     fn described_elsewhere(&self, read: &DesiredState) -> Versioned<Rejection> {
         let Accepted { service, file, .. } = &*self.accepted;
         let other = read.file.as_ref().map_or("", |file| &file.key);
-        let rejection = Rejection::of_whole_file(
+        let rejection = Rejection::of_file(
             format!("{service} is described by {other} already"),
             "keep one of the two files; delete the other first",
         );

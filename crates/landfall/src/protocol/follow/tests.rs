@@ -35,7 +35,7 @@ fn accepted(version: &str) -> Answer {
 }
 
 fn rejected() -> Answer {
-    let rejection = Rejection::of_whole_file("no", "yes");
+    let rejection = Rejection::of_file("no", "yes");
     Read(File::Rejected(Versioned::new(rejection, "3")))
 }
 

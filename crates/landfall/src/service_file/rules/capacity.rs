@@ -68,15 +68,18 @@ fn strategy(providers: &[Place<'_>], problems: &mut Problems) {
     }
     let mut based = providers
         .iter()
-        .filter_map(|item| item.whole("base"))
+        .filter_map(|item| item.integer("base"))
         .filter(|(_, base)| *base > 0);
     if let (Some(_), Some((place, _))) = (based.next(), based.next()) {
         problems.add(place.wrong("only one capacity provider of a strategy can have a base"));
     }
-    let weightless = |item: &Place<'_>| item.whole("weight").is_some_and(|(_, weight)| weight == 0);
+    let weightless = |item: &Place<'_>| {
+        item.integer("weight")
+            .is_some_and(|(_, weight)| weight == 0)
+    };
     if providers.len() > 1
         && providers.iter().all(weightless)
-        && let Some((place, _)) = providers[0].whole("weight")
+        && let Some((place, _)) = providers[0].integer("weight")
     {
         problems.add(place.wrong("one capacity provider of the strategy needs a weight over 0"));
     }

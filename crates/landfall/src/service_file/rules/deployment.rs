@@ -12,8 +12,8 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     let rolling = matches!(deployment.says("strategy"), Said::Nothing)
         || deployment.says("strategy").is("ROLLING");
     if let (Some((place, least)), Some((_, most))) = (
-        deployment.whole("minimumHealthyPercent"),
-        deployment.whole("maximumPercent"),
+        deployment.integer("minimumHealthyPercent"),
+        deployment.integer("maximumPercent"),
     ) && rolling
     {
         // "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments."

@@ -24,7 +24,7 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
         );
     }
     if let Some(storage) = task.get("ephemeralStorage")
-        && let Some((place, size)) = storage.whole("sizeInGiB")
+        && let Some((place, size)) = storage.integer("sizeInGiB")
     {
         // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EphemeralStorage.html>
         if size < 21 {

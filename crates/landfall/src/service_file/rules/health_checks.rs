@@ -18,7 +18,7 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
             continue;
         };
         for (name, least, most) in SECONDS {
-            if let Some((place, number)) = health.whole(name) {
+            if let Some((place, number)) = health.integer(name) {
                 let message = format!("expected a whole number from {least} to {most}");
                 if number < least {
                     problems.add(place.wrong(message));

@@ -34,7 +34,7 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
             .containers
             .iter()
             .any(|container| container.place.get("healthCheck").is_some());
-    if let Some((place, seconds)) = service.whole("healthCheckGracePeriodSeconds")
+    if let Some((place, seconds)) = service.integer("healthCheckGracePeriodSeconds")
         && seconds > 0
         && !checked
     {
@@ -52,14 +52,14 @@ fn port_is_mapped(
     field: &str,
     problems: &mut Problems,
 ) {
-    if let (Some(container), Some((place, port))) = (file.container(name), target.whole(field))
+    if let (Some(container), Some((place, port))) = (file.container(name), target.integer(field))
         && ports::maps(container, port) == Some(false)
     {
         let ports: Vec<_> = container
             .place
             .items("portMappings")
             .iter()
-            .filter_map(|mapping| mapping.whole("containerPort"))
+            .filter_map(|mapping| mapping.integer("containerPort"))
             .map(|(_, port)| port.to_string())
             .collect();
         let problem = place.wrong(format!("the container `{name}` has no port {port}"));

@@ -10,7 +10,7 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     for container in &file.containers {
         let place = &container.place;
         if let (Some((_, hard)), Some((soft, reserved))) =
-            (place.whole("memory"), place.whole("memoryReservation"))
+            (place.integer("memory"), place.integer("memoryReservation"))
             && reserved > hard
         {
             problems.add(soft.wrong(format!(
@@ -33,7 +33,7 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
                 ),
             );
         }
-        if let (Some((hard, size)), Said::Text(of_task)) = (place.whole("memory"), &of_task)
+        if let (Some((hard, size)), Said::Text(of_task)) = (place.integer("memory"), &of_task)
             && let Ok(of_task) = of_task.parse::<i64>()
             && size > of_task
         {

@@ -12,14 +12,14 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     for container in &file.containers {
         for mapping in container.place.items("portMappings") {
             for name in ["containerPort", "hostPort"] {
-                if let Some((place, port)) = mapping.whole(name)
+                if let Some((place, port)) = mapping.integer(name)
                     && !(0..=65_535).contains(&port)
                 {
                     problems.add(place.wrong("expected a port from 0 to 65535"));
                 }
             }
-            let inside = mapping.whole("containerPort");
-            let outside = mapping.whole("hostPort").filter(|(_, port)| *port != 0);
+            let inside = mapping.integer("containerPort");
+            let outside = mapping.integer("hostPort").filter(|(_, port)| *port != 0);
             if shared
                 && let (Some((_, inside)), Some((place, outside))) = (&inside, &outside)
                 && inside != outside
@@ -58,7 +58,7 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
 pub(super) fn maps(container: &Container<'_>, port: i64) -> Option<bool> {
     let mut clear = true;
     for mapping in container.place.items("portMappings") {
-        if let Some((_, mapped)) = mapping.whole("containerPort") {
+        if let Some((_, mapped)) = mapping.integer("containerPort") {
             if mapped == port {
                 return Some(true);
             }

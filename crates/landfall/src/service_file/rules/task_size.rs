@@ -91,11 +91,11 @@ fn mebibytes(written: &str) -> Option<u64> {
 
 /// A decimal number times 1024, if that is whole.
 fn scaled(count: &str) -> Option<u64> {
-    let (whole, fraction) = count.trim().split_once('.').unwrap_or((count.trim(), ""));
-    let whole: u64 = if whole.is_empty() {
+    let (integer, fraction) = count.trim().split_once('.').unwrap_or((count.trim(), ""));
+    let integer: u64 = if integer.is_empty() {
         0
     } else {
-        whole.parse().ok()?
+        integer.parse().ok()?
     };
     let digits = u32::try_from(fraction.len())
         .ok()
@@ -106,7 +106,7 @@ fn scaled(count: &str) -> Option<u64> {
         fraction.parse().ok()?
     };
     let parts = 10_u64.pow(digits);
-    let scaled = whole
+    let scaled = integer
         .checked_mul(1024)?
         .checked_add(fraction * 1024 / parts)?;
     (fraction * 1024).is_multiple_of(parts).then_some(scaled)

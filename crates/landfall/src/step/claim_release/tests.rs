@@ -57,12 +57,12 @@ fn a_call_of_the_dead_may_arrive_for_forty_seconds() {
         let now = ended + SignedDuration::from_millis(seconds_later * 1000 + milliseconds);
         last_call(ended, now)
     };
-    let whole = LAST_CALL.as_secs();
+    let seconds = LAST_CALL.as_secs();
     assert_eq!(waits(0, 0), Some(40));
     assert_eq!(waits(0, 1), Some(40));
-    assert_eq!(waits(whole - 1, 999), Some(1));
-    assert_eq!(waits(whole, 0), None);
-    assert_eq!(waits(whole, 1), None);
+    assert_eq!(waits(seconds - 1, 999), Some(1));
+    assert_eq!(waits(seconds, 0), None);
+    assert_eq!(waits(seconds, 1), None);
     // Its clock is behind Step Functions'.
     assert_eq!(waits(-2, 0), Some(42));
 }

@@ -109,6 +109,6 @@ pub fn scheduled_change(action: &Value) -> Option<ScheduledChange> {
 /// AWS answers `60.0` where a request had `60`.
 fn as_written(value: &Value) -> Option<Number> {
     let number = value.as_f64()?;
-    let whole = format!("{number}").parse::<u64>().ok();
-    whole.map_or_else(|| Number::from_f64(number), |whole| Some(whole.into()))
+    let integer = format!("{number}").parse::<u64>().ok();
+    integer.map_or_else(|| Number::from_f64(number), |integer| Some(integer.into()))
 }
