@@ -34,7 +34,7 @@ fn has(file: &ServiceFile, member: &str) -> bool {
 
 /// The file with what clears every member that `previous` had and it has no longer. Only what Landfall had sent is
 /// cleared, never a member that anything else has added.
-pub fn cleared(mut file: ServiceFile, previous: Option<&ServiceFile>) -> ServiceFile {
+pub fn with_resets(mut file: ServiceFile, previous: Option<&ServiceFile>) -> ServiceFile {
     let Some(previous) = previous else {
         return file;
     };
@@ -72,7 +72,7 @@ mod tests {
             "healthCheckGracePeriodSeconds": 5,
         }));
         let file = with(json!({"placementStrategy": [{"type": "binpack"}]}));
-        let section = cleared(file.clone(), Some(&previous)).service;
+        let section = with_resets(file.clone(), Some(&previous)).service;
         assert_eq!(
             Value::Object(section),
             json!({
@@ -81,13 +81,13 @@ mod tests {
                 "serviceConnectConfiguration": {"enabled": false},
             })
         );
-        assert_eq!(cleared(file.clone(), None), file);
+        assert_eq!(with_resets(file.clone(), None), file);
     }
 
     #[test]
     fn a_service_rolls_again_when_its_file_no_longer_says_how_requests_move() {
         let previous = with(json!({"deploymentConfiguration": {"strategy": "CANARY"}}));
-        let section = |file: Value| Value::Object(cleared(with(file), Some(&previous)).service);
+        let section = |file: Value| Value::Object(with_resets(with(file), Some(&previous)).service);
         let rolling = json!({"deploymentConfiguration": {"strategy": "ROLLING"}});
         assert_eq!(section(json!({})), rolling);
         let other = json!({"deploymentConfiguration": {"strategy": "LINEAR"}});
@@ -102,9 +102,9 @@ mod tests {
         }))
         .ok();
         assert!(previous.discovery.is_some());
-        let section = cleared(with(json!({})), Some(&previous)).service;
+        let section = with_resets(with(json!({})), Some(&previous)).service;
         assert_eq!(Value::Object(section), json!({"serviceRegistries": []}));
-        let kept = cleared(previous.clone(), Some(&previous)).service;
-        assert_eq!(Value::Object(kept), json!({}));
+        let unchanged = with_resets(previous.clone(), Some(&previous)).service;
+        assert_eq!(Value::Object(unchanged), json!({}));
     }
 }

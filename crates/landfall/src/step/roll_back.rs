@@ -17,7 +17,7 @@ use crate::{
     record::{Release, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::{changes_count, cleared, section},
+    service_section::{changes_count, section, with_resets},
     tags::tag_changes,
     target_group::leaves_behind,
 };
@@ -329,7 +329,7 @@ fn change(
     let service = &desired.service;
     let bad = files.bad.as_ref();
     let sent = files.good.as_ref().filter(|_| way.sends_section());
-    let sent = sent.map(|good| cleared(good.clone(), bad));
+    let sent = sent.map(|good| with_resets(good.clone(), bad));
     let mut body = match (&sent, way) {
         (_, Way::LeaveToEcs { .. }) => None,
         (Some(file), _) => Some(section(file, service, files.balancer.as_ref(), live)),

@@ -14,7 +14,7 @@ use crate::{
     refusal::Refusal,
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::{changes_count, cleared, load_balancers_to_send, section, unchangeable},
+    service_section::{changes_count, load_balancers_to_send, section, unchangeable, with_resets},
     tags::{RELEASE_TAG, SERVICE_TAG, service_tag, tag_changes},
 };
 
@@ -175,7 +175,7 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
             rollout: rollout(input, None, Some(live), now),
         };
     };
-    let file = cleared(file.clone(), previous.as_ref());
+    let file = with_resets(file.clone(), previous.as_ref());
     let mut body = update_body(input, Some(&file), live);
     let count = if changes_count(&mut body, live) {
         Count::DropUnowned
