@@ -129,8 +129,8 @@ async fn refresh(aws: &Aws, file: &FollowedFile) -> Result<Option<ContentHash>, 
     };
     let sites = aws.state().placeholders(placeholders).await?;
     let values = aws.parameters().values(&placeholders_of(&sites)).await?;
-    let kept = aws.state().file(&file.content).await?;
-    match refreshed(&kept, &sites, &values) {
+    let stored = aws.state().file(&file.content).await?;
+    match refreshed(&stored, &sites, &values) {
         Ok(filled) => aws.state().keep_file(&filled).await.map(Some),
         Err(rejection) => {
             tracing::warn!(%rejection, "nothing is released: the service file lacks a value");

@@ -43,7 +43,7 @@ DURATION = {
 }
 # The words of a description, and which of them say nothing to a JSON Schema.
 WORDS = {
-    "type", "description", "needed", "default", "keptAs", "least", "most", "mostItems", "values", "pattern", "noun", "hint", "fields",
+    "type", "description", "needed", "default", "storedAs", "least", "most", "mostItems", "values", "pattern", "noun", "hint", "fields",
     "item", "oneOf", "definition", "examples", "why",
 }  # fmt: skip
 PLAIN = {"string", "boolean", "integer", "long", "float", "double", "timestamp"}

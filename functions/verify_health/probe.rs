@@ -19,7 +19,7 @@ use landfall_aws::{causes, elb::Address};
 /// How much of a body is read, in bytes.
 const BODY_READ: usize = 1024 * 1024;
 /// How much of a body is kept for the record, in characters.
-const BODY_KEPT: usize = 512;
+const BODY_RECORDED: usize = 512;
 
 /// What the operating system trusts, read when the first probe needs it.
 static TRUSTED: OnceLock<rustls::ClientConfig> = OnceLock::new();
@@ -78,20 +78,20 @@ pub(crate) async fn ask(address: &Address, http: &HttpProbe) -> ProbeAnswer {
             Some(format!("no answer within {} seconds", http.timeout_seconds)),
         ),
     };
-    let kept = match &http.body {
+    let start = match &http.body {
         // The decision looks for the text in what is kept, so keep the part that has it.
         Some(wanted) => body.find(wanted.as_str()).map_or(0, |at| at),
         None => 0,
     };
-    let body = if kept > BODY_KEPT {
-        &body[kept..]
+    let body = if start > BODY_RECORDED {
+        &body[start..]
     } else {
         &body
     };
-    let most = BODY_KEPT.max(
+    let most = BODY_RECORDED.max(
         http.body
             .as_ref()
-            .map_or(0, |wanted| wanted.chars().count() + BODY_KEPT),
+            .map_or(0, |wanted| wanted.chars().count() + BODY_RECORDED),
     );
     ProbeAnswer {
         url: address.url.clone(),

@@ -23,12 +23,12 @@ mod conclude;
 mod counterexample;
 mod ecs;
 mod execution;
-mod kept;
 mod machine;
 mod protocol;
 mod rollout;
 mod scenario;
 mod schedule;
+mod shelf;
 mod state;
 mod trigger;
 

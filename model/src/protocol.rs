@@ -16,9 +16,9 @@ use landfall::{
 
 use crate::{
     ecs::{SECTION, revision},
-    kept::Shelf,
     machine::Machine,
     scenario::{Guard, Scenario},
+    shelf::Shelf,
     state::State,
 };
 

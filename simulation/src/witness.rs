@@ -214,7 +214,7 @@ async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Chan
     };
     Some(Change {
         overwrote,
-        held: desired.as_ref().and_then(kept_from),
+        held: desired.as_ref().and_then(violated_hold),
         claim: desired
             .and_then(|desired| desired.claim)
             .map(|claim| claim.execution),
@@ -272,7 +272,7 @@ async fn primary(cloud: &Cloud, cluster: &Value, service: &Value) -> Option<Stri
 
 /// The hold that ought to have kept anybody from changing the service. Releases that are older than the hold may have
 /// been begun.
-fn kept_from(desired: &DesiredState) -> Option<Hold> {
+fn violated_hold(desired: &DesiredState) -> Option<Hold> {
     let hold = desired.hold.as_ref()?;
     let claim = desired.claim.as_ref();
     let claimed = claim.and_then(|claim| {

@@ -14,14 +14,14 @@ const MISTAKES: &str = include_str!("sections/mistakes.yaml");
 /// file must not change with Landfall's version.
 #[test]
 fn what_is_kept_of_each_section_stays_as_it_is_and_is_read_again() {
-    for (text, kept) in [
+    for (text, expected) in [
         (EVERYTHING, include_str!("sections/everything.stored.json")),
         (LEAST, include_str!("sections/least.stored.json")),
     ] {
         let file = ServiceFile::parse(text.as_bytes()).unwrap();
         let (_, stored) = file.stored().unwrap();
-        assert_eq!(stored, kept.trim_end());
-        let again: ServiceFile = serde_json::from_str(kept).unwrap();
+        assert_eq!(stored, expected.trim_end());
+        let again: ServiceFile = serde_json::from_str(expected).unwrap();
         assert_eq!(again, file);
     }
 }

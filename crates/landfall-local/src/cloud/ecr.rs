@@ -131,7 +131,7 @@ impl Ecr {
             Some(image) => Lookup::Found {
                 digest: image.digest.clone(),
                 local: LocalImage::of_manifest(&image.manifest).map(|local| match &self.folder {
-                    Some(folder) => local.kept_in(folder, &image.digest),
+                    Some(folder) => local.stored_in(folder, &image.digest),
                     None => local,
                 }),
             },

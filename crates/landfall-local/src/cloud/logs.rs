@@ -18,7 +18,7 @@ use super::{
 use crate::world::World;
 
 /// How many events a stream keeps; older ones are dropped, as retention would do.
-const KEPT: usize = 2000;
+const MOST_EVENTS: usize = 2000;
 
 /// CloudWatch Logs of one account in one Region.
 #[derive(Clone, Debug)]
@@ -128,7 +128,7 @@ impl Stream {
             .events
             .partition_point(|other| other.timestamp <= timestamp);
         self.events.insert(position, event);
-        if self.events.len() > KEPT {
+        if self.events.len() > MOST_EVENTS {
             self.events.pop_front();
         }
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// How many requests are kept; older ones are dropped.
-const KEPT: usize = 20_000;
+const MOST_ENTRIES: usize = 20_000;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +47,7 @@ impl RequestLog {
             "request"
         );
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() == KEPT {
+        if entries.len() == MOST_ENTRIES {
             entries.pop_front();
         }
         entries.push_back(entry);

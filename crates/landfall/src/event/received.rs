@@ -19,15 +19,17 @@ pub struct Received(pub Value);
 impl<'de> Deserialize<'de> for Received {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut left = MOST;
-        Kept { left: &mut left }.deserialize(deserializer).map(Self)
+        Limited { left: &mut left }
+            .deserialize(deserializer)
+            .map(Self)
     }
 }
 
-struct Kept<'a> {
+struct Limited<'a> {
     left: &'a mut usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Kept<'_> {
+impl<'de> DeserializeSeed<'de> for Limited<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -36,7 +38,7 @@ impl<'de> DeserializeSeed<'de> for Kept<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Kept<'_> {
+impl<'de> Visitor<'de> for Limited<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,34 +70,34 @@ impl<'de> Visitor<'de> for Kept<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut kept = Vec::new();
+        let mut read = Vec::new();
         while *self.left > 0 {
-            let seed = Kept {
+            let seed = Limited {
                 left: &mut *self.left,
             };
             match items.next_element_seed(seed)? {
-                Some(item) => kept.push(item),
-                None => return Ok(Value::Array(kept)),
+                Some(item) => read.push(item),
+                None => return Ok(Value::Array(read)),
             }
         }
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Array(kept))
+        Ok(Value::Array(read))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut kept = Map::new();
+        let mut read = Map::new();
         while *self.left > 0 {
             let Some(name) = members.next_key::<String>()? else {
-                return Ok(Value::Object(kept));
+                return Ok(Value::Object(read));
             };
-            let seed = Kept {
+            let seed = Limited {
                 left: &mut *self.left,
             };
             let value = members.next_value_seed(seed)?;
-            kept.insert(name, value);
+            read.insert(name, value);
         }
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Object(kept))
+        Ok(Value::Object(read))
     }
 }
 
@@ -124,8 +126,8 @@ mod tests {
         let text = format!("{{\"first\": 1, \"many\": [{zeros}0], \"last\": [1]}}");
         let Received(received) = serde_json::from_str(&text).unwrap();
         assert_eq!(received["first"], 1);
-        let kept = received["many"].as_array().unwrap().len();
-        assert!(kept < MOST && kept > MOST - 5, "{kept}");
+        let read = received["many"].as_array().unwrap().len();
+        assert!(read < MOST && read > MOST - 5, "{read}");
         assert_eq!(received.get("last"), None);
         serde_json::from_str::<Received>(&text[..text.len() - 1]).unwrap_err();
     }

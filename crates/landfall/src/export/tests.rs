@@ -148,9 +148,9 @@ discovery: { namespace: internal.example, name: hello, ttl: 10 }
     // A target group that Landfall keeps is the section's.
     let managed = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/NAME/1";
     let [name, _] = crate::target_group::group_names(&service);
-    let mut kept = fields.clone();
-    kept["loadBalancers"][0]["targetGroupArn"] = managed.replace("NAME", &name).into();
-    live.fields = &kept;
+    let mut with_managed = fields.clone();
+    with_managed["loadBalancers"][0]["targetGroupArn"] = managed.replace("NAME", &name).into();
+    live.fields = &with_managed;
     let written = service_file(&live, false);
     let file = ServiceFile::parse(written.as_bytes()).unwrap();
     assert_eq!(file.ingress.as_ref(), Some(&ingress), "{written}");

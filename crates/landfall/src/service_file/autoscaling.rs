@@ -8,7 +8,7 @@ use serde_json::{Number, Value};
 
 use super::{
     mapping::{Mapping, Problems},
-    section::{AUTOSCALING, Field, kept},
+    section::{AUTOSCALING, Field, deserialized},
 };
 
 /// The metric that needs to know which target group it is about.
@@ -131,7 +131,7 @@ pub(super) fn read(
     for (list, name) in [("targets", "metric"), ("scheduled", "name")] {
         unique(section, list, name, problems);
     }
-    kept(section, fields, problems)
+    deserialized(section, fields, problems)
 }
 
 fn in_order(mapping: &Mapping<'_>, problems: &mut Problems) {

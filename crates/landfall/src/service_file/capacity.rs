@@ -7,7 +7,7 @@ use super::{
     conformity,
     document::Node,
     mapping::{Mapping, Problems},
-    section::{CAPACITY, LOGS, kept},
+    section::{CAPACITY, LOGS, deserialized},
 };
 use crate::api::Api;
 
@@ -36,7 +36,7 @@ impl Logs {
 
 pub(super) fn logs(section: &Mapping<'_>, problems: &mut Problems) -> Option<Logs> {
     let fields = LOGS.read(section, problems);
-    kept(section, fields, problems)
+    deserialized(section, fields, problems)
 }
 
 /// The bodies of `CreateCapacityProvider`.

@@ -89,7 +89,7 @@ impl Walk<'_> {
             }
             (Shape::Text(_), NodeValue::Scalar(Value::Bool(_))) => {}
             (Shape::Text(_), NodeValue::Scalar(Value::Number(number))) => {
-                if !self.spelling.is_kept(node.written, number) {
+                if !self.spelling.is_sent_as_written(node.written, number) {
                     let message = format!("ECS takes text here, and this would become `{number}`");
                     self.refuse(node, path, message, Some("put it in quotes".into()));
                 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     ServiceFile, containers,
     mapping::{Mapping, Problems},
-    section::{DISCOVERY, kept},
+    section::{DISCOVERY, deserialized},
 };
 
 /// A Cloud Map service in a namespace that is there.
@@ -133,7 +133,7 @@ pub(super) fn read(
         let problem = section.wrong(message);
         problems.add(problem.hint("use `type: SRV` with both `container` and `port`, or neither"));
     }
-    kept(section, fields, problems)
+    deserialized(section, fields, problems)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{
     mapping::{Mapping, Problems},
     problem::Problem,
     rules::did_you_mean,
-    section::{IMAGES, kept},
+    section::{IMAGES, deserialized},
     spelling::nearest,
 };
 use crate::follow::{FollowRule, TagPolicy};
@@ -85,7 +85,7 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
         problems.add(rule.wrong_at("tag", refusal.0));
     }
     problems.add_new(found);
-    kept(rule, fields, problems)
+    deserialized(rule, fields, problems)
 }
 
 /// A container with a broken or misspelt follow rule counts as followed: the rule's own problem is reported.

@@ -7,7 +7,7 @@ use super::{
     containers,
     document::{Node, NodeValue},
     mapping::{Mapping, Problems},
-    section::{INGRESS, kept},
+    section::{INGRESS, deserialized},
 };
 
 /// A target group and a rule of an existing listener, which Landfall makes and keeps.
@@ -136,7 +136,7 @@ pub(super) fn read(
             problems.add(section.wrong_at("healthCheck", message));
         }
     }
-    kept(section, fields, problems)
+    deserialized(section, fields, problems)
 }
 
 /// Which requests are for the service.

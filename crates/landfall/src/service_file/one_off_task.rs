@@ -10,7 +10,7 @@ use super::{
     document::{Node, NodeValue},
     mapping::{Mapping, Problems},
     problem::Problem,
-    section::{AFTER, BEFORE, ONE_OFF_TASK, kept},
+    section::{AFTER, BEFORE, ONE_OFF_TASK, deserialized},
 };
 
 /// When tasks run.
@@ -142,7 +142,7 @@ pub(super) fn read(
         if let Some(Value::Array(variables)) = fields.get_mut("environment") {
             variables.retain(|variable| variable.get("value").is_some());
         }
-        tasks.extend(kept(&task, fields, problems));
+        tasks.extend(deserialized(&task, fields, problems));
     }
     tasks
 }

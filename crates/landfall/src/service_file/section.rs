@@ -13,7 +13,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub(super) use self::read::kept;
+pub(super) use self::read::deserialized;
 
 macro_rules! described {
     ($($name:ident = $file:literal;)*) => {
@@ -54,7 +54,7 @@ pub(super) struct Field {
     /// The value, as it is kept, of a field that is not there.
     default: Option<Value>,
     /// Its name in what is kept of a file, if that is another one.
-    kept_as: Option<String>,
+    stored_as: Option<String>,
     /// The least that a number may be, in seconds for a duration, or the fewest characters of a text.
     least: Option<u64>,
     /// The most.
@@ -157,8 +157,8 @@ impl Field {
         self.values.iter().any(|value| value == text)
     }
 
-    fn kept_name<'a>(&'a self, name: &'a str) -> &'a str {
-        self.kept_as.as_deref().unwrap_or(name)
+    fn stored_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.stored_as.as_deref().unwrap_or(name)
     }
 
     /// What is kept of a field that is not there.
@@ -169,7 +169,7 @@ impl Field {
         }
         let fields =
             self.fields.0.iter().filter_map(|(name, field)| {
-                Some((field.kept_name(name).to_owned(), field.usual()?))
+                Some((field.stored_name(name).to_owned(), field.usual()?))
             });
         Some(Value::Object(fields.collect()))
     }

@@ -26,7 +26,7 @@ impl<'a> Spelling<'a> {
     }
 
     /// Whether the number that is written at `position` is written as it would be sent.
-    pub(super) fn is_kept(&self, position: Position, number: &Number) -> bool {
+    pub(super) fn is_sent_as_written(&self, position: Position, number: &Number) -> bool {
         let lines = self.lines.get_or_init(|| {
             self.text
                 .lines()
@@ -85,6 +85,6 @@ fn nearest_within<'a>(
 }
 
 fn plain(name: &str) -> String {
-    let kept = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
-    kept.flat_map(char::to_lowercase).collect()
+    let letters = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
+    letters.flat_map(char::to_lowercase).collect()
 }

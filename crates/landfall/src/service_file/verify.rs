@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     mapping::{Mapping, Problems},
-    section::{VERIFY, kept},
+    section::{VERIFY, deserialized},
 };
 
 /// When a rollout counts as good, beyond ECS's own word.
@@ -70,7 +70,7 @@ pub(super) fn read(
     if let (Some(http), Some(fields)) = (section.mapping_at("http"), fields.get_mut("http")) {
         fields["target"] = json!(target(&http, service_has_load_balancer, problems));
     }
-    kept(section, fields, problems)
+    deserialized(section, fields, problems)
 }
 
 fn target(

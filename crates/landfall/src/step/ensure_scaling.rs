@@ -129,7 +129,7 @@ pub fn plan(
         }
     }
     let mut others = false;
-    for (list, member, operation, kept) in [
+    for (list, member, operation, retained) in [
         (
             &live.policies,
             "PolicyName",
@@ -146,7 +146,7 @@ pub fn plan(
         for name in list.iter().filter_map(|each| each[member].as_str()) {
             if !name.starts_with(PREFIX) {
                 others = true;
-            } else if !kept.contains(name) {
+            } else if !retained.contains(name) {
                 changes.push(call::delete(service, operation, member, name));
             }
         }

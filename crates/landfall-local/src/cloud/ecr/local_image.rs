@@ -62,9 +62,9 @@ impl LocalImage {
     }
 
     /// The same image as it was kept when it was pushed.
-    pub(super) fn kept_in(self, folder: &Path, digest: &str) -> Self {
+    pub(super) fn stored_in(self, folder: &Path, digest: &str) -> Self {
         Self {
-            directory: kept(folder, digest),
+            directory: folder_of(folder, digest),
             ..self
         }
     }
@@ -81,7 +81,7 @@ impl LocalImage {
             return Err("The local image's command is empty: name the program to run".into());
         }
         let Some(folder) = folder else { return Ok(()) };
-        let target = kept(folder, digest);
+        let target = folder_of(folder, digest);
         let partial = target.with_extension("partial");
         let copied = match fs::remove_dir_all(&partial) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -108,7 +108,10 @@ impl LocalImage {
 
 /// Removes the folders of all images but those. What cannot be removed does no harm.
 pub(super) fn retain(folder: &Path, digests: &BTreeSet<&str>) {
-    let wanted: BTreeSet<PathBuf> = digests.iter().map(|digest| kept(folder, digest)).collect();
+    let wanted: BTreeSet<PathBuf> = digests
+        .iter()
+        .map(|digest| folder_of(folder, digest))
+        .collect();
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
@@ -120,7 +123,7 @@ pub(super) fn retain(folder: &Path, digests: &BTreeSet<&str>) {
     }
 }
 
-fn kept(folder: &Path, digest: &str) -> PathBuf {
+fn folder_of(folder: &Path, digest: &str) -> PathBuf {
     folder.join(digest.strip_prefix("sha256:").unwrap_or(digest))
 }
 

@@ -120,20 +120,28 @@ pub(super) fn plan(view: &View) -> Plan {
         .iter()
         .filter(|task| task.condition != Condition::Stopping)
         .collect();
-    let mut kept: Vec<&TaskView> = vec![];
+    let mut remaining: Vec<&TaskView> = vec![];
     for task in living {
         match &task.condition {
             Condition::Unhealthy(reason) => {
                 plan.stops.push(stop(task, Why::Unhealthy(reason.clone())))
             }
             Condition::Starting if !task.primary => plan.stops.push(stop(task, Why::Surplus)),
-            _ => kept.push(task),
+            _ => remaining.push(task),
         }
     }
     let is_up = |task: &&&TaskView| task.condition == Condition::Up;
-    let mut up = kept.iter().filter(is_up).count();
-    let primary: Vec<&TaskView> = kept.iter().filter(|task| task.primary).copied().collect();
-    let old: Vec<&TaskView> = kept.iter().filter(|task| !task.primary).copied().collect();
+    let mut up = remaining.iter().filter(is_up).count();
+    let primary: Vec<&TaskView> = remaining
+        .iter()
+        .filter(|task| task.primary)
+        .copied()
+        .collect();
+    let old: Vec<&TaskView> = remaining
+        .iter()
+        .filter(|task| !task.primary)
+        .copied()
+        .collect();
     let primary_up = primary.iter().filter(is_up).count();
 
     // Too many of the PRIMARY deployment: the desired count has been lowered. Those that are not up yet go first.
@@ -148,7 +156,7 @@ pub(super) fn plan(view: &View) -> Plan {
         up -= usize::from(task.condition == Condition::Up);
         plan.stops.push(stop(task, Why::Surplus));
     }
-    let mut alive = kept.len() - surplus;
+    let mut alive = remaining.len() - surplus;
 
     let missing = if view.frozen || view.throttled {
         0

@@ -153,7 +153,7 @@ impl S3Request {
 
     /// The headers that belong to the object and are given back when it is read.
     pub(super) fn object_headers(&self) -> BTreeMap<String, String> {
-        const KEPT: [&str; 7] = [
+        const OBJECT_HEADERS: [&str; 7] = [
             "cache-control",
             "content-disposition",
             "content-encoding",
@@ -162,11 +162,12 @@ impl S3Request {
             "expires",
             "x-amz-website-redirect-location",
         ];
-        let kept = |name: &str| KEPT.contains(&name) || name.starts_with("x-amz-meta-");
+        let is_object_header =
+            |name: &str| OBJECT_HEADERS.contains(&name) || name.starts_with("x-amz-meta-");
         let mut headers: BTreeMap<String, String> = self
             .headers
             .iter()
-            .filter(|(name, _)| kept(name.as_str()))
+            .filter(|(name, _)| is_object_header(name.as_str()))
             .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
             .collect();
         // aws-chunked is how the body travelled, not what it is.

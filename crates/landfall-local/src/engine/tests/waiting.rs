@@ -18,13 +18,13 @@ fn waiting(limits: Value) -> Stage {
 impl Stage {
     /// Registers the function `wait`, which keeps the token it is given where the test finds it.
     fn keep_token(&self) -> Arc<Mutex<String>> {
-        let kept = Arc::new(Mutex::new(String::new()));
-        let keeper = kept.clone();
+        let token = Arc::new(Mutex::new(String::new()));
+        let keeper = token.clone();
         self.function("wait", Duration::ZERO, move |payload| {
             *keeper.lock().unwrap() = payload["token"].as_str().unwrap().to_owned();
             Ok(json!("noted"))
         });
-        kept
+        token
     }
 }
 

@@ -202,11 +202,11 @@ fn sections_whose_names_begin_with_x_are_a_place_for_anchors() {
 
 #[test]
 fn a_number_behind_an_alias_keeps_the_spelling_of_its_anchor() {
-    for (written, kept) in [("2", true), ("1.10", false)] {
+    for (written, accepted) in [("2", true), ("1.10", false)] {
         let problems = problems(
             &format!("dockerLabels: {{ a: &number {written}, b: *number }}"),
             "",
         );
-        assert_eq!(problems.is_empty(), kept, "{problems:?}");
+        assert_eq!(problems.is_empty(), accepted, "{problems:?}");
     }
 }

@@ -131,8 +131,8 @@ fn what_may_change_between_two_pushes_is_filled_in_anew_and_nothing_else() {
     );
     assert_eq!(changed.verify, file.verify);
     // As they are kept in the state bucket.
-    let kept: Vec<Site> = serde_json::from_value(json!(sites)).unwrap();
-    assert_eq!(kept, sites);
+    let read_back: Vec<Site> = serde_json::from_value(json!(sites)).unwrap();
+    assert_eq!(read_back, sites);
 }
 
 #[test]

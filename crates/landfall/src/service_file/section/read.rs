@@ -47,7 +47,7 @@ impl Field {
         let fields = &self.fields.0;
         let names: Vec<&str> = fields.iter().map(|(name, _)| &**name).collect();
         section.only(&names, problems);
-        let mut kept = Map::new();
+        let mut stored = Map::new();
         for (name, field) in fields {
             let path = section.path_of(name);
             let value = match (section.get(name), &field.needed) {
@@ -64,10 +64,10 @@ impl Field {
                 (None, _) => None,
             };
             if let Some(value) = value.or_else(|| field.usual()) {
-                kept.insert(field.kept_name(name).into(), value);
+                stored.insert(field.stored_name(name).into(), value);
             }
         }
-        kept
+        stored
     }
 
     /// The items of this list, or the entries of this map, that are mappings, each with its path.
@@ -117,14 +117,14 @@ impl Field {
             (Kind::List | Kind::Texts, NodeValue::Sequence(items)) => {
                 let item = self.item.as_deref();
                 let items = items.iter().enumerate();
-                let kept = items.filter_map(|(index, node)| {
+                let stored = items.filter_map(|(index, node)| {
                     let path = format!("{path}[{index}]");
                     match item {
                         Some(item) => item.value(node, &path, problems),
                         None => unless_wrong(node, &path, self.text(node), problems),
                     }
                 });
-                Some(kept.collect())
+                Some(stored.collect())
             }
             (Kind::Texts, NodeValue::Scalar(Value::String(_))) => {
                 let text = unless_wrong(node, path, self.text(node), problems)?;
@@ -305,7 +305,7 @@ impl Field {
 }
 
 /// What was kept of a section, as its struct; none if it lacks something, which is a problem.
-pub(in crate::service_file) fn kept<T: DeserializeOwned>(
+pub(in crate::service_file) fn deserialized<T: DeserializeOwned>(
     section: &Mapping<'_>,
     fields: Map<String, Value>,
     problems: &mut Problems,

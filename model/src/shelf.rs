@@ -26,9 +26,10 @@ impl<T: Serialize> Shelf<T> {
     pub(crate) fn keep(&self, value: T) -> Versioned<T> {
         let text =
             serde_json::to_string(&value).expect("what Landfall keeps can be written as JSON");
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = kept.len().to_string();
-        kept.entry(text)
+        let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = values.len().to_string();
+        values
+            .entry(text)
             .or_insert_with(|| Versioned::new(value, &next))
             .clone()
     }
