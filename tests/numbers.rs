@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use landfall::{record::Verdict, service_id::ServiceId};
-use landfall_aws::bucket::Condition;
 use landfall_local::{
     cloud::request_log::Entry,
     local::{CONFIG_BUCKET, STATE_BUCKET},
@@ -199,10 +198,8 @@ async fn a_push_costs_the_same_again_for_each_service_that_follows() {
 async fn verify_section_of_the_example(stage: &Stage) -> String {
     let example = include_str!("../examples/flask-hello/hello.yaml");
     let (_, section) = example.split_once("\nverify:\n").unwrap();
-    let put = stage
-        .files
-        .put("answer", b"Hello, World!".to_vec(), Condition::None);
-    put.await.unwrap();
+    let put = stage.driver.put_file("answer", "Hello, World!").await;
+    put.unwrap();
     let url = format!("url: \"{}/{CONFIG_BUCKET}/answer\"", stage.local.endpoint());
     assert!(section.contains("path: /,"), "{section}");
     let lines = section.lines().map(str::trim);

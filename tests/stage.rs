@@ -15,18 +15,14 @@ use landfall::{
     service_id::ServiceId,
     status::FileStatus,
 };
-use landfall_aws::{
-    bucket::{Bucket, Condition},
-    config,
-    ecr::Ecr,
-    state_bucket::StateBucket,
-};
+use landfall_aws::{bucket::Bucket, config, state_bucket::StateBucket};
 use landfall_local::{
     cloud::{ecr::digest, ecs::SimulatedBehaviour, operations},
-    driver::{self, Driver},
+    driver::{self, Driver, manifest},
     local::{CONFIG_BUCKET, Definition, Local, REGION, STATE_BUCKET, Settings},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::sample::SampleFile;
 
@@ -48,8 +44,6 @@ pub struct Stage {
     pub files: Bucket,
     /// Desired states and records.
     pub state: StateBucket,
-    /// Repositories and images.
-    pub ecr: Ecr,
 }
 
 /// The executable of the functions, which Cargo names to the tests of this package.
@@ -77,16 +71,6 @@ where
 /// The service `web/<name>`.
 pub fn web(name: &str) -> ServiceId {
     ServiceId::new("web", name).expect("the name of a service")
-}
-
-/// An image without anything to run, which ECS only simulates. Another tag or repository is another image.
-pub fn manifest(repository: &str, tag: &str) -> String {
-    json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "annotations": {"org.opencontainers.image.ref.name": format!("{repository}:{tag}")},
-    })
-    .to_string()
 }
 
 impl Stage {
@@ -121,7 +105,6 @@ impl Stage {
         Self {
             files: Bucket::new(&config, CONFIG_BUCKET.into()),
             state: StateBucket::named(&config, STATE_BUCKET),
-            ecr: Ecr::new(&config),
             driver: Driver::new(local.cloud.clone()),
             local,
         }
@@ -139,10 +122,8 @@ impl Stage {
 
     /// Uploads a service file.
     pub async fn put_file(&self, key: &str, text: &str) {
-        self.files
-            .put(key, text.as_bytes().to_vec(), Condition::None)
-            .await
-            .expect("the service file is uploaded");
+        let put = self.driver.put_file(key, text).await;
+        put.expect("the service file is uploaded");
     }
 
     /// Uploads a service file and waits until it is accepted; answers the status's message.
@@ -203,24 +184,26 @@ impl Stage {
             .await
     }
 
-    /// Pushes an image whose containers behave like this; answers its digest. A missing repository is created.
+    /// Pushes an image whose containers behave like this, unless it is there already; answers its digest. A missing
+    /// repository is created.
     pub async fn push_behaving(
         &self,
         repository: &str,
         tag: &str,
         behaviour: SimulatedBehaviour,
     ) -> String {
+        self.driver.ensure_repository(repository).await;
         let manifest = manifest(repository, tag);
-        let digest = digest(&manifest);
-        self.local.cloud.ecs.simulate(&digest, behaviour);
-        self.ecr
-            .ensure_repository(repository)
-            .await
-            .expect("the repository is there");
-        self.ecr
-            .put_manifest(repository, tag, &manifest)
-            .await
-            .expect("the image is pushed")
+        let pushed = self
+            .driver
+            .push_behaving(repository, tag, &manifest, behaviour);
+        let digest = match pushed.await {
+            Err(fault) if fault.code == "ImageAlreadyExistsException" => digest(&manifest),
+            pushed => pushed.expect("the image is pushed"),
+        };
+        // ECR tells milliseconds: two pushes within one would be of the same moment.
+        sleep(Duration::from_millis(2)).await;
+        digest
     }
 
     /// The desired state.
@@ -298,10 +281,11 @@ impl Stage {
         let all = self.driver.executions(&self.local.state_machine, status);
         let mut of_service = Vec::new();
         for arn in all.await.expect("Step Functions answers") {
-            let described = self
-                .states("DescribeExecution", json!({ "executionArn": arn }))
-                .await;
-            let input: Value = serde_json::from_str(&text(&described["input"])).unwrap_or_default();
+            let input = self
+                .driver
+                .input(&arn)
+                .await
+                .expect("Step Functions answers");
             if input["service"] == service.to_string() {
                 of_service.push(arn);
             }
@@ -312,13 +296,13 @@ impl Stage {
     /// One call to Step Functions.
     pub async fn states(&self, operation: &str, input: Value) -> Value {
         let answer = self.local.cloud.executions.call(operation, input).await;
-        answer.unwrap_or_else(|fault| panic!("{operation}: {}: {}", fault.code, fault.message))
+        answer.unwrap_or_else(|fault| panic!("{operation}: {fault}"))
     }
 
     /// One call to ECS by somebody who is not Landfall.
     pub async fn ecs(&self, operation: &str, input: Value) -> Value {
         let answer = self.local.cloud.ecs.call(operation, input).await;
-        answer.unwrap_or_else(|fault| panic!("{operation}: {}: {}", fault.code, fault.message))
+        answer.unwrap_or_else(|fault| panic!("{operation}: {fault}"))
     }
 
     /// The service as ECS describes it; null if there is none.

@@ -6,7 +6,7 @@ mod push;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use landfall_local::local::{CONFIG_BUCKET, Definition, Local, Settings};
+use landfall_local::local::{CONFIG_BUCKET, Definition, Local, REGION, Settings};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
 use crate::clients::PORT;
@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let endpoint = local.endpoint();
     println!(
         "Landfall listens at {endpoint}. Any AWS client can use it, with any credentials:\n\n  \
-         export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION=eu-west-1\n  \
+         export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={REGION}\n  \
          export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
          Put a service file, and push an image for it:\n\n  \
          aws --endpoint-url {endpoint} s3 cp hello.yaml s3://{CONFIG_BUCKET}/services/\n  \

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::FutureExt;
 use landfall::service_id::ServiceId;
-use landfall_local::cloud::Cloud;
+use landfall_local::{cloud::Cloud, driver::Driver};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -23,6 +23,7 @@ const LOOKS: usize = 2400;
 #[derive(Clone)]
 pub struct Executions {
     cloud: Arc<Cloud>,
+    driver: Driver,
     journal: Arc<Journal>,
     state_machine: String,
     aborted: Arc<Mutex<Vec<ServiceId>>>,
@@ -33,6 +34,7 @@ impl Executions {
     pub fn new(wire: &Wire, state_machine: String) -> Self {
         Self {
             cloud: wire.cloud.clone(),
+            driver: Driver::new(wire.cloud.clone()),
             journal: wire.journal.clone(),
             state_machine,
             aborted: Arc::default(),
@@ -50,10 +52,9 @@ impl Executions {
                 .filter(|(_, input)| input["service"] == *wanted);
             if let Some((execution, _)) = ours.next() {
                 sleep(after).await;
-                let input = json!({ "executionArn": execution });
                 // It may have ended by itself meanwhile.
                 let before = self.running().await.contains_key(execution);
-                let stopped = self.cloud.executions.call("StopExecution", input).await;
+                let stopped = self.driver.stop_execution(execution).await;
                 if before && stopped.is_ok() {
                     self.journal
                         .note("—", format!("aborts {}", short(execution)));
@@ -92,22 +93,11 @@ impl Executions {
 
     /// The executions that run, and their inputs.
     pub async fn running(&self) -> BTreeMap<String, Value> {
-        let executions = &self.cloud.executions;
-        let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": "RUNNING" });
-        let listed = executions.call("ListExecutions", input).await;
-        let listed = listed.unwrap_or_default();
+        let all = self.driver.executions(&self.state_machine, Some("RUNNING"));
         let mut running = BTreeMap::new();
-        for execution in listed["executions"].as_array().into_iter().flatten() {
-            let arn = execution["executionArn"].as_str().unwrap_or_default();
-            let described = executions
-                .call("DescribeExecution", json!({ "executionArn": arn }))
-                .await
-                .unwrap_or_default();
-            let input = described["input"].as_str().unwrap_or_default();
-            running.insert(
-                arn.to_owned(),
-                serde_json::from_str(input).unwrap_or_default(),
-            );
+        for execution in all.await.unwrap_or_default() {
+            let input = self.driver.input(&execution).await.unwrap_or_default();
+            running.insert(execution, input);
         }
         running
     }

@@ -340,7 +340,9 @@ impl Stage {
         manifest: String,
     ) {
         let simulated = behaviour.simulated();
-        let pushed = self.driver.push(&repository, &tag, &manifest, simulated);
+        let pushed = self
+            .driver
+            .push_behaving(&repository, &tag, &manifest, simulated);
         match pushed.await {
             Ok(digest) => self.pushes.push(Pushed {
                 repository,

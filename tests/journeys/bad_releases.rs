@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use landfall::record::Verdict;
-use landfall_aws::{bucket::Condition, events::RELEASE_CONCLUDED};
+use landfall_aws::events::RELEASE_CONCLUDED;
 use landfall_local::{cloud::ecs::SimulatedBehaviour, local::CONFIG_BUCKET};
 use landfall_tests::{
     sample::SampleFile,
@@ -21,10 +21,7 @@ fn crashing() -> SimulatedBehaviour {
 
 /// The answer of a service whose tasks are simulated: an object that S3 serves.
 async fn answer(stage: &Stage, body: &str) {
-    let put = stage
-        .files
-        .put("answer", body.as_bytes().to_vec(), Condition::None);
-    put.await.unwrap();
+    stage.driver.put_file("answer", body).await.unwrap();
 }
 
 fn probing(stage: &Stage, body: &str) -> String {

@@ -32,12 +32,14 @@ async fn pushes_during_a_hold_change_nothing_and_the_newest_is_deployed_afterwar
     assert!(message.ends_with("; on hold: a migration"), "{message}");
 
     let seen = stage.requests();
-    stage.push("hello", "1.1.0").await;
-    let newest = stage.push("hello", "1.2.0").await;
-    until("both pushes to be joined", || async {
-        (stage.desired(&service).await.open.len() == 2).then_some(())
-    })
-    .await;
+    let mut newest = String::new();
+    for (open, tag) in [(1, "1.1.0"), (2, "1.2.0")] {
+        newest = stage.push("hello", tag).await;
+        until("the push to be joined", || async {
+            (stage.desired(&service).await.open.len() == open).then_some(())
+        })
+        .await;
+    }
     let input = serde_json::json!({
         "stateMachineArn": stage.local.state_machine,
         "input": format!("{{\"service\":\"{service}\"}}"),

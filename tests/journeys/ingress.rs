@@ -84,7 +84,7 @@ impl Balancer {
 
 pub(crate) async fn elb(stage: &Stage, operation: &str, input: Value) -> Value {
     let answer = stage.local.cloud.elb.call(operation, input).await;
-    answer.unwrap_or_else(|fault| panic!("{operation}: {}: {}", fault.code, fault.message))
+    answer.unwrap_or_else(|fault| panic!("{operation}: {fault}"))
 }
 
 async fn groups(stage: &Stage) -> Vec<Value> {

@@ -58,7 +58,11 @@ async fn a_release_whose_service_file_is_deleted_in_mid_release_still_gets_its_v
     let stage = Stage::open().await;
     let service = web("hello");
     let digest = in_mid_release(&stage, &service).await;
-    stage.files.delete("services/hello.yaml").await.unwrap();
+    stage
+        .driver
+        .delete_file("services/hello.yaml")
+        .await
+        .unwrap();
     stage.verdict(&service, 2, Verdict::Succeeded).await;
     assert!(stage.live_image(&service).await.ends_with(&digest));
     until("the end of following", || async {

@@ -19,7 +19,7 @@ fn greeting(placeholder: &str) -> SampleFile {
 async fn put(stage: &Stage, name: &str, kind: &str, value: &str) {
     let input = json!({ "Name": name, "Type": kind, "Value": value, "Overwrite": true });
     let put = stage.local.cloud.ssm.call("PutParameter", input).await;
-    put.unwrap_or_else(|fault| panic!("{}: {}", fault.code, fault.message));
+    put.unwrap_or_else(|fault| panic!("{fault}"));
 }
 
 async fn live_greeting(stage: &Stage) -> String {

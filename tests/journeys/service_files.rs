@@ -64,7 +64,7 @@ async fn a_deleted_service_file_leaves_its_service_running_until_it_is_uploaded_
     stage.follow(KEY, &file.text()).await;
     stage.verdict(&service, 1, Verdict::Succeeded).await;
 
-    stage.files.delete(KEY).await.unwrap();
+    stage.driver.delete_file(KEY).await.unwrap();
     until("the end of following", || async {
         let gone = stage.status(KEY).await.is_none();
         (gone && stage.desired(&service).await.file.is_none()).then_some(())
@@ -107,7 +107,7 @@ async fn a_second_file_for_the_same_service_is_refused_until_the_first_is_delete
     );
     assert_eq!(stage.settled(&service).await.last_number, 1);
 
-    stage.files.delete(KEY).await.unwrap();
+    stage.driver.delete_file(KEY).await.unwrap();
     until("the end of following", || async {
         stage.desired(&service).await.file.is_none().then_some(())
     })

@@ -1,12 +1,11 @@
 //! Which image of a repository a service file gets.
 
 use landfall::record::Verdict;
-use landfall_local::cloud::ecr::digest;
+use landfall_local::{cloud::ecr::digest, driver::manifest};
 use landfall_tests::{
     sample::SampleFile,
-    stage::{Stage, manifest, web},
+    stage::{Stage, web},
 };
-use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_tag_policy_finds_its_image_among_those_that_were_pushed_before() {
@@ -60,8 +59,8 @@ async fn a_changed_follow_rule_looks_through_the_whole_repository() {
     // DescribeImages answers at most 100 images at once, unless asked for more.
     for minor in (1..=230).rev() {
         let tag = format!("1.{minor}.0");
-        let input = json!({"repositoryName": "hello", "imageTag": tag, "imageManifest": manifest("hello", &tag)});
-        stage.local.cloud.ecr.call("PutImage", input).await.unwrap();
+        let image = manifest("hello", &tag);
+        stage.driver.push("hello", &tag, &image).await.unwrap();
     }
     // So that the two that count are on different pages, neither of them the last one pushed.
     for tag in ["1.231.0", "1.0.1-rc.1"] {
@@ -101,11 +100,8 @@ async fn an_exact_tag_that_moves_is_followed() {
     stage.follow("services/hello.yaml", &file.text()).await;
     for (number, build) in [(1, "build-2"), (2, "build-1")] {
         let image = manifest("hello", build);
-        stage
-            .ecr
-            .put_manifest("hello", "stable", &image)
-            .await
-            .unwrap();
+        let pushed = stage.driver.push("hello", "stable", &image).await;
+        pushed.unwrap();
         stage.verdict(&service, number, Verdict::Succeeded).await;
         assert!(stage.live_image(&service).await.ends_with(&digest(&image)));
     }

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use landfall::{record::Verdict, status::FileStatus};
-use miette::{Result, bail, ensure, miette};
+use landfall_local::local::CONFIG_BUCKET;
+use miette::{IntoDiagnostic, Result, bail, ensure, miette};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -45,9 +46,9 @@ impl Stage<'_> {
     }
 
     async fn first_release(&mut self) -> Facts {
-        self.put_file(self.service_file.clone()).await?;
+        self.put_file(&self.service_file).await?;
         self.narrator.say(&format!(
-            "examples/flask-hello/hello.yaml → s3://landfall-config/{KEY}"
+            "examples/flask-hello/hello.yaml → s3://{CONFIG_BUCKET}/{KEY}"
         ));
         let status = self
             .status(|status| matches!(status, FileStatus::Accepted { .. }))
@@ -170,11 +171,8 @@ impl Stage<'_> {
         let manifests = manifests.collect::<Result<Vec<_>>>()?;
         let pushing = Instant::now();
         for (tag, manifest) in ["1.3.0", "1.4.0"].iter().zip(&manifests) {
-            self.clients
-                .ecr
-                .put_manifest(REPOSITORY, tag, manifest)
-                .await
-                .map_err(report)?;
+            let pushed = self.driver.push(REPOSITORY, tag, manifest).await;
+            pushed.into_diagnostic()?;
         }
         let apart = pushing.elapsed().as_millis();
         self.narrator
@@ -235,7 +233,7 @@ impl Stage<'_> {
             broken != self.service_file,
             "the example's service file has no container `web` to misspell"
         );
-        self.put_file(broken).await?;
+        self.put_file(&broken).await?;
         let status = self
             .status(|status| matches!(status, FileStatus::Rejected { .. }))
             .await?;

@@ -7,8 +7,11 @@ use landfall::{
     service_id::ServiceId,
     status::FileStatus,
 };
-use landfall_aws::{bucket::Condition, ecs::Ecs};
-use landfall_local::local::{Local, REGION};
+use landfall_aws::ecs::Ecs;
+use landfall_local::{
+    driver::Driver,
+    local::{Local, REGION},
+};
 use miette::{IntoDiagnostic, Result, WrapErr, ensure, miette};
 
 use super::{
@@ -25,6 +28,7 @@ pub(super) const REPOSITORY: &str = "hello";
 /// Everything that the chapters share.
 pub(crate) struct Stage<'a> {
     pub(super) local: &'a Local,
+    pub(super) driver: Driver,
     pub(super) clients: &'a Clients,
     pub(super) ecs: Ecs,
     pub(super) application: &'a Application,
@@ -49,14 +53,12 @@ impl<'a> Stage<'a> {
             .create_web_balancer(REPOSITORY, port.into())
             .await
             .map_err(report)?;
-        clients
-            .ecr
-            .ensure_repository(REPOSITORY)
-            .await
-            .map_err(report)?;
+        let driver = Driver::new(local.cloud.clone());
+        driver.ensure_repository(REPOSITORY).await;
         let service = ServiceId::new("web", "hello").into_diagnostic()?;
         Ok(Self {
             local,
+            driver,
             clients,
             ecs: Ecs::new(&landfall_aws::config::local(local.endpoint(), REGION).await),
             application,
@@ -76,24 +78,15 @@ impl<'a> Stage<'a> {
         }
     }
 
-    pub(super) async fn put_file(&self, text: String) -> Result<()> {
-        self.clients
-            .files
-            .put(KEY, text.into_bytes(), Condition::None)
-            .await
-            .map(drop)
-            .map_err(report)
+    pub(super) async fn put_file(&self, text: &str) -> Result<()> {
+        self.driver.put_file(KEY, text).await.into_diagnostic()
     }
 
     pub(super) async fn push(&self, tag: &str, greeting: Option<&str>) -> Result<()> {
         let version = self.application.version(tag, greeting)?;
         let manifest = crate::local::manifest(&version.folder, &version.command)?;
-        let digest = self
-            .clients
-            .ecr
-            .put_manifest(REPOSITORY, tag, &manifest)
-            .await
-            .map_err(report)?;
+        let pushed = self.driver.push(REPOSITORY, tag, &manifest).await;
+        let digest = pushed.into_diagnostic()?;
         self.narrator.say(&format!(
             "{REPOSITORY}:{tag} pushed ({})",
             &digest[..digest.len().min(19)]
@@ -104,10 +97,9 @@ impl<'a> Stage<'a> {
     pub(super) async fn status(&self, wanted: impl Fn(&FileStatus) -> bool) -> Result<FileStatus> {
         let key = landfall::keys::status(KEY);
         watch::until("the answer to the service file", || async {
-            let status = self.clients.files.get_json::<FileStatus>(&key).await?;
-            Ok(status
-                .map(|(status, _)| status)
-                .filter(|status| wanted(status)))
+            let status = self.clients.files.get_json::<FileStatus>(&key).await;
+            let status = status.map_err(report)?.map(|(status, _)| status);
+            Ok(status.filter(|status| wanted(status)))
         })
         .await
     }
@@ -142,11 +134,15 @@ impl<'a> Stage<'a> {
     /// Waits until every release has its verdict and nobody holds the claim; answers the newest release's number.
     pub(super) async fn settled(&self, since: Instant) -> Result<u64> {
         watch::until("the end of all releases", || async {
-            let desired = self.clients.state.read(&self.service).await?;
+            let desired = self.clients.state.read(&self.service).await;
+            let desired = desired.map_err(report)?;
             self.narrator
                 .waiting(&format!("release {} is on its way", desired.last_number));
-            let executions = self.local.running_executions().await;
-            let idle = desired.open.is_empty() && desired.claim.is_none() && executions == 0;
+            let running = self
+                .driver
+                .executions(&self.local.state_machine, Some("RUNNING"));
+            let running = running.await.into_diagnostic()?;
+            let idle = desired.open.is_empty() && desired.claim.is_none() && running.is_empty();
             Ok(
                 (idle && desired.last_number > 3 && since.elapsed().as_millis() > 500)
                     .then_some(desired.last_number),

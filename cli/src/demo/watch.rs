@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use landfall::{record::Record, service_id::ServiceId};
-use landfall_aws::{Fault, ecs::Ecs};
+use landfall_aws::ecs::Ecs;
 use landfall_local::driver;
 use miette::{Result, miette};
 
@@ -17,9 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) async fn until<T, F, Asked>(what: &str, ask: F) -> Result<T>
 where
     F: FnMut() -> Asked,
-    Asked: Future<Output = Result<Option<T>, Fault>>,
+    Asked: Future<Output = Result<Option<T>>>,
 {
-    let answer = driver::until(PATIENCE, PAUSE, ask).await.map_err(report)?;
+    let answer = driver::until(PATIENCE, PAUSE, ask).await?;
     answer.ok_or_else(|| {
         miette!(
             "{what} did not happen within {} seconds",
@@ -38,7 +38,7 @@ pub(crate) async fn record(
 ) -> Result<Record> {
     let what = format!("the verdict of release {number}");
     until(&what, || async {
-        if let Some(live) = ecs.service(service).await? {
+        if let Some(live) = ecs.service(service).await.map_err(report)? {
             let states = live.deployments.iter().map(|deployment| {
                 let revision = deployment
                     .task_definition
@@ -55,7 +55,8 @@ pub(crate) async fn record(
                 states.collect::<Vec<_>>().join(" | ")
             ));
         }
-        clients.state.record(service, number).await
+        let record = clients.state.record(service, number).await;
+        record.map_err(report)
     })
     .await
 }

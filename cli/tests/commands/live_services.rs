@@ -1,15 +1,19 @@
 //! What `landfall init` and `landfall diff` say of services that run.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use landfall_aws::{
-    bucket::{Bucket, Condition},
+    Fault,
     config::SdkConfig,
     ecr::Ecr,
     ecs::Ecs,
     elb::Elb,
     raw::{APPLICATION_AUTO_SCALING, CLOUD_MAP, JsonClient},
     state_bucket::StateBucket,
+};
+use landfall_local::{
+    driver::{self, manifest},
+    local::STATE_BUCKET,
 };
 use serde_json::{Value, json};
 
@@ -48,22 +52,16 @@ fn foreign_services(digest: &str) -> [(&'static str, Value, Value); 2] {
     ]
 }
 
-fn manifest(version: &str) -> String {
-    let kind = "application/vnd.oci.image.manifest.v1+json";
-    let annotations = json!({ "version": version });
-    json!({ "schemaVersion": 2, "annotations": annotations, "mediaType": kind }).to_string()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_until_something_changes()
  {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start(folder.path());
-    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
+    let config = local.config().await;
     let (ecs, ecr) = (Ecs::new(&config), Ecr::new(&config));
     ecr.ensure_repository("hello").await.unwrap();
     let digest = ecr
-        .put_manifest("hello", "1.0.0", &manifest("1.0.0"))
+        .put_manifest("hello", "1.0.0", &manifest("hello", "1.0.0"))
         .await
         .unwrap();
     let object = |value: Value| value.as_object().unwrap().clone();
@@ -109,7 +107,7 @@ async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_un
         .replace("\"010\"", "\"011\"")
         .replace("maximumPercent: 150", "maximumPercent: 175");
     std::fs::write(&file, changed).unwrap();
-    ecr.put_manifest("hello", "1.1.0", &manifest("1.1.0"))
+    ecr.put_manifest("hello", "1.1.0", &manifest("hello", "1.1.0"))
         .await
         .unwrap();
     let compared = landfall_at(&local.endpoint, &["diff", &path]);
@@ -143,7 +141,7 @@ async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_un
 async fn surrounded_service(config: &SdkConfig) {
     let (ecs, ecr) = (Ecs::new(config), Ecr::new(config));
     ecr.ensure_repository("hello").await.unwrap();
-    ecr.put_manifest("hello", "1.0.0", &manifest("1.0.0"))
+    ecr.put_manifest("hello", "1.0.0", &manifest("hello", "1.0.0"))
         .await
         .unwrap();
     let object = |value: Value| value.as_object().unwrap().clone();
@@ -227,7 +225,7 @@ async fn surrounded_service(config: &SdkConfig) {
 async fn what_scales_and_names_a_live_service_is_written_down_and_compared() {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start(folder.path());
-    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
+    let config = local.config().await;
     surrounded_service(&config).await;
     let file = folder.path().join("hello.yaml");
     let path = file.display().to_string();
@@ -291,25 +289,12 @@ async fn what_scales_and_names_a_live_service_is_written_down_and_compared() {
     local.interrupt();
 }
 
-/// Runs `arguments` until `shown` is in what they print.
-fn until(arguments: &[&str], shown: &str) {
-    let begun = Instant::now();
-    loop {
-        let output = text(&landfall(arguments).stdout);
-        if output.contains(shown) {
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(120), "{output}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start(folder.path());
     let port = &*local.port;
-    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
+    let config = local.config().await;
     let elb = Elb::new(&config);
     let balancer = free_port().parse().unwrap();
     let group = elb.create_web_balancer("web", balancer).await.unwrap();
@@ -330,23 +315,21 @@ async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() 
          ingress: {{ listenerArn: \"{listener}\", container: web, port: 80, host: hello.example.com }}\n\
          autoscaling: {{ min: 1, max: 4 }}\n"
     );
-    let put = Bucket::new(&config, landfall_local::local::CONFIG_BUCKET.into());
     let uploaded = written.replace("${param:stage}", "web");
-    put.put("services/hello.yaml", uploaded.into(), Condition::None)
-        .await
-        .unwrap();
+    local.put_file("services/hello.yaml", &uploaded).await;
     let status = ["status", "web/hello", "--port", port];
-    until(&status, "succeeded");
+    until_shown(&status, "succeeded").await;
     push("hello:1.1.0", &["false"]);
-    until(&status, "rolled-back");
+    until_shown(&status, "rolled-back").await;
     // The status shows a verdict as soon as it is recorded, which is before the desired state has it.
-    let state = StateBucket::named(&config, "landfall-state");
+    let state = StateBucket::named(&config, STATE_BUCKET);
     let service = "web/hello".parse().unwrap();
-    let begun = Instant::now();
-    while !state.read(&service).await.unwrap().open.is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(120));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let concluded = async || {
+        let desired = state.read(&service).await?;
+        Ok::<_, Fault>(desired.open.is_empty().then_some(()))
+    };
+    let waited = driver::until(PATIENCE, Duration::from_millis(50), concluded).await;
+    waited.unwrap().unwrap();
     let reason = ["--reason", "sale", "--port", port];
     success(&[&["hold", "web/hello"], &reason[..]].concat());
 
@@ -354,12 +337,7 @@ async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() 
     let path = file.display().to_string();
     let diff = |text_of: &str, options: &[&str]| {
         std::fs::write(&file, text_of).unwrap();
-        let arguments = [
-            "diff",
-            &path,
-            "--state-bucket",
-            landfall_local::local::STATE_BUCKET,
-        ];
+        let arguments = ["diff", &path, "--state-bucket", STATE_BUCKET];
         let compared = landfall_at(&local.endpoint, &[&arguments, options].concat());
         let output = text(&compared.stdout) + &text(&compared.stderr);
         (compared.status.code(), output)

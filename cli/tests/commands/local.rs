@@ -1,11 +1,6 @@
 //! `landfall local`, and what talks to it.
 
-use std::{
-    net::TcpListener,
-    time::{Duration, Instant},
-};
-
-use landfall_aws::bucket::{Bucket, Condition};
+use std::net::TcpListener;
 
 use crate::stage::*;
 
@@ -95,23 +90,10 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
     let file = "cluster: { clusterName: web }\nimages: { web: { repository: hello, tag: 'semver:^1' } }\n\
                 taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64, portMappings: [{ containerPort: 80 }] }] }\n\
                 service: { serviceName: hello, desiredCount: 1 }\n";
-    let config = landfall_aws::config::local(&local.endpoint, "eu-west-1").await;
-    let put = Bucket::new(&config, landfall_local::local::CONFIG_BUCKET.into());
-    put.put("services/hello.yaml", file.into(), Condition::None)
-        .await
-        .unwrap();
+    local.put_file("services/hello.yaml", file).await;
 
-    let begun = Instant::now();
-    let shown = loop {
-        // Until the file's event has arrived, nothing is described.
-        let output = landfall(&["status", "web/hello", "--port", &port]);
-        let shown = String::from_utf8(output.stdout).unwrap();
-        if shown.contains("succeeded") {
-            break shown;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{shown}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
+    let status = ["status", "web/hello", "--port", &port];
+    let shown = until_shown(&status, "succeeded").await;
     assert!(
         shown.starts_with("web/hello\n  file      services/hello.yaml\n"),
         "{shown}"

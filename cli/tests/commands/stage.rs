@@ -1,13 +1,27 @@
 //! The `landfall` command and a `landfall local`, as somebody uses them.
 
 use std::{
+    convert::Infallible,
     io::{BufRead, BufReader},
     net::TcpListener,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use landfall_aws::{
+    bucket::{Bucket, Condition},
+    config::{self, SdkConfig},
+};
+use landfall_local::{
+    driver,
+    local::{CONFIG_BUCKET, REGION},
 };
 
 pub(crate) const LANDFALL: &str = env!("CARGO_BIN_EXE_landfall");
+
+/// How long anything may take that is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn landfall(arguments: &[&str]) -> Output {
     let mut command = Command::new(LANDFALL);
@@ -35,6 +49,19 @@ pub(crate) fn success(arguments: &[&str]) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs `arguments` until `wanted` is in what they print, and answers that. A command that fails, because nothing is
+/// described yet, is run again.
+pub(crate) async fn until_shown(arguments: &[&str], wanted: &str) -> String {
+    let mut last = String::new();
+    let shown = driver::until(PATIENCE, Duration::from_millis(200), || {
+        last = text(&landfall(arguments).stdout);
+        let shown = last.contains(wanted).then(|| last.clone());
+        async { Ok::<_, Infallible>(shown) }
+    });
+    let Ok(shown) = shown.await;
+    shown.unwrap_or_else(|| panic!("{last}"))
 }
 
 /// A port that nobody listens on.
@@ -74,6 +101,18 @@ impl Local {
         }
     }
 
+    /// How clients reach it.
+    pub(crate) async fn config(&self) -> SdkConfig {
+        config::local(&self.endpoint, REGION).await
+    }
+
+    /// Puts a service file. It is another process, so this goes over the wire.
+    pub(crate) async fn put_file(&self, key: &str, text: &str) {
+        let files = Bucket::new(&self.config().await, CONFIG_BUCKET.into());
+        let put = files.put(key, text.into(), Condition::None).await;
+        put.unwrap();
+    }
+
     /// As Ctrl-C does.
     pub(crate) fn interrupt(mut self) {
         let id = self.process.id().to_string();
@@ -101,7 +140,7 @@ pub(crate) fn landfall_at(endpoint: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(LANDFALL);
     command.args(arguments).envs([
         ("AWS_ENDPOINT_URL", endpoint),
-        ("AWS_REGION", "eu-west-1"),
+        ("AWS_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("COLUMNS", "400"),

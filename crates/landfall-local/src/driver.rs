@@ -1,5 +1,5 @@
 //! What people and programs beside Landfall do to the account that it works in, done to the embedded cloud in this process:
-//! they push images, put service files, stop executions, and look at what runs. Journeys and simulation wrap it.
+//! they push images, put service files, stop executions, and look at what runs. Journeys, simulation and demo wrap it.
 
 use std::{fmt::Display, future::Future, sync::Arc, time::Duration};
 
@@ -32,22 +32,30 @@ impl Driver {
         let _ = self.cloud.ecr.call("CreateRepository", input).await;
     }
 
-    /// Gives an image a tag, and its containers a behaviour from their next start on. Answers the image's digest.
+    /// Gives an image a tag, and answers the image's digest.
     ///
     /// # Errors
     /// ECR's, e.g. where the repository is missing or the image has that tag already.
-    pub async fn push(
+    pub async fn push(&self, repository: &str, tag: &str, manifest: &str) -> Result<String, Fault> {
+        let input =
+            json!({ "repositoryName": repository, "imageManifest": manifest, "imageTag": tag });
+        self.cloud.ecr.call("PutImage", input).await?;
+        Ok(ecr::digest(manifest))
+    }
+
+    /// As [`Self::push`], and the image's simulated containers behave like this from their next start on.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub async fn push_behaving(
         &self,
         repository: &str,
         tag: &str,
         manifest: &str,
         behaviour: SimulatedBehaviour,
     ) -> Result<String, Fault> {
-        let digest = ecr::digest(manifest);
-        self.cloud.ecs.simulate(&digest, behaviour);
-        let input =
-            json!({ "repositoryName": repository, "imageManifest": manifest, "imageTag": tag });
-        self.cloud.ecr.call("PutImage", input).await.map(|_| digest)
+        self.cloud.ecs.simulate(&ecr::digest(manifest), behaviour);
+        self.push(repository, tag, manifest).await
     }
 
     /// Puts a service file at `key` of the config bucket.
@@ -107,6 +115,18 @@ impl Driver {
             .collect())
     }
 
+    /// The input of an execution; null if it is no JSON.
+    ///
+    /// # Errors
+    /// Step Functions', e.g. where there is no such execution.
+    pub async fn input(&self, execution: &str) -> Result<Value, Fault> {
+        let input = json!({ "executionArn": execution });
+        let described = self.cloud.executions.call("DescribeExecution", input);
+        let described = described.await?;
+        let input = described["input"].as_str().unwrap_or_default();
+        Ok(serde_json::from_str(input).unwrap_or_default())
+    }
+
     /// Stops an execution, as anybody may.
     ///
     /// # Errors
@@ -156,6 +176,17 @@ impl Driver {
         });
         changes.map(|entry| entry.operation).collect()
     }
+}
+
+/// The manifest of an image without anything to run, whose containers ECS simulates. Another tag or repository is another
+/// image.
+pub fn manifest(repository: &str, tag: &str) -> String {
+    json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "annotations": { "org.opencontainers.image.ref.name": format!("{repository}:{tag}") },
+    })
+    .to_string()
 }
 
 /// Asks every `pause` until there is an answer; none if `patience` ends before.

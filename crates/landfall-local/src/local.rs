@@ -178,16 +178,6 @@ impl Local {
         &self.endpoint
     }
 
-    /// How many executions are running.
-    pub async fn running_executions(&self) -> usize {
-        let input = json!({ "stateMachineArn": self.state_machine, "statusFilter": "RUNNING" });
-        let answer = self.cloud.executions.call("ListExecutions", input).await;
-        answer
-            .ok()
-            .and_then(|answer| answer["executions"].as_array().map(Vec::len))
-            .unwrap_or(0)
-    }
-
     /// Ends every task and process and saves everything.
     ///
     /// # Errors
@@ -261,6 +251,6 @@ async fn events(cloud: &Cloud, operation: &str, input: Value) -> Result<(), Loca
     let answer = cloud.events.call(operation, input).await;
     answer.map(drop).map_err(|fault| LocalError::Refused {
         call: format!("events:{operation}"),
-        message: format!("{}: {}", fault.code, fault.message),
+        message: fault.to_string(),
     })
 }

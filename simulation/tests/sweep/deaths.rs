@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use http::Method;
 use landfall::{record::Verdict, step::claim_release::LAST_CALL};
 use landfall_simulation::{
     fault::{Fault, Plan},
@@ -176,8 +175,10 @@ fn a_newer_release_waits_for_the_migration_that_runs_and_an_execution_that_died_
             sections: false,
         });
         stage
-            .object(Method::PUT, &hello.key, &migrating.to_string())
-            .await;
+            .driver
+            .put_file(&hello.key, &migrating.to_string())
+            .await
+            .unwrap();
         while ran_alone(&stage).await.is_empty() {
             sleep(Duration::from_millis(20)).await;
         }
@@ -271,8 +272,8 @@ async fn a_file_goes_after_a_push(plan: Plan, put_instead: Option<&str>) -> Vec<
     stage.later().await;
     let calls = stage.wire.faults.calls();
     match put_instead {
-        Some(text) => stage.object(Method::PUT, &hello.key, text).await,
-        None => stage.object(Method::DELETE, &hello.key, "").await,
+        Some(text) => stage.driver.put_file(&hello.key, text).await.unwrap(),
+        None => stage.driver.delete_file(&hello.key).await.unwrap(),
     }
     // Lambda repeats what died after one minute, and after two more.
     sleep(Duration::from_secs(300)).await;

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use http::Method;
 use landfall::record::Verdict;
-use landfall_local::cloud::ecs::SimulatedBehaviour;
+use landfall_local::{cloud::ecs::SimulatedBehaviour, driver::manifest};
 use landfall_simulation::{
     fault::{Fault, Plan},
     scenario::{Behaviour, Rule, Service},
     witness::desired,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
@@ -39,7 +38,7 @@ fn a_sweep_deploys_uploads_and_pushes_that_nobody_heard_of() {
         stage.rest().await;
         stage.verdict(&hello, 3, Verdict::Succeeded).await;
 
-        stage.object(Method::DELETE, &hello.key, "").await;
+        stage.driver.delete_file(&hello.key).await.unwrap();
         stage.sweep().await;
         assert_eq!(stage.desired(&hello).await.file, None);
     });
@@ -55,7 +54,7 @@ async fn a_file_goes_unheard(plan: Plan) -> Vec<usize> {
     stage.break_function("config-changed");
     sleep(Duration::from_secs(300)).await;
     stage.lose("config-changed", true);
-    stage.object(Method::DELETE, &hello.key, "").await;
+    stage.driver.delete_file(&hello.key).await.unwrap();
     stage.sweep().await;
 
     if let Some(desired) = desired(&stage.wire.cloud, &hello.id).await {
@@ -136,26 +135,24 @@ fn a_tag_that_is_moved_away_and_back_between_two_sweeps_is_followed_back() {
     play(async {
         let stage = Stage::open(&[]).await;
         let hello = service("hello", Rule::Exact);
-        let manifest = |build: u8| json!({ "schemaVersion": 2, "build": build }).to_string();
         let push = async |build| {
-            let behaviour = SimulatedBehaviour::default();
-            stage
-                .tag("hello", "latest", &manifest(build), behaviour)
-                .await
+            let image = manifest("hello", build);
+            let pushed = stage.driver.push("hello", "latest", &image).await;
+            pushed.unwrap()
         };
         stage.push("hello", "unfollowed").await;
-        let first = push(1).await;
+        let first = push("1").await;
         stage.put_file(&hello, 512).await;
         stage.rest().await;
         for _ in 0..2 {
             stage.sweep().await;
         }
-        push(2).await;
+        push("2").await;
         stage.rest().await;
         stage.verdict(&hello, 2, Verdict::Succeeded).await;
 
         stage.lose("image-pushed", true);
-        push(1).await;
+        push("1").await;
         stage.sweep().await;
         stage.rest().await;
         stage.verdict(&hello, 3, Verdict::Succeeded).await;
@@ -168,8 +165,10 @@ fn a_rejected_file_is_announced_once() {
     play(async {
         let stage = Stage::open(&[]).await;
         stage
-            .object(Method::PUT, "services/broken.yaml", "images: [")
-            .await;
+            .driver
+            .put_file("services/broken.yaml", "images: [")
+            .await
+            .unwrap();
         stage.rest().await;
         stage.sweep().await;
         stage.sweep().await;

@@ -5,7 +5,6 @@ use std::{
     fmt::Write as _,
 };
 
-use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use landfall::{
     content::ContentHash,
@@ -202,12 +201,14 @@ fn a_sweep_over_10000_services_and_2000_repositories_makes_these_calls() {
         stage.later().await;
         for number in 0..UPLOADED {
             let (key, text) = (key(number * 401 + 7), file(number * 401 + 7, 1024));
-            stage.object(Method::PUT, &key, &text).await;
+            stage.driver.put_file(&key, &text).await.unwrap();
         }
         for number in 0..DELETED {
             stage
-                .object(Method::DELETE, &key(number * 1999 + 1), "")
-                .await;
+                .driver
+                .delete_file(&key(number * 1999 + 1))
+                .await
+                .unwrap();
         }
         let changed = interval(&stage).await;
 

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use http::Method;
 use jiff::Timestamp;
 use landfall::{
     desired::{Claim, DesiredState},
@@ -15,7 +14,7 @@ use landfall::{
 };
 use landfall_local::{
     cloud::{Cloud, Settings, ecs::SimulatedBehaviour},
-    driver::Driver,
+    driver::{Driver, manifest},
     lambda::{Function, FunctionError, Program},
     local::ACCOUNT,
     world::World,
@@ -45,6 +44,8 @@ pub(crate) fn play<F: Future<Output = ()>>(story: F) {
 /// A Landfall with nothing in it yet.
 pub(crate) struct Stage {
     pub(crate) wire: Wire,
+    /// What others than Landfall do there.
+    pub(crate) driver: Driver,
     pub(crate) state_machine: String,
     /// The functions whose events never come.
     pub(crate) lost: Arc<Mutex<BTreeSet<&'static str>>>,
@@ -92,15 +93,11 @@ impl Stage {
             }))
             .unwrap();
         Self {
+            driver: Driver::new(cloud),
             wire,
             state_machine,
             lost,
         }
-    }
-
-    /// What others than Landfall do.
-    pub(crate) fn driver(&self) -> Driver {
-        Driver::new(self.wire.cloud.clone())
     }
 
     /// From now on the events for a function are lost, or come.
@@ -164,25 +161,11 @@ impl Stage {
         tag: &str,
         behaviour: SimulatedBehaviour,
     ) -> String {
-        self.driver().ensure_repository(repository).await;
-        let manifest = json!({ "schemaVersion": 2, "build": format!("{repository}:{tag}") });
-        self.tag(repository, tag, &manifest.to_string(), behaviour)
-            .await
-    }
-
-    /// Gives a manifest a tag.
-    pub(crate) async fn tag(
-        &self,
-        repository: &str,
-        tag: &str,
-        manifest: &str,
-        behaviour: SimulatedBehaviour,
-    ) -> String {
-        let pushed = self
-            .driver()
-            .push(repository, tag, manifest, behaviour)
-            .await;
-        pushed.unwrap()
+        let driver = &self.driver;
+        driver.ensure_repository(repository).await;
+        let manifest = manifest(repository, tag);
+        let pushed = driver.push_behaving(repository, tag, &manifest, behaviour);
+        pushed.await.unwrap()
     }
 
     /// Makes a service run hello:1.0.0.
@@ -201,19 +184,10 @@ impl Stage {
             before: None,
             sections: false,
         });
-        self.object(Method::PUT, &service.key, &file.to_string())
-            .await;
-    }
-
-    /// Puts or deletes an object in the config bucket.
-    pub(crate) async fn object(&self, method: Method, key: &str, text: &str) {
-        let driver = self.driver();
-        let done = if method == Method::DELETE {
-            driver.delete_file(key).await
-        } else {
-            driver.put_file(key, text).await
-        };
-        done.unwrap();
+        self.driver
+            .put_file(&service.key, &file.to_string())
+            .await
+            .unwrap();
     }
 
     /// The desired state.
@@ -228,7 +202,7 @@ impl Stage {
 
     /// Somebody stops an execution.
     pub(crate) async fn stop(&self, execution: &str) {
-        self.driver().stop_execution(execution).await.unwrap();
+        self.driver.stop_execution(execution).await.unwrap();
     }
 
     /// Waits until no execution runs, nor is about to because another one died.
@@ -249,7 +223,7 @@ impl Stage {
 
     /// How many executions there are of a status.
     pub(crate) async fn executions(&self, status: &str) -> usize {
-        let driver = self.driver();
+        let driver = &self.driver;
         let listed = driver.executions(&self.state_machine, Some(status)).await;
         listed.unwrap().len()
     }
@@ -270,18 +244,18 @@ impl Stage {
     /// The service as ECS describes it.
     pub(crate) async fn live(&self, service: &Service) -> Value {
         let (cluster, name) = (service.id.cluster(), service.id.service());
-        self.driver().service(cluster, name).await.unwrap()
+        self.driver.service(cluster, name).await.unwrap()
     }
 
     /// The operations that changed ECS since the first `seen` requests of the log, oldest first.
     pub(crate) fn changes_in_ecs(&self, seen: usize) -> Vec<String> {
-        self.driver().changes_in_ecs(seen)
+        self.driver.changes_in_ecs(seen)
     }
 
     /// The image that the service runs.
     pub(crate) async fn live_image(&self, service: &Service) -> String {
         let (cluster, name) = (service.id.cluster(), service.id.service());
-        let containers = self.driver().containers(cluster, name).await.unwrap();
+        let containers = self.driver.containers(cluster, name).await.unwrap();
         let image = &containers[0]["image"];
         image.as_str().unwrap().to_owned()
     }

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use http::Method;
 use landfall::record::Verdict;
 use landfall_local::cloud::{
     ecs::{Healthy, SimulatedBehaviour},
@@ -98,7 +97,7 @@ impl Balancer {
 
 async fn call(elb: &Elb, operation: &str, input: Value) -> Value {
     let answer = elb.call(operation, input).await;
-    answer.unwrap_or_else(|fault| panic!("{operation}: {}: {}", fault.code, fault.message))
+    answer.unwrap_or_else(|fault| panic!("{operation}: {fault}"))
 }
 
 /// Asks for `/` fifty times a second, until it is told to stop.
@@ -139,7 +138,7 @@ impl Client {
 async fn put(stage: &Stage, hello: &Service, text: &str, number: u64) {
     // The next upload has another second.
     stage.later().await;
-    stage.object(Method::PUT, &hello.key, text).await;
+    stage.driver.put_file(&hello.key, text).await.unwrap();
     stage.rest().await;
     stage.verdict(hello, number, Verdict::Succeeded).await;
 }

@@ -1,7 +1,8 @@
 //! An error in AWS's own words.
 
 /// An error answer. Each wire protocol renders it in its own shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
 pub struct Fault {
     /// HTTP status.
     pub status: u16,
