@@ -16,6 +16,7 @@ use landfall_aws::{
     Aws, Fault, drift,
     events::{RELEASE_CONCLUDED, SERVICE_DRIFTED},
     function::{Function, step_span},
+    status_file::StatusFile,
 };
 
 /// Gives a release its verdict.
@@ -61,7 +62,7 @@ impl Function for ConcludeRelease {
                     Answer::Written(aws.state().write(over, &desired).await?)
                 }
                 Ask::KeepStatus(desired) => {
-                    aws.files().keep_status(&desired).await?;
+                    StatusFile::update(aws.files(), &desired).await?;
                     Answer::Done
                 }
             };

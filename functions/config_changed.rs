@@ -11,7 +11,6 @@ use landfall::{
     event::{Heard, config_changed},
     follow::FollowRule,
     image::Image,
-    keys,
     protocol::{
         Guards,
         follow::{Accepted, Answer, Ask, File, Follow},
@@ -22,9 +21,10 @@ use landfall::{
 };
 use landfall_aws::{
     Aws, Fault,
-    bucket::{Condition, Object},
+    bucket::Object,
     events::SERVICE_FILE_REJECTED,
     function::{Event, Function},
+    status_file::StatusFile,
 };
 
 /// Lets a service follow a service file, or stop following it.
@@ -94,12 +94,11 @@ pub async fn look(aws: &Aws, key: &str, request_id: &str) -> Result<(), Fault> {
             Ask::CurrentVersion => Answer::Version(aws.files().current_version(key).await?),
             Ask::WriteDesired { over, desired } => write(aws, over, &desired).await?,
             Ask::PutStatus(status) => {
-                let key = keys::status(key);
-                aws.files().put_json(&key, &status, Condition::None).await?;
+                StatusFile::of(aws.files(), key).write(&status).await?;
                 Answer::Done
             }
             Ask::DeleteStatus => {
-                aws.files().delete(&keys::status(key)).await?;
+                StatusFile::of(aws.files(), key).delete().await?;
                 Answer::Done
             }
             Ask::Start(service, release) => {
@@ -197,10 +196,8 @@ async fn write(
 async fn rejected(aws: &Aws, key: &str, rejection: &Versioned<Rejection>) -> Result<(), Fault> {
     let version_id = rejection.etag().unwrap_or_default();
     let status = FileStatus::rejected(key, version_id, rejection);
-    let known = aws.files().get(&keys::status(key)).await?;
-    if known
-        .is_some_and(|known| serde_json::from_slice(&known.bytes).ok().as_ref() == Some(&status))
-    {
+    let object = StatusFile::of(aws.files(), key);
+    if object.is(&status).await? {
         tracing::info!("this version is rejected already");
         return Ok(());
     }
@@ -211,8 +208,5 @@ async fn rejected(aws: &Aws, key: &str, rejection: &Versioned<Rejection>) -> Res
             &serde_json::json!({ "key": key, "status": status }),
         )
         .await?;
-    aws.files()
-        .put_json(&keys::status(key), &status, Condition::None)
-        .await
-        .map(drop)
+    object.write(&status).await
 }

@@ -21,8 +21,8 @@ use landfall::{
 };
 use landfall_aws::{
     Aws, Fault,
-    bucket::Condition,
     function::{Event, Function},
+    status_file::StatusFile,
 };
 
 /// Joins a pushed image into the desired state of every service that follows it.
@@ -89,7 +89,7 @@ pub async fn join(
                 Answer::Written(aws.state().write(over, &desired).await?)
             }
             Ask::KeepStatus(desired) => {
-                aws.files().keep_status(&desired).await?;
+                StatusFile::update(aws.files(), &desired).await?;
                 Answer::Done
             }
             Ask::Start(release) => {
@@ -135,8 +135,8 @@ async fn refresh(aws: &Aws, file: &FollowedFile) -> Result<Option<ContentHash>, 
         Err(rejection) => {
             tracing::warn!(%rejection, "nothing is released: the service file lacks a value");
             let status = FileStatus::rejected(&file.key, &file.version_id, &rejection);
-            let key = landfall::keys::status(&file.key);
-            aws.files().put_json(&key, &status, Condition::None).await?;
+            let object = StatusFile::of(aws.files(), &file.key);
+            object.write(&status).await?;
             Ok(None)
         }
     }

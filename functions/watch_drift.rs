@@ -16,6 +16,7 @@ use landfall_aws::{
     events::SERVICE_DRIFTED,
     function::{Event, Function},
     state_bucket::Change,
+    status_file::StatusFile,
 };
 
 /// Puts a service on hold that no execution works on and that runs a foreign revision.
@@ -63,7 +64,7 @@ async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
     };
     tracing::warn!(%service, reason = report.hold.reason, "drifted");
     aws.events().put(SERVICE_DRIFTED, &report).await?;
-    aws.files().keep_status(&desired).await
+    StatusFile::update(aws.files(), &desired).await
 }
 
 /// The foreign revision that a service at rest runs, if it does.

@@ -10,12 +10,11 @@ use std::{
 
 use landfall::{
     desired::DesiredState,
-    keys,
     record::{Record, Verdict},
     service_id::ServiceId,
     status::FileStatus,
 };
-use landfall_aws::{bucket::Bucket, config, state_bucket::StateBucket};
+use landfall_aws::{bucket::Bucket, config, state_bucket::StateBucket, status_file::StatusFile};
 use landfall_local::{
     cloud::{ecr::digest, ecs::SimulatedBehaviour, operations},
     driver::{self, Driver, manifest},
@@ -165,8 +164,8 @@ impl Stage {
 
     /// What became of the service file at `key`.
     pub async fn status(&self, key: &str) -> Option<FileStatus> {
-        let found = self.files.get_json(&keys::status(key)).await;
-        found.expect("S3 answers").map(|(status, _)| status)
+        let read = StatusFile::of(&self.files, key).read().await;
+        read.expect("S3 answers")
     }
 
     /// Waits until a service file is rejected, and answers its status.

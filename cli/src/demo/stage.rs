@@ -7,7 +7,7 @@ use landfall::{
     service_id::ServiceId,
     status::FileStatus,
 };
-use landfall_aws::ecs::Ecs;
+use landfall_aws::{ecs::Ecs, status_file::StatusFile};
 use landfall_local::{
     driver::Driver,
     local::{Local, REGION},
@@ -95,10 +95,9 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) async fn status(&self, wanted: impl Fn(&FileStatus) -> bool) -> Result<FileStatus> {
-        let key = landfall::keys::status(KEY);
+        let object = StatusFile::of(&self.clients.files, KEY);
         watch::until("the answer to the service file", || async {
-            let status = self.clients.files.get_json::<FileStatus>(&key).await;
-            let status = status.map_err(report)?.map(|(status, _)| status);
+            let status = object.read().await.map_err(report)?;
             Ok(status.filter(|status| wanted(status)))
         })
         .await

@@ -6,9 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata, primitives::ByteStream};
 use jiff::Timestamp;
 pub use landfall::versioned::WriteOutcome;
-use landfall::{
-    desired::DesiredState, keys, service_file::MAX_BYTES, status::FileStatus, sweep::FileMark,
-};
+use landfall::{service_file::MAX_BYTES, sweep::FileMark};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Fault;
@@ -187,22 +185,6 @@ impl Bucket {
             Fault::unexpected(format!("{key} cannot be written as JSON: {error}"))
         })?;
         self.put(key, bytes, condition).await
-    }
-
-    /// Writes the status of the service file that `desired` follows, in the config bucket. The warnings in the status
-    /// stay.
-    pub async fn keep_status(&self, desired: &DesiredState) -> Result<(), Fault> {
-        let (Some(file), Some(status)) = (&desired.file, FileStatus::of(desired)) else {
-            return Ok(());
-        };
-        let key = keys::status(&file.key);
-        let status = match self.get_json::<FileStatus>(&key).await? {
-            Some((before, _)) => status.with_warnings_of(before),
-            None => status,
-        };
-        self.put_json(&key, &status, Condition::None)
-            .await
-            .map(drop)
     }
 
     /// Deletes an object, if it is there.

@@ -23,6 +23,7 @@ pub mod raw;
 pub mod scaling;
 pub mod sfn;
 pub mod state_bucket;
+pub mod status_file;
 pub mod sweep_memory;
 
 pub use aws::{Aws, Settings};

@@ -13,6 +13,7 @@ use crate::{
     ecs::Ecs,
     sfn::StepFunctions,
     state_bucket::{Change, StateBucket},
+    status_file::StatusFile,
 };
 
 /// What an operator does, with the operator's own credentials.
@@ -95,7 +96,7 @@ impl Operator {
         };
         let (desired, ()) = self.state.change(service, change).await?;
         if let Some(files) = &self.files {
-            files.keep_status(&desired).await?;
+            StatusFile::update(files, &desired).await?;
         }
         Ok(desired)
     }

@@ -101,20 +101,19 @@ impl FileStatus {
         self
     }
 
-    /// The same status with the warnings that `before` has about the same version of the file.
-    #[must_use]
-    pub fn with_warnings_of(self, before: Self) -> Self {
-        match (&self, before) {
-            (
-                Self::Accepted { version_id, .. },
-                Self::Accepted {
-                    version_id: before,
-                    warnings,
-                    ..
-                },
-            ) if *version_id == before => self.with_warnings(warnings),
-            _ => self,
-        }
+    /// The status that is written beside the file that `desired` follows, where `before` is now; none if no file is
+    /// followed. Warnings about the same version of the file remain.
+    pub fn over(before: Option<Self>, desired: &DesiredState) -> Option<Self> {
+        let status = Self::of(desired)?;
+        let followed = &desired.file.as_ref()?.version_id;
+        Some(match before {
+            Some(Self::Accepted {
+                version_id,
+                warnings,
+                ..
+            }) if version_id == *followed => status.with_warnings(warnings),
+            _ => status,
+        })
     }
 
     /// The status of a file that was not accepted.
@@ -128,6 +127,59 @@ impl FileStatus {
             version_id: version_id.into(),
             problems: rejection.problems.clone(),
             message: lines.join("\n"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{desired::FollowedFile, sample};
+
+    fn following(version_id: &str) -> DesiredState {
+        DesiredState {
+            file: Some(FollowedFile {
+                key: "services/hello.yaml".into(),
+                version_id: version_id.into(),
+                content: sample::release(1).content.file,
+                follows: BTreeMap::new(),
+                placeholders: None,
+            }),
+            ..sample::desired(&[2])
+        }
+    }
+
+    #[test]
+    fn a_status_is_written_while_a_file_is_followed_and_the_warnings_about_its_version_remain() {
+        let rejection = Rejection::of_file("no mapping", "write one");
+        let accepted = |version_id| FileStatus::of(&following(version_id)).unwrap();
+        let warned = |version_id| accepted(version_id).with_warnings(rejection.problems.clone());
+        let rejected = FileStatus::rejected("services/hello.yaml", "2", &rejection);
+        for (story, before, desired, expected) in [
+            ("the first one", None, following("2"), Some(accepted("2"))),
+            (
+                "of the same version",
+                Some(warned("2")),
+                following("2"),
+                Some(warned("2")),
+            ),
+            (
+                "of another version",
+                Some(warned("1")),
+                following("2"),
+                Some(accepted("2")),
+            ),
+            (
+                "after a rejection",
+                Some(rejected),
+                following("2"),
+                Some(accepted("2")),
+            ),
+            ("let go of", Some(warned("2")), sample::desired(&[2]), None),
+        ] {
+            assert_eq!(FileStatus::over(before, &desired), expected, "{story}");
         }
     }
 }
