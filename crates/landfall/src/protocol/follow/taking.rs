@@ -191,18 +191,13 @@ impl Taking {
                 if !self.is_current(version) {
                     return Next::Changed;
                 }
-                let kind = Kind::Follow;
-                let at = now;
                 let change = Change {
                     read,
                     found,
-                    kind,
-                    at,
+                    kind: Kind::Follow,
+                    at: now,
                 };
-                if self.desired(&change) == *change.read {
-                    return self.on_written(change, guards);
-                }
-                Stage::WriteDesired(change)
+                return self.on_found(change, guards);
             }
             (Stage::WriteDesired(_), Answer::Written(WriteOutcome::Conflict)) => Stage::ReadDesired,
             (Stage::WriteDesired(change), Answer::Written(WriteOutcome::Done)) => {
@@ -217,18 +212,13 @@ impl Taking {
             (Stage::PutSourceAgain, Answer::Done) => return Next::Changed,
             (Stage::ReadToCatchUp, Answer::Desired(read)) => Stage::LookThroughAgain { read },
             (Stage::LookThroughAgain { read }, Answer::Found(found)) => {
-                let kind = Kind::CatchUp;
-                let at = now;
                 let change = Change {
                     read,
                     found,
-                    kind,
-                    at,
+                    kind: Kind::CatchUp,
+                    at: now,
                 };
-                if self.desired(&change) == *change.read {
-                    return self.on_caught_up(change);
-                }
-                Stage::WriteCaughtUp(change)
+                return self.on_found(change, guards);
             }
             (Stage::WriteCaughtUp(_), Answer::Written(WriteOutcome::Conflict)) => {
                 Stage::ReadToCatchUp
@@ -275,6 +265,18 @@ impl Taking {
             return Stage::CurrentVersion { read, found };
         }
         Stage::LookThrough { read }
+    }
+
+    /// A change that is in the desired state already is not written.
+    fn on_found(mut self, change: Change, guards: Guards) -> Next<Self> {
+        let is_there = self.desired(&change) == *change.read;
+        self.stage = match change.kind {
+            Kind::Follow if is_there => return self.on_written(change, guards),
+            Kind::Follow => Stage::WriteDesired(change),
+            Kind::CatchUp if is_there => return self.on_caught_up(change),
+            Kind::CatchUp => Stage::WriteCaughtUp(change),
+        };
+        Next::Stage(self)
     }
 
     fn on_written(mut self, change: Change, guards: Guards) -> Next<Self> {
