@@ -9,10 +9,10 @@ use serde_json::json;
 
 use crate::{
     content::ContentHash,
-    desired::{DesiredState, GoodRelease},
+    desired::{Claim, DesiredState, GoodRelease},
     image::Image,
     live::{CreatedWith, LiveDeployment, LiveService},
-    record::{Cause, Content, Release, TaskDefinition},
+    record::{Cause, Content, Record, Release, TaskDefinition, Timeline, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
 };
@@ -97,6 +97,34 @@ pub(crate) fn desired(open: &[u64]) -> DesiredState {
     desired.last_good = Some(good(1));
     desired.applied_file = Some(good(1).content.file);
     desired
+}
+
+/// The claim of an execution for a release that it is the first to work on.
+pub(crate) fn claim(execution: &str, release: u64) -> Claim {
+    Claim {
+        execution: execution.into(),
+        release,
+        attempt: 1,
+        applied_file: None,
+    }
+}
+
+/// The record that another execution wrote of a release.
+pub(crate) fn record(number: u64, verdict: Verdict) -> Record {
+    Record {
+        service: service(),
+        release: release(number),
+        verdict,
+        reason: "as the other execution recorded".into(),
+        task_definition: None,
+        diagnosis: None,
+        execution: "other".into(),
+        timeline: Timeline {
+            created_at: at(0),
+            execution_started_at: at(0),
+            concluded_at: at(0),
+        },
+    }
 }
 
 /// The service at rest: three tasks of this revision in one completed deployment.

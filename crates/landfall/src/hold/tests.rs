@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    desired::{Claim, Concluded},
-    sample::{at, desired, release, revision},
+    desired::Concluded,
+    sample::{at, claim, desired, release, revision},
 };
 
 fn held(open: &[u64]) -> DesiredState {
@@ -13,12 +13,7 @@ fn held(open: &[u64]) -> DesiredState {
 }
 
 fn claimed(mut desired: DesiredState, release: u64) -> DesiredState {
-    desired.claim = Some(Claim {
-        execution: "execution".into(),
-        release,
-        attempt: 1,
-        applied_file: None,
-    });
+    desired.claim = Some(claim("execution", release));
     desired
 }
 

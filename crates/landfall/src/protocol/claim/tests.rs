@@ -4,25 +4,14 @@ use super::{
     Answer::{Desired, Ended, Record as Recorded, Sleeper as Sleeps, Woken, Written as Wrote},
     *,
 };
-use crate::{
-    desired,
-    record::{Timeline, Verdict},
-    sample,
-    step::claim_release::Action,
-};
+use crate::{record::Verdict, sample, step::claim_release::Action};
 
 const ME: &str = "me";
 
 /// Release 2 is open, and `execution` holds the claim.
 fn claimed_by(execution: &str) -> Answer {
-    let claim = desired::Claim {
-        execution: execution.into(),
-        release: 2,
-        attempt: 1,
-        applied_file: None,
-    };
     let desired = DesiredState {
-        claim: Some(claim),
+        claim: Some(sample::claim(execution, 2)),
         applied_file: None,
         ..sample::desired(&[2])
     };
@@ -34,20 +23,7 @@ fn free() -> Answer {
 }
 
 fn recorded() -> Answer {
-    let record = Record {
-        service: sample::service(),
-        release: sample::release(2),
-        verdict: Verdict::Succeeded,
-        reason: "verified".into(),
-        task_definition: None,
-        diagnosis: None,
-        execution: "other".into(),
-        timeline: Timeline {
-            created_at: sample::at(0),
-            execution_started_at: sample::at(0),
-            concluded_at: sample::at(0),
-        },
-    };
+    let record = sample::record(2, Verdict::Succeeded);
     Recorded(Some(Versioned::new(record, "record")))
 }
 

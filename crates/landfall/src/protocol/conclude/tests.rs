@@ -5,8 +5,6 @@ use super::{
     *,
 };
 use crate::{
-    desired::Claim,
-    record::Timeline,
     sample,
     step::conclude_release::{self, Facts},
 };
@@ -34,35 +32,15 @@ fn input(verdict: Verdict) -> Input {
 
 /// A desired state with these releases open, in which `execution` holds the claim for release 3.
 fn claimed(open: &[u64], execution: &str) -> Answer {
-    let claim = Claim {
-        execution: execution.into(),
-        release: 3,
-        attempt: 1,
-        applied_file: None,
-    };
     let desired = DesiredState {
-        claim: Some(claim),
+        claim: Some(sample::claim(execution, 3)),
         ..sample::desired(open)
     };
     Desired(Versioned::new(desired, &format!("{open:?}")))
 }
 
 fn recorded(verdict: Verdict) -> Answer {
-    let record = Record {
-        service: sample::service(),
-        release: sample::release(3),
-        verdict,
-        reason: "as the dead recorded".into(),
-        task_definition: None,
-        diagnosis: None,
-        execution: "other".into(),
-        timeline: Timeline {
-            created_at: sample::at(0),
-            execution_started_at: sample::at(0),
-            concluded_at: sample::at(0),
-        },
-    };
-    Recorded(Versioned::new(record, "record"))
+    Recorded(Versioned::new(sample::record(3, verdict), "record"))
 }
 
 fn word(ask: &Ask<'_>) -> String {
@@ -142,7 +120,7 @@ fn records_and_events_go_before_the_verdict_that_gives_up_the_claim() {
             ],
             "read desired, record 3 superseded, announce 3 superseded, verdict 3 superseded over [3], \
              read desired, record 3 superseded, read record 3, verdict 3 superseded over [3, 4]",
-            (Superseded, "as the dead recorded", true),
+            (Superseded, "as the other execution recorded", true),
         ),
         (
             "an execution that died had recorded another verdict: that one counts",
@@ -155,7 +133,7 @@ fn records_and_events_go_before_the_verdict_that_gives_up_the_claim() {
                 YES,
             ],
             "read desired, record 3 failed, read record 3, announce 3 rolled-back, verdict 3 rolled-back over [3]",
-            (RolledBack, "as the dead recorded", false),
+            (RolledBack, "as the other execution recorded", false),
         ),
         (
             "the answer to an earlier try was lost",

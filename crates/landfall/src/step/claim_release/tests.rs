@@ -7,10 +7,8 @@ use crate::{desired::Claim, sample::*};
 fn held(open: &[u64], execution: &str, release: u64, attempt: u32) -> DesiredState {
     DesiredState {
         claim: Some(Claim {
-            execution: execution.into(),
-            release,
             attempt,
-            applied_file: None,
+            ..claim(execution, release)
         }),
         applied_file: None,
         ..desired(open)

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    desired::Claim,
     failure::{Failure, Stage},
     live::Rollout,
     sample::*,
@@ -88,24 +87,16 @@ fn a_verified_release_is_no_success_if_the_service_was_given_what_is_neither_lan
 
 #[test]
 fn only_the_holder_of_the_claim_for_this_release_concludes_it() {
-    let claim = |execution: &str, release| {
-        let claim = Claim {
-            execution: execution.into(),
-            release,
-            attempt: 1,
-            applied_file: None,
-        };
-        DesiredState {
-            claim: Some(claim),
-            ..desired(&[3])
-        }
+    let held = |execution: &str, release| DesiredState {
+        claim: Some(claim(execution, release)),
+        ..desired(&[3])
     };
     let input = input(Verdict::Succeeded, "verified");
-    assert!(is_open(&input, &claim("me", 3)));
+    assert!(is_open(&input, &held("me", 3)));
     for (story, desired) in [
         ("concluded before", desired(&[])),
-        ("taken over", claim("other", 3)),
-        ("another release", claim("me", 4)),
+        ("taken over", held("other", 3)),
+        ("another release", held("me", 4)),
     ] {
         assert!(!is_open(&input, &desired), "{story}");
     }
