@@ -2,16 +2,49 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use landfall::{record::Verdict, step::claim_release::LAST_CALL};
+use landfall::{
+    record::{Record, Verdict},
+    step::claim_release::LAST_CALL,
+};
 use landfall_simulation::{
     fault::{Fault, Plan},
-    scenario::{Before, Edition, Rule},
+    scenario::{Before, Edition, Rule, Service},
     witness::{desired, record},
 };
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
+
+/// A Landfall that meets such faults, in which `web/hello` runs hello:1.0.0.
+async fn serving(plan: Plan) -> (Stage, Service) {
+    let stage = Stage::open_hit(&[], plan).await;
+    let hello = service("hello", Rule::Semver);
+    stage.first_release(&hello).await;
+    (stage, hello)
+}
+
+/// Release 2 failed once, because every execution died; answers its record.
+async fn every_execution_died(stage: &Stage, hello: &Service) -> Record {
+    let record = stage.verdict(hello, 2, Verdict::Failed).await;
+    let reason = &record.reason;
+    assert!(reason.starts_with("every execution died"), "{reason}");
+    let announced = stage.wire.witness.announced().into_iter();
+    let verdicts: Vec<_> = announced
+        .filter(|verdict| verdict.number == 2)
+        .map(|verdict| verdict.verdict)
+        .collect();
+    assert_eq!(verdicts, [Verdict::Failed]);
+    record
+}
+
+/// Pushes an image, which becomes the release of this number and proves good.
+async fn goes_through(stage: &Stage, hello: &Service, tag: &str, number: u64) {
+    let pushed = stage.push("hello", tag).await;
+    stage.rest().await;
+    stage.verdict(hello, number, Verdict::Succeeded).await;
+    assert!(stage.live_image(hello).await.ends_with(&pushed));
+}
 
 #[test]
 fn a_dead_execution_of_which_nobody_heard_is_followed_by_another() {
@@ -42,9 +75,7 @@ fn a_dead_execution_of_which_nobody_heard_is_followed_by_another() {
 #[test]
 fn a_release_that_kills_every_execution_ends_as_failed_and_blocks_no_newer_one() {
     play(async {
-        let stage = Stage::open(&[]).await;
-        let hello = service("hello", Rule::Semver);
-        stage.first_release(&hello).await;
+        let (stage, hello) = serving(Plan::Never).await;
         stage.verdict(&hello, 1, Verdict::Succeeded).await;
 
         stage.push("hello", "1.1.0").await;
@@ -60,35 +91,19 @@ fn a_release_that_kills_every_execution_ends_as_failed_and_blocks_no_newer_one()
             stage.stop(&claim.execution).await;
         }
         stage.rest().await;
-        let record = stage.verdict(&hello, 2, Verdict::Failed).await;
-        assert!(
-            record.reason.starts_with("every execution died"),
-            "{}",
-            record.reason
-        );
-        let announced = stage.wire.witness.announced().into_iter();
-        let verdicts: Vec<_> = announced
-            .filter(|verdict| verdict.number == 2)
-            .map(|verdict| verdict.verdict)
-            .collect();
-        assert_eq!(verdicts, [Verdict::Failed]);
+        every_execution_died(&stage, &hello).await;
 
         stage.sweep().await;
         stage.rest().await;
         assert_eq!(stage.desired(&hello).await.last_number, 2);
-        let newer = stage.push("hello", "1.2.0").await;
-        stage.rest().await;
-        stage.verdict(&hello, 3, Verdict::Succeeded).await;
-        assert!(stage.live_image(&hello).await.ends_with(&newer));
+        goes_through(&stage, &hello, "1.2.0", 3).await;
     });
 }
 
 #[test]
 fn a_release_whose_every_execution_dies_at_once_fails_once_and_the_next_one_goes_through() {
     play(async {
-        let stage = Stage::open(&[]).await;
-        let hello = service("hello", Rule::Semver);
-        stage.first_release(&hello).await;
+        let (stage, hello) = serving(Plan::Never).await;
 
         stage.push("hello", "1.1.0").await;
         let mut killed = BTreeSet::new();
@@ -103,25 +118,11 @@ fn a_release_whose_every_execution_dies_at_once_fails_once_and_the_next_one_goes
             }
         }
         stage.rest().await;
-        let record = stage.verdict(&hello, 2, Verdict::Failed).await;
-        assert!(
-            record.reason.starts_with("every execution died"),
-            "{}",
-            record.reason
-        );
-        let announced = stage.wire.witness.announced().into_iter();
-        let verdicts: Vec<_> = announced
-            .filter(|verdict| verdict.number == 2)
-            .map(|verdict| verdict.verdict)
-            .collect();
-        assert_eq!(verdicts, [Verdict::Failed]);
+        let record = every_execution_died(&stage, &hello).await;
         assert_eq!(stage.executions("ABORTED").await, killed.len());
         assert!(!killed.contains(&record.execution));
 
-        let next = stage.push("hello", "1.2.0").await;
-        stage.rest().await;
-        stage.verdict(&hello, 3, Verdict::Succeeded).await;
-        assert!(stage.live_image(&hello).await.ends_with(&next));
+        goes_through(&stage, &hello, "1.2.0", 3).await;
     });
 }
 
@@ -158,9 +159,7 @@ async fn ran_alone(stage: &Stage) -> Vec<(Value, Value)> {
 #[test]
 fn a_newer_release_waits_for_the_migration_that_runs_and_an_execution_that_died_runs_none_again() {
     play(async {
-        let stage = Stage::open(&[]).await;
-        let hello = service("hello", Rule::Semver);
-        stage.first_release(&hello).await;
+        let (stage, hello) = serving(Plan::Never).await;
         stage.verdict(&hello, 1, Verdict::Succeeded).await;
 
         stage.later().await;
@@ -200,9 +199,7 @@ fn a_newer_release_waits_for_the_migration_that_runs_and_an_execution_that_died_
 #[test]
 fn eight_dead_executions_in_a_row_strand_no_service() {
     play(async {
-        let stage = Stage::open(&[]).await;
-        let hello = service("hello", Rule::Semver);
-        stage.first_release(&hello).await;
+        let (stage, hello) = serving(Plan::Never).await;
 
         stage.break_function("conclude-release");
         stage.push("hello", "1.1.0").await;
@@ -231,19 +228,14 @@ fn eight_dead_executions_in_a_row_strand_no_service() {
         let desired = stage.desired(&hello).await;
         assert_eq!((desired.open, desired.claim), (vec![], None));
         stage.verdict(&hello, 2, Verdict::Superseded).await;
-        let next = stage.push("hello", "1.3.0").await;
-        stage.rest().await;
-        stage.verdict(&hello, 4, Verdict::Succeeded).await;
-        assert!(stage.live_image(&hello).await.ends_with(&next));
+        goes_through(&stage, &hello, "1.3.0", 4).await;
     });
 }
 
 #[test]
 fn the_claim_of_a_dead_execution_is_left_until_its_last_call_has_arrived() {
     play(async {
-        let stage = Stage::open(&[]).await;
-        let hello = service("hello", Rule::Semver);
-        stage.first_release(&hello).await;
+        let (stage, hello) = serving(Plan::Never).await;
         let older = stage.push("hello", "1.1.0").await;
         stage.given(&hello, &older).await;
         let dead = stage.claim(&hello).await.unwrap();
@@ -265,9 +257,7 @@ fn the_claim_of_a_dead_execution_is_left_until_its_last_call_has_arrived() {
 /// A first release, and a push whose service file goes a second later, while triggers die. Answers which
 /// calls triggers made before the file went.
 async fn a_file_goes_after_a_push(plan: Plan, put_instead: Option<&str>) -> Vec<usize> {
-    let stage = Stage::open_hit(&[], plan).await;
-    let hello = service("hello", Rule::Semver);
-    stage.first_release(&hello).await;
+    let (stage, hello) = serving(plan).await;
     stage.push("hello", "1.1.0").await;
     stage.later().await;
     let calls = stage.wire.faults.calls();
