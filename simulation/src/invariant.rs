@@ -1,4 +1,4 @@
-//! The invariants of `docs/design.md`, asked of a run that has come to rest.
+//! The invariants of `docs/evidence.md`, asked of a run that has come to rest.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ use crate::{
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Its number in `docs/design.md`.
+    /// Its number in `docs/evidence.md`.
     pub invariant: u8,
     /// What it is about, and what is wrong.
     pub text: String,
