@@ -174,8 +174,8 @@ impl Protocol {
                 return Ok(None);
             };
             let (data, next) = walk.answered(task, data, answer)?;
-            let next = next.map(|next| walk.onward(next, &data)).transpose()?;
-            Ok(next.map(|next| (data, next.to_owned())))
+            let next = walk.onward(next, &data)?.to_owned();
+            Ok(Some((data, next)))
         };
         let led: Result<_, landfall_local::engine::failure::Failure> = lead();
         match led {

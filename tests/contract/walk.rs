@@ -106,14 +106,14 @@ fn every_way_through_the_state_machine_has_what_it_needs_and_comes_to_a_verdict_
                 .or_insert_with(|| answers(function, &call.payload));
             for answer in all {
                 let (data, next) = walk.answered(task, &data, answer.clone()).unwrap();
-                ways.push((next.unwrap(), data));
+                ways.push((next, data));
             }
             for failure in failures() {
                 let caught = walk.caught(task, &data, &failure).unwrap();
                 let (data, next) = caught.unwrap_or_else(|| panic!("{name}: {failure:?}"));
                 ways.push((next, data));
             }
-        } else if let Kind::Fail(_) = &definition.states[name].kind {
+        } else if let Kind::Fail(_) = &definition.states[name] {
             let is_text = |field: &str| data["error"][field].is_string();
             assert!(is_text("Error") && is_text("Cause"), "{name}: {data}");
         } else {
@@ -129,10 +129,10 @@ fn every_way_through_the_state_machine_has_what_it_needs_and_comes_to_a_verdict_
         }
     }
     let every = definition.states.iter().flat_map(|(name, state)| {
-        let ways: Vec<&str> = match &state.kind {
+        let ways: Vec<&str> = match state {
             Kind::Choice(choice) => {
                 let rules = choice.rules.iter().map(|(_, next)| next.as_str());
-                rules.chain(choice.default.as_deref()).collect()
+                rules.chain([choice.default.as_str()]).collect()
             }
             Kind::Task(task) => task.catch.iter().map(|each| each.next.as_str()).collect(),
             _ => Vec::new(),

@@ -56,14 +56,17 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     });
     let waiting = json!({
         "StartAt": "Wait",
+        "TimeoutSeconds": 60,
         "States": {
             "Wait": {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
                 "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token" } },
                 "TimeoutSeconds": 4,
-                "End": true,
+                "ResultPath": "$",
+                "Next": "Done",
             },
+            "Done": { "Type": "Succeed" },
         },
     });
     cloud

@@ -1,13 +1,14 @@
 //! The embedded engine: runs state machines of the Amazon States Language as Step Functions Standard does.
 //!
-//! It runs what `statemachine/release.asl.json` needs: Task (Lambda functions, directly or through `lambda:invoke` with a task
-//! token), Choice, Wait, Pass, Succeed and Fail states with JSONPath. Whatever else a definition asks for is refused when it is
-//! loaded ([`load::LoadError`] names state and field), never ignored. Not in the history: `…StateAborted` events.
+//! It runs what `statemachine/release.asl.json` uses ([`language`] lists it): Task (Lambda functions, directly or through
+//! `lambda:invoke` with a task token), Choice, Wait, Succeed and Fail states with JSONPath. Whatever else a definition asks for
+//! is refused when it is loaded ([`load::LoadError`] names state and field), never ignored; so is one that leaves out what
+//! the state machine always says, such as `ResultPath`. Not in the history: `…StateAborted` events.
 
 pub mod asl;
 pub mod choice;
 pub mod failure;
-pub mod intrinsic;
+pub mod language;
 pub mod load;
 pub mod path;
 pub mod route;
@@ -203,24 +204,13 @@ impl StepFunctions {
     fn spawn(&self, machine: &Machine, execution: &Arc<Execution>, input: Value) {
         let engine = self.engine.clone();
         let definition = machine.definition.clone();
-        let context = {
-            let record = execution.record();
-            let started = engine
-                .world
-                .now()
-                .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-                .to_string();
-            json!({
-                "Execution": {
-                    "Id": record.arn,
-                    "Input": input,
-                    "Name": record.name,
-                    "RoleArn": engine.role_arn(),
-                    "StartTime": started,
-                },
-                "StateMachine": {"Id": record.state_machine_arn, "Name": machine.name},
-            })
-        };
+        let arn = execution.record().arn.clone();
+        let started = engine
+            .world
+            .now()
+            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+            .to_string();
+        let context = json!({"Execution": {"Id": arn, "Input": input, "StartTime": started}});
         let interpreter = Interpreter {
             world: engine.world.clone(),
             functions: engine.functions.clone(),
@@ -231,14 +221,10 @@ impl StepFunctions {
         };
         let task = tokio::spawn(async move {
             let run = interpreter.run(&definition, input);
-            let end = match definition.timeout {
-                None => Some(run.await),
-                Some(limit) => tokio::time::timeout(limit, run).await.ok(),
-            };
-            let end = match end {
-                Some(Ok(output)) => End::Succeeded(output),
-                Some(Err(failure)) => End::Failed(failure),
-                None => End::TimedOut,
+            let end = match tokio::time::timeout(definition.timeout, run).await {
+                Ok(Ok(output)) => End::Succeeded(output),
+                Ok(Err(failure)) => End::Failed(failure),
+                Err(_) => End::TimedOut,
             };
             engine.end(&interpreter.execution, end);
         });

@@ -5,9 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::Value;
-
-use super::{choice::Rule, intrinsic::Expression, path::Path, template::Template};
+use super::{choice::Rule, path::Path, template::Template};
 
 /// A state machine that was loaded.
 #[derive(Clone, Debug)]
@@ -15,18 +13,9 @@ pub struct Definition {
     /// The state that is entered first.
     pub start_at: String,
     /// The states by name.
-    pub states: BTreeMap<String, State>,
+    pub states: BTreeMap<String, Kind>,
     /// How long an execution may take (`TimeoutSeconds`).
-    pub timeout: Option<Duration>,
-}
-
-/// One state.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// `InputPath`; nothing (`null`) makes the input `{}`.
-    pub input_path: Option<Path>,
-    /// What it does.
-    pub kind: Kind,
+    pub timeout: Duration,
 }
 
 /// What a state does.
@@ -37,9 +26,7 @@ pub enum Kind {
     /// Picks the next state.
     Choice(Choice),
     /// Lets time pass.
-    Wait(Seconds, Next),
-    /// Reshapes data.
-    Pass(Box<Pass>),
+    Wait(Wait),
     /// Ends the execution well.
     Succeed,
     /// Ends the execution badly.
@@ -52,32 +39,11 @@ impl Kind {
         match self {
             Self::Task(_) => "Task",
             Self::Choice(_) => "Choice",
-            Self::Wait(..) => "Wait",
-            Self::Pass(_) => "Pass",
+            Self::Wait(_) => "Wait",
             Self::Succeed => "Succeed",
             Self::Fail(_) => "Fail",
         }
     }
-}
-
-/// Where a state leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// To the state of this name.
-    State(String),
-    /// The execution ends.
-    End,
-}
-
-/// How a result is made into a state's output.
-#[derive(Clone, Debug)]
-pub struct Shape {
-    /// `Parameters`: what the work is given; without it the state's input.
-    pub parameters: Option<Template>,
-    /// `ResultSelector`: reshapes the raw result.
-    pub result_selector: Option<Template>,
-    /// `ResultPath`: where in the input the result is put; nothing (`null`) drops the result.
-    pub result_path: Option<Path>,
 }
 
 /// A Task state.
@@ -85,25 +51,30 @@ pub struct Shape {
 pub struct Task {
     /// What does the work.
     pub resource: Resource,
-    /// How input and result are shaped.
-    pub shape: Shape,
-    /// `TimeoutSeconds`.
-    pub timeout: Option<u64>,
+    /// `Parameters`: what the work is given.
+    pub parameters: Template,
+    /// `ResultSelector`: reshapes the raw result.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`: where in the input the result is put; nothing (`null`) drops the result.
+    pub result_path: Option<Path>,
     /// `Retry`, in order.
     pub retry: Vec<Retrier>,
     /// `Catch`, in order.
     pub catch: Vec<Catcher>,
     /// Where it leads.
-    pub next: Next,
+    pub next: String,
 }
 
 /// What a Task state calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// A function by its ARN: the payload is the state's input, the result is its answer.
+    /// A function by its ARN: its answer is the result.
     Function(String),
     /// `arn:aws:states:::lambda:invoke.waitForTaskToken`: the result comes from `SendTaskSuccess`.
-    InvokeWithToken,
+    InvokeWithToken {
+        /// `TimeoutSeconds`.
+        timeout: u64,
+    },
 }
 
 /// A Choice state.
@@ -112,45 +83,25 @@ pub struct Choice {
     /// The rules with the state each leads to; the first that holds decides.
     pub rules: Vec<(Rule, String)>,
     /// Where it leads if no rule holds.
-    pub default: Option<String>,
+    pub default: String,
 }
 
-/// A number of seconds.
+/// A Wait state.
 #[derive(Clone, Debug)]
-pub enum Seconds {
-    /// Written in the definition.
-    Fixed(u64),
-    /// Read from the state's input.
-    Path(Path),
-}
-
-/// A Pass state.
-#[derive(Clone, Debug)]
-pub struct Pass {
-    /// `Result`: what the state answers instead of its input.
-    pub result: Option<Value>,
-    /// `Parameters` and `ResultPath`.
-    pub shape: Shape,
+pub struct Wait {
+    /// Where in the input the number of seconds is.
+    pub seconds: Path,
     /// Where it leads.
-    pub next: Next,
+    pub next: String,
 }
 
 /// A Fail state.
 #[derive(Clone, Debug)]
 pub struct Fail {
-    /// `Error` or `ErrorPath`.
-    pub error: Option<Text>,
-    /// `Cause` or `CausePath`.
-    pub cause: Option<Text>,
-}
-
-/// A text of a Fail state.
-#[derive(Clone, Debug)]
-pub enum Text {
-    /// Written in the definition.
-    Fixed(String),
-    /// Computed from the input.
-    Computed(Expression),
+    /// `ErrorPath`.
+    pub error: Path,
+    /// `CausePath`.
+    pub cause: Path,
 }
 
 /// One element of `Retry`.

@@ -8,8 +8,7 @@ use super::{load::LoadError, path::Path};
 pub(super) struct Fields {
     /// For errors, e.g. ``state `Claim` ``.
     pub(super) place: String,
-    /// What has not been read yet.
-    pub(super) rest: Map<String, Value>,
+    rest: Map<String, Value>,
 }
 
 impl Fields {
@@ -30,13 +29,18 @@ impl Fields {
         }
     }
 
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
-        self.rest.shift_remove(name)
+    /// Refuses the definition if there is a field besides these.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), LoadError> {
+        let unknown = |name: &&String| !known.contains(&name.as_str());
+        match self.rest.keys().find(unknown) {
+            Some(name) => Err(self.error(name, "is not implemented here".into())),
+            None => Ok(()),
+        }
     }
 
-    pub(super) fn required(&mut self, name: &str) -> Result<Value, LoadError> {
-        self.take(name)
-            .ok_or_else(|| self.error(name, "is missing".into()))
+    /// Refuses the definition if a field has not been read.
+    pub(super) fn finish(self) -> Result<(), LoadError> {
+        self.only(&[])
     }
 
     pub(super) fn optional(
@@ -45,7 +49,7 @@ impl Fields {
         accepts: impl Fn(&Value) -> bool,
         kind: &str,
     ) -> Result<Option<Value>, LoadError> {
-        match self.take(name) {
+        match self.rest.shift_remove(name) {
             Some(value) if !accepts(&value) => {
                 Err(self.error(name, format!("takes {kind}, not {value}")))
             }
@@ -53,48 +57,65 @@ impl Fields {
         }
     }
 
-    pub(super) fn optional_string(&mut self, name: &str) -> Result<Option<String>, LoadError> {
-        let value = self.optional(name, Value::is_string, "a string")?;
-        Ok(value.as_ref().and_then(Value::as_str).map(str::to_owned))
-    }
-
-    pub(super) fn required_string(&mut self, name: &str) -> Result<String, LoadError> {
-        self.optional_string(name)?
+    pub(super) fn required(
+        &mut self,
+        name: &str,
+        accepts: impl Fn(&Value) -> bool,
+        kind: &str,
+    ) -> Result<Value, LoadError> {
+        self.optional(name, accepts, kind)?
             .ok_or_else(|| self.error(name, "is missing".into()))
     }
 
-    /// A whole number that is not negative.
-    pub(super) fn seconds(&mut self, name: &str) -> Result<Option<u64>, LoadError> {
-        let value = self.optional(name, Value::is_u64, "a whole number that is not negative")?;
-        Ok(value.as_ref().and_then(Value::as_u64))
+    pub(super) fn comment(&mut self) -> Result<(), LoadError> {
+        self.optional("Comment", Value::is_string, "a string")
+            .map(|_| ())
     }
 
-    pub(super) fn optional_path(&mut self, name: &str) -> Result<Option<Path>, LoadError> {
-        let Some(text) = self.optional_string(name)? else {
+    pub(super) fn string(&mut self, name: &str) -> Result<String, LoadError> {
+        let value = self.required(name, Value::is_string, "a string")?;
+        Ok(value.as_str().unwrap_or_default().to_owned())
+    }
+
+    pub(super) fn optional_whole_number(
+        &mut self,
+        name: &str,
+        least: u64,
+    ) -> Result<Option<u64>, LoadError> {
+        let accepts = |value: &Value| value.as_u64().is_some_and(|number| number >= least);
+        let kind = format!("a whole number that is at least {least}");
+        let number = self.optional(name, accepts, &kind)?;
+        Ok(number.as_ref().and_then(Value::as_u64))
+    }
+
+    pub(super) fn whole_number(&mut self, name: &str, least: u64) -> Result<u64, LoadError> {
+        self.optional_whole_number(name, least)?
+            .ok_or_else(|| self.error(name, "is missing".into()))
+    }
+
+    pub(super) fn elements(&mut self, name: &str) -> Result<Vec<Value>, LoadError> {
+        match self.optional(name, Value::is_array, "an array")? {
+            Some(Value::Array(elements)) => Ok(elements),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) fn path(&mut self, name: &str) -> Result<Path, LoadError> {
+        let text = self.string(name)?;
+        Path::parse(&text).map_err(|reason| self.error(name, reason))
+    }
+
+    /// `ResultPath`, of a state or a catcher; nothing if it is `null`.
+    pub(super) fn result_path(&mut self) -> Result<Option<Path>, LoadError> {
+        const NAME: &str = "ResultPath";
+        if self.rest.get(NAME).is_some_and(Value::is_null) {
+            self.rest.shift_remove(NAME);
             return Ok(None);
-        };
-        Path::parse(&text)
-            .map(Some)
-            .map_err(|reason| self.error(name, reason))
-    }
-
-    /// A path that is `$` when it is absent and nothing when it is `null`.
-    pub(super) fn path_or_null(&mut self, name: &str) -> Result<Option<Path>, LoadError> {
-        match self.rest.get(name) {
-            None => Ok(Some(Path::root())),
-            Some(Value::Null) => {
-                self.take(name);
-                Ok(None)
-            }
-            Some(_) => self.optional_path(name),
         }
-    }
-
-    /// Refuses the definition if a field has not been read.
-    pub(super) fn finish(self) -> Result<(), LoadError> {
-        match self.rest.keys().next() {
-            Some(name) => Err(self.error(name, "is not implemented here".into())),
-            None => Ok(()),
+        let path = self.path(NAME)?;
+        if path.in_context() {
+            return Err(self.error(NAME, "cannot be in the context object".into()));
         }
+        Ok(Some(path))
     }
 }

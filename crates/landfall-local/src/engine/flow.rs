@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    asl::{Definition, Kind, Next, State},
+    asl::{Definition, Kind},
     fields::Fields,
     load::LoadError,
 };
@@ -51,30 +51,21 @@ pub(super) fn check_targets(definition: &Definition, fields: &Fields) -> Result<
 }
 
 /// The states a state can lead to, with the field that says so.
-fn targets(state: &State) -> Vec<(&'static str, &str)> {
-    let mut targets = Vec::new();
-    let (next, catchers) = match &state.kind {
-        Kind::Task(task) => (Some(&task.next), task.catch.as_slice()),
-        Kind::Wait(_, next) => (Some(next), [].as_slice()),
-        Kind::Pass(pass) => (Some(&pass.next), [].as_slice()),
-        Kind::Choice(_) | Kind::Succeed | Kind::Fail(_) => (None, [].as_slice()),
-    };
-    if let Some(Next::State(name)) = next {
-        targets.push(("Next", name.as_str()));
+fn targets(state: &Kind) -> Vec<(&'static str, &str)> {
+    match state {
+        Kind::Task(task) => {
+            let catchers = task.catch.iter();
+            let caught = catchers.map(|catcher| ("Catch", catcher.next.as_str()));
+            caught.chain([("Next", task.next.as_str())]).collect()
+        }
+        Kind::Wait(wait) => vec![("Next", &wait.next)],
+        Kind::Choice(choice) => {
+            let rules = choice.rules.iter();
+            let chosen = rules.map(|(_, next)| ("Choices", next.as_str()));
+            chosen
+                .chain([("Default", choice.default.as_str())])
+                .collect()
+        }
+        Kind::Succeed | Kind::Fail(_) => Vec::new(),
     }
-    targets.extend(
-        catchers
-            .iter()
-            .map(|catcher| ("Catch", catcher.next.as_str())),
-    );
-    if let Kind::Choice(choice) = &state.kind {
-        targets.extend(
-            choice
-                .rules
-                .iter()
-                .map(|(_, next)| ("Choices", next.as_str())),
-        );
-        targets.extend(choice.default.iter().map(|next| ("Default", next.as_str())));
-    }
-    targets
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     StateWatch,
-    asl::{Definition, Fail, Kind, Next, Retrier, Seconds, Shape, State, Task, Text},
-    data::{filter, place, read_seconds, within_limit},
+    asl::{Definition, Fail, Kind, Retrier, Task},
+    data::{place, within_limit},
     execution::Execution,
     failure::Failure,
-    intrinsic::Scope,
-    route::{decide, shaped},
+    path::{Path, Scope},
+    route::{decide, seconds, shaped},
     token::Tokens,
 };
 use crate::{lambda::Functions, world::World};
@@ -23,7 +23,7 @@ pub(super) struct Interpreter {
     pub(super) tokens: Tokens,
     pub(super) execution: Arc<Execution>,
     pub(super) watch: Option<StateWatch>,
-    /// `Execution` and `StateMachine` of the context object; the rest is added state by state.
+    /// `Execution` of the context object; the rest is added state by state.
     pub(super) context: Value,
 }
 
@@ -35,10 +35,16 @@ pub(super) struct Visit<'a> {
     pub(super) name: &'a str,
     /// What the state was given.
     pub(super) input: &'a Value,
-    /// The same after `InputPath`.
-    pub(super) effective: &'a Value,
     pub(super) context: Value,
-    pub(super) retries: u64,
+}
+
+impl Visit<'_> {
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope {
+            input: self.input,
+            context: &self.context,
+        }
+    }
 }
 
 impl Interpreter {
@@ -72,11 +78,11 @@ impl Interpreter {
     async fn run_state<'a>(
         &self,
         name: &'a str,
-        state: &'a State,
+        state: &'a Kind,
         input: Value,
         line: &mut Line,
     ) -> Result<(Value, Option<&'a str>), Failure> {
-        let kind = state.kind.name();
+        let kind = state.name();
         self.count_transition();
         let details =
             json!({"name": name, "input": input.to_string(), "inputDetails": {"truncated": false}});
@@ -92,34 +98,26 @@ impl Interpreter {
             self.execution.record().running()?;
         }
 
-        let effective = filter(state.input_path.as_ref(), &input, &self.context)?;
+        let mut context = self.context.clone();
+        context["State"] = json!({"RetryCount": 0});
         let mut visit = Visit {
             name,
             input: &input,
-            effective: &effective,
-            context: self.state_context(name),
-            retries: 0,
+            context,
         };
-        let (output, next) = match &state.kind {
-            Kind::Task(task) => self.with_handlers(task, &mut visit, line).await?,
-            Kind::Choice(choice) => (
-                effective.clone(),
-                Some(decide(choice, name, &effective, &visit.context)?),
-            ),
-            Kind::Wait(seconds, next) => {
-                self.wait(seconds, &visit).await?;
-                (effective.clone(), target(next))
+        let (output, next) = match state {
+            Kind::Task(task) => {
+                let (output, next) = self.with_handlers(task, &mut visit, line).await?;
+                (output, Some(next))
             }
-            Kind::Pass(pass) => {
-                let raw = match (&pass.result, &pass.shape.parameters) {
-                    (Some(result), _) => result.clone(),
-                    (None, Some(parameters)) => parameters.fill(self.scope(&visit))?,
-                    (None, None) => effective.clone(),
-                };
-                (self.shape(&pass.shape, raw, &visit)?, target(&pass.next))
+            Kind::Choice(choice) => (input.clone(), Some(decide(choice, visit.scope())?)),
+            Kind::Wait(wait) => {
+                let seconds = seconds(wait, visit.scope())?;
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                (input.clone(), Some(wait.next.as_str()))
             }
-            Kind::Succeed => (effective.clone(), None),
-            Kind::Fail(fail) => return Err(self.fail(fail, &visit)?),
+            Kind::Succeed => (input.clone(), None),
+            Kind::Fail(fail) => return Err(failure(fail, visit.scope())?),
         };
         within_limit(&output, name)?;
         let details = json!({"name": name, "output": output.to_string(), "outputDetails": {"truncated": false}});
@@ -138,11 +136,12 @@ impl Interpreter {
         task: &'a Task,
         visit: &mut Visit<'_>,
         line: &mut Line,
-    ) -> Result<(Value, Option<&'a str>), Failure> {
+    ) -> Result<(Value, &'a str), Failure> {
         let mut used = vec![0; task.retry.len()];
+        let mut retries = 0;
         loop {
             let failure = match self.attempt(task, visit, line).await {
-                Ok(output) => return Ok((output, target(&task.next))),
+                Ok(output) => return Ok((output, &task.next)),
                 Err(failure) => failure,
             };
             let matching = task
@@ -155,8 +154,8 @@ impl Interpreter {
             {
                 tokio::time::sleep(self.delay(retrier, *used)).await;
                 *used += 1;
-                visit.retries += 1;
-                visit.context["State"]["RetryCount"] = visit.retries.into();
+                retries += 1;
+                visit.context["State"]["RetryCount"] = retries.into();
                 self.count_transition();
                 continue;
             }
@@ -169,7 +168,7 @@ impl Interpreter {
             };
             let error = json!({"Error": failure.error, "Cause": failure.cause});
             let output = place(catcher.result_path.as_ref(), visit.input, error)?;
-            return Ok((output, Some(&catcher.next)));
+            return Ok((output, &catcher.next));
         }
     }
 
@@ -180,7 +179,8 @@ impl Interpreter {
         line: &mut Line,
     ) -> Result<Value, Failure> {
         let raw = self.run_task(task, visit, line).await?;
-        self.shape(&task.shape, raw, visit)
+        within_limit(&raw, visit.name)?;
+        shaped(task, visit.input, raw, &visit.context)
     }
 
     /// How long to wait before retry number `used + 1`.
@@ -195,55 +195,6 @@ impl Interpreter {
             1.0
         };
         Duration::from_secs_f64(seconds * share)
-    }
-
-    async fn wait(&self, seconds: &Seconds, visit: &Visit<'_>) -> Result<(), Failure> {
-        let seconds = read_seconds(seconds, "SecondsPath", visit)?;
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        Ok(())
-    }
-
-    fn fail(&self, fail: &Fail, visit: &Visit<'_>) -> Result<Failure, Failure> {
-        let text = |text: &Option<Text>, field: &str| match text {
-            None => Ok(String::new()),
-            Some(Text::Fixed(text)) => Ok(text.clone()),
-            Some(Text::Computed(expression)) => {
-                match expression.evaluate(field, self.scope(visit))? {
-                    Value::String(text) => Ok(text),
-                    other => Err(Failure::runtime(format!(
-                        "{field} must be a string, not {other}"
-                    ))),
-                }
-            }
-        };
-        Ok(Failure {
-            error: text(&fail.error, "ErrorPath")?,
-            cause: text(&fail.cause, "CausePath")?,
-        })
-    }
-
-    /// `ResultSelector` and `ResultPath`.
-    fn shape(&self, shape: &Shape, raw: Value, visit: &Visit<'_>) -> Result<Value, Failure> {
-        within_limit(&raw, visit.name)?;
-        shaped(shape, visit.input, raw, &visit.context)
-    }
-
-    pub(super) fn scope<'a>(&'a self, visit: &'a Visit<'_>) -> Scope<'a> {
-        Scope {
-            input: visit.effective,
-            context: &visit.context,
-        }
-    }
-
-    fn state_context(&self, name: &str) -> Value {
-        let mut context = self.context.clone();
-        let entered = self
-            .world
-            .now()
-            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-            .to_string();
-        context["State"] = json!({"EnteredTime": entered, "Name": name, "RetryCount": 0});
-        context
     }
 
     pub(super) fn append(
@@ -262,9 +213,16 @@ impl Interpreter {
     }
 }
 
-fn target(next: &Next) -> Option<&str> {
-    match next {
-        Next::State(name) => Some(name),
-        Next::End => None,
-    }
+/// How a Fail state ends the execution; the error if it cannot tell.
+fn failure(fail: &Fail, scope: Scope<'_>) -> Result<Failure, Failure> {
+    let text = |path: &Path, field: &str| match path.get(field, scope)? {
+        Value::String(text) => Ok(text.clone()),
+        other => Err(Failure::runtime(format!(
+            "{field} must be a string, not {other}"
+        ))),
+    };
+    Ok(Failure {
+        error: text(&fail.error, "ErrorPath")?,
+        cause: text(&fail.cause, "CausePath")?,
+    })
 }

@@ -5,15 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 
 use super::{
-    asl::{
-        Choice, Definition, Fail, Kind, Next, Pass, Resource, Seconds, Shape, State, Task, Text,
-    },
+    asl::{Choice, Definition, Fail, Kind, Resource, Task, Wait},
     choice::Rule,
     fields::Fields,
     flow,
     handlers::{catch, retry},
-    intrinsic::Expression,
-    path::{Path, Root, Step},
+    language::{DEFINITION, INTEGRATIONS, INVOKE, RULE, STATES, TASK_TOKEN},
+    path::Path,
     template::Template,
 };
 
@@ -36,25 +34,12 @@ pub fn load(definition: &str) -> Result<Definition, LoadError> {
     let value: Value =
         serde_json::from_str(definition).map_err(|error| at_top(format!("not JSON: {error}")))?;
     let mut fields = Fields::of(value, "the top level".into())?;
-    fields.optional("Comment", Value::is_string, "a string")?;
-    if let Some(version) = fields.optional("Version", Value::is_string, "a string")?
-        && version != "1.0"
-    {
-        return Err(fields.error("Version", format!("is {version}; the engine knows \"1.0\"")));
-    }
-    if let Some(language) = fields.optional("QueryLanguage", Value::is_string, "a string")?
-        && language != "JSONPath"
-    {
-        return Err(fields.error(
-            "QueryLanguage",
-            format!("{language} is not implemented; use JSONPath"),
-        ));
-    }
-    let timeout = fields.seconds("TimeoutSeconds")?.map(Duration::from_secs);
-    let start_at = fields.required_string("StartAt")?;
-    let states = match fields.required("States")? {
-        Value::Object(states) if !states.is_empty() => states,
-        _ => return Err(fields.error("States", "takes an object with at least one state".into())),
+    fields.only(DEFINITION)?;
+    fields.comment()?;
+    let timeout = Duration::from_secs(fields.whole_number("TimeoutSeconds", 1)?);
+    let start_at = fields.string("StartAt")?;
+    let Value::Object(states) = fields.required("States", Value::is_object, "an object")? else {
+        return Err(fields.error("States", "takes an object".into()));
     };
     let states = states
         .into_iter()
@@ -70,7 +55,7 @@ pub fn load(definition: &str) -> Result<Definition, LoadError> {
     Ok(definition)
 }
 
-fn read_state(name: &str, value: Value) -> Result<State, LoadError> {
+fn read_state(name: &str, value: Value) -> Result<Kind, LoadError> {
     let mut fields = Fields::of(value, format!("state `{name}`"))?;
     if name.is_empty() || name.chars().count() > 80 {
         return Err(LoadError {
@@ -78,236 +63,101 @@ fn read_state(name: &str, value: Value) -> Result<State, LoadError> {
             reason: "a state's name has 1 to 80 characters".into(),
         });
     }
-    fields.optional("Comment", Value::is_string, "a string")?;
-    let kind = fields.required_string("Type")?;
-    let input_path = match kind.as_str() {
-        "Fail" => Some(Path::root()),
-        _ => fields.path_or_null("InputPath")?,
+    let kind = fields.string("Type")?;
+    let not_implemented = format!("the state type `{kind}` is not implemented");
+    let Some((_, known)) = STATES.iter().find(|(name, _)| *name == kind) else {
+        return Err(fields.error("Type", not_implemented));
     };
+    fields.only(known)?;
+    fields.comment()?;
     let kind = match kind.as_str() {
         "Task" => Kind::Task(Box::new(read_task(&mut fields)?)),
         "Choice" => Kind::Choice(read_choice(&mut fields)?),
-        "Wait" => Kind::Wait(read_wait(&mut fields)?, next(&mut fields)?),
-        "Pass" => {
-            let result = fields.take("Result");
-            let shape = Shape {
-                parameters: template(&mut fields, "Parameters")?,
-                result_selector: None,
-                result_path: result_path(&mut fields)?,
-            };
-            Kind::Pass(Box::new(Pass {
-                result,
-                shape,
-                next: next(&mut fields)?,
-            }))
-        }
+        "Wait" => Kind::Wait(Wait {
+            seconds: fields.path("SecondsPath")?,
+            next: fields.string("Next")?,
+        }),
         "Succeed" => Kind::Succeed,
         "Fail" => Kind::Fail(Fail {
-            error: text(&mut fields, "Error", "ErrorPath")?,
-            cause: text(&mut fields, "Cause", "CausePath")?,
+            error: fields.path("ErrorPath")?,
+            cause: fields.path("CausePath")?,
         }),
-        other => {
-            return Err(fields.error(
-                "Type",
-                format!("the state type `{other}` is not implemented"),
-            ));
-        }
+        _ => return Err(fields.error("Type", not_implemented)),
     };
     fields.finish()?;
-    Ok(State { input_path, kind })
+    Ok(kind)
 }
 
 fn read_task(fields: &mut Fields) -> Result<Task, LoadError> {
-    let resource = fields.required_string("Resource")?;
+    let resource = fields.string("Resource")?;
     let resource = match resource.as_str() {
-        "arn:aws:states:::lambda:invoke.waitForTaskToken" => Resource::InvokeWithToken,
+        integration if INTEGRATIONS.contains(&integration) => Resource::InvokeWithToken {
+            timeout: fields.whole_number("TimeoutSeconds", 1)?,
+        },
         arn if arn.starts_with("arn:aws:lambda:") && arn.contains(":function:") => {
             Resource::Function(resource)
         }
         _ => return Err(fields.error("Resource", format!("`{resource}` is not implemented"))),
     };
-    let shape = read_shape(fields)?;
-    check_parameters(fields, &resource, shape.parameters.as_ref())?;
-    let timeout = fields.seconds("TimeoutSeconds")?;
-    if timeout == Some(0) {
-        return Err(fields.error("TimeoutSeconds", "must be at least 1".into()));
-    }
+    let parameters = template(fields, "Parameters")?
+        .ok_or_else(|| fields.error("Parameters", "is missing".into()))?;
+    check_parameters(&resource, &parameters)
+        .map_err(|reason| fields.error("Parameters", reason))?;
     Ok(Task {
         resource,
-        shape,
-        timeout,
+        parameters,
+        result_selector: template(fields, "ResultSelector")?,
+        result_path: fields.result_path()?,
         retry: retry(fields)?,
         catch: catch(fields)?,
-        next: next(fields)?,
+        next: fields.string("Next")?,
     })
 }
 
 /// The context object's task token exists only where a task waits for it, and `lambda:invoke` takes what Lambda's Invoke takes.
-fn check_parameters(
-    fields: &Fields,
-    resource: &Resource,
-    parameters: Option<&Template>,
-) -> Result<(), LoadError> {
-    let token = [Step::Key("Task".into()), Step::Key("Token".into())];
-    let uses_token = parameters.is_some_and(|template| {
-        template
-            .paths()
-            .iter()
-            .any(|path| path.root == Root::Context && path.steps == token)
-    });
-    let wrong = |reason: String| Err(fields.error("Parameters", reason));
+fn check_parameters(resource: &Resource, parameters: &Template) -> Result<(), String> {
+    let token = |path: &&Path| path.to_string() == TASK_TOKEN;
+    let uses_token = parameters.paths().iter().any(token);
     match resource {
-        Resource::InvokeWithToken if !uses_token => {
-            return wrong(
-                "nothing passes on `$$.Task.Token`, so nobody could end this state".into(),
-            );
-        }
         Resource::Function(_) if uses_token => {
-            return wrong("`$$.Task.Token` exists only with a `.waitForTaskToken` resource".into());
+            Err("`$$.Task.Token` exists only with a `.waitForTaskToken` resource".into())
         }
-        Resource::Function(_) => return Ok(()),
-        _ => {}
-    }
-    let names = parameters.map(Template::field_names).unwrap_or_default();
-    if !names.contains(&"FunctionName") {
-        return wrong("`FunctionName` is missing".into());
-    }
-    match names
-        .iter()
-        .find(|name| !matches!(**name, "FunctionName" | "Payload"))
-    {
-        Some(name) => wrong(format!("`{name}` is not implemented")),
-        None => Ok(()),
+        Resource::Function(_) => Ok(()),
+        Resource::InvokeWithToken { .. } if !uses_token => {
+            Err("nothing passes on `$$.Task.Token`, so nobody could end this state".into())
+        }
+        Resource::InvokeWithToken { .. } => {
+            let names = parameters.field_names();
+            if let Some(missing) = INVOKE.iter().find(|name| !names.contains(name)) {
+                return Err(format!("`{missing}` is missing"));
+            }
+            match names.iter().find(|name| !INVOKE.contains(name)) {
+                Some(name) => Err(format!("`{name}` is not implemented")),
+                None => Ok(()),
+            }
+        }
     }
 }
 
 fn read_choice(fields: &mut Fields) -> Result<Choice, LoadError> {
-    let choices = match fields.required("Choices")? {
-        Value::Array(choices) if !choices.is_empty() => choices,
-        _ => return Err(fields.error("Choices", "takes an array with at least one rule".into())),
-    };
     let mut rules = Vec::new();
-    for (index, choice) in choices.into_iter().enumerate() {
+    for (index, choice) in fields.elements("Choices")?.into_iter().enumerate() {
         let mut rule = Fields::of(choice, format!("{}, rule {index}", fields.place))?;
-        rule.optional("Comment", Value::is_string, "a string")?;
-        let next = rule.required_string("Next")?;
-        let parsed = Rule::parse(&rule.rest).map_err(|reason| LoadError {
-            place: rule.place.clone(),
-            reason,
-        })?;
-        check_context(&rule, "Variable", parsed.paths())?;
-        rules.push((parsed, next));
+        rule.only(RULE)?;
+        let next = rule.string("Next")?;
+        rules.push((Rule::read(rule)?, next));
     }
-    let default = fields.optional_string("Default")?;
+    if rules.is_empty() {
+        return Err(fields.error("Choices", "takes an array with at least one rule".into()));
+    }
+    let default = fields.string("Default")?;
     Ok(Choice { rules, default })
 }
 
-fn read_wait(fields: &mut Fields) -> Result<Seconds, LoadError> {
-    match (
-        fields.seconds("Seconds")?,
-        fields.optional_path("SecondsPath")?,
-    ) {
-        (Some(seconds), None) => Ok(Seconds::Fixed(seconds)),
-        (None, Some(path)) => Ok(Seconds::Path(path)),
-        (Some(_), Some(_)) => Err(fields.error(
-            "SecondsPath",
-            "stands beside `Seconds`; only one is allowed".into(),
-        )),
-        (None, None) => {
-            let other = |name: &&String| !matches!(name.as_str(), "Next" | "End");
-            Err(match fields.rest.keys().find(other) {
-                Some(name) => fields.error(name, "is not implemented here".into()),
-                None => fields.error("Seconds", "or `SecondsPath` is missing".into()),
-            })
-        }
-    }
-}
-
-fn read_shape(fields: &mut Fields) -> Result<Shape, LoadError> {
-    Ok(Shape {
-        parameters: template(fields, "Parameters")?,
-        result_selector: template(fields, "ResultSelector")?,
-        result_path: result_path(fields)?,
-    })
-}
-
 fn template(fields: &mut Fields, name: &str) -> Result<Option<Template>, LoadError> {
-    let Some(value) = fields.take(name) else {
-        return Ok(None);
-    };
-    let template = Template::parse(&value).map_err(|reason| fields.error(name, reason))?;
-    check_context(fields, name, template.paths())?;
-    Ok(Some(template))
-}
-
-/// Paths into the context object must name something that it has
-/// (<https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html>).
-fn check_context(fields: &Fields, name: &str, paths: Vec<&Path>) -> Result<(), LoadError> {
-    const KNOWN: [&[&str]; 4] = [
-        &["Execution", "Id", "Input", "Name", "RoleArn", "StartTime"],
-        &["State", "EnteredTime", "Name", "RetryCount"],
-        &["StateMachine", "Id", "Name"],
-        &["Task", "Token"],
-    ];
-    for path in paths.into_iter().filter(|path| path.root == Root::Context) {
-        let mut keys = path.steps.iter().map(|step| match step {
-            Step::Key(key) => key.as_str(),
-            Step::Index(_) => "",
-        });
-        let known = match (keys.next(), keys.next()) {
-            (None, _) => true,
-            (Some(group), key) => KNOWN
-                .iter()
-                .any(|names| names[0] == group && key.is_none_or(|key| names[1..].contains(&key))),
-        };
-        if !known {
-            return Err(fields.error(
-                name,
-                format!("`{path}` is not in the context object, or not implemented"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// `ResultPath`, of a state or a catcher.
-pub(super) fn result_path(fields: &mut Fields) -> Result<Option<Path>, LoadError> {
-    let path = fields.path_or_null("ResultPath")?;
-    match path {
-        Some(path) if path.root == Root::Context => {
-            Err(fields.error("ResultPath", "cannot be in the context object".into()))
-        }
-        path => Ok(path),
-    }
-}
-
-fn text(fields: &mut Fields, fixed: &str, computed: &str) -> Result<Option<Text>, LoadError> {
-    match (
-        fields.optional_string(fixed)?,
-        fields.optional_string(computed)?,
-    ) {
-        (Some(_), Some(_)) => Err(fields.error(
-            computed,
-            format!("stands beside `{fixed}`; only one is allowed"),
-        )),
-        (Some(text), None) => Ok(Some(Text::Fixed(text))),
-        (None, Some(text)) => {
-            let expression =
-                Expression::parse(&text).map_err(|reason| fields.error(computed, reason))?;
-            check_context(fields, computed, expression.paths())?;
-            Ok(Some(Text::Computed(expression)))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-fn next(fields: &mut Fields) -> Result<Next, LoadError> {
-    match (fields.optional_string("Next")?, fields.take("End")) {
-        (Some(next), None) => Ok(Next::State(next)),
-        (None, Some(Value::Bool(true))) => Ok(Next::End),
-        (None, _) => {
-            Err(fields.error("Next", "is missing, and there is no `\"End\": true`".into()))
-        }
-        (Some(_), Some(_)) => Err(fields.error("End", "stands beside `Next`".into())),
-    }
+    let value = fields.optional(name, Value::is_object, "an object")?;
+    value
+        .map(|value| Template::parse(&value))
+        .transpose()
+        .map_err(|reason| fields.error(name, reason))
 }

@@ -1,38 +1,29 @@
 //! JSONPath as the States Language uses it in Landfall: reference paths, which name at most one node.
 //!
-//! <https://states-language.net/spec.html#ref-paths>. Wildcards, slices, filters and recursive descent are refused when
-//! the state machine is loaded, so a path either finds one value or finds nothing.
+//! <https://states-language.net/spec.html#ref-paths>. Whatever is not a row of names is refused when the state machine is
+//! loaded, so a path either finds one value or finds nothing.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// What a path starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Root {
-    /// `$`: the state's input or result.
-    Input,
-    /// `$$`: the context object, which tells about the execution itself.
-    Context,
+use super::{failure::Failure, language::CONTEXT};
+
+/// What a path may draw on.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// What `$` names: the state's input or result.
+    pub input: &'a Value,
+    /// What `$$` names: the context object, which tells about the execution itself.
+    pub context: &'a Value,
 }
 
-/// One step down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// `.name` or `['name']`.
-    Key(String),
-    /// `[0]`.
-    Index(usize),
-}
-
-/// A reference path, e.g. `$.claim.release`, `$['a b'][0]` or `$$.Execution.Id`.
+/// A reference path, e.g. `$.claim.release` or `$$.Execution.Id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
-    /// Where it starts.
-    pub root: Root,
-    /// The way down from there; empty for `$` and `$$`.
-    pub steps: Vec<Step>,
     text: String,
+    /// The way down; empty for `$`.
+    names: Vec<String>,
 }
 
 impl fmt::Display for Path {
@@ -41,124 +32,98 @@ impl fmt::Display for Path {
     }
 }
 
-/// Why a value could not be put where a path points.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot put a value at '{path}': {reason}")]
-pub struct PlaceError {
-    path: String,
-    reason: &'static str,
-}
-
 impl Path {
-    /// `$`.
-    pub fn root() -> Self {
-        Self {
-            root: Root::Input,
-            steps: Vec::new(),
-            text: "$".into(),
-        }
-    }
-
-    /// Reads a path that makes up the whole of `text`. The error says what is wrong, as one sentence.
+    /// Reads a path. The error says what is wrong, as one sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (path, rest) = Self::parse_prefix(text)?;
-        if rest.is_empty() {
-            Ok(path)
-        } else {
-            Err(format!("`{text}` has `{rest}` after a reference path"))
+        if text.starts_with("States.") {
+            let name = text.split('(').next().unwrap_or_default();
+            return Err(format!(
+                "the intrinsic function `{name}` is not implemented"
+            ));
         }
+        let mut names = text.split('.');
+        if !matches!(names.next(), Some("$" | "$$")) {
+            return Err(format!(
+                "`{text}` is not a path: a path is `$` or `$$` and names after `.`"
+            ));
+        }
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        let allowed = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        if let Some(other) = names
+            .iter()
+            .find(|name| name.is_empty() || !name.chars().all(allowed))
+        {
+            return Err(format!(
+                "`{text}`: `{other}` is not a name; indices, wildcards, slices and filters are not implemented"
+            ));
+        }
+        let path = Self {
+            text: text.to_owned(),
+            names,
+        };
+        let known = |known: &&str| {
+            let inside = text.strip_prefix(known);
+            inside.is_some_and(|inside| inside.is_empty() || inside.starts_with('.'))
+        };
+        if path.in_context() && !CONTEXT.iter().any(|each| known(&each)) {
+            return Err(format!(
+                "`{text}` is not in the context object, or not implemented"
+            ));
+        }
+        Ok(path)
     }
 
-    /// Reads a path at the start of `text` and answers what follows it.
-    pub(super) fn parse_prefix(text: &str) -> Result<(Self, &str), String> {
-        let (root, mut rest) = match text.strip_prefix("$$") {
-            Some(rest) => (Root::Context, rest),
-            None => match text.strip_prefix('$') {
-                Some(rest) => (Root::Input, rest),
-                None => {
-                    return Err(format!(
-                        "`{text}` is not a path: a path starts with `$` or `$$`"
-                    ));
-                }
-            },
-        };
-        let mut steps = Vec::new();
-        loop {
-            if let Some(after) = rest.strip_prefix('.') {
-                let end = after
-                    .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
-                    .unwrap_or(after.len());
-                if end == 0 {
-                    return Err(format!(
-                        "`{text}` needs a name after `.` (wildcards and `..` are not implemented)"
-                    ));
-                }
-                steps.push(Step::Key(after[..end].to_owned()));
-                rest = &after[end..];
-            } else if let Some(after) = rest.strip_prefix('[') {
-                let (step, after) = bracket(after).ok_or_else(|| {
-                    format!("`{text}`: `[` takes an index or a quoted name (wildcards, slices and filters are not implemented)")
-                })?;
-                steps.push(step);
-                rest = after;
-            } else {
-                break;
-            }
-        }
-        let text = text[..text.len() - rest.len()].to_owned();
-        Ok((Self { root, steps, text }, rest))
+    /// Whether it starts with `$$`.
+    pub fn in_context(&self) -> bool {
+        self.text.starts_with("$$")
     }
 
-    /// The value this path names, from whichever of the two roots it starts.
-    pub fn find<'a>(&self, input: &'a Value, context: &'a Value) -> Option<&'a Value> {
-        let root = match self.root {
-            Root::Input => input,
-            Root::Context => context,
+    /// The value that it names.
+    pub fn find<'a>(&self, scope: Scope<'a>) -> Option<&'a Value> {
+        let root = match self.in_context() {
+            true => scope.context,
+            false => scope.input,
         };
-        self.steps.iter().try_fold(root, |value, step| match step {
-            Step::Key(key) => value.get(key),
-            Step::Index(index) => value.get(index),
+        self.names
+            .iter()
+            .try_fold(root, |value, name| value.get(name))
+    }
+
+    /// The value that it names, for the field `field`.
+    ///
+    /// # Errors
+    /// The failure with which AWS ends the execution if there is none.
+    pub fn get<'a>(&self, field: &str, scope: Scope<'a>) -> Result<&'a Value, Failure> {
+        self.find(scope).ok_or_else(|| {
+            Failure::runtime(format!(
+                "The JSONPath '{self}' specified for the field '{field}' could not be found in the input '{}'",
+                scope.input
+            ))
         })
     }
 
-    /// `target` with `value` at this path, as `ResultPath` asks: missing objects on the way are made, an array element must
-    /// exist already, and a scalar in the way is an error (`States.ResultPathMatchFailure`).
-    pub fn place(&self, mut target: Value, value: Value) -> Result<Value, PlaceError> {
-        let error = |reason| PlaceError {
-            path: self.text.clone(),
-            reason,
-        };
+    /// `target` with `value` at this path, as `ResultPath` asks: missing objects on the way are made, and a scalar in the way
+    /// is an error.
+    ///
+    /// # Errors
+    /// `States.ResultPathMatchFailure`.
+    pub fn place(&self, mut target: Value, value: Value) -> Result<Value, Failure> {
         let mut slot = &mut target;
-        for step in &self.steps {
-            slot = match step {
-                Step::Key(key) => {
-                    if slot.is_null() {
-                        *slot = Value::Object(Map::new());
-                    }
-                    let object = slot
-                        .as_object_mut()
-                        .ok_or_else(|| error("what stands there is not an object"))?;
-                    object.entry(key.clone()).or_insert(Value::Null)
-                }
-                Step::Index(index) => slot
-                    .as_array_mut()
-                    .and_then(|array| array.get_mut(*index))
-                    .ok_or_else(|| error("there is no such array element"))?,
+        for name in &self.names {
+            if slot.is_null() {
+                *slot = Value::Object(Map::new());
+            }
+            let Some(object) = slot.as_object_mut() else {
+                return Err(Failure::new(
+                    "States.ResultPathMatchFailure",
+                    format!("cannot put a value at '{self}': what stands there is not an object"),
+                ));
             };
+            slot = object.entry(name.clone()).or_insert(Value::Null);
         }
         *slot = value;
         Ok(target)
     }
-}
-
-/// The inside of brackets: `0]…` or `'name']…`.
-fn bracket(text: &str) -> Option<(Step, &str)> {
-    if let Some(quote) = text.chars().next().filter(|c| matches!(c, '\'' | '"')) {
-        let (name, rest) = text[1..].split_once(quote)?;
-        return Some((Step::Key(name.to_owned()), rest.strip_prefix(']')?));
-    }
-    let (digits, rest) = text.split_once(']')?;
-    Some((Step::Index(digits.parse().ok()?), rest))
 }
 
 #[cfg(test)]
@@ -170,38 +135,41 @@ mod tests {
 
     #[test]
     fn a_path_finds_one_value_or_nothing() {
-        let input = json!({"a": {"b c": [1, {"d": "deep"}]}, "null": null});
-        let context = json!({"Execution": {"Name": "run-1"}});
+        let input = json!({"a": {"b-c": {"d": "deep"}}, "null": null});
+        let context = json!({"Execution": {"Id": "run-1", "Input": {"service": "web/hello"}}});
+        let scope = Scope {
+            input: &input,
+            context: &context,
+        };
         for (path, found) in [
             ("$", Some(&input)),
-            ("$.a['b c'][1].d", Some(&json!("deep"))),
-            ("$[\"a\"]['b c'][0]", Some(&json!(1))),
-            ("$$.Execution.Name", Some(&json!("run-1"))),
+            ("$.a.b-c.d", Some(&json!("deep"))),
+            ("$$.Execution.Id", Some(&json!("run-1"))),
+            ("$$.Execution.Input.service", Some(&json!("web/hello"))),
             ("$.null", Some(&Value::Null)),
             ("$.null.deeper", None),
-            ("$.a['b c'][2]", None),
-            ("$.Execution.Name", None),
+            ("$.Execution.Id", None),
         ] {
-            assert_eq!(
-                Path::parse(path).unwrap().find(&input, &context),
-                found,
-                "{path}"
-            );
+            assert_eq!(Path::parse(path).unwrap().find(scope), found, "{path}");
         }
     }
 
     #[test]
-    fn paths_that_could_name_several_values_are_refused() {
+    fn whatever_is_not_a_row_of_names_is_refused() {
         for path in [
             "a.b",
             "$.",
             "$..a",
             "$.*",
+            "$.a[0]",
             "$.a[*]",
-            "$.a[0:2]",
-            "$.a[?(@.b)]",
+            "$['a']",
             "$.a b",
-            "$.a[-1]",
+            "$a",
+            "$$",
+            "$$.Execution",
+            "$$.Execution.Identity",
+            "$$.State.Name",
         ] {
             assert!(Path::parse(path).is_err(), "{path}");
         }
@@ -215,11 +183,6 @@ mod tests {
             place("$.x.y", json!({"a": 1})),
             Ok(json!({"a": 1, "x": {"y": 7}}))
         );
-        assert_eq!(
-            place("$.a[1]", json!({"a": [0, 1]})),
-            Ok(json!({"a": [0, 7]}))
-        );
         assert!(place("$.a.b", json!({"a": 1})).is_err());
-        assert!(place("$.a[2]", json!({"a": [0, 1]})).is_err());
     }
 }

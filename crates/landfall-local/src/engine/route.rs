@@ -6,11 +6,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    asl::{Choice, Definition, Kind, Next, Resource, Seconds, Shape, State, Task},
+    asl::{Choice, Definition, Kind, Resource, Task, Wait},
     data,
     failure::Failure,
-    intrinsic::Scope,
+    path::Scope,
 };
+
 /// What a Task state calls.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
@@ -20,26 +21,29 @@ pub struct Call {
     pub payload: Value,
 }
 
-/// The state that a Choice state leads to; `name` is its own.
+/// The state that a Choice state leads to.
 ///
 /// # Errors
-/// The failure with which AWS ends the execution: a variable that is not there, or no rule that holds.
-pub fn decide<'a>(
-    choice: &'a Choice,
-    name: &str,
-    input: &Value,
-    context: &Value,
-) -> Result<&'a str, Failure> {
+/// The failure with which AWS ends the execution if a variable is not there.
+pub fn decide<'a>(choice: &'a Choice, scope: Scope<'_>) -> Result<&'a str, Failure> {
     for (rule, next) in &choice.rules {
-        if rule.holds(input, context)? {
+        if rule.holds(scope)? {
             return Ok(next);
         }
     }
-    choice.default.as_deref().ok_or_else(|| {
-        Failure::new(
-            "States.NoChoiceMatched",
-            format!("Failed to transition out of the state '{name}'. The state does not point to a next state."),
-        )
+    Ok(&choice.default)
+}
+
+/// How many seconds a Wait state lasts.
+///
+/// # Errors
+/// The failure with which AWS ends the execution if they are not there, or not a whole number.
+pub fn seconds(wait: &Wait, scope: Scope<'_>) -> Result<u64, Failure> {
+    let (path, value) = (&wait.seconds, wait.seconds.get("SecondsPath", scope)?);
+    value.as_u64().ok_or_else(|| {
+        Failure::runtime(format!(
+            "The SecondsPath parameter does not reference a whole number: {path} == {value}"
+        ))
     })
 }
 
@@ -48,19 +52,19 @@ pub fn decide<'a>(
 /// # Errors
 /// As [`super::template::Template::fill`], and if the result cannot be put where it belongs.
 pub fn shaped(
-    shape: &Shape,
+    task: &Task,
     input: &Value,
     answer: Value,
     context: &Value,
 ) -> Result<Value, Failure> {
-    let result = match &shape.result_selector {
+    let result = match &task.result_selector {
         Some(selector) => selector.fill(Scope {
             input: &answer,
             context,
         })?,
         None => answer,
     };
-    data::place(shape.result_path.as_ref(), input, result)
+    data::place(task.result_path.as_ref(), input, result)
 }
 
 /// A state machine that is walked: without time, functions or a history.
@@ -73,7 +77,7 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn state(self, name: &str) -> Result<&'a State, Failure> {
+    fn state(self, name: &str) -> Result<&'a Kind, Failure> {
         let state = self.definition.states.get(name);
         state.ok_or_else(|| Failure::runtime(format!("no state `{name}`")))
     }
@@ -83,7 +87,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// If there is no such state.
     pub fn task(self, name: &str) -> Result<Option<&'a Task>, Failure> {
-        Ok(match &self.state(name)?.kind {
+        Ok(match self.state(name)? {
             Kind::Task(task) => Some(task),
             _ => None,
         })
@@ -94,17 +98,13 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The failure with which AWS ends the execution.
     pub fn next(self, name: &str, data: &Value) -> Result<Option<&'a str>, Failure> {
-        match &self.state(name)?.kind {
-            Kind::Choice(choice) => decide(choice, name, data, self.context).map(Some),
-            Kind::Wait(seconds, Next::State(next)) => {
-                if let Seconds::Path(path) = seconds {
-                    let seconds = path.find(data, self.context).and_then(Value::as_u64);
-                    seconds.ok_or_else(|| {
-                        Failure::runtime(format!("{path} is no number of seconds"))
-                    })?;
-                }
-                Ok(Some(next))
-            }
+        let scope = Scope {
+            input: data,
+            context: self.context,
+        };
+        match self.state(name)? {
+            Kind::Choice(choice) => decide(choice, scope).map(Some),
+            Kind::Wait(wait) => seconds(wait, scope).map(|_| Some(wait.next.as_str())),
             _ => Ok(None),
         }
     }
@@ -127,17 +127,11 @@ impl<'a> Walk<'a> {
     /// As [`super::template::Template::fill`].
     pub fn call(self, task: &Task, data: &Value) -> Result<Call, Failure> {
         let mut context = self.context.clone();
-        if task.resource == Resource::InvokeWithToken {
-            context["Task"] = json!({"Token": "a task token"});
-        }
-        let scope = Scope {
+        context["Task"] = json!({"Token": "a task token"});
+        let mut payload = task.parameters.fill(Scope {
             input: data,
             context: &context,
-        };
-        let mut payload = match &task.shape.parameters {
-            Some(parameters) => parameters.fill(scope)?,
-            None => data.clone(),
-        };
+        })?;
         if let Resource::Function(arn) = &task.resource {
             let function = arn.clone();
             return Ok(Call { function, payload });
@@ -157,12 +151,9 @@ impl<'a> Walk<'a> {
         task: &'a Task,
         data: &Value,
         answer: Value,
-    ) -> Result<(Value, Option<&'a str>), Failure> {
-        let data = shaped(&task.shape, data, answer, self.context)?;
-        Ok(match &task.next {
-            Next::State(next) => (data, Some(next)),
-            Next::End => (data, None),
-        })
+    ) -> Result<(Value, &'a str), Failure> {
+        let data = shaped(task, data, answer, self.context)?;
+        Ok((data, &task.next))
     }
 
     /// The data and the state after a task has failed for good; none if that ends the execution.

@@ -42,28 +42,19 @@ impl Interpreter {
     ) -> Result<Value, Failure> {
         match &task.resource {
             Resource::Function(arn) => {
-                let payload = self.parameters(task, visit)?;
-                self.call_function(arn, payload, task.timeout, line).await
+                let payload = parameters(task, visit)?;
+                self.call_function(arn, payload, line).await
             }
-            Resource::InvokeWithToken => {
+            Resource::InvokeWithToken { timeout } => {
                 let waiting = self.tokens.open(&self.world);
                 let mut context = visit.context.clone();
                 context["Task"] = json!({"Token": waiting.token});
                 let visit = Visit { context, ..*visit };
-                let parameters = self.parameters(task, &visit)?;
-                self.invoke_and_wait(parameters, task.timeout, waiting, line)
+                let parameters = parameters(task, &visit)?;
+                self.invoke_and_wait(parameters, *timeout, waiting, line)
                     .await
             }
         }
-    }
-
-    fn parameters(&self, task: &Task, visit: &Visit<'_>) -> Result<Value, Failure> {
-        let parameters = match &task.shape.parameters {
-            Some(parameters) => parameters.fill(self.scope(visit))?,
-            None => visit.effective.clone(),
-        };
-        within_limit(&parameters, visit.name)?;
-        Ok(parameters)
     }
 
     /// A function's ARN as the resource: history has its own event types for this.
@@ -71,39 +62,27 @@ impl Interpreter {
         &self,
         arn: &str,
         payload: Value,
-        timeout: Option<u64>,
         line: &mut Line,
     ) -> Result<Value, Failure> {
-        let mut scheduled = json!({"resource": arn, "input": payload.to_string(), "inputDetails": {"truncated": false}});
-        if let Some(limit) = timeout {
-            scheduled["timeoutInSeconds"] = limit.into();
-        }
+        let scheduled = json!({"resource": arn, "input": payload.to_string(), "inputDetails": {"truncated": false}});
         let details = Some(("lambdaFunctionScheduledEventDetails", scheduled));
         *line = self.append(*line, "LambdaFunctionScheduled", details)?;
         *line = self.append(*line, "LambdaFunctionStarted", None)?;
-        match within(timeout, self.functions.invoke(arn, payload)).await {
-            Ok(Ok(answer)) => {
+        match self.functions.invoke(arn, payload).await {
+            Ok(answer) => {
                 let details =
                     json!({"output": answer.to_string(), "outputDetails": {"truncated": false}});
                 let details = Some(("lambdaFunctionSucceededEventDetails", details));
                 *line = self.append(*line, "LambdaFunctionSucceeded", details)?;
                 Ok(answer)
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 let failure = Failure::from(error);
                 let details = Some((
                     "lambdaFunctionFailedEventDetails",
                     failure_details(&failure),
                 ));
                 *line = self.append(*line, "LambdaFunctionFailed", details)?;
-                Err(failure)
-            }
-            Err(failure) => {
-                let details = Some((
-                    "lambdaFunctionTimedOutEventDetails",
-                    failure_details(&failure),
-                ));
-                *line = self.append(*line, "LambdaFunctionTimedOut", details)?;
                 Err(failure)
             }
         }
@@ -114,7 +93,7 @@ impl Interpreter {
     async fn invoke_and_wait(
         &self,
         parameters: Value,
-        timeout: Option<u64>,
+        timeout: u64,
         mut waiting: Waiting,
         line: &mut Line,
     ) -> Result<Value, Failure> {
@@ -123,7 +102,7 @@ impl Interpreter {
         let (name, payload) = invocation(parameters)?;
         let mut submitted = false;
         let mut invocation = Box::pin(self.functions.invoke(&name, payload));
-        let times_out = timeout.map(|limit| Instant::now() + Duration::from_secs(limit));
+        let times_out = Instant::now() + Duration::from_secs(timeout);
         loop {
             let ending = tokio::select! {
                 biased;
@@ -137,7 +116,7 @@ impl Interpreter {
                     }
                     Err(error) => Err(Failure::from(error)),
                 },
-                () = at(times_out) => Err(Failure::new(TIMEOUT, "")),
+                () = time::sleep_until(times_out) => Err(Failure::new(TIMEOUT, "")),
             };
             let ending = match ending {
                 Err(failure) => waiting.close().ok_or(failure),
@@ -169,17 +148,12 @@ impl TaskEvents<'_> {
         details
     }
 
-    fn scheduled(
-        &self,
-        parameters: &Value,
-        timeout: Option<u64>,
-        line: &mut Line,
-    ) -> Result<(), Failure> {
-        let mut details =
-            json!({"region": self.interpreter.world.region, "parameters": parameters.to_string()});
-        if let Some(limit) = timeout {
-            details["timeoutInSeconds"] = limit.into();
-        }
+    fn scheduled(&self, parameters: &Value, timeout: u64, line: &mut Line) -> Result<(), Failure> {
+        let details = json!({
+            "region": self.interpreter.world.region,
+            "parameters": parameters.to_string(),
+            "timeoutInSeconds": timeout,
+        });
         let scheduled = Some(("taskScheduledEventDetails", self.details(details)));
         *line = self.interpreter.append(*line, "TaskScheduled", scheduled)?;
         let started = Some(("taskStartedEventDetails", self.details(json!({}))));
@@ -220,11 +194,16 @@ impl TaskEvents<'_> {
     }
 }
 
+/// What a task is given.
+fn parameters(task: &Task, visit: &Visit<'_>) -> Result<Value, Failure> {
+    let parameters = task.parameters.fill(visit.scope())?;
+    within_limit(&parameters, visit.name)?;
+    Ok(parameters)
+}
+
 /// `FunctionName` and `Payload` of `lambda:invoke`.
 fn invocation(mut parameters: Value) -> Result<(String, Value), Failure> {
-    let payload = parameters
-        .get_mut("Payload")
-        .map_or_else(|| json!({}), Value::take);
+    let payload = parameters["Payload"].take();
     match parameters.get("FunctionName") {
         Some(Value::String(name)) => Ok((name.clone(), payload)),
         other => Err(Failure::runtime(format!(
@@ -237,21 +216,4 @@ fn invocation(mut parameters: Value) -> Result<(String, Value), Failure> {
 /// Lambda's answer as Step Functions hands it on.
 fn lambda_answer(payload: Value) -> Value {
     json!({"ExecutedVersion": "$LATEST", "Payload": payload, "StatusCode": 200})
-}
-
-async fn within<T>(limit: Option<u64>, work: impl Future<Output = T>) -> Result<T, Failure> {
-    match limit {
-        None => Ok(work.await),
-        Some(limit) => time::timeout(Duration::from_secs(limit), work)
-            .await
-            .map_err(|_| Failure::new(TIMEOUT, "")),
-    }
-}
-
-/// Ends at the given moment, or never.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => time::sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }

@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     failure::Failure,
-    intrinsic::{Expression, Scope},
-    path::Path,
+    path::{Path, Scope},
 };
 
 /// A payload template, read once when the state machine is loaded.
@@ -17,74 +16,49 @@ pub enum Template {
     Fixed(Value),
     /// An object of which at least one part is computed.
     Object(Vec<(String, Template)>),
-    /// An array of which at least one part is computed.
-    Array(Vec<Template>),
-    /// A computed field; `field` is its name with the `.$`, for failures.
-    Computed {
-        /// The field's name as it stands in the definition.
-        field: String,
-        /// What computes it.
-        expression: Expression,
-    },
+    /// A computed field: its name as it stands in the definition, for failures, and what names its value.
+    Computed(String, Path),
 }
 
 impl Template {
     /// Reads a template. The error names the field.
     pub fn parse(value: &Value) -> Result<Self, String> {
-        match value {
-            Value::Object(fields) => {
-                let mut parts = Vec::new();
-                for (name, value) in fields {
-                    let part = match name.strip_suffix(".$") {
-                        None => (name.clone(), Self::parse(value)?),
-                        Some(plain) => {
-                            let text = value
-                                .as_str()
-                                .ok_or_else(|| format!("`{name}` takes a string, not {value}"))?;
-                            let expression = Expression::parse(text)
-                                .map_err(|reason| format!("`{name}`: {reason}"))?;
-                            (
-                                plain.to_owned(),
-                                Self::Computed {
-                                    field: name.clone(),
-                                    expression,
-                                },
-                            )
-                        }
-                    };
-                    if parts
-                        .iter()
-                        .any(|(known, _): &(String, _)| *known == part.0)
-                    {
-                        return Err(format!("`{}` and `{}.$` are both given", part.0, part.0));
-                    }
-                    parts.push(part);
+        let Value::Object(fields) = value else {
+            return Ok(Self::Fixed(value.clone()));
+        };
+        let mut parts: Vec<(String, Self)> = Vec::new();
+        for (field, value) in fields {
+            let (name, part) = match (field.strip_suffix(".$"), value) {
+                (Some(name), Value::String(text)) => {
+                    let path =
+                        Path::parse(text).map_err(|reason| format!("`{field}`: {reason}"))?;
+                    (name, Self::Computed(field.clone(), path))
                 }
-                if parts.iter().all(|(_, part)| matches!(part, Self::Fixed(_))) {
-                    return Ok(Self::Fixed(value.clone()));
+                (Some(_), _) => return Err(format!("`{field}` takes a string, not {value}")),
+                (None, Value::Array(_)) => {
+                    return Err(format!("`{field}`: arrays are not implemented"));
                 }
-                Ok(Self::Object(parts))
+                (None, _) => (field.as_str(), Self::parse(value)?),
+            };
+            if parts.iter().any(|(known, _)| known == name) {
+                return Err(format!("`{name}` and `{name}.$` are both given"));
             }
-            Value::Array(items) => {
-                let parts = items
-                    .iter()
-                    .map(Self::parse)
-                    .collect::<Result<Vec<_>, _>>()?;
-                if parts.iter().all(|part| matches!(part, Self::Fixed(_))) {
-                    return Ok(Self::Fixed(value.clone()));
-                }
-                Ok(Self::Array(parts))
-            }
-            scalar => Ok(Self::Fixed(scalar.clone())),
+            parts.push((name.to_owned(), part));
+        }
+        match parts.iter().all(|(_, part)| matches!(part, Self::Fixed(_))) {
+            true => Ok(Self::Fixed(value.clone())),
+            false => Ok(Self::Object(parts)),
         }
     }
 
     /// The template with every computed field filled in.
+    ///
+    /// # Errors
+    /// The failure with which AWS ends the execution if a path names nothing.
     pub fn fill(&self, scope: Scope<'_>) -> Result<Value, Failure> {
         match self {
             Self::Fixed(value) => Ok(value.clone()),
-            Self::Computed { field, expression } => expression.evaluate(field, scope),
-            Self::Array(parts) => parts.iter().map(|part| part.fill(scope)).collect(),
+            Self::Computed(field, path) => path.get(field, scope).cloned(),
             Self::Object(parts) => {
                 let mut object = Map::new();
                 for (name, part) in parts {
@@ -99,8 +73,7 @@ impl Template {
     pub fn paths(&self) -> Vec<&Path> {
         match self {
             Self::Fixed(_) => Vec::new(),
-            Self::Computed { expression, .. } => expression.paths(),
-            Self::Array(parts) => parts.iter().flat_map(Self::paths).collect(),
+            Self::Computed(_, path) => vec![path],
             Self::Object(parts) => parts.iter().flat_map(|(_, part)| part.paths()).collect(),
         }
     }
@@ -124,14 +97,15 @@ mod tests {
 
     #[test]
     fn only_fields_that_end_in_dollar_are_computed() {
-        let template = json!({"a.$": "$.x", "b": "$.x", "c": [{"d.$": "States.Format('{}!', $.x)"}], "e": {"f": 1}});
+        let template =
+            json!({"a.$": "$.x", "b": "$.x", "c": {"d.$": "$.x", "e": null}, "f": {"g": 1}});
         let filled = Template::parse(&template).unwrap().fill(Scope {
             input: &json!({"x": "y"}),
             context: &json!({}),
         });
         assert_eq!(
             filled.unwrap(),
-            json!({"a": "y", "b": "$.x", "c": [{"d": "y!"}], "e": {"f": 1}})
+            json!({"a": "y", "b": "$.x", "c": {"d": "y", "e": null}, "f": {"g": 1}})
         );
     }
 

@@ -7,7 +7,7 @@ mod refusals;
 mod waiting;
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::StepFunctions;
+use super::{StepFunctions, load::load};
 use crate::{
     cloud::{bus::Bus, fault::Fault},
     lambda::{Function, FunctionError, Functions, Program, Settings},
@@ -120,25 +120,54 @@ fn types(history: &[Value]) -> Vec<&str> {
 
 const CLAIM: &str = "arn:aws:lambda:eu-west-1:000000000000:function:claim";
 
+/// `fields`, and `more` of them.
+fn extended(mut fields: Value, more: Value) -> Value {
+    let Value::Object(more) = more else {
+        panic!("{more} is not an object");
+    };
+    fields.as_object_mut().unwrap().extend(more);
+    fields
+}
+
+/// A state machine with the state `Only`, which may lead to `Done`.
+fn machine(only: Value) -> Value {
+    json!({"StartAt": "Only", "TimeoutSeconds": 3600, "States": {"Only": only, "Done": {"Type": "Succeed"}}})
+}
+
+/// A state that calls the function `claim`, and what else it has.
+fn claim(more: Value) -> Value {
+    let task = json!({"Type": "Task", "Resource": CLAIM, "Parameters": {}, "ResultPath": "$", "Next": "Done"});
+    extended(task, more)
+}
+
+/// An element of `Catch` that catches everything.
+fn catch_all(result_path: &str) -> Value {
+    json!([{"ErrorEquals": ["States.ALL"], "ResultPath": result_path, "Next": "Done"}])
+}
+
+/// An element of `Retry`.
+fn retrier(more: Value) -> Value {
+    let retrier = json!({"ErrorEquals": ["Throttled"], "IntervalSeconds": 2, "MaxAttempts": 3, "BackoffRate": 3});
+    extended(retrier, more)
+}
+
 #[tokio::test(start_paused = true)]
 async fn data_goes_through_every_kind_of_state_as_the_paths_say() {
     let stage = Stage::new(
-        json!({"StartAt": "Name", "TimeoutSeconds": 3600, "States": {
-            "Name": {"Type": "Pass", "Parameters": {"run.$": "$$.Execution.Name", "at.$": "$$.State.Name"},
-                     "ResultPath": "$.who", "Next": "Claim"},
-            "Claim": {"Type": "Task", "Resource": CLAIM, "Parameters": {"service.$": "$.service", "run.$": "$.who.run"},
-                      "ResultSelector": {"release.$": "$.number"}, "ResultPath": "$.claim", "Next": "Which"},
+        json!({"StartAt": "Claim", "TimeoutSeconds": 3600, "States": {
+            "Claim": claim(json!({"Parameters": {"service.$": "$.service", "run.$": "$$.Execution.Id"},
+                                  "ResultSelector": {"release.$": "$.number"}, "ResultPath": "$.claim", "Next": "Which"})),
             "Which": {"Type": "Choice", "Default": "Lost",
                       "Choices": [{"Variable": "$.claim.release", "NumericGreaterThan": 1, "Next": "Pause"}]},
             "Pause": {"Type": "Wait", "SecondsPath": "$.pause", "Next": "Keep"},
-            "Keep": {"Type": "Pass", "InputPath": "$.claim", "ResultPath": "$.kept", "Next": "Done"},
+            "Keep": claim(json!({"Parameters": {"service": "web/hello"}, "ResultPath": "$.kept.answer"})),
             "Done": {"Type": "Succeed"},
-            "Lost": {"Type": "Fail", "Error": "Lost"},
+            "Lost": {"Type": "Fail", "ErrorPath": "$.service", "CausePath": "$.service"},
         }}),
     );
     stage.function("claim", Duration::ZERO, |payload| {
         assert_eq!(payload["service"], "web/hello");
-        Ok(json!({"number": 2, "noise": payload["run"]}))
+        Ok(json!({"number": 2, "run": payload["run"]}))
     });
     let started = tokio::time::Instant::now();
     let ended = stage
@@ -146,47 +175,48 @@ async fn data_goes_through_every_kind_of_state_as_the_paths_say() {
         .await;
     assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
     assert_eq!(started.elapsed(), Duration::from_secs(40));
-    assert_eq!(ended["output"]["claim"], json!({"release": 2}));
-    assert_eq!(ended["output"]["kept"], json!({"release": 2}));
-    assert_eq!(ended["output"]["who"]["at"], "Name");
-    assert_eq!(ended["output"]["who"]["run"], ended["name"]);
+    assert_eq!(
+        ended["output"],
+        json!({"service": "web/hello", "pause": 40, "claim": {"release": 2},
+               "kept": {"answer": {"number": 2, "run": null}}})
+    );
 
     let history = stage.history(&ended).await;
+    let called = [
+        "TaskStateEntered",
+        "LambdaFunctionScheduled",
+        "LambdaFunctionStarted",
+        "LambdaFunctionSucceeded",
+        "TaskStateExited",
+    ];
+    let between = [
+        "ChoiceStateEntered",
+        "ChoiceStateExited",
+        "WaitStateEntered",
+        "WaitStateExited",
+    ];
+    let end = [
+        "SucceedStateEntered",
+        "SucceedStateExited",
+        "ExecutionSucceeded",
+    ];
     assert_eq!(
         types(&history),
-        [
-            "ExecutionStarted",
-            "PassStateEntered",
-            "PassStateExited",
-            "TaskStateEntered",
-            "LambdaFunctionScheduled",
-            "LambdaFunctionStarted",
-            "LambdaFunctionSucceeded",
-            "TaskStateExited",
-            "ChoiceStateEntered",
-            "ChoiceStateExited",
-            "WaitStateEntered",
-            "WaitStateExited",
-            "PassStateEntered",
-            "PassStateExited",
-            "SucceedStateEntered",
-            "SucceedStateExited",
-            "ExecutionSucceeded",
-        ]
+        [&["ExecutionStarted"][..], &called, &between, &called, &end].concat()
     );
+    let succeeded = &history[4]["lambdaFunctionSucceededEventDetails"]["output"];
+    let answer: Value = serde_json::from_str(succeeded.as_str().unwrap()).unwrap();
+    assert_eq!(answer["run"], ended["executionArn"]);
     let arn = ended["executionArn"].as_str().unwrap();
-    assert_eq!(stage.engine.transitions(arn), Some(6));
+    assert_eq!(stage.engine.transitions(arn), Some(5));
 }
 
 #[tokio::test(start_paused = true)]
 async fn retries_wait_longer_each_time_and_count_as_transitions() {
-    let stage = Stage::new(json!({"StartAt": "Claim", "States": {"Claim": {
-        "Type": "Task", "Resource": CLAIM, "End": true, "Parameters": {"retry.$": "$$.State.RetryCount"},
-        "Retry": [
-            {"ErrorEquals": ["Other"], "MaxAttempts": 9},
-            {"ErrorEquals": ["Throttled"], "IntervalSeconds": 2, "BackoffRate": 3, "MaxAttempts": 3, "MaxDelaySeconds": 10},
-        ],
-    }}}));
+    let stage = Stage::new(machine(claim(json!({
+        "Parameters": {"retry.$": "$$.State.RetryCount"},
+        "Retry": [retrier(json!({"ErrorEquals": ["Other"], "MaxAttempts": 0})), retrier(json!({"MaxDelaySeconds": 10}))],
+    }))));
     stage.function("claim", Duration::ZERO, |payload| {
         match payload["retry"].as_u64() {
             Some(3) => Ok(json!("at last")),
@@ -201,7 +231,7 @@ async fn retries_wait_longer_each_time_and_count_as_transitions() {
         stage
             .engine
             .transitions(ended["executionArn"].as_str().unwrap()),
-        Some(4)
+        Some(5)
     );
     let history = stage.history(&ended).await;
     assert_eq!(
@@ -223,34 +253,31 @@ async fn retries_wait_longer_each_time_and_count_as_transitions() {
 
 #[tokio::test(start_paused = true)]
 async fn full_jitter_only_ever_shortens_the_wait() {
-    let stage = Stage::new(json!({"StartAt": "Claim", "States": {"Claim": {
-        "Type": "Task", "Resource": CLAIM, "End": true,
-        "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 100, "MaxAttempts": 1, "JitterStrategy": "FULL"}],
-    }}}));
+    let stage = Stage::new(machine(claim(
+        json!({"Retry": [retrier(json!({"IntervalSeconds": 100, "MaxAttempts": 1, "JitterStrategy": "FULL"}))]}),
+    )));
     stage.function("claim", Duration::ZERO, |_| {
-        Err(FunctionError::new("Busy", ""))
+        Err(FunctionError::new("Throttled", ""))
     });
-    let mut waits = BTreeMap::new();
+    let mut waits = BTreeSet::new();
     for _ in 0..5 {
         let started = tokio::time::Instant::now();
-        assert_eq!(stage.run(json!({})).await["error"], "Busy");
-        waits.insert(started.elapsed(), ());
+        assert_eq!(stage.run(json!({})).await["error"], "Throttled");
+        waits.insert(started.elapsed());
     }
     assert_eq!(waits.len(), 5, "the waits differ");
     assert!(
-        waits.keys().all(|wait| *wait < Duration::from_secs(100)),
+        waits.iter().all(|wait| *wait < Duration::from_secs(100)),
         "{waits:?}"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caught_error_is_put_beside_the_states_input() {
-    let stage = Stage::new(json!({"StartAt": "Claim", "States": {
-        "Claim": {"Type": "Task", "Resource": CLAIM, "Next": "Done", "Catch": [
-            {"ErrorEquals": ["Rejected"], "Next": "Done"},
-            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Done"}]},
-        "Done": {"Type": "Succeed"},
-    }}));
+    let stage = Stage::new(machine(claim(json!({"Catch": [
+        {"ErrorEquals": ["Rejected"], "ResultPath": null, "Next": "Done"},
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Done"},
+    ]}))));
     stage.function("claim", Duration::ZERO, |_| {
         Err(FunctionError {
             error_type: Some("Broken".into()),
@@ -270,9 +297,7 @@ async fn a_caught_error_is_put_beside_the_states_input() {
 
 #[tokio::test(start_paused = true)]
 async fn a_function_that_dies_nameless_is_lambda_unknown() {
-    let stage = Stage::new(
-        json!({"StartAt": "Claim", "States": {"Claim": {"Type": "Task", "Resource": CLAIM, "End": true}}}),
-    );
+    let stage = Stage::new(machine(claim(json!({}))));
     stage.function("claim", Duration::ZERO, |_| {
         Err(FunctionError {
             error_type: None,
@@ -299,12 +324,18 @@ async fn a_function_that_dies_nameless_is_lambda_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fail_state_computes_its_error_and_its_cause() {
-    let stage = Stage::new(json!({"StartAt": "Bad", "States": {"Bad": {
-        "Type": "Fail", "ErrorPath": "$.error", "CausePath": "States.Format('because {}', $.error)"}}}));
-    let ended = stage.run(json!({"error": "Broken"})).await;
+async fn a_fail_state_reads_its_error_and_its_cause() {
+    let stage = Stage::new(
+        json!({"StartAt": "Bad", "TimeoutSeconds": 3600, "States": {"Bad": {
+            "Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"}}}),
+    );
+    let ended = stage
+        .run(json!({"error": {"Error": "Broken", "Cause": "it broke"}}))
+        .await;
     assert_eq!(
         (&ended["error"], &ended["cause"]),
-        (&json!("Broken"), &json!("because Broken"))
+        (&json!("Broken"), &json!("it broke"))
     );
+    let ended = stage.run(json!({"error": {"Error": 5}})).await;
+    assert_eq!(ended["error"], "States.Runtime");
 }

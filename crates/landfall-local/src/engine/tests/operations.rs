@@ -2,10 +2,15 @@
 
 use super::*;
 
+/// A state machine that waits as long as its input says.
 fn pause() -> Stage {
-    Stage::new(
-        json!({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 60, "End": true}}}),
-    )
+    Stage::new(machine(
+        json!({"Type": "Wait", "SecondsPath": "$.seconds", "Next": "Done"}),
+    ))
+}
+
+fn a_minute() -> Value {
+    json!({"seconds": 60})
 }
 
 #[tokio::test(start_paused = true)]
@@ -13,7 +18,7 @@ async fn a_name_starts_one_execution_however_often_it_is_sent() {
     let stage = pause();
     let request = |input: &str| json!({"stateMachineArn": stage.machine, "name": "web-hello-7", "input": input});
     let first = stage
-        .call("StartExecution", request("{\"a\":1}"))
+        .call("StartExecution", request("{\"seconds\":60}"))
         .await
         .unwrap();
     assert_eq!(
@@ -23,7 +28,7 @@ async fn a_name_starts_one_execution_however_often_it_is_sent() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(
         stage
-            .call("StartExecution", request("{\"a\":1}"))
+            .call("StartExecution", request("{\"seconds\":60}"))
             .await
             .unwrap(),
         first
@@ -39,7 +44,7 @@ async fn a_name_starts_one_execution_however_often_it_is_sent() {
         .await
         .unwrap();
     let closed = stage
-        .call("StartExecution", request("{\"a\":1}"))
+        .call("StartExecution", request("{\"seconds\":60}"))
         .await
         .unwrap_err();
     assert_eq!(closed.code, "ExecutionAlreadyExists");
@@ -121,7 +126,7 @@ async fn lists_come_in_pages_newest_first_and_can_be_filtered() {
     let stage = pause();
     let mut started = Vec::new();
     for _ in 0..5 {
-        started.push(stage.start(json!({})).await);
+        started.push(stage.start(a_minute()).await);
     }
     stage
         .call("StopExecution", json!({"executionArn": started[1]}))
@@ -166,7 +171,7 @@ async fn lists_come_in_pages_newest_first_and_can_be_filtered() {
 #[tokio::test(start_paused = true)]
 async fn stopping_ends_an_execution_at_once_and_tells_the_bus() {
     let mut stage = pause();
-    let arn = stage.start(json!({"service": "web/hello"})).await;
+    let arn = stage.start(a_minute()).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let stop = json!({"executionArn": arn, "error": "Stopped", "cause": "by hand"});
     stage.call("StopExecution", stop.clone()).await.unwrap();
@@ -195,7 +200,7 @@ async fn stopping_ends_an_execution_at_once_and_tells_the_bus() {
     assert_eq!(ended["resources"], json!([arn]));
     assert_eq!(ended["detail"]["status"], "ABORTED");
     assert_eq!(ended["detail"]["stopDate"], 5000);
-    assert_eq!(ended["detail"]["input"], "{\"service\":\"web/hello\"}");
+    assert_eq!(ended["detail"]["input"], "{\"seconds\":60}");
     assert_eq!(ended["detail"]["error"], "Stopped");
     assert!(stage.events.try_recv().is_err(), "one end, one event");
 }
@@ -203,8 +208,8 @@ async fn stopping_ends_an_execution_at_once_and_tells_the_bus() {
 #[tokio::test(start_paused = true)]
 async fn after_a_restart_finished_executions_stand_and_running_ones_are_aborted_aloud() {
     let stage = pause();
-    let finished = stage.run(json!({})).await;
-    let running = stage.start(json!({"service": "web/hello"})).await;
+    let finished = stage.run(a_minute()).await;
+    let running = stage.start(a_minute()).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let snapshot = stage.engine.snapshot();
 
@@ -228,7 +233,7 @@ async fn after_a_restart_finished_executions_stand_and_running_ones_are_aborted_
     let history = after.call("GetExecutionHistory", history).await.unwrap();
     assert_eq!(history["events"][0]["type"], "ExecutionAborted");
     assert_eq!(history["events"][1]["type"], "WaitStateEntered");
-    let newest = after.start(json!({})).await;
+    let newest = after.start(a_minute()).await;
     let list = after
         .call("ListExecutions", json!({"stateMachineArn": after.machine}))
         .await

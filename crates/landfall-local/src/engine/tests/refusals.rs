@@ -1,192 +1,254 @@
 //! Definitions that the engine refuses, by state and field.
 
-use serde_json::{Value, json};
-
-use super::super::load::load;
-
-/// A state machine in which the state `Odd` is as given.
-fn with(odd: Value) -> Value {
-    json!({"StartAt": "Odd", "States": {"Odd": odd, "Done": {"Type": "Succeed"}}})
-}
+use super::*;
 
 fn task(more: Value) -> Value {
-    let mut state = json!({"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:000000000000:function:claim", "Next": "Done"});
-    state
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    with(state)
+    machine(claim(more))
+}
+
+/// A state machine in which a choice has this rule.
+fn rule(rule: Value) -> Value {
+    let rule = extended(rule, json!({"Next": "Done"}));
+    machine(json!({"Type": "Choice", "Choices": [rule], "Default": "Done"}))
 }
 
 #[test]
 fn whatever_is_not_implemented_is_refused_by_state_and_field() {
     let catch = |more: Value| {
-        let mut element = json!({"ErrorEquals": ["States.ALL"], "Next": "Done"});
-        element
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        task(json!({"Catch": [element]}))
+        let catcher = catch_all("$")[0].clone();
+        task(json!({"Catch": [extended(catcher, more)]}))
     };
-    let retry = |more: Value| {
-        let mut element = json!({"ErrorEquals": ["States.ALL"]});
-        element
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        task(json!({"Retry": [element]}))
+    let retry = |more: Value| task(json!({"Retry": [retrier(more)]}));
+    let token = |parameters: Value| {
+        let resource = "arn:aws:states:::lambda:invoke.waitForTaskToken";
+        task(json!({"Resource": resource, "TimeoutSeconds": 60, "Parameters": parameters}))
     };
+    let computed = |expression: &str| task(json!({"Parameters": {"t.$": expression}}));
+    let top = |more: Value| extended(machine(claim(json!({}))), more);
+    let is_b = || json!({"Variable": "$.a", "StringEquals": "b"});
     for (definition, named) in [
         (
-            with(json!({"Type": "Parallel", "Branches": [], "Next": "Done"})),
-            vec!["`Odd`", "`Parallel`"],
+            machine(json!({"Type": "Parallel", "Branches": [], "Next": "Done"})),
+            vec!["`Only`", "`Parallel`"],
         ),
         (
-            with(json!({"Type": "Map", "Next": "Done"})),
-            vec!["`Odd`", "`Map`"],
+            machine(json!({"Type": "Map", "Next": "Done"})),
+            vec!["`Only`", "`Map`"],
         ),
+        (
+            machine(json!({"Type": "Pass", "Result": 1, "Next": "Done"})),
+            vec!["`Only`", "`Type`", "`Pass`"],
+        ),
+        (machine(json!({"Next": "Done"})), vec!["`Only`", "`Type`"]),
         (
             task(json!({"Credentials": {"RoleArn": "x"}})),
-            vec!["`Odd`", "`Credentials`"],
+            vec!["`Only`", "`Credentials`"],
         ),
         (
             task(json!({"QueryLanguage": "JSONata"})),
-            vec!["`Odd`", "`QueryLanguage`"],
+            vec!["`Only`", "`QueryLanguage`"],
         ),
-        (task(json!({"Assign": {"a": 1}})), vec!["`Odd`", "`Assign`"]),
-        (task(json!({"Arguments": {}})), vec!["`Odd`", "`Arguments`"]),
+        (
+            task(json!({"Assign": {"a": 1}})),
+            vec!["`Only`", "`Assign`"],
+        ),
+        (
+            task(json!({"Arguments": {}})),
+            vec!["`Only`", "`Arguments`"],
+        ),
+        (
+            task(json!({"InputPath": "$.a"})),
+            vec!["`Only`", "`InputPath`"],
+        ),
+        (
+            task(json!({"OutputPath": "$.a"})),
+            vec!["`Only`", "`OutputPath`"],
+        ),
         (
             task(json!({"Resource": "arn:aws:states:::ecs:runTask.sync"})),
-            vec!["`Resource`", "ecs:runTask.sync"],
+            vec!["`Only`", "`Resource`", "ecs:runTask.sync"],
         ),
         (
-            task(
-                json!({"Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
-                        "Parameters": {"token.$": "$$.Task.Token"}}),
+            token(json!({"Payload": {"t.$": "$$.Task.Token"}})),
+            vec!["`Only`", "`Parameters`", "`FunctionName`"],
+        ),
+        (
+            token(
+                json!({"FunctionName": "a", "Payload": {"t.$": "$$.Task.Token"}, "InvocationType": "Event"}),
             ),
-            vec!["`Parameters`", "`FunctionName`"],
+            vec!["`Only`", "`InvocationType`"],
         ),
         (
-            task(
-                json!({"Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
-                        "Parameters": {"FunctionName": "a", "Payload": {"t.$": "$$.Task.Token"}, "InvocationType": "Event"}}),
-            ),
-            vec!["`InvocationType`"],
+            token(json!({"FunctionName": "a", "Payload": {}})),
+            vec!["`Only`", "`Parameters`", "$$.Task.Token"],
         ),
         (
-            task(
-                json!({"Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Parameters": {"FunctionName": "a"}}),
-            ),
-            vec!["`Parameters`", "$$.Task.Token"],
+            computed("$$.Task.Token"),
+            vec!["`Only`", "`Parameters`", "waitForTaskToken"],
         ),
         (
-            task(json!({"Parameters": {"t.$": "$$.Task.Token"}})),
-            vec!["`Parameters`", "waitForTaskToken"],
+            computed("$$.Map.Item.Value"),
+            vec!["`Only`", "`t.$`", "$$.Map.Item.Value"],
         ),
         (
-            task(json!({"Parameters": {"t.$": "$$.Map.Item.Value"}})),
-            vec!["$$.Map.Item.Value"],
+            computed("$$.State.Name"),
+            vec!["`Only`", "`t.$`", "$$.State.Name"],
         ),
         (
-            task(json!({"Parameters": {"t.$": "States.MathRandom(1, 2)"}})),
-            vec!["`t.$`", "States.MathRandom"],
+            computed("States.Format('{}', $.a)"),
+            vec!["`Only`", "`t.$`", "intrinsic function `States.Format`"],
+        ),
+        (computed("$.a[*]"), vec!["`Only`", "`Parameters`", "`t.$`"]),
+        (computed("$.a[0]"), vec!["`Only`", "`Parameters`", "`t.$`"]),
+        (
+            task(json!({"Parameters": {"a": {"b": [{"c.$": "$"}]}}})),
+            vec!["`Only`", "`Parameters`", "`b`", "arrays"],
         ),
         (
-            task(json!({"Parameters": {"t.$": "$.a[*]"}})),
-            vec!["`t.$`"],
+            task(json!({"Parameters": "$"})),
+            vec!["`Only`", "`Parameters`"],
         ),
         (
-            task(json!({"ResultPath": "$$.State"})),
-            vec!["`ResultPath`"],
+            task(json!({"ResultPath": "$$.Execution.Input"})),
+            vec!["`Only`", "`ResultPath`"],
         ),
         (
             task(json!({"HeartbeatSeconds": 5})),
-            vec!["`HeartbeatSeconds`"],
+            vec!["`Only`", "`HeartbeatSeconds`"],
         ),
         (
-            task(json!({"TimeoutSeconds": 5, "TimeoutSecondsPath": "$.t"})),
-            vec!["`TimeoutSecondsPath`"],
+            task(json!({"TimeoutSeconds": 5})),
+            vec!["`Only`", "`TimeoutSeconds`"],
         ),
         (
-            task(json!({"TimeoutSeconds": "5"})),
-            vec!["`TimeoutSeconds`"],
+            task(json!({"TimeoutSecondsPath": "$.t"})),
+            vec!["`Only`", "`TimeoutSecondsPath`"],
         ),
-        (task(json!({"End": true})), vec!["`End`", "`Next`"]),
+        (task(json!({"End": true})), vec!["`Only`", "`End`"]),
         (
             catch(json!({"Output": {}})),
-            vec!["`Odd`", "`Catch` 0", "`Output`"],
+            vec!["`Only`", "`Catch` 0", "`Output`"],
         ),
         (
             catch(json!({"Next": "Nowhere"})),
-            vec!["`Catch`", "`Nowhere`"],
+            vec!["`Only`", "`Catch`", "`Nowhere`"],
         ),
         (
-            retry(json!({"JitterStrategy": "SOME"})),
-            vec!["`JitterStrategy`"],
+            catch(json!({"ErrorEquals": ["States.TaskFailed"]})),
+            vec!["`Only`", "`ErrorEquals`", "`States.TaskFailed`"],
         ),
-        (retry(json!({"BackoffRate": 0.5})), vec!["`BackoffRate`"]),
         (
-            retry(json!({"MaxDelaySeconds": 1})),
-            vec!["`MaxDelaySeconds`"],
+            retry(json!({"JitterStrategy": "NONE"})),
+            vec!["`Only`", "`Retry` 0", "`JitterStrategy`"],
+        ),
+        (
+            retry(json!({"BackoffRate": 0.5})),
+            vec!["`Only`", "`BackoffRate`"],
+        ),
+        (
+            retry(json!({"MaxDelaySeconds": 2})),
+            vec!["`Only`", "`MaxDelaySeconds`"],
         ),
         (
             retry(json!({"ErrorEquals": ["States.ALL", "More"]})),
-            vec!["`ErrorEquals`"],
+            vec!["`Only`", "`ErrorEquals`"],
         ),
         (
-            with(
-                json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "StringContains": "b", "Next": "Done"}]}),
+            rule(json!({"Variable": "$.a", "StringContains": "b"})),
+            vec!["`Only`", "rule 0", "`StringContains`"],
+        ),
+        (
+            rule(json!({"Variable": "$.a", "IsPresent": true})),
+            vec!["`Only`", "rule 0", "`IsPresent`"],
+        ),
+        (
+            rule(json!({"Variable": "$.a", "NumericGreaterThan": "1"})),
+            vec!["`Only`", "rule 0", "`NumericGreaterThan`"],
+        ),
+        (
+            rule(json!({"Variable": "a", "StringEquals": "b"})),
+            vec!["`Only`", "rule 0", "`Variable`"],
+        ),
+        (
+            rule(extended(is_b(), json!({"BooleanEquals": true}))),
+            vec!["`Only`", "rule 0", "`BooleanEquals`"],
+        ),
+        (
+            rule(extended(is_b(), json!({"Comment": "why"}))),
+            vec!["`Only`", "rule 0", "`Comment`"],
+        ),
+        (
+            rule(json!({"Or": [is_b()]})),
+            vec!["`Only`", "rule 0", "`Or`"],
+        ),
+        (
+            rule(json!({"Not": is_b()})),
+            vec!["`Only`", "rule 0", "`Not`"],
+        ),
+        (
+            rule(json!({"And": [is_b(), extended(is_b(), json!({"Next": "Done"}))]})),
+            vec!["`Only`", "rule 0", "`And` 1", "`Next`"],
+        ),
+        (
+            rule(json!({"Condition": "{% true %}"})),
+            vec!["`Only`", "rule 0", "`Condition`"],
+        ),
+        (
+            machine(
+                json!({"Type": "Choice", "Choices": [extended(is_b(), json!({"Next": "Done"}))]}),
             ),
-            vec!["`Odd`", "rule 0", "`StringContains`"],
+            vec!["`Only`", "`Default`"],
         ),
         (
-            with(
-                json!({"Type": "Choice", "Choices": [{"Condition": "{% true %}", "Next": "Done"}]}),
+            machine(json!({"Type": "Wait", "Next": "Done"})),
+            vec!["`Only`", "`SecondsPath`"],
+        ),
+        (
+            machine(json!({"Type": "Wait", "Seconds": 1, "Next": "Done"})),
+            vec!["`Only`", "`Seconds`"],
+        ),
+        (
+            machine(json!({"Type": "Wait", "Timestamp": "today", "Next": "Done"})),
+            vec!["`Only`", "`Timestamp`"],
+        ),
+        (
+            machine(json!({"Type": "Fail", "Error": "A"})),
+            vec!["`Only`", "`Error`"],
+        ),
+        (
+            machine(
+                json!({"Type": "Fail", "ErrorPath": "$.a", "CausePath": "States.Format('{}', $.a)"}),
             ),
-            vec!["rule 0", "`Condition`"],
+            vec!["`Only`", "`CausePath`", "`States.Format`"],
         ),
         (
-            with(json!({"Type": "Wait", "Next": "Done"})),
-            vec!["`Odd`", "`Seconds`"],
+            machine(json!({"Type": "Succeed", "Next": "Done"})),
+            vec!["`Only`", "`Next`"],
         ),
         (
-            with(json!({"Type": "Wait", "Timestamp": "today", "Next": "Done"})),
-            vec!["`Timestamp`"],
+            task(json!({"Next": "Nowhere"})),
+            vec!["`Only`", "`Next`", "`Nowhere`"],
         ),
         (
-            with(
-                json!({"Type": "Wait", "Seconds": 1, "Timestamp": "2026-01-01T00:00:00Z", "Next": "Done"}),
-            ),
-            vec!["`Timestamp`"],
-        ),
-        (
-            with(json!({"Type": "Fail", "Error": "A", "Next": "Done"})),
-            vec!["`Odd`", "`Next`"],
-        ),
-        (
-            with(json!({"Type": "Pass", "Next": "Nowhere"})),
-            vec!["`Odd`", "`Next`", "`Nowhere`"],
-        ),
-        (
-            with(json!({"Type": "Pass", "End": true})),
+            machine(json!({"Type": "Succeed"})),
             vec!["`Done`", "never run"],
         ),
-        (with(json!({"Type": "Pass"})), vec!["`Odd`", "`Next`"]),
         (
-            json!({"States": {"A": {"Type": "Succeed"}}}),
+            json!({"TimeoutSeconds": 60, "States": {"A": {"Type": "Succeed"}}}),
             vec!["`StartAt`"],
         ),
+        (top(json!({"StartAt": "B"})), vec!["`StartAt`", "`B`"]),
         (
-            json!({"StartAt": "B", "States": {"A": {"Type": "Succeed"}}}),
-            vec!["`StartAt`", "`B`"],
+            top(json!({"QueryLanguage": "JSONata"})),
+            vec!["the top level", "`QueryLanguage`"],
         ),
         (
-            json!({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}, "QueryLanguage": "JSONata"}),
-            vec!["JSONata"],
+            top(json!({"TimeoutSeconds": "5"})),
+            vec!["the top level", "`TimeoutSeconds`"],
         ),
         (
-            json!({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}, "ProcessorConfig": {}}),
-            vec!["`ProcessorConfig`"],
+            top(json!({"ProcessorConfig": {}})),
+            vec!["the top level", "`ProcessorConfig`"],
         ),
     ] {
         let error = load(&definition.to_string()).unwrap_err().to_string();
@@ -203,4 +265,33 @@ fn whatever_is_not_implemented_is_refused_by_state_and_field() {
 fn a_definition_that_is_not_json_says_where() {
     let error = load("{\n  \"StartAt\": }").unwrap_err().to_string();
     assert!(error.contains("line 2"), "{error}");
+}
+
+#[test]
+fn every_field_is_there_that_the_state_machine_always_has() {
+    let task = machine(claim(
+        json!({"Retry": [retrier(json!({}))], "Catch": catch_all("$")}),
+    ));
+    load(&task.to_string()).unwrap();
+    for place in [
+        "/TimeoutSeconds",
+        "/States/Only/Resource",
+        "/States/Only/Parameters",
+        "/States/Only/ResultPath",
+        "/States/Only/Next",
+        "/States/Only/Retry/0/ErrorEquals",
+        "/States/Only/Retry/0/IntervalSeconds",
+        "/States/Only/Retry/0/MaxAttempts",
+        "/States/Only/Retry/0/BackoffRate",
+        "/States/Only/Catch/0/ErrorEquals",
+        "/States/Only/Catch/0/ResultPath",
+        "/States/Only/Catch/0/Next",
+    ] {
+        let mut without = task.clone();
+        let (object, field) = place.rsplit_once('/').unwrap();
+        let object = without.pointer_mut(object).unwrap();
+        object.as_object_mut().unwrap().remove(field).unwrap();
+        let error = load(&without.to_string()).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{field}`")), "{place}: {error}");
+    }
 }

@@ -2,17 +2,12 @@
 
 use super::*;
 
-/// A state that hands its token to the function `wait`, and how it ends.
-fn waiting(limits: Value) -> Stage {
-    let mut state = json!({
-        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
+/// A state that hands its token to the function `wait`, and waits for 300 seconds.
+fn waiting() -> Stage {
+    Stage::new(machine(claim(json!({
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "TimeoutSeconds": 300,
         "Parameters": {"FunctionName": "wait", "Payload": {"token.$": "$$.Task.Token"}},
-    });
-    state
-        .as_object_mut()
-        .unwrap()
-        .extend(limits.as_object().unwrap().clone());
-    Stage::new(json!({"StartAt": "Wait", "States": {"Wait": state}}))
+    }))))
 }
 
 impl Stage {
@@ -30,7 +25,7 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_state_sleeps_until_its_token_comes_back_and_takes_what_comes_with_it() {
-    let stage = waiting(json!({"TimeoutSeconds": 300}));
+    let stage = waiting();
     let token = stage.keep_token();
     let arn = stage.start(json!({})).await;
     tokio::time::sleep(Duration::from_secs(200)).await;
@@ -70,7 +65,7 @@ async fn a_state_sleeps_until_its_token_comes_back_and_takes_what_comes_with_it(
 
 #[tokio::test(start_paused = true)]
 async fn slowness_ends_a_waiting_state_by_its_own_name() {
-    let stage = waiting(json!({"TimeoutSeconds": 300}));
+    let stage = waiting();
     let token = stage.keep_token();
     let started = tokio::time::Instant::now();
     let ended = stage.run(json!({})).await;
@@ -87,7 +82,7 @@ async fn slowness_ends_a_waiting_state_by_its_own_name() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_returns_before_its_function_does_still_counts() {
-    let stage = waiting(json!({}));
+    let stage = waiting();
     let engine = stage.engine.clone();
     stage.function("wait", Duration::from_secs(20), |_| {
         Err(FunctionError::new("TooLate", "the state is over"))
@@ -112,7 +107,7 @@ async fn a_token_that_returns_before_its_function_does_still_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_function_that_fails_ends_the_wait_at_once() {
-    let stage = waiting(json!({"TimeoutSeconds": 300}));
+    let stage = waiting();
     stage.function("wait", Duration::from_secs(2), |_| {
         Err(FunctionError::new("Refused", "no"))
     });
