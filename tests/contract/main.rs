@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod language;
 mod played;
 mod steps;
 mod walk;
