@@ -42,7 +42,7 @@ impl Function for CheckRollout {
             Some(ref live) => {
                 let may_bake = live.pace_seconds > 0;
                 aws.ecs()
-                    .newest_service_deployment(&input.service, may_bake)
+                    .newest_service_deployment(&input.service, input.release.created_at, may_bake)
                     .await?
             }
             None => None,

@@ -8,10 +8,9 @@ use landfall::{
     desired::{DesiredState, GoodRelease},
     drift::{Revision, Whose},
     failure::Failure,
-    live::{LiveService, ServiceDeploymentStatus},
+    live::{LiveService, LiveServiceDeployment, ServiceDeploymentStatus},
     record::{Diagnosis, StoppedTask},
     service_file::ServiceFile,
-    service_id::ServiceId,
     step::roll_back::{Action, Files, Input, Output, Provenance, Way, plan, way_back},
     versioned::Versioned,
 };
@@ -56,7 +55,7 @@ impl Function for RollBack {
         }
         let (desired, live) = (&seen.desired, seen.live.as_ref());
         let failure = input.failure();
-        let undo = plan(
+        let mut undo = plan(
             desired,
             live,
             failure.stage,
@@ -64,9 +63,9 @@ impl Function for RollBack {
             &seen.files,
             aws.now(),
         );
-        let by_ecs = undo.stops_deployment && stop_deployment(aws, &input.service).await?;
-        if let Some(change) = undo.change.as_ref().filter(|_| !by_ecs) {
-            carry_out(aws, change).await?;
+        let by_ecs = undo.stops_deployment && stop_deployment(aws, &input).await?;
+        if let Some(change) = undo.change.as_mut().filter(|_| !by_ecs) {
+            change.rollout.deployment = carry_out(aws, change).await?;
         }
         let undone = undo.way.undone(undo.verdict, by_ecs);
         tracing::warn!(reason = failure.reason, undone, "the release is bad");
@@ -97,7 +96,7 @@ struct Observation {
 /// Reads what the decision and the diagnosis need.
 async fn observe(aws: &Aws, input: &Input) -> Result<Observation, Fault> {
     let desired = aws.state().read(&input.service).await?;
-    let live = aws.ecs().service(&input.service).await?;
+    let live = changed_service(aws, input).await?;
     let provenance = provenance(aws, input, &desired, live.as_ref()).await?;
     let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
     let good = desired.last_good.as_ref();
@@ -163,12 +162,51 @@ async fn registered(aws: &Aws, file: ServiceFile) -> Result<ServiceFile, Fault> 
 }
 
 /// Makes ECS end the deployment that is under way; answers whether it will.
-async fn stop_deployment(aws: &Aws, service: &ServiceId) -> Result<bool, Fault> {
-    let newest = aws.ecs().newest_service_deployment(service, false).await?;
+async fn stop_deployment(aws: &Aws, input: &Input) -> Result<bool, Fault> {
+    let newest = newest_deployment(aws, input).await?;
     let newest = newest.filter(|newest| newest.status == ServiceDeploymentStatus::InProgress);
     match newest {
         Some(newest) => aws.ecs().stop_service_deployment(&newest.arn).await,
         None => Ok(false),
+    }
+}
+
+/// The newest service deployment since the release was made.
+async fn newest_deployment(
+    aws: &Aws,
+    input: &Input,
+) -> Result<Option<LiveServiceDeployment>, Fault> {
+    let since = input.release.created_at;
+    aws.ecs()
+        .newest_service_deployment(&input.service, since, false)
+        .await
+}
+
+/// The service, as it is since the release changed it.
+///
+/// # Errors
+/// Transient while ECS still answers as before that: the way back from there would be none.
+async fn changed_service(aws: &Aws, input: &Input) -> Result<Option<LiveService>, Fault> {
+    let live = aws.ecs().service(&input.service).await?;
+    let Some(rollout) = input.course.rollout.as_ref() else {
+        return Ok(live);
+    };
+    let shows_it = match &live {
+        _ if !rollout.may_be_unseen(aws.now()) => true,
+        None => false,
+        Some(live) if rollout.is_before(live) => {
+            let newest = newest_deployment(aws, input).await?;
+            newest.is_some_and(|newest| newest.status.is_rollback())
+        }
+        Some(_) => true,
+    };
+    if shows_it {
+        Ok(live)
+    } else {
+        Err(Fault::transient(format!(
+            "ECS does not show yet what the release changed in {}",
+            input.service
+        )))
     }
 }
 

@@ -41,8 +41,11 @@ impl Function for UpdateService {
             aws.state().put_adopted(&input.service, revision).await?;
         }
         let change = plan(&input, &seen, aws.now())?;
-        carry_out(aws, &change).await?;
-        Ok(change.rollout)
+        let deployment = carry_out(aws, &change).await?;
+        Ok(Rollout {
+            deployment,
+            ..change.rollout
+        })
     }
 }
 

@@ -117,6 +117,7 @@ impl Service {
             rollout_state_reason: None,
             running_count: i32::from(self.is_steady()),
             failed_tasks: 0,
+            created_at: None,
         };
         LiveService {
             status: "ACTIVE".into(),

@@ -209,6 +209,7 @@ fn rollout() -> Rollout {
         task_definition: None,
         started_at: THEN,
         timeout_seconds: 0,
+        deployment: None,
     }
 }
 

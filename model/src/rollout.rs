@@ -225,6 +225,7 @@ impl Protocol {
                 task_definition: way.image.map(revision),
                 started_at: begun(way.after_newest),
                 timeout_seconds: TIMEOUT_SECONDS,
+                deployment: None,
             },
             task_token: None,
         };
@@ -307,6 +308,7 @@ impl Protocol {
             execution: arn(me),
             release: release.clone(),
             task_definition: self.definitions[image].arn.clone(),
+            rollout: None,
             progress: None,
         };
         let observation = Observation {

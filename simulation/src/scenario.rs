@@ -22,6 +22,8 @@ pub struct Scenario {
     pub faults: Plan,
     /// How many calls, from 0 to 1, take seconds: so steps overlap that never meet otherwise.
     pub slow: f64,
+    /// How long ECS's reads of a service answer as before, after it was created or updated.
+    pub read_lag: Duration,
     /// How events travel.
     pub delivery: Delivery,
     /// Within how many minutes a sweep looks at everything once; none if nobody sweeps.
@@ -336,6 +338,7 @@ impl Author {
             lost: 0.0,
             never: None,
         };
+        let read_lag = *self.pick(&[0, 0, 2, 8, 30]);
         let resumed = self.rng.random_bool(0.5);
         let slow = *self.pick(&[0.0, 0.02, 0.3]);
         // A sweep makes up for what never comes; without one everything has to come.
@@ -348,6 +351,7 @@ impl Author {
         Scenario {
             seed: self.seed,
             slow,
+            read_lag: Duration::from_secs(read_lag),
             resumed,
             services,
             moves,

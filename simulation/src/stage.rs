@@ -59,6 +59,7 @@ impl Stage {
         let world = Arc::new(World::new(ACCOUNT, &region, began, scenario.seed));
         let mut settings = Settings::new("http://127.0.0.1:4599", None);
         settings.elb.bind_listeners = false;
+        settings.ecs.read_lag = scenario.read_lag;
         let cloud = Cloud::open(world.clone(), settings).await?;
         let journal = Arc::new(Journal::new(world));
         let wire = Wire {

@@ -176,6 +176,7 @@ fn scenario(number: u64, moves: Vec<(Duration, Move)>) -> Option<Scenario> {
         moves,
         faults: Plan::Never,
         slow: 0.0,
+        read_lag: Duration::ZERO,
         resumed: true,
         delivery: Delivery::RELIABLE,
         sweep_minutes: None,

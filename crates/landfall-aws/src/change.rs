@@ -2,21 +2,22 @@
 
 use landfall::{
     change::{Call, Change, Count},
+    live::Accepted,
     service_section::{drop_unowned_count, who_counts},
 };
 use serde_json::{Map, Value};
 
 use crate::{Aws, Fault};
 
-/// Makes the change: tags first, then the call.
+/// Makes the change: tags first, then the call. Answers the deployment with which ECS accepted it, if there was a call.
 ///
 /// # Errors
 /// As AWS refuses; transient while ECS is still deleting a service of this name.
-pub async fn carry_out(aws: &Aws, change: &Change) -> Result<(), Fault> {
+pub async fn carry_out(aws: &Aws, change: &Change) -> Result<Option<Accepted>, Fault> {
     let service = &change.service;
     let body = match &change.call {
         Call::Create(body) | Call::Update(body) => with_count(aws, change, body).await?,
-        Call::Nothing => return Ok(()),
+        Call::Nothing => return Ok(None),
         Call::AskAgain => {
             return Err(Fault::transient(format!(
                 "{service} is still being deleted"
@@ -26,19 +27,13 @@ pub async fn carry_out(aws: &Aws, change: &Change) -> Result<(), Fault> {
     if let Some(tags) = &change.tags {
         aws.ecs().change_tags(&tags.arn, &tags.changes).await?;
     }
-    let operation = match &change.call {
-        Call::Create(_) => {
-            aws.ecs().create_service(&body).await?;
-            "CreateService"
-        }
-        _ => {
-            aws.ecs().update_service(&body).await?;
-            "UpdateService"
-        }
+    let (operation, accepted) = match &change.call {
+        Call::Create(_) => ("CreateService", aws.ecs().create_service(&body).await?),
+        _ => ("UpdateService", aws.ecs().update_service(&body).await?),
     };
     let task_definition = change.rollout.task_definition.as_deref();
     tracing::info!(operation, task_definition, "ECS accepted the change");
-    Ok(())
+    Ok(Some(accepted))
 }
 
 /// The body of a call, its desired count left out if that is not the service file's to say. Only a count that would change

@@ -11,8 +11,9 @@ use aws_sdk_ecs::{
     Client,
     config::{Config, retry::RetryConfig},
     error::ProvideErrorMetadata,
+    primitives::DateTime,
     types::{
-        DesiredStatus, ServiceDeployment, ServiceDeploymentLifecycleStage, ServiceField,
+        CreatedAt, DesiredStatus, ServiceDeployment, ServiceDeploymentLifecycleStage, ServiceField,
         ServiceRevision, StopServiceDeploymentStopType, Tag, TaskDefinitionField,
     },
 };
@@ -21,7 +22,10 @@ use jiff::Timestamp;
 use landfall::{
     content::ContentHash,
     drift::Registered,
-    live::{LiveCluster, LiveService, LiveServiceDeployment, ServiceDeploymentStatus, TaskHealth},
+    live::{
+        Accepted, LiveCluster, LiveService, LiveServiceDeployment, ServiceDeploymentStatus,
+        TaskHealth,
+    },
     record::{StoppedTask, TaskDefinition},
     service_id::ServiceId,
     tags::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, TagChanges, service_tag},
@@ -193,8 +197,8 @@ impl Ecs {
             .transpose()
     }
 
-    /// Creates a service from `body`.
-    pub async fn create_service(&self, body: &Map<String, Value>) -> Result<(), Fault> {
+    /// Creates a service from `body`; answers its deployment.
+    pub async fn create_service(&self, body: &Map<String, Value>) -> Result<Accepted, Fault> {
         const CALL: &str = "ecs:CreateService";
         let request = self
             .0
@@ -208,8 +212,8 @@ impl Ecs {
         describe::accepted(CALL, answer.service(), body)
     }
 
-    /// Updates a service with `body`.
-    pub async fn update_service(&self, body: &Map<String, Value>) -> Result<(), Fault> {
+    /// Updates a service with `body`; answers its primary deployment.
+    pub async fn update_service(&self, body: &Map<String, Value>) -> Result<Accepted, Fault> {
         const CALL: &str = "ecs:UpdateService";
         let request = self
             .0
@@ -243,26 +247,35 @@ impl Ecs {
         Ok(())
     }
 
-    /// The newest service deployment; none where ECS (or what plays it) keeps none for this service. Whether it bakes costs
-    /// a call, and is only asked where deployments bake (`may_bake`).
+    /// The newest service deployment that ECS began after `since`, but for a minute by which clocks may differ; none where
+    /// ECS (or what plays it) keeps none for this service, or does not list it yet. Whether it bakes costs a call, and is
+    /// only asked where deployments bake (`may_bake`).
     pub async fn newest_service_deployment(
         &self,
         service: &ServiceId,
+        since: Timestamp,
         may_bake: bool,
     ) -> Result<Option<LiveServiceDeployment>, Fault> {
         const CALL: &str = "ecs:ListServiceDeployments";
-        let request = self
+        let since = since.as_second().saturating_sub(60);
+        let created_at = CreatedAt::builder().after(DateTime::from_secs(since));
+        let listed = self
             .0
             .list_service_deployments()
             .cluster(service.cluster())
-            .service(service.service());
-        let listed = match request.send().await {
-            Ok(listed) => listed,
-            Err(error) if is_not_offered(error.code()) => return Ok(None),
-            Err(error) => return Err(Fault::of(CALL, error)),
-        };
-        let newest = listed
-            .service_deployments()
+            .service(service.service())
+            .created_at(created_at.build());
+        // In which order they come is not documented.
+        let mut pages = listed.into_paginator().send();
+        let mut briefs = Vec::new();
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => briefs.extend(page.service_deployments.unwrap_or_default()),
+                Err(error) if is_not_listed(error.code()) => return Ok(None),
+                Err(error) => return Err(Fault::of(CALL, error)),
+            }
+        }
+        let newest = briefs
             .iter()
             .max_by_key(|brief| brief.created_at().map(|at| at.as_nanos()));
         let Some(brief) = newest else { return Ok(None) };
@@ -432,6 +445,12 @@ impl Ecs {
         }
         Ok(tasks)
     }
+}
+
+/// What ECS answers where it lists no service deployments: it does not offer them, or does not show a service there that
+/// was created a moment ago (<https://github.com/hashicorp/terraform-provider-aws/issues/24565>).
+fn is_not_listed(code: Option<&str>) -> bool {
+    is_not_offered(code) || code == Some("ServiceNotFoundException")
 }
 
 /// What answers that do not know service deployments say.

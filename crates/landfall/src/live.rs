@@ -14,7 +14,7 @@ mod task;
 
 pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetHealth};
 pub use cluster::LiveCluster;
-pub use deployment::{LiveDeployment, LiveServiceDeployment, Rollout};
+pub use deployment::{Accepted, LiveDeployment, LiveServiceDeployment, Rollout};
 pub use pace::{Pace, deployment_seconds};
 pub use placement::{Failure, FailureReason, Placement};
 pub use registry::{LiveNamespace, LiveRegistry};

@@ -157,6 +157,7 @@ pub(crate) fn deployment(number: u64, status: &str, state: &str, running: i32) -
         rollout_state_reason: None,
         running_count: running,
         failed_tasks: 0,
+        created_at: None,
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod deaths;
+mod lag;
 mod lost;
 mod numbers;
 mod stage;

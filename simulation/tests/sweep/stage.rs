@@ -59,6 +59,15 @@ impl Stage {
 
     /// One whose functions meet faults.
     pub(crate) async fn open_hit(lost: &[&'static str], plan: Plan) -> Self {
+        Self::open_in(lost, plan, |_| ()).await
+    }
+
+    /// One in another cloud.
+    pub(crate) async fn open_in(
+        lost: &[&'static str],
+        plan: Plan,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         // The SDK counts retries per Region and process: each story has a Region of its own.
         static REGIONS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = REGIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -67,6 +76,7 @@ impl Stage {
         let world = Arc::new(World::new(ACCOUNT, &region, began, 1));
         let mut settings = Settings::new("http://127.0.0.1:4599", None);
         settings.elb.bind_listeners = false;
+        change(&mut settings);
         let cloud = Cloud::open(world.clone(), settings).await.unwrap();
         let journal = Arc::new(Journal::new(world));
         let wire = Wire {

@@ -3,8 +3,8 @@
 use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, LoadBalancer, Service, Task};
 use landfall::{
     live::{
-        CapacityShare, CreatedWith, DeploymentStatus, LiveBalancer, LiveDeployment, LiveService,
-        Pace, TaskHealth,
+        Accepted, CapacityShare, CreatedWith, DeploymentStatus, LiveBalancer, LiveDeployment,
+        LiveService, Pace, TaskHealth,
     },
     record::{StoppedContainer, StoppedTask},
 };
@@ -131,6 +131,7 @@ fn deployment(call: &str, deployment: &Deployment) -> Result<LiveDeployment, Fau
             .status()
             .ok_or_else(|| Fault::incomplete(call, "deployments.status"))?
             .into(),
+        created_at: deployment.created_at().map(timestamp).transpose()?,
         task_definition: revision.into(),
         rollout_state: deployment
             .rollout_state()
@@ -141,12 +142,12 @@ fn deployment(call: &str, deployment: &Deployment) -> Result<LiveDeployment, Fau
     })
 }
 
-/// Whether ECS took `body` as it was meant: the primary deployment has to be for the revision that was sent.
+/// The primary deployment, if ECS took `body` as it was meant: it has to be for the revision that was sent.
 pub(super) fn accepted(
     call: &str,
     answer: Option<&Service>,
     body: &Map<String, Value>,
-) -> Result<(), Fault> {
+) -> Result<Accepted, Fault> {
     let service = answer.ok_or_else(|| Fault::incomplete(call, "service"))?;
     let primary = service
         .deployments()
@@ -160,7 +161,13 @@ pub(super) fn accepted(
             "{call} was accepted, but its primary deployment has {got}"
         )));
     }
-    Ok(())
+    let id = primary
+        .id()
+        .ok_or_else(|| Fault::incomplete(call, "deployments.id"))?;
+    Ok(Accepted {
+        id: id.to_owned(),
+        created_at: primary.created_at().map(timestamp).transpose()?,
+    })
 }
 
 pub(super) fn task_health(task: &Task) -> Result<TaskHealth, Fault> {

@@ -10,6 +10,7 @@ mod clusters;
 mod container;
 mod deployments;
 mod image;
+mod lag;
 mod launch;
 mod neighbours;
 mod observation;
@@ -66,6 +67,8 @@ pub struct EcsSettings {
     pub managed_capacity: Duration,
     /// How long a minute is for which a deployment bakes, before or after its requests have moved.
     pub deployment_minute: Duration,
+    /// How long reads of a service answer as before, after it was created or updated.
+    pub read_lag: Duration,
 }
 
 impl Default for EcsSettings {
@@ -80,6 +83,7 @@ impl Default for EcsSettings {
             health_check_time_scale: 0.2,
             managed_capacity: Duration::from_secs(4),
             deployment_minute: Duration::from_secs(3),
+            read_lag: Duration::ZERO,
         }
     }
 }
@@ -103,6 +107,7 @@ struct Inner {
     lives: Mutex<JoinSet<()>>,
     scheduler: Mutex<Option<JoinHandle<()>>>,
     look: Arc<Notify>,
+    views: Mutex<Vec<lag::View>>,
 }
 
 impl std::fmt::Debug for Ecs {
@@ -136,16 +141,20 @@ pub(super) const API: Api<Ecs> = Api {
         ("RegisterTaskDefinition", Ecs::register_task_definition),
         ("DescribeTaskDefinition", Ecs::describe_task_definition),
         ("ListTaskDefinitions", Ecs::list_task_definitions),
-        ("CreateService", Ecs::create_service),
-        ("UpdateService", Ecs::update_service),
-        ("DescribeServices", Ecs::describe_services),
+        ("CreateService", |ecs, input| {
+            ecs.change_late(input, Ecs::create_service)
+        }),
+        ("UpdateService", |ecs, input| {
+            ecs.change_late(input, Ecs::update_service)
+        }),
+        ("DescribeServices", Ecs::describe_services_late),
         ("ListServices", Ecs::list_services),
         ("DeleteService", Ecs::delete_service),
         ("ListTasks", Ecs::list_tasks),
         ("DescribeTasks", Ecs::describe_tasks),
         ("StopTask", Ecs::stop_task),
         ("RunTask", Ecs::run_task),
-        ("ListServiceDeployments", Ecs::list_service_deployments),
+        ("ListServiceDeployments", Ecs::list_service_deployments_late),
         (
             "DescribeServiceDeployments",
             Ecs::describe_service_deployments,
@@ -182,6 +191,7 @@ impl Ecs {
                 lives: Mutex::default(),
                 scheduler: Mutex::default(),
                 look: Arc::default(),
+                views: Mutex::default(),
             }),
         };
         let loop_ = tokio::spawn(rollout::schedule(

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{DeploymentStatus, RolloutState, ServiceDeploymentStatus};
+use super::{DeploymentStatus, LiveService, RolloutState, ServiceDeploymentStatus};
 
 /// One deployment of a service
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>).
@@ -14,6 +14,8 @@ pub struct LiveDeployment {
     pub id: String,
     /// Its status.
     pub status: DeploymentStatus,
+    /// When ECS began it, by ECS's clock; none if it does not say.
+    pub created_at: Option<Timestamp>,
     /// The revision's ARN.
     pub task_definition: String,
     /// How far it is; absent for a service without rolling updates.
@@ -63,4 +65,52 @@ pub struct Rollout {
     pub started_at: Timestamp,
     /// How long, in seconds, ECS may take.
     pub timeout_seconds: u64,
+    /// The primary deployment in ECS's answer to the change, which tells answers of before the change from newer ones.
+    /// None if no call was made, and for an execution that began before this was noted.
+    #[serde(default)]
+    pub deployment: Option<Accepted>,
 }
+
+/// The deployment with which ECS accepted a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted {
+    /// `ecs-svc/…`
+    pub id: String,
+    /// When ECS began it, by ECS's clock; none if it does not say.
+    pub created_at: Option<Timestamp>,
+}
+
+impl Rollout {
+    /// Whether `live` is the service as it was before this change: reads of ECS lag behind its writes, "the Amazon ECS
+    /// API follows an eventual consistency model"
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
+    ///
+    /// A view that shows the deployment of the change, or begins with a later one, is new enough. After ECS has gone
+    /// back by itself the primary deployment may be the older one again, with its old time or as a new one, which no
+    /// source says: whoever asks this looks at the newest service deployment first.
+    pub fn is_before(&self, live: &LiveService) -> bool {
+        let Some(accepted) = &self.deployment else {
+            return false;
+        };
+        let shows_it = live.deployments.iter().any(|each| each.id == accepted.id);
+        let begun = live.primary().and_then(|primary| primary.created_at);
+        let is_later = match (begun, accepted.created_at) {
+            (Some(begun), Some(accepted)) => begun > accepted,
+            // Without times nothing can be told.
+            _ => true,
+        };
+        !shows_it && !is_later
+    }
+
+    /// Whether `now` is so soon after the change that ECS may still answer as if the service were not there: Terraform's
+    /// provider gives it two minutes
+    /// (<https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/ecs/service.go>,
+    /// `serviceDescribeTimeout`).
+    pub fn may_be_unseen(&self, now: Timestamp) -> bool {
+        now.duration_since(self.started_at).as_secs() < UNSEEN_SECONDS
+    }
+}
+
+/// How long, in seconds, after a change ECS may answer as before it.
+const UNSEEN_SECONDS: i64 = 120;

@@ -100,10 +100,13 @@ pub fn look(
         );
     }
     let Some(live) = live.filter(|live| live.is_active()) else {
-        return answer(
-            Outcome::Failed,
-            format!("the service {} is gone", input.service),
-        );
+        return if input.rollout.may_be_unseen(now) {
+            let reason = format!("ECS does not show the service {} yet", input.service);
+            answer(Outcome::InProgress, reason)
+        } else {
+            let reason = format!("the service {} is gone", input.service);
+            answer(Outcome::Failed, reason)
+        };
     };
     let skew = SignedDuration::from_secs(CLOCK_SKEW);
     let newest = newest.filter(|newest| {
@@ -112,7 +115,12 @@ pub fn look(
                 && (newest.task_definition.is_none()
                     || newest.task_definition == input.rollout.task_definition)
     });
+    let went_back = newest.is_some_and(|newest| newest.status.is_rollback());
     let (outcome, reason) = match &input.rollout.task_definition {
+        _ if input.rollout.is_before(live) && !went_back => (
+            Outcome::InProgress,
+            "ECS does not show the change yet".into(),
+        ),
         None => emptied(live),
         Some(revision) => running(revision, input.purpose, live, newest),
     };

@@ -367,6 +367,7 @@ fn change(
             task_definition,
             started_at: now,
             timeout_seconds: deployment_seconds(TIMEOUT_SECONDS, sent.as_ref(), live),
+            deployment: None,
         },
     })
 }

@@ -204,6 +204,7 @@ fn rollout(
         task_definition: Some(input.task_definition.clone()),
         started_at: now,
         timeout_seconds: deployment_seconds(input.timeout_seconds, file, live),
+        deployment: None,
     }
 }
 

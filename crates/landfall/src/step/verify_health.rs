@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     desired::DesiredState,
     failure::{Failure, Stage},
-    live::{HealthStatus, LiveService, RolloutState, Scheduling, TargetHealth, TaskHealth},
+    live::{
+        HealthStatus, LiveService, Rollout, RolloutState, Scheduling, TargetHealth, TaskHealth,
+    },
     look::Look,
     record::{ProbeAnswer, Release},
     service_file::{HttpProbe, Verify},
@@ -30,6 +32,9 @@ pub struct Input {
     pub release: Release,
     /// The revision that should run.
     pub task_definition: String,
+    /// The rollout that came before; none for an execution that began before this was sent.
+    #[serde(default)]
+    pub rollout: Option<Rollout>,
     /// The progress of the looks so far; none before the first one.
     #[serde(default)]
     pub progress: Option<Progress>,
@@ -117,7 +122,12 @@ pub fn decide(
     let http = verify.http.as_ref();
     let interval = http.map_or(INTERVAL, |http| http.interval_seconds);
     let (needed, tolerated) = http.map_or((1, 3), |http| (http.successes, http.failures));
-    let reason = match look(&input.task_definition, http, &observation) {
+    let impression = if is_unseen(input, &observation, now) {
+        Impression::NotYet("ECS does not show the change yet".into())
+    } else {
+        look(&input.task_definition, http, &observation)
+    };
+    let reason = match impression {
         Impression::Lost(reason) => return answer(Outcome::Unhealthy, reason, 0, &progress),
         Impression::Good => {
             progress.successes += 1;
@@ -205,6 +215,15 @@ fn after(start: Timestamp, seconds: u64) -> Timestamp {
 fn seconds_until(then: Timestamp, now: Timestamp) -> u64 {
     let left = then.duration_since(now).as_millis();
     u64::try_from(left).map_or(0, |milliseconds| milliseconds.div_ceil(1000))
+}
+
+/// Whether ECS still answers as before the rollout.
+fn is_unseen(input: &Input, observation: &Observation, now: Timestamp) -> bool {
+    let rollout = input.rollout.as_ref();
+    rollout.is_some_and(|rollout| {
+        let service = observation.service.as_ref();
+        rollout.may_be_unseen(now) && service.is_none_or(|live| rollout.is_before(live))
+    })
 }
 
 fn look(revision: &str, http: Option<&HttpProbe>, observation: &Observation) -> Impression {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    live::{LiveDeployment, LiveServiceDeployment},
+    live::{Accepted, LiveDeployment, LiveServiceDeployment},
     sample::*,
 };
 
@@ -17,6 +17,7 @@ fn input(purpose: Purpose) -> Input {
             task_definition: Some(revision(2)),
             started_at: at(1000),
             timeout_seconds: 600,
+            deployment: None,
         },
         task_token: None,
     }
@@ -243,12 +244,12 @@ fn a_deployment_that_cannot_come_up_is_given_up() {
                 status: "DRAINING".into(),
                 ..live(2)
             },
-            Outcome::Failed,
+            Outcome::InProgress,
         ),
     ] {
         assert_eq!(outcome(&input, &live, None), expected, "{story}");
     }
-    let gone = look(&input, &desired(&[2]), None, None, at(1001));
+    let gone = look(&input, &desired(&[2]), None, None, at(1120));
     assert_eq!(
         (gone.outcome, &*gone.reason),
         (Outcome::Failed, "the service web/hello is gone")
@@ -352,4 +353,102 @@ fn a_release_is_looked_at_while_the_old_tasks_are_still_kept_and_goes_back_to_th
             "{status}"
         );
     }
+}
+
+/// The change to release 2 that ECS accepted with the deployment `ecs-svc/2`, begun at second 1000 by ECS's clock.
+fn accepted(purpose: Purpose) -> Input {
+    let mut input = input(purpose);
+    input.rollout.deployment = Some(Accepted {
+        id: "ecs-svc/2".into(),
+        created_at: Some(at(1000)),
+    });
+    input
+}
+
+/// The service with its primary deployment begun at this second.
+fn begun(service: LiveService, second: i64) -> LiveService {
+    primary(service, |deployment| {
+        deployment.created_at = Some(at(second));
+    })
+}
+
+#[test]
+fn an_answer_of_before_the_change_says_nothing_about_it() {
+    use Outcome::{Failed, InProgress, Replaced, Steady};
+    let went_back = newest("ROLLBACK_SUCCESSFUL");
+    for (view, live, newest, expected) in [
+        ("as before", begun(live(1), 500), None, InProgress),
+        ("as it is", begun(live(2), 1000), None, Steady),
+        (
+            "on its way",
+            begun(rolling(1, 2, 1), 1000),
+            None,
+            InProgress,
+        ),
+        ("somebody came after", begun(live(3), 1060), None, Replaced),
+        (
+            "back at the older deployment",
+            begun(live(1), 500),
+            Some(&went_back),
+            Failed,
+        ),
+        (
+            "back by a new deployment",
+            begun(live(1), 1060),
+            Some(&went_back),
+            Failed,
+        ),
+        ("without times", live(1), None, Replaced),
+    ] {
+        let got = outcome(&accepted(Purpose::Release), &live, newest);
+        assert_eq!(got, expected, "{view}");
+    }
+}
+
+#[test]
+fn the_way_back_is_not_done_before_ecs_shows_that_it_began() {
+    // Both revisions were steady once: the view of before the way back looks like its end.
+    let mut back = accepted(Purpose::RollBack);
+    back.rollout.deployment = Some(Accepted {
+        id: "ecs-svc/9".into(),
+        created_at: Some(at(1000)),
+    });
+    let before = begun(live(2), 900);
+    assert_eq!(outcome(&back, &before, None), Outcome::InProgress);
+    assert_eq!(outcome(&back, &begun(live(2), 1001), None), Outcome::Steady);
+}
+
+#[test]
+fn a_service_that_was_just_made_or_changed_may_not_be_shown_for_two_minutes() {
+    for (second, expected) in [
+        (1001, Outcome::InProgress),
+        (1119, Outcome::InProgress),
+        (1120, Outcome::Failed),
+    ] {
+        let seen = look(
+            &accepted(Purpose::Release),
+            &desired(&[2]),
+            None,
+            None,
+            at(second),
+        );
+        assert_eq!(seen.outcome, expected, "{second}");
+    }
+}
+
+#[test]
+fn a_rollout_that_ecs_never_shows_ends_at_its_deadline() {
+    let seen = look(
+        &accepted(Purpose::Release),
+        &desired(&[2]),
+        Some(&begun(live(1), 500)),
+        None,
+        at(1600),
+    );
+    assert_eq!(seen.outcome, Outcome::Failed);
+    assert!(
+        seen.reason.ends_with("ECS does not show the change yet"),
+        "{}",
+        seen.reason
+    );
 }

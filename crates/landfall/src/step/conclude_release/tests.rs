@@ -337,6 +337,7 @@ fn a_release_is_refused_only_until_ecs_has_accepted_it() {
         task_definition: Some(revision(3)),
         started_at: at(0),
         timeout_seconds: 900,
+        deployment: None,
     };
     let seen = || look(Outcome::Failed, "exited with 3", Some(Stage::Task));
     for (rollout, look, error, stage, reason) in [

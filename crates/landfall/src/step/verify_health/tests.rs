@@ -9,6 +9,7 @@ fn input() -> Input {
         execution: "me".into(),
         release: release(2),
         task_definition: revision(2),
+        rollout: None,
         progress: None,
     }
 }

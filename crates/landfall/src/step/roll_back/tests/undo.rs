@@ -57,6 +57,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
             task_definition: revision,
             started_at: at(7),
             timeout_seconds: TIMEOUT_SECONDS,
+            deployment: None,
         })
     };
     let to_first =
