@@ -33,12 +33,20 @@ impl Function for EnsureScaling {
     /// As AWS refuses.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let file = aws.state().file(&input.release.content.file).await?;
-        let brought = bring(aws, &input.service, file.autoscaling.as_ref()).await;
+        let good = match &input.last_good {
+            Some(good) if good.content.file == input.release.content.file => {
+                file.autoscaling.clone()
+            }
+            Some(good) => aws.state().file(&good.content.file).await?.autoscaling,
+            None => None,
+        };
+        let (wanted, good) = (file.autoscaling.as_ref(), good.as_ref());
+        let brought = bring(aws, &input.service, wanted, good).await;
         if let Err(fault) = &brought
             && fault.is_refused()
         {
             tracing::warn!(reason = %fault, "the scaling of the last good release is put back");
-            if let Err(fault) = put_back(aws, &input).await {
+            if let Err(fault) = bring(aws, &input.service, good, wanted).await {
                 tracing::error!(%fault, "the scaling of the last good release could not be put back");
             }
         }
@@ -46,18 +54,12 @@ impl Function for EnsureScaling {
     }
 }
 
-async fn put_back(aws: &Aws, input: &Input) -> Result<Output, Fault> {
-    let good = match &input.last_good {
-        Some(good) => aws.state().file(&good.content.file).await?.autoscaling,
-        None => None,
-    };
-    bring(aws, &input.service, good.as_ref()).await
-}
-
+/// Makes Application Auto Scaling do as `wanted` says, where `before` was brought last.
 async fn bring(
     aws: &Aws,
     service: &ServiceId,
     wanted: Option<&Autoscaling>,
+    before: Option<&Autoscaling>,
 ) -> Result<Output, Fault> {
     let label = match needs_label(wanted) {
         true => Some(label(aws, service).await?),
@@ -67,7 +69,7 @@ async fn bring(
     let mut refused: Option<(Change, Fault)> = None;
     'looking: loop {
         let live = aws.scaling().of(service, wanted.is_none()).await?;
-        let plan = plan(service, wanted, &live, label.as_deref(), aws.now());
+        let plan = plan(service, wanted, before, &live, label.as_deref(), aws.now());
         if let Some((_, fault)) = refused.take_if(|(change, _)| plan.contains(change)) {
             return Err(fault);
         }

@@ -142,6 +142,7 @@ impl Protocol {
             cluster: "web".into(),
             task_definition: self.definitions[image].arn.clone(),
             apply_service: claim.apply_service,
+            from_good: claim.from_good,
             last_good: claim.last_good.clone(),
             timeout_seconds: TIMEOUT_SECONDS,
             balancer: None,

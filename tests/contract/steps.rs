@@ -110,6 +110,7 @@ pub(crate) fn answers(function: &str, input: &Value) -> Vec<Value> {
                     release: has_claim.then(|| serde_json::from_value(release.clone()).unwrap()),
                     attempt: 1,
                     apply_service: true,
+                    from_good: true,
                     last_good: None,
                     ending: (*action == Conclude).then_some(ending),
                     wait_seconds: 0,

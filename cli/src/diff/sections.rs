@@ -222,7 +222,10 @@ pub(super) async fn scaling(
             ));
         }
         let now = Clock::of(subject.sdk).now();
-        let changes = plan(subject.service, wanted, &live, label.as_deref(), now);
+        let good = known.and_then(|known| known.good.as_ref());
+        let before = good.and_then(|good| good.autoscaling.as_ref());
+        let label = label.as_deref();
+        let changes = plan(subject.service, wanted, before, &live, label, now);
         found.differences = compared::scaling(&live, &changes);
     }
     Ok((found, live.target))

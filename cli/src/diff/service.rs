@@ -40,6 +40,7 @@ pub(super) fn compared(
         cluster: subject.service.cluster().into(),
         task_definition: String::new(),
         apply_service: true,
+        from_good: known.is_some_and(|known| known.desired.gave_section_of_good()),
         last_good: known.and_then(|known| known.desired.last_good.clone()),
         timeout_seconds: 0,
         balancer,

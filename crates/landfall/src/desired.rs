@@ -352,6 +352,12 @@ impl DesiredState {
         });
     }
 
+    /// Whether the section that ECS was last given is the last good release's.
+    pub fn gave_section_of_good(&self) -> bool {
+        let good = self.last_good.as_ref().map(|good| &good.content.file);
+        good.is_some() && self.applied_file.as_ref() == good
+    }
+
     /// Gives the claim for the release with this number to the execution `me`. Its `applied_file` stays as it was when
     /// the release was first claimed.
     pub(crate) fn take_claim(&mut self, me: &str, release: u64, attempt: u32) {

@@ -8,7 +8,7 @@ pub mod unchangeable;
 
 use serde_json::{Map, Value, json};
 
-pub use count::{changes_count, drop_unowned_count, who_counts};
+pub use count::{changes_count, drop_unowned_count, keep_count, who_counts};
 pub use leftovers::with_resets;
 
 use crate::{

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     live::{LiveService, LiveTarget},
+    service_file::ServiceFile,
     service_id::ServiceId,
 };
 
@@ -20,6 +21,17 @@ pub fn changes_count(body: &mut Map<String, Value>, live: &LiveService) -> bool 
         body.remove(COUNT);
     }
     body.contains_key(COUNT)
+}
+
+/// Leaves a desired count out of an update that asks for as many tasks as the section did that ECS was given last: where
+/// ECS has another number, somebody has set it since, and the change of the file is about something else. `previous` is
+/// that section's file; none if it is the same one.
+pub fn keep_count(body: &mut Map<String, Value>, previous: Option<&ServiceFile>) {
+    let asks_for_the_same =
+        previous.is_none_or(|previous| previous.service.get(COUNT) == body.get(COUNT));
+    if asks_for_the_same {
+        body.remove(COUNT);
+    }
 }
 
 /// Leaves the desired count out of an update if the scalable target is not Landfall's. Landfall's own stands in no file's way:
@@ -43,7 +55,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sample::live;
+    use crate::sample::{file, live};
+
+    #[test]
+    fn a_count_that_somebody_set_survives_a_change_of_the_file_that_asks_for_no_other_count() {
+        let with = |count: Option<i32>| {
+            let mut file = file();
+            file.service.remove(COUNT);
+            let count = count.map(|count| (COUNT.to_owned(), json!(count)));
+            file.service.extend(count);
+            file
+        };
+        for (story, before, now, sent) in [
+            ("the same count", Some(Some(2)), Some(2), None),
+            ("another count", Some(Some(2)), Some(4), Some(4)),
+            ("the first count", Some(None), Some(4), Some(4)),
+            ("none any more", Some(Some(2)), None, None),
+            ("the same file", None, Some(2), None),
+        ] {
+            let previous = before.map(with);
+            let mut body = with(now).service;
+            keep_count(&mut body, previous.as_ref());
+            let sent = sent.map(|count| json!(count));
+            assert_eq!(body.get(COUNT), sent.as_ref(), "{story}");
+        }
+    }
 
     #[test]
     fn a_count_is_sent_only_where_it_changes_something_and_nobody_else_scales_the_service() {

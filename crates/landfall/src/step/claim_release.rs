@@ -39,6 +39,10 @@ pub struct Output {
     pub attempt: u32,
     /// Whether ECS may have another `service` section than the release's, so that all of it has to be sent.
     pub apply_service: bool,
+    /// Whether the section that ECS was last given is the last good release's: what differs from it in ECS, people and
+    /// schedules have set since.
+    #[serde(default)]
+    pub from_good: bool,
     /// The release to go back to.
     pub last_good: Option<GoodRelease>,
     /// The verdict that only has to be written down.
@@ -143,6 +147,10 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     let apply_service = desired.applied_file.as_ref() != Some(&release.content.file);
     let mut claimed = desired.clone();
     claimed.take_claim(me, release.number, attempt);
+    let applied = claimed.claim.as_ref();
+    let applied = applied.and_then(|claim| claim.applied_file.as_ref());
+    let good = desired.last_good.as_ref().map(|good| &good.content.file);
+    let from_good = good.is_some() && applied == good;
     if apply_service {
         claimed.applied_file = None;
     }
@@ -156,6 +164,7 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
             release: Some(release.clone()),
             attempt,
             apply_service,
+            from_good,
             last_good: desired.last_good.clone(),
             ending: None,
             wait_seconds: 0,
@@ -184,6 +193,7 @@ impl Output {
             release: None,
             attempt: 0,
             apply_service: false,
+            from_good: false,
             last_good: None,
             ending: None,
             wait_seconds: 0,
@@ -206,6 +216,7 @@ impl Decision {
             release: Some(release.clone()),
             attempt,
             apply_service: false,
+            from_good: false,
             last_good: desired.last_good.clone(),
             ending: Some(ending),
             wait_seconds: 0,

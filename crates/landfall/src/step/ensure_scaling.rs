@@ -85,11 +85,15 @@ pub fn resource_label(load_balancer: &str, target_group: &str) -> Option<String>
 /// A foreign policy for the same metric, or a foreign scheduled action with the same name, is changed under its
 /// own name and never deleted.
 ///
+/// Where the section asks for the bounds that `before`, the section that was brought last, asked for, they stay as they are:
+/// somebody or a scheduled action has set others since.
+///
 /// Without a section Landfall's policies and actions go, and the scalable target too if Landfall registered it and
 /// nobody else has put anything on it.
 pub fn plan(
     service: &ServiceId,
     wanted: Option<&Autoscaling>,
+    before: Option<&Autoscaling>,
     live: &LiveScaling,
     label: Option<&str>,
     now: Timestamp,
@@ -97,10 +101,12 @@ pub fn plan(
     let mut changes = Vec::new();
     let (mut policies, mut actions) = (BTreeSet::new(), BTreeSet::new());
     if let Some(wanted) = wanted {
+        let bounds = (wanted.min, wanted.max);
+        let asked_before = before.is_some_and(|before| (before.min, before.max) == bounds);
         let stands = live
             .target
             .as_ref()
-            .is_some_and(|target| (target.min, target.max) == (wanted.min, wanted.max));
+            .is_some_and(|target| asked_before || (target.min, target.max) == bounds);
         if !stands {
             changes.push(call::register(service, wanted, live.target.is_none()));
         }

@@ -14,7 +14,9 @@ use crate::{
     refusal::Refusal,
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::{changes_count, load_balancers_to_send, section, unchangeable, with_resets},
+    service_section::{
+        changes_count, keep_count, load_balancers_to_send, section, unchangeable, with_resets,
+    },
     tags::{RELEASE_TAG, SERVICE_TAG, service_tag, tag_changes},
 };
 
@@ -34,6 +36,9 @@ pub struct Input {
     pub task_definition: String,
     /// Whether the whole `service` section has to be sent, or only the revision.
     pub apply_service: bool,
+    /// Whether ECS was last given the section of the last good release.
+    #[serde(default)]
+    pub from_good: bool,
     /// The last good release, if there ever was one.
     pub last_good: Option<GoodRelease>,
     /// How long, in seconds, ECS may take.
@@ -177,6 +182,9 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
     };
     let file = with_resets(file.clone(), previous.as_ref());
     let mut body = update_body(input, Some(&file), live);
+    if input.from_good {
+        keep_count(&mut body, previous.as_ref());
+    }
     let count = if changes_count(&mut body, live) {
         Count::DropUnowned
     } else {

@@ -21,7 +21,7 @@ fn wanted() -> Autoscaling {
 }
 
 fn changes(wanted: Option<&Autoscaling>, live: &LiveScaling) -> Vec<Change> {
-    plan(&service(), wanted, live, Some(LABEL), at(1_000_000))
+    plan(&service(), wanted, None, live, Some(LABEL), at(1_000_000))
 }
 
 fn describe(changes: &[Change]) -> Vec<String> {
@@ -231,4 +231,33 @@ fn a_label_is_the_ends_of_two_arns() {
     assert_eq!(label.as_deref(), Some(LABEL));
     assert_eq!(resource_label("arn:nothing", "arn:nothing"), None);
     assert!(needs_label(Some(&wanted())) && !needs_label(None));
+}
+
+#[test]
+fn bounds_that_somebody_or_a_schedule_set_survive_a_change_of_the_file_that_asks_for_no_others() {
+    let (same, mut other) = (wanted(), wanted());
+    other.max = 12;
+    let mut live = after(&changes(Some(&same), &LiveScaling::default()));
+    live.target = Some(LiveTarget {
+        min: 4,
+        max: 10,
+        is_ours: true,
+    });
+    let planned = |before: Option<&Autoscaling>, live: &LiveScaling| {
+        let changes = plan(
+            &service(),
+            Some(&same),
+            before,
+            live,
+            Some(LABEL),
+            at(1_000_000),
+        );
+        describe(&changes)
+    };
+    assert_eq!(planned(Some(&same), &live), [""; 0]);
+    for before in [Some(&other), None] {
+        assert_eq!(planned(before, &live), ["RegisterScalableTarget"]);
+    }
+    live.target = None;
+    assert_eq!(planned(Some(&same), &live), ["RegisterScalableTarget"]);
 }

@@ -11,6 +11,7 @@ fn input() -> Input {
         cluster: "arn:cluster".into(),
         task_definition: revision(2),
         apply_service: true,
+        from_good: false,
         last_good: Some(good(1)),
         timeout_seconds: 900,
         balancer: None,
