@@ -259,20 +259,25 @@ impl Ecs {
         const CALL: &str = "ecs:ListServiceDeployments";
         let since = since.as_second().saturating_sub(60);
         let created_at = CreatedAt::builder().after(DateTime::from_secs(since));
-        let listed = self
+        let request = self
             .0
             .list_service_deployments()
             .cluster(service.cluster())
             .service(service.service())
             .created_at(created_at.build());
-        // In which order they come is not documented.
-        let mut pages = listed.into_paginator().send();
+        // In which order they come is not documented, so the newest may be on any page.
         let mut briefs = Vec::new();
-        while let Some(page) = pages.next().await {
-            match page {
-                Ok(page) => briefs.extend(page.service_deployments.unwrap_or_default()),
+        let mut token = None;
+        loop {
+            let page = match request.clone().set_next_token(token).send().await {
+                Ok(page) => page,
                 Err(error) if is_not_listed(error.code()) => return Ok(None),
                 Err(error) => return Err(Fault::of(CALL, error)),
+            };
+            briefs.extend(page.service_deployments.unwrap_or_default());
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
             }
         }
         let newest = briefs

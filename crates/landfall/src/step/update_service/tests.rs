@@ -70,6 +70,7 @@ fn the_call_follows_from_what_ecs_has() {
         task_definition: Some(revision(2)),
         started_at: at(7),
         timeout_seconds: 900,
+        deployment: None,
     };
     let created = planned(&absent(file()));
     assert_eq!(created.call, Call::Create(create_body(&input(), &file())));
