@@ -74,7 +74,10 @@ impl Neighbours {
             "name": "announce",
             "container": "web",
             "command": ["announce"],
-            "environment": [{ "name": "SIMULATED_EXIT_AFTER", "value": "1" }],
+            "environment": [
+                { "name": "SIMULATED_EXIT_AFTER", "value": "1" },
+                { "name": "SIMULATED_EXIT_CODE", "value": "0" },
+            ],
         }]);
         file
     }
