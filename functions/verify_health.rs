@@ -1,4 +1,4 @@
-//! Step `VerifyHealth`: one look at containers, targets and the HTTP probe.
+//! Step `VerifyHealth`: one look at containers, at tasks that stopped, at targets and the HTTP probe.
 //!
 //! In: `Input`, from `CheckRollout`, again and again until the bake time is over. Out: `Output`, how the verification
 //! stands. Fails with `Transient`, which the state machine retries.
@@ -53,6 +53,7 @@ async fn observe(
     let mut observation = Observation {
         service: None,
         tasks: Vec::new(),
+        ended: Vec::new(),
         targets: Vec::new(),
         probe: None,
     };
@@ -63,6 +64,7 @@ async fn observe(
         return Ok(observation);
     };
     observation.tasks = aws.ecs().running_tasks(&input.service).await?;
+    observation.ended = aws.ecs().ended_tasks(&input.service).await?;
     for target_group in serving_groups(aws, &service, &input.task_definition).await? {
         observation
             .targets

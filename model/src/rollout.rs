@@ -315,6 +315,7 @@ impl Protocol {
         let observation = Observation {
             service: state.service.map(|service| service.described()),
             tasks: self.tasks(state),
+            ended: Vec::new(),
             targets: Vec::new(),
             probe: Some(self.probe(state)),
         };

@@ -23,8 +23,8 @@ use landfall::{
     content::ContentHash,
     drift::Registered,
     live::{
-        Accepted, LiveCluster, LiveService, LiveServiceDeployment, ServiceDeploymentStatus,
-        TaskHealth,
+        Accepted, EndedTask, LiveCluster, LiveService, LiveServiceDeployment,
+        ServiceDeploymentStatus, TaskHealth,
     },
     record::{StoppedTask, TaskDefinition},
     service_id::ServiceId,
@@ -390,6 +390,13 @@ impl Ecs {
     pub async fn running_tasks(&self, service: &ServiceId) -> Result<Vec<TaskHealth>, Fault> {
         let tasks = self.tasks(service, DesiredStatus::Running).await?;
         tasks.iter().map(describe::task_health).collect()
+    }
+
+    /// The tasks of a service that have stopped or are about to. ECS remembers them for an hour
+    /// (<https://repost.aws/knowledge-center/ecs-task-stopped>).
+    pub async fn ended_tasks(&self, service: &ServiceId) -> Result<Vec<EndedTask>, Fault> {
+        let tasks = self.tasks(service, DesiredStatus::Stopped).await?;
+        tasks.iter().map(describe::ended_task).collect()
     }
 
     /// The tasks of a service that were created after `since` and stopped, newest first, but those of `good`. Tasks that

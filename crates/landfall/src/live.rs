@@ -2,6 +2,7 @@
 
 mod balancer;
 mod cluster;
+mod death;
 mod deployment;
 mod pace;
 mod placement;
@@ -14,6 +15,7 @@ mod task;
 
 pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetHealth};
 pub use cluster::LiveCluster;
+pub use death::EndedTask;
 pub use deployment::{Accepted, LiveDeployment, LiveServiceDeployment, Rollout};
 pub use pace::{Pace, deployment_seconds};
 pub use placement::{Failure, FailureReason, Placement};

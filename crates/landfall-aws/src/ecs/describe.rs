@@ -3,8 +3,8 @@
 use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, LoadBalancer, Service, Task};
 use landfall::{
     live::{
-        Accepted, CapacityShare, CreatedWith, DeploymentStatus, LiveBalancer, LiveDeployment,
-        LiveService, Pace, TaskHealth,
+        Accepted, CapacityShare, CreatedWith, DeploymentStatus, EndedTask, LiveBalancer,
+        LiveDeployment, LiveService, Pace, TaskHealth,
     },
     record::{StoppedContainer, StoppedTask},
 };
@@ -185,6 +185,23 @@ pub(super) fn task_health(task: &Task) -> Result<TaskHealth, Fault> {
             .health_status()
             .map_or("UNKNOWN", |status| status.as_str())
             .into(),
+    })
+}
+
+/// A task begins to stop with the first of the moments that ECS stamps.
+pub(super) fn ended_task(task: &Task) -> Result<EndedTask, Fault> {
+    let stopping_at = task
+        .stopping_at()
+        .or_else(|| task.execution_stopped_at())
+        .or_else(|| task.stopped_at());
+    Ok(EndedTask {
+        task: stopped_task(task)?,
+        task_definition: task
+            .task_definition_arn()
+            .ok_or_else(|| Fault::incomplete("ecs:DescribeTasks", "taskDefinitionArn"))?
+            .into(),
+        stop_code: task.stop_code().map(|code| code.as_str().into()),
+        stopping_at: stopping_at.map(timestamp).transpose()?,
     })
 }
 

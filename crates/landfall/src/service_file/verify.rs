@@ -16,6 +16,10 @@ pub struct Verify {
     pub http: Option<HttpProbe>,
     /// For how long, in seconds, a healthy service is watched before the release counts as good.
     pub bake_seconds: u64,
+    /// How many tasks of the release may die while it is verified. Stored only where it is not the default, so that the
+    /// stored files of earlier versions of Landfall stay what they are.
+    #[serde(skip_serializing_if = "is_default")]
+    pub deaths: u32,
     /// How long, in seconds, the rollout may take until ECS calls it complete, and then the checks until they pass.
     pub timeout_seconds: u64,
 }
@@ -25,9 +29,14 @@ impl Default for Verify {
         Self {
             http: None,
             bake_seconds: 0,
+            deaths: 0,
             timeout_seconds: 900,
         }
     }
+}
+
+fn is_default(deaths: &u32) -> bool {
+    *deaths == Verify::default().deaths
 }
 
 /// A request that a healthy service answers as described.

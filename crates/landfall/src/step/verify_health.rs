@@ -1,5 +1,7 @@
 //! Step `VerifyHealth`: containers, targets, the HTTP probe and the bake time, after ECS called the rollout complete.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,8 @@ use crate::{
     desired::DesiredState,
     failure::{Failure, Stage},
     live::{
-        HealthStatus, LiveService, Rollout, RolloutState, Scheduling, TargetHealth, TaskHealth,
+        EndedTask, HealthStatus, LiveService, Rollout, RolloutState, Scheduling, TargetHealth,
+        TaskHealth,
     },
     look::Look,
     record::{ProbeAnswer, Release},
@@ -19,6 +22,9 @@ use crate::{
 const INTERVAL: u64 = 5;
 /// The longest time, in seconds, without a look while a service bakes.
 const BAKE_INTERVAL: u64 = 30;
+/// The longest time, in seconds, between two looks: ECS lists a task for an hour after it has stopped
+/// (<https://repost.aws/knowledge-center/ecs-task-stopped>), and no death is to be missed.
+const LONGEST_INTERVAL: u64 = 1800;
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +58,9 @@ pub struct Progress {
     pub failures: u32,
     /// Since when the good looks in a row have been enough: the bake time counts from here.
     pub healthy_since: Option<Timestamp>,
+    /// The ARNs of the tasks that died since the first look: no more than are tolerated, for one more ends it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub deaths: BTreeSet<String>,
 }
 
 /// What the step answers.
@@ -78,6 +87,8 @@ pub struct Observation {
     pub service: Option<LiveService>,
     /// The tasks that run.
     pub tasks: Vec<TaskHealth>,
+    /// The tasks that have stopped, as far as ECS remembers them.
+    pub ended: Vec<EndedTask>,
     /// The targets in the target groups that serve.
     pub targets: Vec<TargetHealth>,
     /// The answer to the HTTP probe, if the file asks for one.
@@ -108,9 +119,9 @@ pub fn decide(
         probe: probe.clone(),
         task: None,
     };
-    let answer = |outcome, reason: String, wait_seconds, progress: &Progress| Output {
+    let answer = |outcome, reason: String, wait_seconds: u64, progress: &Progress| Output {
         outcome,
-        wait_seconds,
+        wait_seconds: wait_seconds.min(LONGEST_INTERVAL),
         failure: (outcome == Outcome::Unhealthy).then(|| failure(&reason)),
         reason,
         progress: progress.clone(),
@@ -121,6 +132,7 @@ pub fn decide(
     }
     let http = verify.http.as_ref();
     let interval = http.map_or(INTERVAL, |http| http.interval_seconds);
+    let last_death = progress.count_deaths(&input.task_definition, started_at, &observation.ended);
     let (needed, tolerated) = http.map_or((1, 3), |http| (http.successes, http.failures));
     let impression = if is_unseen(input, &observation, now) {
         Impression::NotYet("ECS does not show the change yet".into())
@@ -129,6 +141,10 @@ pub fn decide(
     };
     let reason = match impression {
         Impression::Lost(reason) => return answer(Outcome::Unhealthy, reason, 0, &progress),
+        _ if progress.deaths.len() > usize::try_from(verify.deaths).unwrap_or(usize::MAX) => {
+            let reason = dying(progress.deaths.len(), verify, last_death);
+            return answer(Outcome::Unhealthy, reason, 0, &progress);
+        }
         Impression::Good => {
             progress.successes += 1;
             progress.failures = 0;
@@ -191,6 +207,47 @@ pub fn decide(
         interval.max(seconds_since(started_at, now) / 60),
         &progress,
     )
+}
+
+impl Progress {
+    /// Adds the tasks of the revision that died since the first look; answers the one that died last. A task that died
+    /// before is the business of the rollout, in which ECS replaced it.
+    fn count_deaths<'a>(
+        &mut self,
+        revision: &str,
+        first_look: Timestamp,
+        ended: &'a [EndedTask],
+    ) -> Option<&'a EndedTask> {
+        let died = ended.iter().filter(|task| {
+            task.task_definition == revision
+                && task.stopping_at.is_some_and(|at| at >= first_look)
+                && task.died()
+        });
+        let died: Vec<_> = died.collect();
+        let arns = died.iter().map(|ended| ended.task.task.clone());
+        self.deaths.extend(arns);
+        died.into_iter().max_by_key(|ended| ended.stopping_at)
+    }
+}
+
+/// Why a release is bad whose tasks keep dying.
+fn dying(deaths: usize, verify: &Verify, last: Option<&EndedTask>) -> String {
+    let died = match deaths {
+        1 => "a task of the release died".to_owned(),
+        many => format!("{many} tasks of the release died"),
+    };
+    let tolerated = format!(
+        "{died} after the rollout; verify.deaths is {}",
+        verify.deaths
+    );
+    match last {
+        Some(ended) => format!(
+            "{tolerated}. The last was {}: {}",
+            ended.task.task,
+            ended.cause()
+        ),
+        None => tolerated,
+    }
 }
 
 /// Whether requests have moved and ECS has not ended its deployment yet. Only deployments that take their time are
