@@ -58,6 +58,10 @@ impl Function for ConcludeRelease {
                     aws.events().put(SERVICE_DRIFTED, &*report).await?;
                     Answer::Done
                 }
+                Ask::NoteUnproven => {
+                    aws.state().note_unproven(service).await?;
+                    Answer::Done
+                }
                 Ask::WriteDesired { over, desired } => {
                     Answer::Written(aws.state().write(over, &desired).await?)
                 }

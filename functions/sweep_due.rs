@@ -7,6 +7,7 @@
 mod executions;
 mod files;
 mod repositories;
+mod unproven;
 
 use landfall::{event::sweep_due, keys};
 use landfall_aws::{
@@ -18,9 +19,11 @@ use self::{
     executions::look_at_executions,
     files::{list_files, look_at_files},
     repositories::look_at_repositories,
+    unproven::look_at_unproven,
 };
 
-/// Joins the images and service files that are there now into the desired states.
+/// Joins the images and service files that are there now into the desired states, and looks for tasks of releases that
+/// are unproven.
 #[derive(Debug)]
 pub struct SweepDue;
 
@@ -47,6 +50,7 @@ impl Function for SweepDue {
         if due.executions() {
             let looked = look_at_executions(aws, due.scheduled_at, request_id).await;
             outcome.note("the executions", looked);
+            look_at_unproven(aws, request_id, &mut outcome).await;
         }
         let shards: Vec<_> = due.shards().collect();
         if shards.is_empty() {

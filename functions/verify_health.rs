@@ -63,6 +63,10 @@ async fn observe(
     let Some(service) = aws.ecs().service(&input.service).await? else {
         return Ok(observation);
     };
+    if service.wants_no_task() {
+        observation.service = Some(service);
+        return Ok(observation);
+    }
     observation.tasks = aws.ecs().running_tasks(&input.service).await?;
     observation.ended = aws.ecs().ended_tasks(&input.service).await?;
     for target_group in serving_groups(aws, &service, &input.task_definition).await? {

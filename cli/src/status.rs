@@ -132,6 +132,12 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
         )),
         None => lines.push("  last good none yet".into()),
     }
+    if let Some(unproven) = &desired.unproven {
+        lines.push(format!(
+            "  unproven  release {}, {}: no task of it has run yet",
+            unproven.number, unproven.task_definition
+        ));
+    }
     for release in &desired.open {
         lines.push(format!(
             "  release {:<3} {} ({})",

@@ -48,7 +48,9 @@ impl Protocol {
                 Ask::ReadDesired => Answer::Desired(state.desired.clone()),
                 Ask::PutRecord(record) => Answer::Written(self.put_record(state, *record)),
                 Ask::ReadRecord(number) => Answer::Record(state.records[&number].clone()),
-                Ask::Announce(_) | Ask::Report(_) | Ask::KeepStatus(_) => Answer::Done,
+                Ask::Announce(_) | Ask::Report(_) | Ask::NoteUnproven | Ask::KeepStatus(_) => {
+                    Answer::Done
+                }
                 Ask::WriteDesired { over, desired } => {
                     if state.desired == *over {
                         self.check_conclusion(state, &conclude.stage, &desired);

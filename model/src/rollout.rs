@@ -286,6 +286,7 @@ impl Protocol {
         let seen = match outcome {
             verify_health::Outcome::Waiting => (look::Outcome::Waiting, None),
             verify_health::Outcome::Healthy => (look::Outcome::Healthy, None),
+            verify_health::Outcome::Unproven => (look::Outcome::Unproven, None),
             verify_health::Outcome::Unhealthy => (look::Outcome::Unhealthy, Some(Stage::Health)),
             verify_health::Outcome::Superseded => (look::Outcome::Superseded, None),
         };

@@ -265,7 +265,7 @@ impl Call {
 
     /// The operation, and for S3 the kind of object, without names that differ from run to run.
     fn kind(&self) -> String {
-        const OBJECTS: [(&str, &str); 11] = [
+        const OBJECTS: [(&str, &str); 12] = [
             ("/desired.json", "desired state"),
             ("/token.json", "task token"),
             ("/tasks.json", "task runs"),
@@ -274,6 +274,7 @@ impl Call {
             ("/files/", "accepted file"),
             ("/sources/", "source"),
             ("/follows/", "follower"),
+            ("/unproven/", "unproven release"),
             ("/sweep/", "sweep memory"),
             ("/landfall-config/status/", "status"),
             ("/landfall-config/services/", "service file"),

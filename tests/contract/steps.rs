@@ -146,8 +146,8 @@ pub(crate) fn answers(function: &str, input: &Value) -> Vec<Value> {
             looks(all, Stage::Rollout, &[Failed, Replaced], ())
         }
         "VerifyHealth" => {
-            use verify_health::Outcome::{Healthy, Superseded, Unhealthy, Waiting};
-            let all = [Waiting, Healthy, Unhealthy, Superseded];
+            use verify_health::Outcome::{Healthy, Superseded, Unhealthy, Unproven, Waiting};
+            let all = [Waiting, Healthy, Unproven, Unhealthy, Superseded];
             let progress = verify_health::Progress::default();
             looks(all, Stage::Health, &[Unhealthy], progress)
         }

@@ -228,6 +228,22 @@ impl StateBucket {
             .map(drop)
     }
 
+    /// Notes that a release of `service` is unproven: the sweep looks for tasks of it.
+    pub async fn note_unproven(&self, service: &ServiceId) -> Result<(), Fault> {
+        let key = keys::unproven(service);
+        self.0
+            .put(&key, Vec::new(), Condition::None)
+            .await
+            .map(drop)
+    }
+
+    /// The services of which a release is unproven, or once was.
+    pub async fn noted_unproven(&self) -> Result<Vec<ServiceId>, Fault> {
+        let keys = self.0.keys(keys::UNPROVEN).await?;
+        let service = |key: &String| key.strip_prefix(keys::UNPROVEN)?.parse().ok();
+        Ok(keys.iter().filter_map(service).collect())
+    }
+
     /// The record of a release, if it was concluded.
     pub async fn record(&self, service: &ServiceId, number: u64) -> Result<Option<Record>, Fault> {
         let found = self.0.get_json(&keys::record(service, number)).await?;

@@ -4,7 +4,7 @@
 //! writes the claim and the verdicts.
 //!
 //! [`DesiredState`] has methods in other modules too: holds are in [`crate::hold`], images in quarantine in
-//! [`crate::quarantine`], drift in [`crate::drift`].
+//! [`crate::quarantine`], drift in [`crate::drift`], releases of which no task ran in [`crate::unproven`].
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,7 @@ use crate::{
     quarantine::Quarantined,
     record::{Cause, Content, Release, TaskDefinition, Verdict},
     service_id::ServiceId,
+    unproven::UnprovenRelease,
 };
 
 /// The newest layout of the object that this code writes.
@@ -48,6 +49,10 @@ pub struct DesiredState {
     pub claim: Option<Claim>,
     /// The newest release with the verdict `succeeded`: a bad release is rolled back to it.
     pub last_good: Option<GoodRelease>,
+    /// The newest release with the verdict `unproven`, until a newer one ran: the service was given it, and the last good
+    /// release is still the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<UnprovenRelease>,
     /// The release that got the newest verdict. A bad release is not tried again until its content changes.
     pub concluded: Option<Concluded>,
     /// The hash of the service file whose `service` section ECS has; none while Landfall cannot know that.
@@ -146,6 +151,7 @@ impl DesiredState {
             open: Vec::new(),
             claim: None,
             last_good: None,
+            unproven: None,
             concluded: None,
             applied_file: None,
             hold: None,
@@ -314,6 +320,11 @@ impl DesiredState {
         self.release(Cause::Resumed, Again::EvenIfGood, now);
     }
 
+    /// Makes a release of the followed file and the newest images because tasks run of one that is unproven.
+    pub(crate) fn release_for_proof(&mut self, now: Timestamp) {
+        self.release(Cause::TasksCame, Again::EvenIfGood, now);
+    }
+
     fn release(&mut self, cause: Cause, again: Again, now: Timestamp) {
         let Some(file) = &self.file else { return };
         if !self.waiting_for().is_empty() {
@@ -326,7 +337,8 @@ impl DesiredState {
         // The last good release runs, and something newer of the same file was bad.
         let keeps_good = |concluded: &Concluded| {
             let good = self.last_good.as_ref();
-            !self.left_out().is_empty()
+            concluded.verdict != Verdict::Unproven
+                && !self.left_out().is_empty()
                 && concluded.content.file == content.file
                 && good.is_some_and(|good| good.content.runs_the_same_as(&content))
         };
@@ -393,13 +405,23 @@ impl DesiredState {
         if let (Verdict::Succeeded, Some(task_definition)) = (verdict, task_definition) {
             self.applied_file = Some(release.content.file.clone());
             self.accepted = None;
+            self.unproven = None;
             self.last_good = Some(GoodRelease {
                 number,
                 content: release.content.clone(),
                 task_definition: task_definition.clone(),
             });
         }
+        if let (Verdict::Unproven, Some(task_definition)) = (verdict, task_definition) {
+            self.applied_file = Some(release.content.file.clone());
+            self.unproven = Some(UnprovenRelease {
+                number,
+                file: release.content.file.clone(),
+                task_definition: task_definition.arn.clone(),
+            });
+        }
         if verdict == Verdict::RolledBack {
+            self.unproven = None;
             self.applied_file = self
                 .last_good
                 .as_ref()

@@ -24,8 +24,8 @@ pub enum Whose {
     Good,
     /// A foreign revision that an operator, by resuming the service, permitted Landfall to replace.
     Accepted,
-    /// A revision that Landfall registered for a release that did not succeed: that release may be open, or a newer one
-    /// may have superseded it before the service was rolled back.
+    /// A revision that Landfall registered for a release that did not succeed: that release may be open, a newer one may
+    /// have superseded it before the service was rolled back, or no task of it ran.
     OurAttempt,
     /// The revision of a service that Landfall did not create and has not changed yet: the first service file asks
     /// Landfall to adopt the service. The revision is not noted yet.
@@ -111,6 +111,9 @@ pub fn whose(
     let good = desired.last_good.as_ref();
     if good.is_some_and(|good| good.task_definition.arn == revision.arn) {
         return Ok(Whose::Good);
+    }
+    if desired.is_unproven(&revision.arn) {
+        return Ok(Whose::OurAttempt);
     }
     if desired.accepted.as_ref() == Some(&revision.arn) {
         return Ok(Whose::Accepted);

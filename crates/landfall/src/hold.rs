@@ -76,6 +76,7 @@ impl DesiredState {
         };
         let ended = self.concluded.as_ref().map(|concluded| concluded.verdict);
         let theirs = match &self.last_good {
+            _ if self.is_unproven(live) => false,
             Some(good) => good.task_definition.arn != live,
             None => hold.set_by == SetBy::Drift || ended == Some(Verdict::Drifted),
         };

@@ -13,6 +13,7 @@
 //! | state | `placeholders/<content hash>.json` | the places of accepted files whose values are asked for again with every push |
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
 //! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository, or once did; empty |
+//! | state | `unproven/<cluster>/<service>` | that a release of the service was unproven, now or once; empty |
 //! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard were when they were last joined |
 //! | state | `sweep/executions.json` | up to when dead executions were looked at |
 //!
@@ -30,6 +31,10 @@ pub const LONGEST_SERVICE_FILE: usize = 1000;
 
 /// The prefix of everything that follows repositories in the state bucket.
 pub const FOLLOWS: &str = "follows/";
+
+/// The prefix of the services that had an unproven release in the state bucket. Like followers, they are never removed:
+/// that could overtake the next conclusion. One that has none any more costs a read for each sweep.
+pub const UNPROVEN: &str = "unproven/";
 
 /// The key of the object that says up to when sweeps have looked for executions that died.
 pub const EXECUTIONS_SEEN: &str = "sweep/executions.json";
@@ -104,6 +109,11 @@ pub fn source(key: &str) -> String {
 /// The key of the empty object that says that `service` follows `repository`.
 pub fn follower(repository: &str, service: &ServiceId) -> String {
     format!("{}{service}", followers(repository))
+}
+
+/// The key of the empty object that says that `service` had an unproven release.
+pub fn unproven(service: &ServiceId) -> String {
+    format!("{UNPROVEN}{service}")
 }
 
 /// The prefix of a repository's followers. A repository's name may have slashes, one segment may not.

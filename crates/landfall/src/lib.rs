@@ -32,6 +32,7 @@ pub mod tags;
 pub mod target_group;
 pub mod task_definition;
 pub mod undone;
+pub mod unproven;
 pub mod versioned;
 
 #[cfg(test)]

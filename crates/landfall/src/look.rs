@@ -38,6 +38,8 @@ pub enum Outcome {
     Steady,
     /// `VerifyHealth`: the release is good.
     Healthy,
+    /// `VerifyHealth`: no task of the release runs that could be verified.
+    Unproven,
     /// `RunTask`, `CheckRollout`: the release is bad.
     Failed,
     /// `VerifyHealth`: the release is bad.

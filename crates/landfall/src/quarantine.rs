@@ -101,7 +101,7 @@ impl DesiredState {
                     .retain(|quarantined| !quarantined.is_among(proven));
             }
             Verdict::RolledBack | Verdict::Failed => self.quarantine_images(release),
-            Verdict::Superseded | Verdict::Rejected | Verdict::Drifted => {}
+            Verdict::Unproven | Verdict::Superseded | Verdict::Rejected | Verdict::Drifted => {}
         }
     }
 

@@ -70,6 +70,8 @@ pub enum Cause {
     },
     /// An operator ended a hold, and the service ran another revision than the last good release's.
     Resumed,
+    /// Tasks run of a release that was unproven, so that it can be verified.
+    TasksCame,
 }
 
 impl fmt::Display for Cause {
@@ -80,6 +82,7 @@ impl fmt::Display for Cause {
             } => write!(f, "{repository}:{tag} was pushed"),
             Self::ServiceFileChanged { key, .. } => write!(f, "{key} changed"),
             Self::Resumed => f.write_str("its hold was ended"),
+            Self::TasksCame => f.write_str("tasks run of a release that was unproven"),
         }
     }
 }
@@ -90,6 +93,8 @@ impl fmt::Display for Cause {
 pub enum Verdict {
     /// The release was rolled out and verified.
     Succeeded,
+    /// The service was given the release while its desired count was 0: no task of it ran, so nothing was verified.
+    Unproven,
     /// The release was bad; the last good release serves again.
     RolledBack,
     /// A step failed for good before the service was changed; or the release was bad, and there is no last good
@@ -107,6 +112,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Succeeded => "succeeded",
+            Self::Unproven => "unproven",
             Self::RolledBack => "rolled-back",
             Self::Failed => "failed",
             Self::Superseded => "superseded",

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::{
-    sample::{at, desired, live, revision, service},
+    sample::{at, desired, live, release, revision, service},
     step::{conclude_release::overtaken, roll_back::Way},
     tags::SERVICE_TAG,
+    unproven::UnprovenRelease,
 };
 
 /// What can be read about revision 7, which the service runs.
@@ -95,6 +96,12 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
         accepted: Some(revision(arn)),
         ..desired.clone()
     };
+    let mut unproven = good.clone();
+    unproven.unproven = Some(UnprovenRelease {
+        number: 2,
+        file: release(2).content.file,
+        task_definition: revision(7),
+    });
     let (accepted, first_accepted) = (accepting(7, &good), accepting(7, &never_good));
     let other_accepted = accepting(6, &never_good);
     let (untagged, made) = (having_tag(None), having_tag(Some("web/hello")));
@@ -103,6 +110,13 @@ fn every_revision_has_one_answer_and_no_question_is_asked_in_vain() {
     for live in [&untagged, &made] {
         for (story, desired, world, expected, questions) in [
             ("the last good one", &good_runs, NOTHING, Good, vec![]),
+            (
+                "given to the service, and no task of it ran",
+                &unproven,
+                NOTHING,
+                OurAttempt,
+                vec![],
+            ),
             (
                 "an operator resumed it",
                 &accepted,

@@ -53,7 +53,7 @@ impl SweepDue {
         Shard::all().filter(move |shard| i64::from(shard.number()) % every == slot)
     }
 
-    /// Whether to look for dead executions, which is due once in every interval too.
+    /// Whether to look for dead executions, and for tasks of unproven releases: that is due once in every interval too.
     pub fn executions(&self) -> bool {
         self.slot() == 0
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     desired::Concluded,
     sample::{at, claim, desired, release, revision},
+    unproven::UnprovenRelease,
 };
 
 fn held(open: &[u64]) -> DesiredState {
@@ -97,6 +98,15 @@ fn resuming_lets_landfall_replace_a_foreign_revision() {
     let mut unchanged = held(&[2]);
     unchanged.resume(Some(&revision(1)), at(9));
     assert_eq!(unchanged.accepted, None);
+
+    let mut unproven = held(&[]);
+    unproven.unproven = Some(UnprovenRelease {
+        number: 2,
+        file: release(2).content.file,
+        task_definition: revision(7),
+    });
+    unproven.resume(Some(&revision(7)), at(9));
+    assert_eq!((unproven.accepted, unproven.open), (None, Vec::new()));
 
     let mut under_way = claimed(held(&[2, 3]), 2);
     under_way.resume(Some(&revision(2)), at(9));

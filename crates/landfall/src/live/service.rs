@@ -98,6 +98,11 @@ impl LiveService {
         self.tags.get(SERVICE_TAG) == Some(&service_tag(service))
     }
 
+    /// Whether it is to run no task at all. ECS chooses a daemon's count by its instances.
+    pub fn wants_no_task(&self) -> bool {
+        self.scheduling_strategy == Scheduling::Replica && self.desired_count == 0
+    }
+
     /// Whether ECS has nothing left to do: one deployment, completed, with all its tasks running.
     pub fn is_steady(&self) -> bool {
         self.deployments.len() == 1

@@ -76,6 +76,12 @@ pub enum Stage {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
+    /// A release of which no task ran is noted for the sweep before the verdict: an execution that takes over after the
+    /// verdict would not note it.
+    NoteUnproven {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+    },
     /// Verdict and claim are written in one, over the desired state that was read: a push that came meanwhile is not
     /// lost.
     WriteVerdict {
@@ -111,6 +117,8 @@ pub enum Ask<'a> {
     Announce(Box<Record>),
     /// To send the event that a service drifted.
     Report(Box<Report>),
+    /// To note that the sweep has to look for tasks of the service.
+    NoteUnproven,
     /// To write the desired state, unless it has changed since it was read.
     WriteDesired {
         /// The desired state as it was read.
@@ -147,7 +155,7 @@ impl Conclude {
             record_origin: None,
             announced: BTreeSet::new(),
             stage: match conclude_release::ending(&input.facts).verdict {
-                Verdict::Succeeded => Stage::Look,
+                Verdict::Succeeded | Verdict::Unproven => Stage::Look,
                 _ => Stage::ReadDesired,
             },
         }
@@ -177,6 +185,7 @@ impl Conclude {
                 Some(report) => Ask::Report(Box::new(report)),
                 None => Ask::ReadDesired,
             },
+            Stage::NoteUnproven { .. } => Ask::NoteUnproven,
             Stage::WriteVerdict { read, over } => Ask::WriteDesired {
                 over,
                 desired: Box::new(self.concluded(input, read).0),
@@ -231,7 +240,7 @@ impl Conclude {
                 self.announced.extend(number);
                 return self.on_record(input, read, nth, found);
             }
-            (Stage::Report { read }, Answer::Done) => {
+            (Stage::Report { read } | Stage::NoteUnproven { read }, Answer::Done) => {
                 let over = read.clone();
                 Stage::WriteVerdict { read, over }
             }
@@ -278,6 +287,8 @@ impl Conclude {
             return self.finish(input, &read);
         } else if self.ending(input).verdict == Verdict::Drifted {
             Stage::Report { read }
+        } else if self.ending(input).verdict == Verdict::Unproven {
+            Stage::NoteUnproven { read }
         } else {
             let over = read.clone();
             Stage::WriteVerdict { read, over }

@@ -120,6 +120,12 @@ pub fn ending(facts: &Facts) -> Ending {
                 diagnosis: None,
             }
         }
+        (Some(plan), Some(look)) if look.outcome == Outcome::Unproven => Ending {
+            verdict: Verdict::Unproven,
+            reason: look.reason.clone(),
+            task_definition: Some(plan.task_definition.clone()),
+            diagnosis: None,
+        },
         // The state machine never comes here with these facts. If another one does, the release is no success.
         _ => bad(Verdict::Failed, failed, None),
     }

@@ -123,6 +123,14 @@ pub fn way_back(
     let applied = applied.or(desired.applied_file.as_ref());
     let service_is_good = applied == Some(&good.content.file);
     let revision = &good.task_definition.arn;
+    // What changed nothing leaves the release of which no task ran, too.
+    let changed_nothing = matches!(stage, Stage::Refused | Stage::Task);
+    let has_unproven = desired.unproven.as_ref().is_some_and(|unproven| {
+        primary == Some(&*unproven.task_definition) && applied == Some(&unproven.file)
+    });
+    if changed_nothing && has_unproven && live.is_steady() {
+        return Way::Nothing;
+    }
     match primary {
         Some(primary) if primary == revision && service_is_good && live.is_steady() => Way::Nothing,
         Some(primary) if primary == revision && service_is_good => Way::LeaveToEcs {

@@ -74,6 +74,8 @@ pub enum Outcome {
     Waiting,
     /// The release is good.
     Healthy,
+    /// The service is to run no task, so nothing of the release can be verified.
+    Unproven,
     /// The release is bad.
     Unhealthy,
     /// A newer release should run.
@@ -100,6 +102,7 @@ enum Impression {
     NotYet(String),
     Bad(String),
     Lost(String),
+    NoTask,
 }
 
 /// Decides whether the release is good, from what is seen now and what the looks before came to.
@@ -144,6 +147,10 @@ pub fn decide(
         _ if progress.deaths.len() > usize::try_from(verify.deaths).unwrap_or(usize::MAX) => {
             let reason = dying(progress.deaths.len(), verify, last_death);
             return answer(Outcome::Unhealthy, reason, 0, &progress);
+        }
+        Impression::NoTask => {
+            let reason = "the service's desired count is 0: no task of the release runs, so nothing was verified";
+            return answer(Outcome::Unproven, reason.into(), 0, &progress);
         }
         Impression::Good => {
             progress.successes += 1;
@@ -300,6 +307,9 @@ fn look(revision: &str, http: Option<&HttpProbe>, observation: &Observation) -> 
             ));
         }
         None => return Impression::Lost("the service has no primary deployment".into()),
+    }
+    if service.wants_no_task() {
+        return Impression::NoTask;
     }
     let ours = observation
         .tasks

@@ -51,6 +51,7 @@ fn word(ask: &Ask<'_>) -> String {
         Ask::ReadRecord(number) => format!("read record {number}"),
         Ask::Announce(record) => format!("announce {} {}", record.release.number, record.verdict),
         Ask::Report(_) => "report drift".into(),
+        Ask::NoteUnproven => "note for the sweep".into(),
         Ask::WriteDesired { over, desired } => {
             let concluded = desired.concluded.as_ref().unwrap();
             assert_eq!(desired.claim, None);
@@ -81,7 +82,7 @@ fn play(guards: Guards, input: &Input, answers: Vec<Answer>) -> (String, conclud
 
 #[test]
 fn records_and_events_go_before_the_verdict_that_gives_up_the_claim() {
-    use Verdict::{Drifted, RolledBack, Succeeded, Superseded};
+    use Verdict::{Drifted, RolledBack, Succeeded, Superseded, Unproven};
     for (story, verdict, answers, expected, ended) in [
         (
             "a success",
@@ -89,6 +90,14 @@ fn records_and_events_go_before_the_verdict_that_gives_up_the_claim() {
             vec![Seen(None), claimed(&[3], "me"), YES, Done, YES],
             "look, read desired, record 3 succeeded, announce 3 succeeded, verdict 3 succeeded over [3]",
             (Succeeded, "as it ended", false),
+        ),
+        (
+            "nothing proved: the sweep is to look for tasks",
+            Unproven,
+            vec![Seen(None), claimed(&[3], "me"), YES, Done, Done, YES],
+            "look, read desired, record 3 unproven, announce 3 unproven, note for the sweep, \
+             verdict 3 unproven over [3]",
+            (Unproven, "as it ended", false),
         ),
         (
             "no success: there is nothing to look at",

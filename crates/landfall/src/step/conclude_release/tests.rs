@@ -207,6 +207,12 @@ fn the_verdict_follows_from_the_facts_and_people_read_these_reasons() {
     };
     let healthy = || course(look(Outcome::Healthy, "every check passed", None), None);
     let ran = || course(look(Outcome::Done, "smoke succeeded", None), None);
+    let no_task = || {
+        course(
+            look(Outcome::Unproven, "the desired count is 0", None),
+            None,
+        )
+    };
     let superseded = || {
         course(
             look(Outcome::Superseded, "release 4 should run", None),
@@ -228,6 +234,13 @@ fn the_verdict_follows_from_the_facts_and_people_read_these_reasons() {
             facts(ran(), planned(true), None),
             Verdict::Succeeded,
             "rolled out and verified; smoke succeeded",
+            false,
+        ),
+        (
+            "no task ran",
+            facts(no_task(), planned(true), None),
+            Verdict::Unproven,
+            "the desired count is 0",
             false,
         ),
         (
@@ -327,7 +340,8 @@ fn the_verdict_follows_from_the_facts_and_people_read_these_reasons() {
         assert_eq!(ending.diagnosis, has_diagnosis.then(diagnosis), "{story}");
         let runs = ending.task_definition.is_some();
         let recorded = facts.ending.is_some();
-        assert_eq!(runs, recorded || verdict == Verdict::Succeeded, "{story}");
+        let given = matches!(verdict, Verdict::Succeeded | Verdict::Unproven);
+        assert_eq!(runs, recorded || given, "{story}");
     }
 }
 

@@ -348,6 +348,41 @@ fn a_service_that_is_gone_or_was_changed_is_lost_at_once() {
 }
 
 #[test]
+fn where_no_task_is_to_run_nothing_is_verified_and_nothing_else_is_looked_at() {
+    let service = |strategy: &str| LiveService {
+        desired_count: 0,
+        running_count: 0,
+        scheduling_strategy: strategy.into(),
+        ..live(2)
+    };
+    let seen = |service: LiveService| Observation {
+        service: Some(service),
+        tasks: Vec::new(),
+        probe: None,
+        ..good_observation()
+    };
+    let outcome = |observation| looks(&probing(), vec![(0, observation)])[0].0;
+    assert_eq!(outcome(seen(service("REPLICA"))), Outcome::Unproven);
+    assert_eq!(outcome(seen(service("DAEMON"))), Outcome::Waiting);
+    // It is lost all the same, and tasks that died before the count was lowered died.
+    let mut other = service("REPLICA");
+    other.deployments = live(1).deployments;
+    assert_eq!(outcome(seen(other)), Outcome::Unhealthy);
+    let died = ended("a", 2, "EssentialContainerExited", 5);
+    let observations = vec![
+        (0, good_observation()),
+        (
+            10,
+            Observation {
+                ended: vec![died],
+                ..seen(service("REPLICA"))
+            },
+        ),
+    ];
+    assert_eq!(looks(&probing(), observations)[1].0, Outcome::Unhealthy);
+}
+
+#[test]
 fn a_newer_release_supersedes_whatever_is_seen() {
     for observation in [good_observation(), bad(), not_yet()] {
         let output = decide(&input(), &probing(), &desired(&[2, 3]), observation, at(0));

@@ -1,7 +1,7 @@
 //! Which way back there is from what a release left behind.
 
 use super::*;
-use crate::{desired::Claim, tags::SERVICE_TAG};
+use crate::{desired::Claim, tags::SERVICE_TAG, unproven::UnprovenRelease};
 
 #[test]
 fn a_service_that_had_a_good_release_gets_it_back() {
@@ -242,6 +242,68 @@ fn a_task_that_failed_before_the_rollout_leaves_nothing_to_undo_also_if_the_file
             apply_service: false
         }
     );
+}
+
+#[test]
+fn a_release_of_which_no_task_ran_is_no_way_back_and_stays_where_nothing_was_changed() {
+    let unproven = UnprovenRelease {
+        number: 2,
+        file: release(2).content.file,
+        task_definition: revision(2),
+    };
+    let desired = DesiredState {
+        unproven: Some(unproven),
+        applied_file: Some(release(2).content.file),
+        ..desired(&[3])
+    };
+    let idle = |number| LiveService {
+        desired_count: 0,
+        running_count: 0,
+        ..live(number)
+    };
+    let section_may_differ = DesiredState {
+        applied_file: None,
+        ..desired.clone()
+    };
+    let revert = Way::Revert {
+        good: good(1),
+        apply_service: true,
+    };
+    for (story, desired, live, stage, expected) in [
+        ("refused", &desired, idle(2), Stage::Refused, Way::Nothing),
+        (
+            "a task before it failed",
+            &desired,
+            live(2),
+            Stage::Task,
+            Way::Nothing,
+        ),
+        (
+            "refused, and its section may have been sent",
+            &section_may_differ,
+            idle(2),
+            Stage::Refused,
+            revert.clone(),
+        ),
+        (
+            "a step failed",
+            &desired,
+            idle(2),
+            Stage::Step,
+            revert.clone(),
+        ),
+        ("bad", &desired, live(3), Stage::Health, revert.clone()),
+        (
+            "ECS took the bad one back to it",
+            &desired,
+            live(2),
+            Stage::Rollout,
+            revert.clone(),
+        ),
+    ] {
+        let found = way_back(desired, Some(&live), stage, &ours(desired, Some(&live)));
+        assert_eq!(found, expected, "{story}");
+    }
 }
 
 #[test]
