@@ -57,9 +57,16 @@ impl Function for RegisterTaskDefinition {
             (registration, known, Some(base))
         };
         let known = known.or_else(|| reusable(input.last_good.as_ref(), &registration.content));
+        let known = match known {
+            Some(revision) if aws.ecs().is_active(&revision.arn).await? => Some(revision),
+            _ => None,
+        };
         let task_definition = match known {
             Some(revision) => revision,
-            None => register(aws, &input, registration).await?,
+            None => {
+                let may_be_there = input.may_be_registered();
+                register(aws, registration, input.release.number, may_be_there).await?
+            }
         };
         let apply_service = input.apply_service;
         Ok(Plan::new(
@@ -111,10 +118,16 @@ async fn previous(aws: &Aws, input: &Input) -> Result<Option<ServiceFile>, Fault
     }
 }
 
-async fn register(
+/// Registers a revision for the release of this number. If an earlier try may have done so, that revision is looked for
+/// first: it is the newest of its family.
+///
+/// # Errors
+/// As ECS refuses.
+pub(crate) async fn register(
     aws: &Aws,
-    input: &Input,
     registration: Registration,
+    release: u64,
+    may_be_there: bool,
 ) -> Result<TaskDefinition, Fault> {
     let Registration { body, content } = registration;
     let family = body
@@ -122,12 +135,7 @@ async fn register(
         .and_then(|family| family.as_str())
         .unwrap_or_default();
     // A first attempt saves the call.
-    if input.may_be_registered()
-        && let Some(revision) = aws
-            .ecs()
-            .registered(family, &content, input.release.number)
-            .await?
-    {
+    if may_be_there && let Some(revision) = aws.ecs().registered(family, &content, release).await? {
         return Ok(revision);
     }
     match aws.ecs().register_task_definition(&body).await {
@@ -138,7 +146,7 @@ async fn register(
         // The revision may have been registered, and only the answer was lost.
         Err(fault) if fault.is_transient() => aws
             .ecs()
-            .registered(family, &content, input.release.number)
+            .registered(family, &content, release)
             .await?
             .ok_or(fault),
         Err(fault) => Err(fault),

@@ -3,15 +3,18 @@
 //! In: `Input`, from whatever failed. Out: `Output`, what was done and what to wait for.
 //! Fails with `Transient`, which the state machine retries.
 
-use crate::ensure_ingress;
+use crate::{ensure_ingress, register_task_definition::register};
 use landfall::{
     desired::{DesiredState, GoodRelease},
     drift::{Revision, Whose},
     failure::Failure,
     live::{LiveService, LiveServiceDeployment, ServiceDeploymentStatus},
-    record::{Diagnosis, StoppedTask},
+    record::{Diagnosis, Release, StoppedTask, TaskDefinition},
     service_file::ServiceFile,
-    step::roll_back::{Action, Files, Input, Output, Provenance, Way, plan, way_back},
+    step::{
+        register_task_definition::{render, render_live},
+        roll_back::{Action, Files, Input, Output, Provenance, Way, plan, way_back},
+    },
     versioned::Versioned,
 };
 use landfall_aws::{
@@ -19,6 +22,7 @@ use landfall_aws::{
     change::carry_out,
     drift,
     function::{Function, step_span},
+    state_bucket::Change,
 };
 
 /// How many stopped tasks and service events a diagnosis holds, so that it fits into an event and a state.
@@ -55,15 +59,12 @@ impl Function for RollBack {
         }
         let (desired, live) = (&seen.desired, seen.live.as_ref());
         let failure = input.failure();
-        let mut undo = plan(
-            desired,
-            live,
-            failure.stage,
-            seen.way,
-            &seen.files,
-            aws.now(),
-        );
+        let plan = |way| plan(desired, live, failure.stage, way, &seen.files, aws.now());
+        let mut undo = plan(seen.way);
         let by_ecs = undo.stops_deployment && stop_deployment(aws, &input).await?;
+        if !by_ecs && let Some(way) = registered_again(aws, &input, &undo.way).await? {
+            undo = plan(way);
+        }
         if let Some(change) = undo.change.as_mut().filter(|_| !by_ecs) {
             change.rollout.deployment = carry_out(aws, change).await?;
         }
@@ -159,6 +160,68 @@ async fn registered(aws: &Aws, file: ServiceFile) -> Result<ServiceFile, Fault> 
         other => other?,
     };
     Ok(file.registered_in(registry.as_deref()))
+}
+
+/// The same way back with the content of the last good release registered again, if ECS starts no tasks of its revision:
+/// somebody deregistered or deleted that. The desired state says so before the service is given the new one, which would be
+/// a foreign revision to an execution that takes over.
+async fn registered_again(aws: &Aws, input: &Input, way: &Way) -> Result<Option<Way>, Fault> {
+    let Way::Revert {
+        good,
+        apply_service,
+    } = way
+    else {
+        return Ok(None);
+    };
+    let arn = &good.task_definition.arn;
+    if aws.ecs().is_active(arn).await? {
+        return Ok(None);
+    }
+    let file = aws.state().file(&good.content.file).await?;
+    // What the release was made for is in no revision.
+    let release = Release {
+        number: good.number,
+        content: good.content.clone(),
+        ..input.release.clone()
+    };
+    let registration = match file.owns_task_definition() {
+        true => render(&file, &release, &input.service)?,
+        false => {
+            let revision = aws.descriptions().task_definition(arn).await?;
+            render_live(&revision, &file, &release, &input.service)?
+        }
+    };
+    let task_definition = register(aws, registration, good.number, true).await?;
+    note_good(aws, input, good.number, &task_definition).await?;
+    tracing::warn!(
+        gone = arn,
+        arn = task_definition.arn,
+        "registered the last good release again"
+    );
+    Ok(Some(Way::Revert {
+        good: GoodRelease {
+            task_definition,
+            ..good.clone()
+        },
+        apply_service: *apply_service,
+    }))
+}
+
+async fn note_good(
+    aws: &Aws,
+    input: &Input,
+    number: u64,
+    task_definition: &TaskDefinition,
+) -> Result<(), Fault> {
+    let note = |read: Versioned<DesiredState>| async move {
+        if !read.is_claimed_by(&input.execution, input.release.number) {
+            return Err(Fault::refused("this execution holds the claim no longer"));
+        }
+        let mut desired = read.into_value();
+        desired.renew_good(number, task_definition);
+        Ok(Change::Write(Box::new(desired), ()))
+    };
+    aws.state().change(&input.service, note).await.map(drop)
 }
 
 /// Makes ECS end the deployment that is under way; answers whether it will.

@@ -26,7 +26,7 @@ from installation import ROOT, functions_of
 
 CHANGES_ECS = {
     "ecs:CreateCluster": {"EnsureClusterFunction"},
-    "ecs:RegisterTaskDefinition": {"RegisterTaskDefinitionFunction"},
+    "ecs:RegisterTaskDefinition": {"RegisterTaskDefinitionFunction", "RollBackFunction"},
     "ecs:CreateService": {"UpdateServiceFunction"},
     "ecs:UpdateService": {"UpdateServiceFunction", "RollBackFunction", "EnsureScalingFunction"},
     "ecs:DeleteService": set(),

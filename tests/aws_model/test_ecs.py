@@ -69,6 +69,9 @@ def test_a_task_definition_keeps_every_field(ecs, fails):
     assert {name: described["containerDefinitions"][0][name] for name in given} == given
     assert definition(ecs, "kept", **given)["revision"] == first["revision"] + 1
     assert len(ecs.list_task_definitions(familyPrefix="kept", sort="DESC")["taskDefinitionArns"]) == 2
+    assert ecs.deregister_task_definition(taskDefinition="kept:1")["taskDefinition"]["status"] == "INACTIVE"
+    assert ecs.describe_task_definition(taskDefinition="kept:1")["taskDefinition"]["status"] == "INACTIVE"
+    assert len(ecs.list_task_definitions(familyPrefix="kept")["taskDefinitionArns"]) == 1
     assert fails(ecs.describe_task_definition, taskDefinition="never") == "ClientException"
     assert fails(ecs.register_task_definition, family="none", containerDefinitions=[]) in ("ClientException", "InvalidParameterException")
 

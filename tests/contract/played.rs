@@ -34,11 +34,12 @@ const NEEDED_BY_OTHERS: [(&str, &str); 13] = [
 ];
 
 /// What the command, the installation, the journeys and the simulation call besides, and where.
-const CALLED: [(&str, &str); 21] = [
+const CALLED: [(&str, &str); 22] = [
     ("ecr:BatchGetImage", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:CreateRepository", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:PutImage", "crates/landfall-aws/src/ecr.rs"),
     ("ecs:DeleteService", "tests/journeys/interruptions.rs"),
+    ("ecs:DeregisterTaskDefinition", "tests/journeys/way_back.rs"),
     (
         "ecs:ListTagsForResource",
         "tests/journeys/scaling_and_discovery.rs",

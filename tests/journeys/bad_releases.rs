@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall::{record::Verdict, service_id::ServiceId};
+use landfall::record::Verdict;
 use landfall_aws::events::RELEASE_CONCLUDED;
 use landfall_local::{cloud::ecs::SimulatedBehaviour, local::CONFIG_BUCKET};
 use landfall_tests::{
@@ -20,11 +20,11 @@ fn crashing() -> SimulatedBehaviour {
 }
 
 /// The answer of a service whose tasks are simulated: an object that S3 serves.
-async fn answer(stage: &Stage, body: &str) {
+pub(crate) async fn answer(stage: &Stage, body: &str) {
     stage.driver.put_file("answer", body).await.unwrap();
 }
 
-fn probing(stage: &Stage, body: &str) -> String {
+pub(crate) fn probing(stage: &Stage, body: &str) -> String {
     format!(
         "http: {{ url: \"{}/{CONFIG_BUCKET}/answer\", body: \"{body}\", interval: 1s, successes: 1, failures: 2 }}",
         stage.local.endpoint()
@@ -125,137 +125,6 @@ async fn a_release_that_ecs_is_content_with_but_the_probe_is_not_is_rolled_back_
         ["SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"],
         "ECS itself saw nothing wrong with {bad}"
     );
-    stage.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_release_whose_tasks_die_while_it_bakes_is_rolled_back_although_ecs_replaces_them() {
-    let stage = Stage::open().await;
-    let service = web("hello");
-    let good = stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = "bake: 12s".into();
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
-
-    let dying = SimulatedBehaviour {
-        exits: Some((Duration::from_secs(4), 3)),
-        ..SimulatedBehaviour::default()
-    };
-    stage.push_behaving("hello", "1.1.0", dying).await;
-    let record = stage.verdict(&service, 2, Verdict::RolledBack).await;
-
-    for part in [
-        "died after the rollout",
-        "verify.deaths is 0",
-        "`web` exited with 3",
-    ] {
-        assert!(record.reason.contains(part), "{part}: {}", record.reason);
-    }
-    let stopped = record.diagnosis.unwrap().stopped_tasks;
-    assert_eq!(stopped[0].containers[0].exit_code, Some(3));
-    assert!(stage.live_image(&service).await.ends_with(&good));
-    stage.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_that_is_scaled_in_while_the_release_bakes_has_not_died() {
-    let stage = Stage::open().await;
-    let service = web("hello");
-    stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = "bake: 12s".into();
-    stage.follow("services/hello.yaml", &file.text()).await;
-    until("the end of the rollout", || async {
-        let live = stage.live(&service).await;
-        (live["deployments"][0]["rolloutState"] == "COMPLETED").then_some(())
-    })
-    .await;
-
-    let fewer = json!({"cluster": "web", "service": "hello", "desiredCount": 1});
-    stage.ecs("UpdateService", fewer).await;
-
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
-    let stopped = json!({"cluster": "web", "serviceName": "hello", "desiredStatus": "STOPPED"});
-    let stopped = stage.ecs("ListTasks", stopped).await;
-    assert_eq!(stopped["taskArns"].as_array().unwrap().len(), 1);
-    stage.close().await;
-}
-
-/// Sets the number of tasks by hand, and waits until they run.
-async fn scale(stage: &Stage, service: &ServiceId, count: u64) {
-    let count_alone = json!({"cluster": "web", "service": "hello", "desiredCount": count});
-    stage.ecs("UpdateService", count_alone).await;
-    stage.runs(service, count).await;
-}
-
-async fn sweep(stage: &Stage) {
-    let event = serde_json::from_str(include_str!("../../events/sweep-due.json")).unwrap();
-    stage.invoke("sweep-due", event).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_no_task_ran_of_proves_nothing_and_is_verified_once_tasks_run() {
-    let stage = Stage::open().await;
-    let service = web("hello");
-    answer(&stage, "Hello, World!").await;
-    stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = probing(&stage, "Hello");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
-    scale(&stage, &service, 0).await;
-
-    // The probe would fail: nothing is there to answer it.
-    answer(&stage, "Service Unavailable").await;
-    let idle = stage.push("hello", "1.1.0").await;
-    let record = stage.verdict(&service, 2, Verdict::Unproven).await;
-    assert!(record.reason.contains("desired count is 0"), "{record:?}");
-    let desired = stage.desired(&service).await;
-    assert_eq!(desired.last_good.unwrap().number, 1);
-    assert_eq!(desired.quarantine, []);
-    assert!(stage.live_image(&service).await.ends_with(&idle));
-
-    // No task runs yet, so a sweep changes nothing.
-    sweep(&stage).await;
-    assert_eq!(stage.settled(&service).await.last_number, 2);
-
-    answer(&stage, "Hello, World!").await;
-    scale(&stage, &service, 2).await;
-    sweep(&stage).await;
-    stage.verdict(&service, 3, Verdict::Succeeded).await;
-    let desired = stage.desired(&service).await;
-    assert_eq!(desired.last_good.unwrap().number, 3);
-    assert_eq!(desired.unproven, None);
-    assert!(stage.live_image(&service).await.ends_with(&idle));
-    stage.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_image_that_came_while_no_task_ran_is_rolled_back_to_what_was_good_before() {
-    let stage = Stage::open().await;
-    let service = web("hello");
-    let good = stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = "bake: 8s".into();
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
-    scale(&stage, &service, 0).await;
-
-    let dying = SimulatedBehaviour {
-        exits: Some((Duration::from_secs(4), 3)),
-        ..SimulatedBehaviour::default()
-    };
-    stage.push_behaving("hello", "1.1.0", dying).await;
-    stage.verdict(&service, 2, Verdict::Unproven).await;
-
-    scale(&stage, &service, 2).await;
-    sweep(&stage).await;
-    stage.verdict(&service, 3, Verdict::RolledBack).await;
-
-    assert!(stage.live_image(&service).await.ends_with(&good));
-    let desired = stage.desired(&service).await;
-    assert_eq!((desired.quarantine.len(), desired.unproven), (1, None));
     stage.close().await;
 }
 

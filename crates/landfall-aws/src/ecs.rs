@@ -24,7 +24,7 @@ use landfall::{
     drift::Registered,
     live::{
         Accepted, EndedTask, LiveCluster, LiveService, LiveServiceDeployment,
-        ServiceDeploymentStatus, TaskHealth,
+        ServiceDeploymentStatus, TaskDefinitionStatus, TaskHealth,
     },
     record::{StoppedTask, TaskDefinition},
     service_id::ServiceId,
@@ -152,6 +152,27 @@ impl Ecs {
             arn: arn.into(),
             content: content.clone(),
         }))
+    }
+
+    /// Whether a service can be given a revision: it is not deregistered, not about to be deleted, and not gone
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html>).
+    pub async fn is_active(&self, task_definition: &str) -> Result<bool, Fault> {
+        const CALL: &str = "ecs:DescribeTaskDefinition";
+        let request = self.0.describe_task_definition();
+        let answer = match request.task_definition(task_definition).send().await {
+            Ok(answer) => answer,
+            // It was deleted.
+            Err(error) if error.code() == Some("ClientException") => return Ok(false),
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        let status = answer
+            .task_definition()
+            .and_then(|revision| revision.status())
+            .ok_or_else(|| Fault::incomplete(CALL, "status"))?;
+        Ok(!matches!(
+            TaskDefinitionStatus::from(status.as_str()),
+            TaskDefinitionStatus::Inactive | TaskDefinitionStatus::DeleteInProgress
+        ))
     }
 
     /// What Landfall registered a revision for, if it did so for this service.

@@ -63,7 +63,8 @@ pub struct DesiredState {
     /// The images that made releases bad, as long as they are the newest ones of their containers.
     #[serde(default)]
     pub quarantine: Vec<Quarantined>,
-    /// The ARN of a foreign revision that an operator lets Landfall replace, until a release is good.
+    /// The ARN of a foreign revision that an operator lets Landfall replace, until a release is good; or of the last good
+    /// release's revision before its content was registered again.
     #[serde(default)]
     pub accepted: Option<String>,
 }
@@ -368,6 +369,23 @@ impl DesiredState {
     pub fn gave_section_of_good(&self) -> bool {
         let good = self.last_good.as_ref().map(|good| &good.content.file);
         good.is_some() && self.applied_file.as_ref() == good
+    }
+
+    /// Notes that the content of the last good release was registered again as this revision, because ECS gives no service
+    /// the one before. That one may still run, and may be replaced.
+    pub fn renew_good(&mut self, number: u64, task_definition: &TaskDefinition) {
+        if let Some(good) = &mut self.last_good
+            && good.number == number
+        {
+            let before = std::mem::replace(&mut good.task_definition, task_definition.clone());
+            self.accepted.get_or_insert(before.arn);
+        }
+    }
+
+    /// Whether the execution may change the service in ECS for the release with this number: it holds the claim for it.
+    pub fn is_claimed_by(&self, execution: &str, release: u64) -> bool {
+        let claim = self.claim.as_ref();
+        claim.is_some_and(|claim| claim.execution == execution && claim.release == release)
     }
 
     /// Gives the claim for the release with this number to the execution `me`. Its `applied_file` stays as it was when

@@ -25,6 +25,6 @@ pub use scaling::{LiveScaling, LiveTarget};
 pub use service::{CapacityShare, CreatedWith, LiveService};
 pub use status::{
     ClusterStatus, Controller, DeploymentStatus, HealthStatus, RolloutState, Scheduling,
-    ServiceDeploymentStatus, ServiceStatus, StopCode, TaskStatus,
+    ServiceDeploymentStatus, ServiceStatus, StopCode, TaskDefinitionStatus, TaskStatus,
 };
 pub use task::{LiveTask, TaskHealth};

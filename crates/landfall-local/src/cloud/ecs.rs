@@ -139,6 +139,7 @@ pub(super) const API: Api<Ecs> = Api {
             Ecs::describe_capacity_providers,
         ),
         ("RegisterTaskDefinition", Ecs::register_task_definition),
+        ("DeregisterTaskDefinition", Ecs::deregister_task_definition),
         ("DescribeTaskDefinition", Ecs::describe_task_definition),
         ("ListTaskDefinitions", Ecs::list_task_definitions),
         ("CreateService", |ecs, input| {

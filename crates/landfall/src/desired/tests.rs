@@ -464,6 +464,24 @@ fn what_ecs_certainly_has_follows_from_the_verdict() {
 }
 
 #[test]
+fn the_last_good_release_keeps_its_content_when_it_is_registered_again() {
+    let good = desired()
+        .following(file("a", &[]))
+        .concluded(Verdict::Succeeded);
+    let mut renewed = good.clone();
+    renewed.renew_good(2, &revision(9));
+    assert_eq!(renewed, good, "another release");
+    renewed.renew_good(1, &revision(9));
+    assert_eq!(renewed.accepted, Some(revision(1).arn), "it may still run");
+    let (before, after) = (good.last_good.unwrap(), renewed.last_good.unwrap());
+    assert_eq!(after.task_definition, revision(9));
+    assert_eq!(
+        (after.number, after.content),
+        (before.number, before.content)
+    );
+}
+
+#[test]
 fn it_is_stored_and_read_back_unchanged() {
     let full = desired()
         .following(file("a", &[("web", "semver:^1")]))

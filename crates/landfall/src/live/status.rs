@@ -158,6 +158,19 @@ impl ServiceDeploymentStatus {
 }
 
 words! {
+    /// The `status` of a task definition's revision
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-definition-state.html>).
+    TaskDefinitionStatus {
+        /// Services and tasks can be given the revision.
+        Active = "ACTIVE",
+        /// The revision was deregistered: what runs it goes on, and nothing else is given it.
+        Inactive = "INACTIVE",
+        /// The revision is about to be deleted.
+        DeleteInProgress = "DELETE_IN_PROGRESS",
+    }
+}
+
+words! {
     /// The `lastStatus` and the `desiredStatus` of a task
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html>).
     TaskStatus {

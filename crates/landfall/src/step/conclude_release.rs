@@ -202,10 +202,7 @@ pub fn overtaken(revision: &str) -> Ending {
 
 /// Whether this execution still has to write its verdict: it holds the claim for this release.
 pub fn is_open(input: &Input, desired: &DesiredState) -> bool {
-    let claim = desired.claim.as_ref();
-    claim.is_some_and(|claim| {
-        claim.execution == input.execution && claim.release == input.release.number
-    })
+    desired.is_claimed_by(&input.execution, input.release.number)
 }
 
 /// A failed step's cause is JSON with an `errorMessage`, also inside a longer sentence and more than once; people want

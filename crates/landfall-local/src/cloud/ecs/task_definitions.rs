@@ -86,6 +86,31 @@ impl Ecs {
         Ok(json!({ "taskDefinition": fields, "tags": tags }))
     }
 
+    /// Tasks and services that run the revision go on; nothing more is given it
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html>).
+    pub(super) fn deregister_task_definition(&self, input: &Value) -> Result<Value, Fault> {
+        let wanted = text(input, "taskDefinition");
+        let mut state = self.inner.lock();
+        let arn = state
+            .task_definition(wanted)
+            .filter(|_| wanted.contains(':'))
+            .and_then(|definition| definition.fields["taskDefinitionArn"].as_str())
+            .map(str::to_owned);
+        let mut revisions = state.families.values_mut().flatten();
+        let definition = revisions
+            .find(|definition| definition.fields["taskDefinitionArn"].as_str() == arn.as_deref());
+        let definition = definition.ok_or_else(|| {
+            let message = "The specified task definition does not exist.";
+            Fault::client("ClientException", message)
+        })?;
+        let now = self.inner.world.epoch_seconds();
+        definition.fields.insert("status".into(), "INACTIVE".into());
+        definition
+            .fields
+            .insert("deregisteredAt".into(), now.into());
+        Ok(json!({ "taskDefinition": definition.fields }))
+    }
+
     pub(super) fn describe_task_definition(&self, input: &Value) -> Result<Value, Fault> {
         let state = self.inner.lock();
         let definition = state
