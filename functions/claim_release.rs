@@ -36,7 +36,7 @@ impl Function for ClaimRelease {
             let answer = match claim.ask(me) {
                 Ask::ReadDesired => Answer::Desired(aws.state().read(service).await?),
                 Ask::DescribeExecution(execution) => {
-                    Answer::Ended(aws.executions().ended(execution).await?)
+                    Answer::Described(aws.executions().status(execution).await?)
                 }
                 Ask::ReadRecord(number) => {
                     Answer::Record(aws.state().read_record(service, number).await?)

@@ -44,6 +44,9 @@ impl Function for EnsureCluster {
             Plan::Use { arn } => Some(arn),
             Plan::Create => None,
         };
+        aws.state()
+            .read_claimed(&input.service, &input.execution, input.release.number)
+            .await?;
         let file = aws.state().file(&input.release.content.file).await?;
         if known.is_none() && !file.owns_task_definition() {
             return Err(nothing_to_adopt(&input.service).into());

@@ -27,6 +27,9 @@ impl Function for EnsureDiscovery {
     /// # Errors
     /// Refused as Cloud Map refuses, or if the namespace is not there.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        aws.state()
+            .read_claimed(&input.service, &input.execution, input.release.number)
+            .await?;
         let file = aws.state().file(&input.release.content.file).await?;
         let wanted = file
             .discovery

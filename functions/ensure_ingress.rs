@@ -40,6 +40,10 @@ impl Function for EnsureIngress {
     /// # Errors
     /// Refused as Elastic Load Balancing refuses, or if a foreign rule or target group is in the way.
     async fn handle(aws: &Aws, input: Input) -> Result<Option<Balancer>, Fault> {
+        let desired = aws
+            .state()
+            .read_claimed(&input.service, &input.execution, input.release.number)
+            .await?;
         let file = aws.state().file(&input.release.content.file).await?;
         match input.purpose {
             Purpose::Keep => keep(aws, &file, &input.service).await,
@@ -48,8 +52,7 @@ impl Function for EnsureIngress {
                 Ok(None)
             }
             Purpose::Undo => {
-                let good = aws.state().read(&input.service).await?.last_good.clone();
-                let ingress = match good {
+                let ingress = match &desired.last_good {
                     Some(good) => aws.state().file(&good.content.file).await?.ingress,
                     None => None,
                 };

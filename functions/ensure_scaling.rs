@@ -32,6 +32,9 @@ impl Function for EnsureScaling {
     /// # Errors
     /// As AWS refuses.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
+        aws.state()
+            .read_claimed(&input.service, &input.execution, input.release.number)
+            .await?;
         let file = aws.state().file(&input.release.content.file).await?;
         let good = match &input.last_good {
             Some(good) if good.content.file == input.release.content.file => {

@@ -47,7 +47,12 @@ impl Function for RollBack {
     /// # Errors
     /// As AWS answers.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
-        let mut seen = observe(aws, &input).await?;
+        let desired = aws.state().read(&input.service).await?;
+        if let Err(refusal) = desired.refuse_unclaimed(&input.execution, input.release.number) {
+            tracing::warn!(reason = %refusal, "nothing is undone");
+            return Ok(Output::nothing(refusal.to_string()));
+        }
+        let mut seen = observe(aws, &input, desired).await?;
         // The rule may be the bad release's: requests have to come as before first.
         if let Some(good) = seen
             .files
@@ -95,8 +100,11 @@ struct Observation {
 }
 
 /// Reads what the decision and the diagnosis need.
-async fn observe(aws: &Aws, input: &Input) -> Result<Observation, Fault> {
-    let desired = aws.state().read(&input.service).await?;
+async fn observe(
+    aws: &Aws,
+    input: &Input,
+    desired: Versioned<DesiredState>,
+) -> Result<Observation, Fault> {
     let live = changed_service(aws, input).await?;
     let provenance = provenance(aws, input, &desired, live.as_ref()).await?;
     let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
@@ -214,9 +222,7 @@ async fn note_good(
     task_definition: &TaskDefinition,
 ) -> Result<(), Fault> {
     let note = |read: Versioned<DesiredState>| async move {
-        if !read.is_claimed_by(&input.execution, input.release.number) {
-            return Err(Fault::refused("this execution holds the claim no longer"));
-        }
+        read.refuse_unclaimed(&input.execution, input.release.number)?;
         let mut desired = read.into_value();
         desired.renew_good(number, task_definition);
         Ok(Change::Write(Box::new(desired), ()))

@@ -4,11 +4,12 @@
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
-    desired::GoodRelease,
+    desired::{DesiredState, GoodRelease},
     drift::{Revision, Whose},
     live::{LiveService, Rollout},
     service_file::ServiceFile,
     step::update_service::{Input, Section, Seen, existing, plan, to_note},
+    versioned::Versioned,
 };
 use landfall_aws::{
     Aws, Fault,
@@ -33,8 +34,8 @@ impl Function for UpdateService {
     /// Creates or updates the service and answers the rollout to wait for.
     ///
     /// # Errors
-    /// Refused as ECS refuses, if something else controls the service, or if it runs a foreign revision; transient
-    /// while a service of this name is still being deleted.
+    /// Refused as ECS refuses, if something else controls the service, if it runs a foreign revision, or if the execution
+    /// does not hold the claim; transient while a service of this name is still being deleted.
     async fn handle(aws: &Aws, input: Input) -> Result<Rollout, Fault> {
         let seen = observe(aws, &input).await?;
         if let Some(revision) = to_note(&input, &seen) {
@@ -51,7 +52,12 @@ impl Function for UpdateService {
 
 /// Reads what the decision needs, and no more: a redeploy by push asks for the service alone.
 async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
-    let Some(live) = existing(aws.ecs().service(&input.service).await?) else {
+    let live = existing(aws.ecs().service(&input.service).await?);
+    // Where the revision alone is sent to the last good one, the look at the claim would be a call more for each push.
+    if live.is_none() || input.apply_service {
+        claimed(aws, input).await?;
+    }
+    let Some(live) = live else {
         let file = Box::new(file(aws, input).await?);
         return Ok(Seen::Absent { file });
     };
@@ -70,6 +76,12 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
     })
 }
 
+async fn claimed(aws: &Aws, input: &Input) -> Result<Versioned<DesiredState>, Fault> {
+    aws.state()
+        .read_claimed(&input.service, &input.execution, input.release.number)
+        .await
+}
+
 /// Whose the revision is that the service runs; none if it runs none. Only one that the release does not know costs
 /// calls.
 async fn whose(aws: &Aws, input: &Input, live: &LiveService) -> Result<Option<Whose>, Fault> {
@@ -84,7 +96,7 @@ async fn whose(aws: &Aws, input: &Input, live: &LiveService) -> Result<Option<Wh
     if input.task_definition == *arn {
         return Ok(Some(Whose::OurAttempt));
     }
-    let desired = aws.state().read(&input.service).await?;
+    let desired = claimed(aws, input).await?;
     let (revision, file) = (Revision::new(arn), &input.release.content.file);
     let whose = drift::whose(aws.state(), aws.ecs(), &desired, live, revision, file);
     whose.await.map(Some)

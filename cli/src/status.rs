@@ -194,6 +194,7 @@ mod tests {
             release: desired.last_number,
             attempt: 1,
             applied_file: None,
+            taken_at: None,
         });
         desired
     }

@@ -50,10 +50,11 @@ pub(crate) async fn pick_up(
     let Some(newest) = desired.next_release() else {
         return Ok(());
     };
-    if let Some(claim) = &desired.claim
-        && aws.executions().ended(&claim.execution).await?.is_none()
-    {
-        return Ok(());
+    if let Some(claim) = &desired.claim {
+        let status = aws.executions().status(&claim.execution).await?;
+        if desired.holder_may_run(status, aws.now()) {
+            return Ok(());
+        }
     }
     let service = &desired.service;
     tracing::warn!(%service, release = newest.number, restarts, "no live execution works on an open release: starts one");

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use landfall::{
+    live::ExecutionStatus,
     protocol::{
         claim::{Answer, Ask, Claim, Stage},
         conclude::{self, Conclude},
@@ -227,7 +228,12 @@ impl Protocol {
             Ask::ReadDesired => Answer::Desired(state.desired.clone()),
             Ask::DescribeExecution(execution) => {
                 asked_for = of_arn(execution);
-                Answer::Ended(asked_for.and_then(|execution| state.ended(execution)))
+                Answer::Described(
+                    match asked_for.and_then(|execution| state.ended(execution)) {
+                        Some(ended) => ExecutionStatus::Ended(ended),
+                        None => ExecutionStatus::Runs,
+                    },
+                )
             }
             Ask::ReadRecord(number) => Answer::Record(state.records.get(&number).cloned()),
             Ask::WriteDesired { over, desired } => {

@@ -7,6 +7,7 @@ mod adoption;
 mod bad_releases;
 mod blue_green;
 mod capacity;
+mod claims;
 mod dying;
 mod foreign;
 mod good_releases;

@@ -7,7 +7,7 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use landfall::{
     content::ContentHash, desired::DesiredState, event::execution_ended::ExecutionInput,
-    service_id::ServiceId,
+    live::ExecutionStatus, service_id::ServiceId,
 };
 use serde_json::{Value, json};
 
@@ -87,19 +87,17 @@ impl StepFunctions {
         self.start(state_machine, &input, release, request_id).await
     }
 
-    /// When an execution ended; none if it may still be running. Only a terminal status says that it ended:
-    /// DescribeExecution is eventually consistent, so an execution that "does not exist" may have started a moment ago
-    /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>).
-    pub async fn ended(&self, execution: &str) -> Result<Option<Timestamp>, Fault> {
+    /// How an execution stands. Only a terminal status says that it ended.
+    pub async fn status(&self, execution: &str) -> Result<ExecutionStatus, Fault> {
         let Some(answer) = self.describe(execution).await? else {
-            return Ok(None);
+            return Ok(ExecutionStatus::Unknown);
         };
         match answer["status"].as_str() {
             Some("SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED") => {
                 let ended = date("states:DescribeExecution", &answer, "stopDate")?;
-                timestamp(&ended).map(Some)
+                timestamp(&ended).map(ExecutionStatus::Ended)
             }
-            _ => Ok(None),
+            _ => Ok(ExecutionStatus::Runs),
         }
     }
 
@@ -257,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_execution_has_ended_when_its_status_says_so_and_not_when_nobody_knows_it() {
+    async fn an_execution_has_ended_when_its_status_says_so_and_is_unknown_when_nobody_knows_it() {
         let unknown = r#"{"__type":"ExecutionDoesNotExist","message":"Execution Does Not Exist"}"#;
         let aws = Aws::answering(&[
             (200, r#"{"status":"RUNNING","startDate":1700000000.123}"#),
@@ -266,11 +264,15 @@ mod tests {
             (200, r#"{"status":"FAILED"}"#),
         ]);
         let states = states(&aws);
-        assert_eq!(states.ended(EXECUTION).await.unwrap(), None);
-        let ended = states.ended(EXECUTION).await.unwrap().unwrap();
-        assert_eq!(ended.as_millisecond(), 1_700_000_000_250);
-        assert_eq!(states.ended(EXECUTION).await.unwrap(), None);
-        let lacking = states.ended(EXECUTION).await.unwrap_err();
+        let ended = Timestamp::from_millisecond(1_700_000_000_250).unwrap();
+        for expected in [
+            ExecutionStatus::Runs,
+            ExecutionStatus::Ended(ended),
+            ExecutionStatus::Unknown,
+        ] {
+            assert_eq!(states.status(EXECUTION).await.unwrap(), expected);
+        }
+        let lacking = states.status(EXECUTION).await.unwrap_err();
         assert_eq!(
             lacking.to_string(),
             "the answer to states:DescribeExecution has no stopDate"

@@ -72,6 +72,21 @@ impl StateBucket {
         Ok(Versioned::new(desired, &etag))
     }
 
+    /// The desired state of a service, for a step that is about to change the service for this release.
+    ///
+    /// # Errors
+    /// Refused if `execution` does not hold the claim: it was redriven after another one had taken it.
+    pub async fn read_claimed(
+        &self,
+        service: &ServiceId,
+        execution: &str,
+        release: u64,
+    ) -> Result<Versioned<DesiredState>, Fault> {
+        let read = self.read(service).await?;
+        read.refuse_unclaimed(execution, release)?;
+        Ok(read)
+    }
+
     /// Writes `desired` in place of what was `read`, unless another writer was faster.
     pub async fn write(
         &self,

@@ -18,6 +18,7 @@ use crate::{
     image::Image,
     quarantine::Quarantined,
     record::{Cause, Content, Release, TaskDefinition, Verdict},
+    refusal::Refusal,
     service_id::ServiceId,
     unproven::UnprovenRelease,
 };
@@ -100,6 +101,9 @@ pub struct Claim {
     /// [`DesiredState::applied_file`] as it was when the release was first claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_file: Option<ContentHash>,
+    /// When the execution took the claim; none in a claim from before that was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<Timestamp>,
 }
 
 /// A release that proved good, and how to get back to it.
@@ -388,14 +392,33 @@ impl DesiredState {
         claim.is_some_and(|claim| claim.execution == execution && claim.release == release)
     }
 
+    /// Refuses an execution that does not hold the claim for the release with this number. One that was redriven goes on
+    /// where it stopped, up to 14 days later, and another has taken its claim by then
+    /// (<https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html>).
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn refuse_unclaimed(&self, execution: &str, release: u64) -> Result<(), Refusal> {
+        if self.is_claimed_by(execution, release) {
+            return Ok(());
+        }
+        Err(Refusal::new(format!(
+            "{execution} does not hold the claim of {} for release {release}: another execution took it, or concluded \
+             the release",
+            self.service
+        )))
+    }
+
     /// Gives the claim for the release with this number to the execution `me`. Its `applied_file` stays as it was when
     /// the release was first claimed.
     pub(crate) fn take_claim(&mut self, me: &str, release: u64, attempt: u32) {
         let before = self.claim.take().filter(|claim| claim.release == release);
+        let mine = before.as_ref().filter(|claim| claim.execution == me);
         self.claim = Some(Claim {
             execution: me.into(),
             release,
             attempt,
+            taken_at: mine.and_then(|claim| claim.taken_at),
             applied_file: match before {
                 Some(claim) => claim.applied_file,
                 None => self.applied_file.clone(),

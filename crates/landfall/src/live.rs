@@ -4,6 +4,7 @@ mod balancer;
 mod cluster;
 mod death;
 mod deployment;
+mod execution;
 mod pace;
 mod placement;
 mod registry;
@@ -17,6 +18,7 @@ pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetH
 pub use cluster::LiveCluster;
 pub use death::EndedTask;
 pub use deployment::{Accepted, LiveDeployment, LiveServiceDeployment, Rollout};
+pub use execution::ExecutionStatus;
 pub use pace::{Pace, deployment_seconds};
 pub use placement::{Failure, FailureReason, Placement};
 pub use registry::{LiveNamespace, LiveRegistry};

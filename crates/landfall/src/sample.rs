@@ -106,6 +106,15 @@ pub(crate) fn claim(execution: &str, release: u64) -> Claim {
         release,
         attempt: 1,
         applied_file: None,
+        taken_at: None,
+    }
+}
+
+/// The same desired state, in which `execution` holds the claim for this release.
+pub(crate) fn claimed(desired: DesiredState, execution: &str, release: u64) -> DesiredState {
+    DesiredState {
+        claim: Some(claim(execution, release)),
+        ..desired
     }
 }
 

@@ -27,6 +27,24 @@ pub struct Undone {
     pub again: bool,
 }
 
+impl Undone {
+    /// Nothing was done, and nothing is to be: the execution had no right to change the service. It gets no verdict to write
+    /// either.
+    pub fn nothing(why: String) -> Self {
+        Self {
+            action: Action::NothingToUndo,
+            verdict: Verdict::Failed,
+            rollout: None,
+            diagnosis: Diagnosis {
+                undone: why,
+                ..Diagnosis::default()
+            },
+            ingress: false,
+            again: false,
+        }
+    }
+}
+
 /// What was done to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -74,6 +74,7 @@ impl DesiredState {
             release: self.last_number,
             attempt: 1,
             applied_file: None,
+            taken_at: None,
         });
         self
     }

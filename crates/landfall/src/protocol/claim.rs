@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{Guard, Guards};
 use crate::{
     desired::DesiredState,
+    live::ExecutionStatus,
     record::Record,
     step::{
         check_rollout::Sleeper,
@@ -45,6 +46,8 @@ pub enum Stage {
         read: Versioned<DesiredState>,
         /// The record of the claim's release.
         record: Option<Versioned<Record>>,
+        /// When the claim is taken.
+        at: Timestamp,
     },
     /// A live execution holds the claim, and may sleep on a rollout: it is woken, so that it sees the newer release
     /// now.
@@ -58,7 +61,7 @@ pub enum Stage {
 pub enum Ask<'a> {
     /// The desired state of the service.
     ReadDesired,
-    /// When the execution with this ARN ended.
+    /// How the execution with this ARN stands.
     DescribeExecution(&'a str),
     /// The record of the release of this number.
     ReadRecord(u64),
@@ -80,8 +83,8 @@ pub enum Ask<'a> {
 pub enum Answer {
     /// The desired state.
     Desired(Versioned<DesiredState>),
-    /// When the execution ended; none if it may still run.
-    Ended(Option<Timestamp>),
+    /// How the execution stands.
+    Described(ExecutionStatus),
     /// The record, if there is one.
     Record(Option<Versioned<Record>>),
     /// What became of the write.
@@ -113,13 +116,15 @@ impl Claim {
                 Some(claim) => Ask::ReadRecord(claim.release),
                 None => Ask::ReadDesired,
             },
-            Stage::WriteClaim { read, record } => match decided(me, read, record.as_ref()).write {
-                Some(desired) => Ask::WriteDesired {
-                    over: read,
-                    desired: Box::new(desired),
-                },
-                None => Ask::ReadDesired,
-            },
+            Stage::WriteClaim { read, record, at } => {
+                match decided(me, read, record.as_ref(), *at).write {
+                    Some(desired) => Ask::WriteDesired {
+                        over: read,
+                        desired: Box::new(desired),
+                    },
+                    None => Ask::ReadDesired,
+                }
+            }
             Stage::ReadSleeper => Ask::ReadSleeper,
             Stage::Wake(sleeper) => Ask::Wake(sleeper),
         }
@@ -130,16 +135,18 @@ impl Claim {
     pub fn on(&mut self, me: &str, answer: Answer, now: Timestamp) -> Option<Output> {
         let stage = std::mem::replace(&mut self.stage, Stage::ReadDesired);
         let (next, output) = match (stage, answer) {
-            (Stage::ReadDesired, Answer::Desired(read)) => self.on_desired(me, read),
-            (Stage::DescribeHolder { read }, Answer::Ended(ended)) => {
-                self.on_ended(read, ended, now)
+            (Stage::ReadDesired, Answer::Desired(read)) => self.on_desired(me, read, now),
+            (Stage::DescribeHolder { read }, Answer::Described(status)) => {
+                self.on_described(read, status, now)
             }
-            (Stage::ReadRecord { read }, Answer::Record(record)) => decide_on(me, read, record),
+            (Stage::ReadRecord { read }, Answer::Record(record)) => {
+                decide_on(me, read, record, now)
+            }
             (Stage::WriteClaim { .. }, Answer::Written(WriteOutcome::Conflict)) => {
                 (Stage::ReadDesired, None)
             }
-            (Stage::WriteClaim { read, record }, Answer::Written(WriteOutcome::Done)) => {
-                let output = decided(me, &read, record.as_ref()).output;
+            (Stage::WriteClaim { read, record, at }, Answer::Written(WriteOutcome::Done)) => {
+                let output = decided(me, &read, record.as_ref(), at).output;
                 (Stage::ReadDesired, Some(output))
             }
             (Stage::ReadSleeper, Answer::Sleeper(Some(sleeper))) => (Stage::Wake(sleeper), None),
@@ -152,33 +159,39 @@ impl Claim {
         output
     }
 
-    fn on_desired(&self, me: &str, read: Versioned<DesiredState>) -> (Stage, Option<Output>) {
+    fn on_desired(
+        &self,
+        me: &str,
+        read: Versioned<DesiredState>,
+        now: Timestamp,
+    ) -> (Stage, Option<Output>) {
         match &read.claim {
-            None => decide_on(me, read, None),
+            None => decide_on(me, read, None, now),
             Some(claim) if claim.execution != me => (Stage::DescribeHolder { read }, None),
             Some(_) if self.guards.has(Guard::LookForTheRecordOfTheHeldClaim) => {
                 (Stage::ReadRecord { read }, None)
             }
-            Some(_) => decide_on(me, read, None),
+            Some(_) => decide_on(me, read, None, now),
         }
     }
 
     /// The claim is never taken from an execution that has not ended: it alone may change ECS. A function of an
-    /// execution that has ended may still run, and its calls may still arrive at ECS.
-    fn on_ended(
+    /// execution that has ended may still run, and its calls may still arrive at ECS; one that Step Functions has
+    /// forgotten ended long ago.
+    fn on_described(
         &self,
         read: Versioned<DesiredState>,
-        ended: Option<Timestamp>,
+        status: ExecutionStatus,
         now: Timestamp,
     ) -> (Stage, Option<Output>) {
-        let Some(ended) = ended else {
-            return if self.guards.has(Guard::AskWhetherTheHolderLives) {
-                (Stage::ReadSleeper, None)
-            } else {
-                (Stage::ReadRecord { read }, None)
-            };
+        if read.holder_may_run(status, now) && self.guards.has(Guard::AskWhetherTheHolderLives) {
+            return (Stage::ReadSleeper, None);
+        }
+        let seconds = match status {
+            ExecutionStatus::Ended(ended) => last_call(ended, now),
+            ExecutionStatus::Runs | ExecutionStatus::Unknown => None,
         };
-        match last_call(ended, now) {
+        match seconds {
             Some(seconds) if self.guards.has(Guard::WaitForTheLastCallOfTheDead) => {
                 (Stage::ReadDesired, Some(Output::wait(seconds)))
             }
@@ -188,7 +201,12 @@ impl Claim {
 }
 
 /// What follows from all that was asked.
-fn decided(me: &str, read: &DesiredState, record: Option<&Versioned<Record>>) -> Decision {
+fn decided(
+    me: &str,
+    read: &DesiredState,
+    record: Option<&Versioned<Record>>,
+    at: Timestamp,
+) -> Decision {
     let is_mine = read.claim.as_ref().map(|claim| claim.execution == me);
     let ending = record.map(|record| record.ending());
     let holder = match (is_mine, ending) {
@@ -196,17 +214,23 @@ fn decided(me: &str, read: &DesiredState, record: Option<&Versioned<Record>>) ->
         (Some(true), Some(ending)) => Holder::Myself(ending),
         (Some(false), ending) => Holder::Dead(ending),
     };
-    decide(read, me, holder)
+    let mut decision = decide(read, me, holder);
+    let claimed = decision.write.as_mut();
+    if let Some(claim) = claimed.and_then(|claimed| claimed.claim.as_mut()) {
+        claim.taken_at = Some(at);
+    }
+    decision
 }
 
 fn decide_on(
     me: &str,
     read: Versioned<DesiredState>,
     record: Option<Versioned<Record>>,
+    at: Timestamp,
 ) -> (Stage, Option<Output>) {
-    let Decision { output, write } = decided(me, &read, record.as_ref());
+    let Decision { output, write } = decided(me, &read, record.as_ref(), at);
     match write {
-        Some(_) => (Stage::WriteClaim { read, record }, None),
+        Some(_) => (Stage::WriteClaim { read, record, at }, None),
         None => (Stage::ReadDesired, Some(output)),
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::{DesiredState, GoodRelease},
+    live::ExecutionStatus,
     record::{Ending, Release, Verdict},
     service_id::ServiceId,
 };
@@ -16,6 +17,11 @@ pub const MAX_ATTEMPTS: u32 = 3;
 /// How long a call may still reach ECS after the execution that made it has ended: the timeout of the functions that
 /// change something, which go on when their execution is stopped, and what a request may take to arrive.
 pub const LAST_CALL: SignedDuration = SignedDuration::from_secs(30 + 10);
+
+/// For how long an execution that started may be unknown to `DescribeExecution`, which is eventually consistent
+/// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>). AWS names no time; it is
+/// seconds, and the claim of a holder that is gone loses nothing by a few minutes more.
+const UNKNOWN_AT_FIRST: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +95,31 @@ pub fn last_call(ended: Timestamp, now: Timestamp) -> Option<u64> {
     let left = LAST_CALL - now.duration_since(ended);
     let milliseconds = u64::try_from(left.as_millis()).ok()?;
     (milliseconds > 0).then(|| milliseconds.div_ceil(1000))
+}
+
+impl DesiredState {
+    /// Whether the execution that holds the claim may still run, given what Step Functions says of it. One that it does not
+    /// know has just started, if it took the claim a moment ago; otherwise it ended long ago. (A claim from before the
+    /// time was written is at most as old as its release.)
+    pub fn holder_may_run(&self, status: ExecutionStatus, now: Timestamp) -> bool {
+        let Some(claim) = &self.claim else {
+            return false;
+        };
+        let release = || {
+            let mut open = self.open.iter();
+            open.find(|release| release.number == claim.release)
+        };
+        let taken_at = claim
+            .taken_at
+            .or_else(|| release().map(|release| release.created_at));
+        match status {
+            ExecutionStatus::Runs => true,
+            ExecutionStatus::Ended(_) => false,
+            ExecutionStatus::Unknown => {
+                taken_at.is_some_and(|taken_at| now.duration_since(taken_at) < UNKNOWN_AT_FIRST)
+            }
+        }
+    }
 }
 
 /// What to do, and the desired state to write first.

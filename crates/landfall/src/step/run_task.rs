@@ -187,7 +187,8 @@ impl Runs {
     }
 }
 
-/// Decides what comes next from what was noted.
+/// Decides what comes next from what was noted. An execution that does not hold the claim, because it was redriven after
+/// another had taken it, runs nothing.
 ///
 /// A task that runs is never interrupted for a newer release: half a migration is worse than none. Nor does the newer
 /// release start its own before that one has ended, also if the execution that waited for it died.
@@ -198,6 +199,9 @@ pub fn next<'a>(
     desired: &DesiredState,
 ) -> Next<'a> {
     let number = input.release.number;
+    if !desired.is_claimed_by(&input.execution, number) {
+        return Next::Answer(Box::new(supersede(desired)));
+    }
     let superseded = desired.supersedes(number) || runs.release > number;
     let mut unended = runs.tasks.values().filter(|run| run.ended.is_none());
     if let Some(run) = unended.next().filter(|_| runs.release < number) {

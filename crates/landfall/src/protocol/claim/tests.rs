@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{
-    Answer::{Desired, Ended, Record as Recorded, Sleeper as Sleeps, Woken, Written as Wrote},
+    Answer::{Described, Desired, Record as Recorded, Sleeper as Sleeps, Woken, Written as Wrote},
     *,
 };
 use crate::{record::Verdict, sample, step::claim_release::Action};
@@ -16,6 +16,10 @@ fn claimed_by(execution: &str) -> Answer {
         ..sample::desired(&[2])
     };
     Desired(Versioned::new(desired, execution))
+}
+
+fn ended(second: i64) -> Answer {
+    Described(ExecutionStatus::Ended(sample::at(second)))
 }
 
 fn free() -> Answer {
@@ -73,7 +77,6 @@ fn sleeper() -> Sleeper {
 
 #[test]
 fn a_claim_is_asked_for_in_an_order_that_loses_against_whoever_was_faster() {
-    let at = sample::at;
     for (story, answers, expected) in [
         (
             "nothing is open",
@@ -91,7 +94,7 @@ fn a_claim_is_asked_for_in_an_order_that_loses_against_whoever_was_faster() {
                 free(),
                 Wrote(WriteOutcome::Conflict),
                 claimed_by("other"),
-                Ended(None),
+                Described(ExecutionStatus::Runs),
                 Sleeps(Some(sleeper())),
                 Woken,
             ],
@@ -99,19 +102,23 @@ fn a_claim_is_asked_for_in_an_order_that_loses_against_whoever_was_faster() {
         ),
         (
             "the holder lives, and never slept",
-            vec![claimed_by("other"), Ended(None), Sleeps(None)],
+            vec![
+                claimed_by("other"),
+                Described(ExecutionStatus::Runs),
+                Sleeps(None),
+            ],
             "read desired, describe other, read sleeper, Joined",
         ),
         (
             "the holder ended a moment ago",
-            vec![claimed_by("other"), Ended(Some(at(90)))],
+            vec![claimed_by("other"), ended(90)],
             "read desired, describe other, Wait",
         ),
         (
             "the holder died before its record",
             vec![
                 claimed_by("other"),
-                Ended(Some(at(60))),
+                ended(60),
                 Recorded(None),
                 Wrote(WriteOutcome::Done),
             ],
@@ -121,7 +128,7 @@ fn a_claim_is_asked_for_in_an_order_that_loses_against_whoever_was_faster() {
             "the holder died between its record and its verdict",
             vec![
                 claimed_by("other"),
-                Ended(Some(at(60))),
+                ended(60),
                 recorded(),
                 Wrote(WriteOutcome::Done),
             ],
@@ -146,21 +153,66 @@ fn a_claim_is_asked_for_in_an_order_that_loses_against_whoever_was_faster() {
 fn a_dead_holders_claim_is_left_until_its_last_call_has_arrived() {
     let mut claim = Claim::begin(Guards::all());
     claim.on(ME, claimed_by("other"), sample::at(100));
-    let output = claim.on(ME, Ended(Some(sample::at(67))), sample::at(100));
+    let output = claim.on(ME, ended(67), sample::at(100));
     let output = output.unwrap();
     assert_eq!((output.action, output.wait_seconds), (Action::Wait, 7));
     assert_eq!(output.release, None);
 }
 
 #[test]
+fn a_holder_that_step_functions_does_not_know_has_just_started_or_ended_long_ago() {
+    // Release 2 was made at second 0.
+    for (story, taken_at, now, is_left) in [
+        ("took the claim a moment ago", Some(1000), 1299, true),
+        ("took the claim minutes ago", Some(1000), 1300, false),
+        ("an old claim of a new release", None, 299, true),
+        ("an old claim of an old release", None, 300, false),
+    ] {
+        let Desired(read) = claimed_by("other") else {
+            panic!("{story}")
+        };
+        let mut desired = DesiredState::clone(&read);
+        desired.claim.as_mut().unwrap().taken_at = taken_at.map(sample::at);
+        let mut claim = Claim::begin(Guards::all());
+        let read = Desired(Versioned::new(desired, "other"));
+        assert_eq!(claim.on(ME, read, sample::at(now)), None);
+        let unknown = Described(ExecutionStatus::Unknown);
+        assert_eq!(claim.on(ME, unknown, sample::at(now)), None, "{story}");
+        match &claim.stage {
+            Stage::ReadSleeper => assert!(is_left, "{story}"),
+            Stage::ReadRecord { .. } => assert!(!is_left, "{story}"),
+            other => panic!("{story}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_claim_has_the_time_at_which_its_execution_took_it_first() {
+    let mut claim = Claim::begin(Guards::all());
+    claim.on(ME, free(), sample::at(7));
+    let Ask::WriteDesired { desired, .. } = claim.ask(ME) else {
+        panic!("{:?}", claim.stage)
+    };
+    assert_eq!(
+        desired.claim.as_ref().unwrap().taken_at,
+        Some(sample::at(7))
+    );
+    // The answer was lost: it holds the claim, and writes nothing.
+    let mut again = Claim::begin(Guards::all());
+    let read = Desired(Versioned::new(*desired, "mine"));
+    again.on(ME, read, sample::at(9));
+    let output = again.on(ME, Recorded(None), sample::at(9)).unwrap();
+    assert_eq!(output.action, Action::Deploy);
+}
+
+#[test]
 fn without_a_guard_its_question_is_not_asked_or_not_heeded() {
-    let at = sample::at;
     for (guard, answers, expected) in [
         (
             Guard::AskWhetherTheHolderLives,
             vec![
                 claimed_by("other"),
-                Ended(None),
+                Described(ExecutionStatus::Runs),
                 Recorded(None),
                 Wrote(WriteOutcome::Done),
             ],
@@ -170,7 +222,7 @@ fn without_a_guard_its_question_is_not_asked_or_not_heeded() {
             Guard::WaitForTheLastCallOfTheDead,
             vec![
                 claimed_by("other"),
-                Ended(Some(at(90))),
+                ended(90),
                 Recorded(None),
                 Wrote(WriteOutcome::Done),
             ],

@@ -92,12 +92,30 @@ fn noted(phase: Phase, release: u64, codes: &[Option<i32>]) -> Runs {
 fn then(phase: Phase, open: &[u64], runs: &Runs) -> String {
     let file = with_tasks();
     let input = input(phase);
-    match next(&input, input.tasks(&file), runs, &desired(open)) {
+    let desired = claimed(desired(open), "me", 2);
+    match next(&input, input.tasks(&file), runs, &desired) {
         Next::Answer(output) => format!("{:?}: {}", output.outcome, output.reason),
         Next::Await(_) => "await".into(),
         Next::Start(task) => format!("start {}", task.name),
         Next::Find(task, _) => format!("find {}", task.name),
         Next::Look(task, ..) => format!("look at {}", task.name),
+    }
+}
+
+#[test]
+fn an_execution_that_lost_its_claim_runs_nothing_and_says_so_as_if_it_were_superseded() {
+    let file = with_tasks();
+    let input = input(Phase::Before);
+    let runs = Runs::none(2);
+    for desired in [
+        desired(&[2]),
+        claimed(desired(&[2]), "other", 2),
+        claimed(desired(&[2, 3]), "me", 3),
+    ] {
+        let Next::Answer(output) = next(&input, input.tasks(&file), &runs, &desired) else {
+            panic!("{:?}", desired.claim)
+        };
+        assert_eq!(output.outcome, Outcome::Superseded);
     }
 }
 
