@@ -10,7 +10,7 @@ use crate::clients::{PORT, report};
 
 /// Which service, of which Landfall.
 #[derive(Debug, Args)]
-struct Target {
+pub(crate) struct Target {
     /// The service, as cluster/service.
     service: String,
     /// The state bucket in AWS, instead of the Landfall on this machine.
@@ -39,6 +39,13 @@ pub(crate) struct HoldArguments {
 pub(crate) struct ResumeArguments {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    executions: Executions,
+}
+
+/// How an execution is started.
+#[derive(Debug, Args)]
+pub(crate) struct Executions {
     /// The ARN of the release state machine in AWS. Without it, that of the service's last record is taken.
     #[arg(long, requires = "state_bucket")]
     state_machine: Option<String>,
@@ -67,10 +74,7 @@ pub(crate) async fn hold(arguments: HoldArguments) -> Result<()> {
 /// Ends a hold.
 pub(crate) async fn resume(arguments: ResumeArguments) -> Result<()> {
     let (operator, service) = arguments.target.operator().await?;
-    let state_machine = match &arguments.target.state_bucket {
-        Some(_) => arguments.state_machine.as_deref(),
-        None => Some(STATE_MACHINE),
-    };
+    let state_machine = arguments.executions.state_machine(&arguments.target);
     let desired = operator
         .resume(&service, state_machine)
         .await
@@ -90,8 +94,19 @@ fn resumed(desired: &DesiredState) -> String {
     }
 }
 
+impl Executions {
+    /// The state machine, if it is known.
+    pub(crate) fn state_machine(&self, target: &Target) -> Option<&str> {
+        match &target.state_bucket {
+            Some(_) => self.state_machine.as_deref(),
+            None => Some(STATE_MACHINE),
+        }
+    }
+}
+
 impl Target {
-    async fn operator(&self) -> Result<(Operator, ServiceId)> {
+    /// The operator of that Landfall, and the service.
+    pub(crate) async fn operator(&self) -> Result<(Operator, ServiceId)> {
         let service = self
             .service
             .parse::<ServiceId>()

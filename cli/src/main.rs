@@ -9,6 +9,7 @@ mod hello_server;
 mod hold;
 mod init;
 mod local;
+mod retry;
 mod running_service;
 mod status;
 mod verify;
@@ -46,6 +47,8 @@ enum Verb {
     Hold(hold::HoldArguments),
     /// Let a service that is on hold change again, and deploy the newest release.
     Resume(hold::ResumeArguments),
+    /// Try the newest images again that made a release bad.
+    Retry(retry::Arguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.
     #[command(hide = true)]
     HelloServer(hello_server::Arguments),
@@ -90,6 +93,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Retry(arguments) => retry::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await
             .map(|()| ExitCode::SUCCESS),

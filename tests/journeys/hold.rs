@@ -8,7 +8,8 @@ use landfall_tests::{
     stage::{Stage, until, web},
 };
 
-async fn operator(stage: &Stage) -> Operator {
+/// An operator of the stage's Landfall.
+pub(crate) async fn operator(stage: &Stage) -> Operator {
     let config = config::local(stage.local.endpoint(), REGION).await;
     Operator::new(&config, STATE_BUCKET, Some(CONFIG_BUCKET.into()))
 }

@@ -249,7 +249,8 @@ async fn tasks_are_found_in_cloud_map_as_long_as_the_file_says_so() {
         json!({"Name": "internal.example", "Vpc": "vpc-1"}),
     )
     .await;
-    stage.follow(KEY, &found).await;
+    let operator = crate::hold::operator(&stage).await;
+    operator.retry(&service, None).await.unwrap();
     stage.verdict(&service, 2, Verdict::Succeeded).await;
     let services = until("the registrations", || async {
         let services = map("ListServices", json!({})).await["Services"].clone();

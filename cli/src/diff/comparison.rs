@@ -219,9 +219,8 @@ impl Comparison {
         all.extend(self.found.notes.iter().cloned());
         for left in &self.left_out {
             all.push(format!(
-                "{} is left out (container {}), because release {} was bad with it; the same file uploaded once more tries it \
-                 again.",
-                left.image, left.container, left.release
+                "{} is left out (container {}), because release {} was bad with it; `landfall retry {}` tries it again.",
+                left.image, left.container, left.release, self.service
             ));
         }
         if let Some(hold) = &self.hold {

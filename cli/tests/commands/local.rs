@@ -9,6 +9,7 @@ fn without_a_running_landfall_the_commands_ask_whether_it_runs() {
     let port = free_port();
     for arguments in [
         &["status", "--port", &port] as &[&str],
+        &["retry", "web/hello", "--port", &port],
         &[
             "local",
             "push",
@@ -106,6 +107,15 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
     let json = success(&["status", "--json", "--port", &port]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json[0]["releases"][0]["verdict"], "succeeded");
+    assert_eq!(
+        success(&["retry", "web/hello", "--port", &port]),
+        "There is nothing to try again: web/hello was given its newest images.\n"
+    );
+    let message = failure(&["retry", "web/helo", "--port", &port]);
+    assert!(
+        message.contains("no service file has described web/helo yet"),
+        "{message}"
+    );
     local.interrupt();
 
     let local = Local::start(folder.path());

@@ -100,7 +100,7 @@ impl CloudMap {
         match self.observe(wanted).await?.registry {
             Some(registry) => Ok(Some(registry.arn)),
             None => Err(Fault::refused(format!(
-                "the Cloud Map service {} in {} is gone: upload the service file again, and it is made again",
+                "the Cloud Map service {} in {} is gone: try the release again with `landfall retry`, and it is made again",
                 wanted.name, wanted.namespace
             ))),
         }

@@ -1,4 +1,4 @@
-//! What operators do to a service: they hold it, and they resume it.
+//! What operators do to a service: they hold it, they resume it, and they have it tried again.
 
 use landfall::{
     desired::DesiredState, hold::SetBy, live::LiveService, refusal::Refusal, service_id::ServiceId,
@@ -60,10 +60,7 @@ impl Operator {
         service: &ServiceId,
         state_machine: Option<&str>,
     ) -> Result<DesiredState, Fault> {
-        let state_machine = match state_machine {
-            Some(state_machine) => state_machine.to_owned(),
-            None => self.last_state_machine(service).await?,
-        };
+        let state_machine = self.state_machine(service, state_machine).await?;
         let live = self.ecs.service(service).await?;
         let live = live.filter(LiveService::is_active);
         let primary = live.as_ref().and_then(LiveService::primary);
@@ -71,11 +68,38 @@ impl Operator {
         let now = self.clock.now();
         let resume = |desired: &mut DesiredState| desired.resume(revision, now);
         let desired = self.change(service, resume).await?;
-        let request_id = format!("resume-{}", self.clock.now().as_nanosecond());
-        self.executions
-            .start_open(&state_machine, &desired, &request_id)
-            .await?;
+        self.start("resume", &state_machine, &desired).await?;
         Ok(desired)
+    }
+
+    /// Has the newest images tried again, also those that made a release bad, and starts an execution if a release is open;
+    /// answers the desired state. The state machine is chosen as in [`Self::resume`].
+    ///
+    /// # Errors
+    /// Refused if Landfall does not know the service, or if no state machine is named and none ever worked on it.
+    pub async fn retry(
+        &self,
+        service: &ServiceId,
+        state_machine: Option<&str>,
+    ) -> Result<DesiredState, Fault> {
+        let state_machine = self.state_machine(service, state_machine).await?;
+        let now = self.clock.now();
+        let retry = |desired: &mut DesiredState| desired.retry(now);
+        let desired = self.change(service, retry).await?;
+        self.start("retry", &state_machine, &desired).await?;
+        Ok(desired)
+    }
+
+    async fn start(
+        &self,
+        verb: &str,
+        state_machine: &str,
+        desired: &DesiredState,
+    ) -> Result<(), Fault> {
+        let request_id = format!("{verb}-{}", self.clock.now().as_nanosecond());
+        self.executions
+            .start_open(state_machine, desired, &request_id)
+            .await
     }
 
     async fn change(
@@ -99,6 +123,17 @@ impl Operator {
             StatusFile::update(files, &desired).await?;
         }
         Ok(desired)
+    }
+
+    async fn state_machine(
+        &self,
+        service: &ServiceId,
+        named: Option<&str>,
+    ) -> Result<String, Fault> {
+        match named {
+            Some(named) => Ok(named.to_owned()),
+            None => self.last_state_machine(service).await,
+        }
     }
 
     async fn last_state_machine(&self, service: &ServiceId) -> Result<String, Fault> {

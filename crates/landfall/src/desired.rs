@@ -271,7 +271,8 @@ impl DesiredState {
     /// its repository, if there is one.
     ///
     /// Content that got a bad verdict is not released again by itself, and images that were bad are kept from other
-    /// files too. A service file that is uploaded once more, unchanged, is a request to try all of it again.
+    /// files too. The same content uploaded once more changes nothing: a fresh checkout that is synchronised with the
+    /// bucket uploads every file. To try a bad release again is said: [`Self::retry`].
     pub fn follow_file(
         &mut self,
         file: FollowedFile,
@@ -297,18 +298,22 @@ impl DesiredState {
             };
         }
         let before = self.file.as_ref();
-        let uploaded = before.is_none_or(|before| before.version_id != file.version_id);
-        if uploaded && before.is_some_and(|before| before.content == file.content) {
-            self.quarantine.clear();
-        }
+        let changed = before.is_none_or(|before| before.content != file.content);
         self.lift_quarantine();
         self.file = Some(file);
-        let again = if uploaded {
+        let again = if changed {
             Again::EvenIfBad
         } else {
             Again::IfChanged
         };
         self.release(cause, again, now);
+    }
+
+    /// Tries the newest content again because an operator says so: no image is left out any more, and content that got a
+    /// bad verdict is released again. What succeeded last is not.
+    pub fn retry(&mut self, now: Timestamp) {
+        self.quarantine.clear();
+        self.release(Cause::Retried, Again::EvenIfBad, now);
     }
 
     /// Stops following the service file: the service stays as it is. An open release still gets its verdict.

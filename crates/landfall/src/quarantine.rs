@@ -6,7 +6,8 @@
 //! image to run.
 //!
 //! While images are in quarantine their containers keep the last good images. A push of another image, a moved tag, a
-//! changed follow rule and another upload of the same service file lift the quarantine.
+//! changed follow rule and an operator's `landfall retry` lift the quarantine. Another upload of the same service file does
+//! not.
 //!
 //! The images are a field of [`DesiredState`]; the methods about them are here.
 

@@ -70,6 +70,8 @@ pub enum Cause {
     },
     /// An operator ended a hold, and the service ran another revision than the last good release's.
     Resumed,
+    /// An operator had the newest content tried again.
+    Retried,
     /// Tasks run of a release that was unproven, so that it can be verified.
     TasksCame,
 }
@@ -82,6 +84,7 @@ impl fmt::Display for Cause {
             } => write!(f, "{repository}:{tag} was pushed"),
             Self::ServiceFileChanged { key, .. } => write!(f, "{key} changed"),
             Self::Resumed => f.write_str("its hold was ended"),
+            Self::Retried => f.write_str("it was tried again"),
             Self::TasksCame => f.write_str("tasks run of a release that was unproven"),
         }
     }

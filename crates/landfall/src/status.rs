@@ -74,8 +74,8 @@ impl FileStatus {
         for (container, image, release) in desired.left_out() {
             message += &format!(
                 "; {}:{} (container {container}) is left out, because release {release} was bad: push another image, or \
-                 upload the file again to try it",
-                image.repository, image.tag
+                 try it again with `landfall retry {}`",
+                image.repository, image.tag, desired.service
             );
         }
         if let Some(hold) = &desired.hold {

@@ -68,6 +68,11 @@ impl DesiredState {
         self
     }
 
+    fn retried(mut self) -> Self {
+        self.retry(NOW);
+        self
+    }
+
     fn claimed(mut self) -> Self {
         self.claim = Some(Claim {
             execution: "execution".into(),
@@ -198,7 +203,7 @@ fn a_changed_rule_takes_what_its_repository_holds_and_an_unchanged_one_keeps_its
 }
 
 #[test]
-fn a_bad_release_is_tried_again_when_its_file_is_uploaded_again() {
+fn a_bad_release_is_tried_again_when_an_operator_says_so_and_not_when_its_file_is_uploaded_again() {
     let bad = desired()
         .following(file("a", &[("web", "semver:^1")]))
         .pushed(image("1.0.0", "one", 1))
@@ -208,12 +213,15 @@ fn a_bad_release_is_tried_again_when_its_file_is_uploaded_again() {
         version_id: version_id.into(),
         ..file("a", &[("web", "semver:^1")])
     };
-    let tried = bad.clone().following(again("another upload"));
+    let uploaded = bad.following(again("another upload"));
+    assert_eq!(uploaded.newest(), (1, vec![]));
+    let tried = uploaded.retried();
     assert_eq!(tried.newest(), (2, vec!["1.0.0"]));
-    let repeated_event = tried.clone().following(again("another upload"));
-    assert_eq!(repeated_event, tried);
+    let cause = &tried.newest_open().unwrap().cause;
+    assert_eq!(cause.to_string(), "it was tried again");
+    assert_eq!(tried.clone().retried(), tried, "it is on its way");
     let good = tried.claimed().concluded(Verdict::Succeeded);
-    assert_eq!(good.following(again("a third upload")).last_number, 2);
+    assert_eq!(good.retried().last_number, 2, "it succeeded");
 }
 
 #[test]
@@ -282,7 +290,9 @@ fn an_image_that_was_bad_is_tried_again_when_somebody_asks_for_it() {
         ..file("a", &follows)
     };
     let bad = || bad_image(Verdict::RolledBack);
-    assert_eq!(bad().following(again).newest(), (3, vec!["1.1.0"]));
+    let uploaded = bad().following(again);
+    assert_eq!(uploaded.newest(), (2, vec![]));
+    assert_eq!(uploaded.retried().newest(), (3, vec!["1.1.0"]));
     assert_eq!(
         bad().pushed(image("1.1.0", "mended", 3)).newest(),
         (3, vec!["1.1.0"])

@@ -1,0 +1,93 @@
+//! `landfall retry`: the newest images are tried again.
+
+use clap::Args;
+use landfall::desired::DesiredState;
+use miette::Result;
+
+use crate::{
+    clients::report,
+    hold::{Executions, Target},
+};
+
+/// What to try again.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    executions: Executions,
+}
+
+/// Tries it again.
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let (operator, service) = arguments.target.operator().await?;
+    let state_machine = arguments.executions.state_machine(&arguments.target);
+    let desired = operator
+        .retry(&service, state_machine)
+        .await
+        .map_err(report)?;
+    println!("{}", tried(&desired));
+    Ok(())
+}
+
+fn tried(desired: &DesiredState) -> String {
+    let service = &desired.service;
+    match (desired.newest_open(), desired.next_release()) {
+        (Some(_), Some(release)) => format!(
+            "{service} is tried again: release {} is on its way ({}).",
+            release.number, release.cause
+        ),
+        (Some(release), None) => format!(
+            "{service} is on hold: release {} waits for `landfall resume {service}`.",
+            release.number
+        ),
+        (None, _) => {
+            format!("There is nothing to try again: {service} was given its newest images.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use jiff::Timestamp;
+    use landfall::{
+        content::ContentHash, desired::FollowedFile, hold::SetBy, record::Verdict,
+        service_id::ServiceId,
+    };
+
+    use super::*;
+
+    #[test]
+    fn it_says_what_becomes_of_the_try() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut desired = DesiredState::new(ServiceId::new("web", "hello").unwrap());
+        let file = FollowedFile {
+            key: "services/hello.yaml".into(),
+            version_id: "1".into(),
+            content: ContentHash::of(&serde_json::json!("a file")),
+            follows: [].into(),
+            placeholders: None,
+        };
+        desired.follow_file(file, [].into(), now);
+        let mut bad = desired.clone();
+        bad.conclude(1, Verdict::Failed, None);
+        desired.conclude(1, Verdict::Succeeded, None);
+        desired.retry(now);
+        assert_eq!(
+            tried(&desired),
+            "There is nothing to try again: web/hello was given its newest images."
+        );
+        bad.retry(now);
+        assert_eq!(
+            tried(&bad),
+            "web/hello is tried again: release 2 is on its way (it was tried again)."
+        );
+        bad.hold("a move".into(), SetBy::Operator, now);
+        assert_eq!(
+            tried(&bad),
+            "web/hello is on hold: release 2 waits for `landfall resume web/hello`."
+        );
+    }
+}
