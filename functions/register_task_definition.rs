@@ -143,8 +143,8 @@ pub(crate) async fn register(
             tracing::info!(arn, "registered the task definition");
             Ok(TaskDefinition { arn, content })
         }
-        // The revision may have been registered, and only the answer was lost.
-        Err(fault) if fault.is_transient() => aws
+        // The revision may have been registered, and only the answer was lost. What was throttled was not.
+        Err(fault) if fault.is_transient() && !fault.is("ThrottlingException") => aws
             .ecs()
             .registered(family, &content, release)
             .await?

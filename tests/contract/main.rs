@@ -250,10 +250,9 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
             .any(|name| name == error)
     };
     for (name, state) in states_of_type("Task") {
-        assert!(
-            names(&state, "Retry", "Transient"),
-            "{name} does not retry Transient"
-        );
+        for error in ["Transient", "NotYet"] {
+            assert!(names(&state, "Retry", error), "{name}: {error}");
+        }
         for error in ["Refused", "Unexpected", "States.ALL", "States.Timeout"] {
             // Only of the way back a refusal is asked again: what comes of it is a bad release that stays.
             let again = (name.as_str(), error) == ("RollBack", "Refused");
@@ -264,6 +263,51 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
             "{name} does not catch States.ALL"
         );
     }
+}
+
+/// For how many seconds a step is repeated after `error`: what is waited for altogether, and the longest wait, both without
+/// jitter.
+fn patience(state: &Value, error: &str) -> (f64, f64) {
+    let mut rules = state["Retry"].as_array().into_iter().flatten();
+    let is_of = |rule: &&Value| {
+        rule["ErrorEquals"]
+            .as_array()
+            .unwrap()
+            .contains(&error.into())
+    };
+    let rule = rules.find(is_of).unwrap();
+    let number = |member: &str| rule[member].as_f64().unwrap();
+    let (mut wait, mut waited, mut longest) = (number("IntervalSeconds"), 0.0, 0.0_f64);
+    for _ in 0..rule["MaxAttempts"].as_u64().unwrap() {
+        let next = wait.min(number("MaxDelaySeconds"));
+        waited += next;
+        longest = longest.max(next);
+        wait *= number("BackoffRate");
+    }
+    (waited, longest)
+}
+
+#[test]
+fn what_passes_by_itself_is_waited_for_for_five_minutes() {
+    for (name, state) in states_of_type("Task") {
+        let (waited, longest) = patience(&state, "NotYet");
+        assert!((300.0..360.0).contains(&waited), "{name}: {waited}");
+        assert!(longest <= 30.0, "{name}: {longest}");
+        let rules = state["Retry"].as_array().unwrap().iter();
+        let mut exact = rules.filter(|rule| rule["ErrorEquals"] == json!(["NotYet"]));
+        assert!(exact.all(|rule| rule["JitterStrategy"].is_null()), "{name}");
+    }
+}
+
+/// ECS registers 20 task definitions at once and then one a second, for all services of an account and Region
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>). With full jitter half of each
+/// wait passes on average. As long as more registrations wait than come by, none is wasted: some try every second.
+#[test]
+fn a_push_that_a_thousand_services_follow_is_within_the_patience_with_which_each_registers() {
+    let (services, at_once, a_second) = (1000.0, 20.0, 1.0);
+    let (waited, longest) = patience(&states()["RegisterTaskDefinition"], "Transient");
+    let until_the_last = (services - at_once) / a_second + longest;
+    assert!(waited / 2.0 > 1.5 * until_the_last, "{waited}");
 }
 
 #[test]
@@ -343,7 +387,9 @@ fn no_function_that_changes_something_outlives_the_wait_for_the_last_call_of_a_d
 
 #[test]
 fn a_refusal_is_known_by_its_name() {
-    assert!(Fault::NAMES.contains(&failure::REFUSED));
+    for name in [failure::REFUSED, failure::NOT_YET] {
+        assert!(Fault::NAMES.contains(&name), "{name}");
+    }
 }
 
 #[test]

@@ -23,9 +23,9 @@ fn installed() -> String {
 }
 
 /// What may go wrong with a step: what its function says, and what Step Functions says of it.
-fn failures() -> [Failure; 2] {
+fn failures() -> [Failure; 3] {
     let cause = r#"{"errorType":"Refused","errorMessage":"no such role"}"#;
-    ["Refused", "States.Timeout"].map(|name| Failure::new(name, cause))
+    ["Refused", "NotYet", "States.Timeout"].map(|name| Failure::new(name, cause))
 }
 
 fn context() -> Value {

@@ -161,11 +161,11 @@ impl CloudMap {
     /// Creates a Cloud Map service from `body` and answers its ARN.
     ///
     /// # Errors
-    /// As Cloud Map refuses; transient if the Cloud Map service was created by another caller just now.
+    /// As Cloud Map refuses; "not yet" if the Cloud Map service was created by another caller just now: it will be found.
     pub async fn create(&self, body: &Value) -> Result<String, Fault> {
         match self.0.call("CreateService", body).await {
             Ok(answer) => text("servicediscovery:CreateService", &answer["Service"], "Arn"),
-            Err(fault) if fault.is("ServiceAlreadyExists") => Err(fault.into_transient()),
+            Err(fault) if fault.is("ServiceAlreadyExists") => Err(fault.into_not_yet()),
             Err(fault) => Err(fault),
         }
     }

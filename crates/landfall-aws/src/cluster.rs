@@ -118,7 +118,7 @@ impl ClusterNeeds {
         service: &ServiceId,
     ) -> Result<Option<String>, Fault> {
         let live = self.cluster(service).await?.ok_or_else(|| {
-            Fault::transient(format!(
+            Fault::not_yet(format!(
                 "the cluster {} is not shown yet",
                 service.cluster()
             ))
@@ -169,7 +169,11 @@ impl ClusterNeeds {
                 None => {
                     let tags = json!({ SERVICE_TAG: service_tag(service) });
                     let group = json!({ "logGroupName": name, "tags": tags });
-                    self.logs.call("CreateLogGroup", &group).await?;
+                    match self.logs.call("CreateLogGroup", &group).await {
+                        // Another release has created it meanwhile, and sets its retention.
+                        Err(fault) if fault.is("ResourceAlreadyExistsException") => continue,
+                        created => created?,
+                    };
                 }
             }
             let days = file.logs.retention_days;

@@ -7,6 +7,8 @@ use aws_smithy_runtime_api::http::Response;
 use lambda_runtime::Diagnostic;
 use landfall::refusal::Refusal;
 
+use crate::not_yet;
+
 /// A failure of a call, and so of a step.
 #[derive(Debug)]
 pub struct Fault {
@@ -25,6 +27,8 @@ pub struct Fault {
 pub enum Kind {
     /// AWS is throttling, unavailable or unreachable: the state machine tries again.
     Transient,
+    /// AWS refuses what it takes a while later ([`crate::not_yet`]): the state machine tries again for some minutes.
+    NotYet,
     /// AWS or Landfall refuses: a retry would be refused too, until an operator changes something.
     Refused,
     /// Something that should not happen.
@@ -36,6 +40,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Transient => "Transient",
+            Self::NotYet => "NotYet",
             Self::Refused => "Refused",
             Self::Unexpected => "Unexpected",
         }
@@ -43,29 +48,36 @@ impl Kind {
 }
 
 /// Error codes that mean "slower" or "later", over all services in use. The SDK retries them a few times by itself.
+///
+/// Not among them is `LimitExceededException`, which the SDK takes for throttling too: each of the services says it of a
+/// quota that was reached (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCapacityProvider.html>,
+/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html>).
 const THROTTLES: [&str; 8] = [
     "ThrottlingException",
     "Throttling",
     "TooManyRequestsException",
     "RequestLimitExceeded",
     "SlowDown",
-    "LimitExceededException",
     "RequestTimeout",
+    // Step Functions: KMS throttles it
+    // (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>).
+    "KmsThrottlingException",
     // Application Auto Scaling: the resource has an update on its way.
     "ConcurrentUpdateException",
 ];
 
-/// ECS's answer to two registrations of one family at once is a plain `ClientException`
-/// (<https://github.com/aws/containers-roadmap/issues/1010>).
-const CONCURRENT_REGISTRATION: &str = "Too many concurrent attempts to create a new revision";
-
 impl Fault {
     /// The error names that a function can answer; the state machine's `Retry` and `Catch` match on them.
-    pub const NAMES: [&str; 3] = ["Transient", "Refused", "Unexpected"];
+    pub const NAMES: [&str; 4] = ["Transient", "NotYet", "Refused", "Unexpected"];
 
     /// Something that passes by itself.
     pub fn transient(message: impl Into<String>) -> Self {
         Self::new(Kind::Transient, message.into())
+    }
+
+    /// Something that is not ready, and will be in some minutes at most.
+    pub fn not_yet(message: impl Into<String>) -> Self {
+        Self::new(Kind::NotYet, message.into())
     }
 
     /// Something that Landfall refuses.
@@ -107,10 +119,10 @@ impl Fault {
         self.kind == Kind::Refused
     }
 
-    /// The same failure, where the caller knows that it passes by itself.
-    pub fn into_transient(self) -> Self {
+    /// The same failure, where the caller knows that it passes within minutes.
+    pub fn into_not_yet(self) -> Self {
         Self {
-            kind: Kind::Transient,
+            kind: Kind::NotYet,
             ..self
         }
     }
@@ -135,17 +147,7 @@ impl Fault {
         let status = error
             .raw_response()
             .map_or(0, |response| response.status().as_u16());
-        let kind = if status >= 500
-            || status == 429
-            || code.is_some_and(|code| THROTTLES.contains(&code))
-            || message.contains(CONCURRENT_REGISTRATION)
-        {
-            Kind::Transient
-        } else if (400..500).contains(&status) {
-            Kind::Refused
-        } else {
-            Kind::Unexpected
-        };
+        let kind = kind(call, status, code, message);
         Self {
             kind,
             call: Some(call.to_owned()),
@@ -157,6 +159,19 @@ impl Fault {
     /// AWS's answer to `call` lacks something that it always has.
     pub(crate) fn incomplete(call: &str, what: &str) -> Self {
         Self::unexpected(format!("the answer to {call} has no {what}"))
+    }
+}
+
+/// What to do about an answer with this status, error code and message.
+fn kind(call: &str, status: u16, code: Option<&str>, message: &str) -> Kind {
+    // What stands behind the action says what it was called for, e.g. an object.
+    let action = call.split(' ').next().unwrap_or(call);
+    if status >= 500 || status == 429 || code.is_some_and(|code| THROTTLES.contains(&code)) {
+        Kind::Transient
+    } else if (400..500).contains(&status) {
+        not_yet::patience(action, code, message).unwrap_or(Kind::Refused)
+    } else {
+        Kind::Unexpected
     }
 }
 
@@ -197,4 +212,44 @@ pub fn causes(error: &dyn Error) -> Vec<String> {
     }
     texts.dedup();
     texts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_about_an_answer_follows_from_status_and_code() {
+        let kinds = [
+            (400, "ThrottlingException", Kind::Transient),
+            (429, "Whatever", Kind::Transient),
+            (503, "ServiceUnavailable", Kind::Transient),
+            (400, "ClusterNotFoundException", Kind::NotYet),
+            (400, "LimitExceededException", Kind::Refused),
+            (400, "AccessDeniedException", Kind::Refused),
+            (304, "", Kind::Unexpected),
+        ];
+        for (status, code, expected) in kinds {
+            let found = kind("ecs:CreateService", status, Some(code), "");
+            assert_eq!(found, expected, "{status} {code}");
+        }
+        let object = "s3:PutObject of s3://landfall-state/services/web/hello/desired.json";
+        let conflict = Some("OperationAborted");
+        assert_eq!(kind(object, 409, conflict, ""), Kind::NotYet);
+        assert_eq!(
+            kind(object, 412, Some("PreconditionFailed"), ""),
+            Kind::Refused
+        );
+    }
+
+    #[test]
+    fn every_kind_has_its_name() {
+        let kinds = [
+            Kind::Transient,
+            Kind::NotYet,
+            Kind::Refused,
+            Kind::Unexpected,
+        ];
+        assert_eq!(kinds.map(Kind::name), Fault::NAMES);
+    }
 }

@@ -17,6 +17,7 @@ pub mod events;
 mod fault;
 pub mod function;
 mod inspection;
+mod not_yet;
 pub mod operator;
 pub mod parameters;
 pub mod raw;

@@ -87,17 +87,11 @@ impl Scaling {
     /// Makes a change. To delete what is gone already is no error.
     ///
     /// # Errors
-    /// As AWS refuses; transient while a new scalable target is not known everywhere yet.
+    /// As AWS refuses.
     pub async fn make(&self, change: &Change) -> Result<(), Fault> {
-        const NOT_FOUND: &str = "ObjectNotFoundException";
+        let is_deletion = change.operation.starts_with("De");
         match self.0.call(change.operation, &change.body).await {
-            Err(fault) if fault.is(NOT_FOUND) => {
-                if change.operation.starts_with("De") {
-                    Ok(())
-                } else {
-                    Err(fault.into_transient())
-                }
-            }
+            Err(fault) if is_deletion && fault.is("ObjectNotFoundException") => Ok(()),
             other => other.map(|_| ()),
         }
     }

@@ -12,6 +12,10 @@ use crate::{
 /// The name of the error with which a step says that AWS or Landfall refuses the release.
 pub const REFUSED: &str = "Refused";
 
+/// The name of the error with which a step says that AWS refuses what it usually takes a while later. Once it was repeated
+/// for as long as the state machine wants, it is a refusal.
+pub const NOT_YET: &str = "NotYet";
+
 /// What went wrong with a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,7 +80,9 @@ impl Course {
     /// Without an error and a bad look the execution was only to roll back: the ones before it died of the release.
     pub fn failure(&self) -> Failure {
         let (stage, reason) = match (&self.error, &self.look) {
-            (Some(error), _) if error.error == REFUSED && self.rollout.is_none() => {
+            (Some(error), _)
+                if [REFUSED, NOT_YET].contains(&&*error.error) && self.rollout.is_none() =>
+            {
                 (Stage::Refused, error.cause.clone())
             }
             (Some(error), _) => (Stage::Step, error.cause.clone()),

@@ -15,14 +15,14 @@ impl Ecs {
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
     ///
     /// # Errors
-    /// Transient also if the token stands for a task that was asked for in other words: that task has to be found.
+    /// "Not yet" also if the token stands for a task that was asked for in other words: that task has to be found.
     pub async fn run_task(&self, body: &Map<String, Value>) -> Result<Placement, Fault> {
         const CALL: &str = "ecs:RunTask";
         let request = self.0.run_task().customize().mutate_request(send_as(body));
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("ConflictException") => {
-                return Err(Fault::of(CALL, error).into_transient());
+                return Err(Fault::of(CALL, error).into_not_yet());
             }
             Err(error) => return Err(Fault::of(CALL, error)),
         };

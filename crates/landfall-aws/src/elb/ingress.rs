@@ -198,12 +198,12 @@ impl Elb {
     /// Deletes a target group; one that is gone already is no matter.
     ///
     /// # Errors
-    /// Transient while a rule that was deleted just now still counts as using it.
+    /// "Not yet" while a rule that was deleted just now still counts as using it.
     pub async fn delete_target_group(&self, arn: &str) -> Result<(), Fault> {
         let form = Form::default().with("TargetGroupArn", arn);
         match self.send("DeleteTargetGroup", form).await {
             Err(fault) if fault.is("TargetGroupNotFound") => Ok(()),
-            Err(fault) if fault.is("ResourceInUse") => Err(Fault::transient(format!(
+            Err(fault) if fault.is("ResourceInUse") => Err(Fault::not_yet(format!(
                 "{arn} is still in use by a listener or a rule"
             ))),
             answer => answer,

@@ -115,11 +115,11 @@ async fn a_refusal_tells_code_and_message_in_every_protocol() {
 #[tokio::test]
 async fn a_failure_says_what_to_do_about_it_by_status_and_code() {
     let busy = r#"{"__type":"ThrottlingException","Message":"slower"}"#;
-    let twice = r#"{"__type":"ClientException","Message":"Too many concurrent attempts to create a new revision of hello"}"#;
+    let twice = r#"{"__type":"OperationAbortedException","Message":"A conflicting operation is currently in progress"}"#;
     let gone = r#"{"__type":"ObjectNotFoundException","Message":"there is ThrottlingException in this text"}"#;
     for (status, body, kind, code) in [
         (400, busy, Kind::Transient, Some("ThrottlingException")),
-        (400, twice, Kind::Transient, Some("ClientException")),
+        (400, twice, Kind::NotYet, Some("OperationAbortedException")),
         (400, gone, Kind::Refused, Some("ObjectNotFoundException")),
         (400, "{}", Kind::Refused, None),
         (304, "{}", Kind::Unexpected, None),

@@ -1,0 +1,301 @@
+//! Answers that mean "not yet": AWS says them with a status of 400, as it says that something is wrong, and a while later
+//! takes the same call.
+//!
+//! Each row is a belief about AWS, with its source. Elsewhere nothing is decided by an error's text.
+
+use crate::fault::Kind;
+
+/// An answer that passes by itself.
+struct Row {
+    /// The calls that are answered so.
+    calls: &'static [&'static str],
+    /// The error code.
+    code: &'static str,
+    /// A part of the message, where the code alone does not say it.
+    part: Option<&'static str>,
+    /// How patiently the call is repeated: [`Kind::NotYet`] for minutes, [`Kind::Transient`] where it may take longer.
+    kind: Kind,
+    /// Where the answer is described.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for people, and a test"))]
+    source: &'static str,
+}
+
+/// A row of minutes.
+const fn soon(
+    calls: &'static [&'static str],
+    code: &'static str,
+    part: Option<&'static str>,
+    source: &'static str,
+) -> Row {
+    Row {
+        calls,
+        code,
+        part,
+        kind: Kind::NotYet,
+        source,
+    }
+}
+
+/// Calls that give ECS's service a load balancer or a role.
+const SERVICE: &[&str] = &["ecs:CreateService", "ecs:UpdateService"];
+/// Calls that name a cluster which may be new.
+const IN_CLUSTER: &[&str] = &[
+    "ecs:CreateService",
+    "ecs:RunTask",
+    "ecs:CreateCapacityProvider",
+    "ecs:PutClusterCapacityProviders",
+    "ecs:UpdateCluster",
+];
+/// Calls that change a cluster.
+const OF_CLUSTER: &[&str] = &["ecs:PutClusterCapacityProviders", "ecs:UpdateCluster"];
+/// Calls that change how a service is scaled.
+const SCALING: &[&str] = &[
+    "application-autoscaling:RegisterScalableTarget",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:PutScheduledAction",
+];
+/// The same, on a scalable target that is there.
+const OF_TARGET: &[&str] = &[
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:PutScheduledAction",
+];
+/// Calls that change a log group.
+const LOG_GROUP: &[&str] = &["logs:CreateLogGroup", "logs:PutRetentionPolicy"];
+/// Calls that write objects.
+const OBJECT: &[&str] = &["s3:PutObject", "s3:DeleteObject"];
+
+/// What Terraform's provider, which has met these answers for years, repeats of ECS's services.
+const TERRAFORM_SERVICE: &str =
+    "https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/ecs/service.go";
+/// The same of clusters' capacity providers.
+const TERRAFORM_CAPACITY: &str = "https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/ecs/cluster_capacity_providers.go";
+/// The same of scalable targets.
+const TERRAFORM_TARGET: &str = "https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/appautoscaling/target.go";
+/// The same of scaling policies.
+const TERRAFORM_POLICY: &str = "https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/appautoscaling/policy.go";
+
+const ROWS: &[Row] = &[
+    // The first call of ECS in an account creates the role AWSServiceRoleForECS, and does not wait for it.
+    soon(
+        &[
+            "ecs:CreateCluster",
+            "ecs:CreateService",
+            "ecs:PutClusterCapacityProviders",
+        ],
+        "InvalidParameterException",
+        Some("Unable to assume the service linked role"),
+        "https://github.com/aws/containers-roadmap/issues/2614",
+    ),
+    // A role that was made a moment ago.
+    soon(
+        SERVICE,
+        "InvalidParameterException",
+        Some("verify that the ECS service role being passed has the proper permissions"),
+        TERRAFORM_SERVICE,
+    ),
+    soon(
+        SERVICE,
+        "InvalidParameterException",
+        Some("Unable to assume role and validate the listeners"),
+        "https://github.com/hashicorp/terraform/issues/4375",
+    ),
+    soon(
+        &["ecs:RegisterTaskDefinition", "ecs:RunTask"],
+        "ClientException",
+        Some("Role is not valid"),
+        "https://github.com/bradford-hamilton/terraform-ecs-fargate/issues/8",
+    ),
+    soon(
+        &["ecs:RunTask"],
+        "ClientException",
+        Some("ECS was unable to assume the role"),
+        "https://github.com/pulumi/pulumi-awsx/issues/927",
+    ),
+    // A listener's rule that was made a moment ago.
+    soon(
+        SERVICE,
+        "InvalidParameterException",
+        Some("does not have an associated load balancer"),
+        TERRAFORM_SERVICE,
+    ),
+    // A cluster that was made a moment ago, or is being changed.
+    soon(
+        IN_CLUSTER,
+        "ClusterNotFoundException",
+        None,
+        TERRAFORM_SERVICE,
+    ),
+    soon(
+        OF_CLUSTER,
+        "UpdateInProgressException",
+        None,
+        TERRAFORM_CAPACITY,
+    ),
+    soon(
+        OF_CLUSTER,
+        "ResourceInUseException",
+        None,
+        TERRAFORM_CAPACITY,
+    ),
+    soon(
+        OF_CLUSTER,
+        "ClientException",
+        Some("Cluster was not ACTIVE"),
+        TERRAFORM_CAPACITY,
+    ),
+    // A service that was made a moment ago.
+    soon(
+        &["ecs:UpdateService"],
+        "ServiceNotFoundException",
+        None,
+        "https://github.com/hashicorp/terraform/pull/15073",
+    ),
+    // One of this name that was deleted drains for as long as its target group and its containers want.
+    Row {
+        calls: &["ecs:CreateService"],
+        code: "InvalidParameterException",
+        part: Some("still Draining"),
+        kind: Kind::Transient,
+        source: "https://github.com/spinnaker/spinnaker/issues/5476",
+    },
+    // Two registrations of one family at once.
+    soon(
+        &["ecs:RegisterTaskDefinition"],
+        "ClientException",
+        Some("Too many concurrent attempts to create a new revision"),
+        "https://github.com/aws/containers-roadmap/issues/1010",
+    ),
+    soon(
+        SCALING,
+        "ValidationException",
+        Some("Unable to assume IAM role"),
+        TERRAFORM_TARGET,
+    ),
+    soon(
+        SCALING,
+        "ValidationException",
+        Some("ECS service doesn't exist"),
+        TERRAFORM_TARGET,
+    ),
+    // Application Auto Scaling calls CloudWatch and ECS itself, perhaps with a role that it has just made.
+    soon(
+        SCALING,
+        "FailedResourceAccessException",
+        None,
+        TERRAFORM_POLICY,
+    ),
+    // A scalable target that was made a moment ago.
+    soon(OF_TARGET, "ObjectNotFoundException", None, TERRAFORM_POLICY),
+    // Another call changes the same log group.
+    soon(
+        LOG_GROUP,
+        "OperationAbortedException",
+        None,
+        "https://github.com/aws/aws-cdk/pull/17688",
+    ),
+    // Another call writes the same object. (What a condition is about has lost: `Bucket::put`.)
+    soon(
+        OBJECT,
+        "ConditionalRequestConflict",
+        None,
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html",
+    ),
+    soon(
+        OBJECT,
+        "OperationAborted",
+        None,
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+    ),
+];
+
+/// How patiently `call`, e.g. `ecs:CreateService`, is repeated after this answer; none if it does not pass by itself.
+pub(crate) fn patience(call: &str, code: Option<&str>, message: &str) -> Option<Kind> {
+    let row = ROWS.iter().find(|row| {
+        row.calls.contains(&call)
+            && code == Some(row.code)
+            && row.part.is_none_or(|part| message.contains(part))
+    });
+    row.map(|row| row.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_passes_by_itself_is_known_by_call_code_and_text() {
+        let role = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+        let group =
+            "The target group with targetGroupArn arn:… does not have an associated load balancer.";
+        let draining = "Unable to Start a service that is still Draining.";
+        let twice =
+            "Too many concurrent attempts to create a new revision of the specified family.";
+        let (soon, long) = (Some(Kind::NotYet), Some(Kind::Transient));
+        let wrong = "InvalidParameterException";
+        for (call, code, message, expected) in [
+            ("ecs:CreateCluster", wrong, role, soon),
+            ("ecs:CreateService", wrong, role, soon),
+            ("ecs:UpdateService", wrong, group, soon),
+            ("ecs:CreateService", wrong, "no such subnet", None),
+            ("ecs:CreateService", wrong, draining, long),
+            ("ecs:CreateService", "ClusterNotFoundException", "", soon),
+            ("ecs:DescribeServices", "ClusterNotFoundException", "", None),
+            ("ecs:UpdateService", "ServiceNotFoundException", "", soon),
+            ("ecs:UpdateCluster", "UpdateInProgressException", "", soon),
+            ("ecs:RegisterTaskDefinition", "ClientException", twice, soon),
+            (
+                "ecs:RegisterTaskDefinition",
+                "ClientException",
+                "Container.image should not be empty.",
+                None,
+            ),
+            // A quota, which no repetition mends.
+            ("ecs:CreateService", "LimitExceededException", "", None),
+            (
+                "application-autoscaling:RegisterScalableTarget",
+                "ValidationException",
+                "ECS service doesn't exist: service/web/hello",
+                soon,
+            ),
+            (
+                "application-autoscaling:RegisterScalableTarget",
+                "ValidationException",
+                "max capacity cannot be less than min capacity",
+                None,
+            ),
+            (
+                "application-autoscaling:DeleteScalingPolicy",
+                "ObjectNotFoundException",
+                "",
+                None,
+            ),
+            (
+                "logs:CreateLogGroup",
+                "OperationAbortedException",
+                "A conflicting operation is currently in progress against this resource. Please try again.",
+                soon,
+            ),
+            ("s3:PutObject", "OperationAborted", "", soon),
+            ("logs:CreateLogGroup", "ClientException", twice, None),
+        ] {
+            let found = patience(call, Some(code), message);
+            assert_eq!(found, expected, "{call}: {code}: {message}");
+        }
+        assert_eq!(patience("ecs:CreateCluster", None, role), None);
+    }
+
+    #[test]
+    fn every_row_has_its_source_and_none_hides_another() {
+        for (index, row) in ROWS.iter().enumerate() {
+            assert!(row.source.starts_with("https://"), "{}", row.code);
+            for call in row.calls {
+                let same = ROWS[..index].iter().filter(|other| {
+                    other.calls.contains(call)
+                        && other.code == row.code
+                        && (other.part.is_none() || other.part == row.part)
+                });
+                assert_eq!(same.count(), 0, "{call}: {}: {:?}", row.code, row.part);
+            }
+        }
+    }
+}
