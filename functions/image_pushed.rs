@@ -23,7 +23,10 @@ use landfall_aws::{
     Aws, Fault,
     function::{Event, Function},
     status_file::StatusFile,
+    sweep_memory::Distrust,
 };
+
+use crate::side_by_side::{self, out_of_time};
 
 /// Joins a pushed image into the desired state of every service that follows it.
 #[derive(Debug)]
@@ -41,7 +44,8 @@ impl Function for ImagePushed {
     /// Asks ECR for the tag that the event names, and joins its image into the desired states.
     ///
     /// # Errors
-    /// Refused if the event is malformed; otherwise the first failure, after every service was tried.
+    /// Refused if the event is malformed; otherwise the first failure, after every service was tried, or that there was no
+    /// time for every one.
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let home = &event.home;
         let pushed = match image_pushed::read(&event.payload, &home.account, &home.region)? {
@@ -51,14 +55,30 @@ impl Function for ImagePushed {
                 return Ok(());
             }
         };
-        let mut first_failure = Ok(());
-        for service in aws.state().followers(&pushed.repository).await? {
-            if let Err(fault) = join(aws, &service, &pushed, &event.request_id).await {
-                tracing::error!(%service, error = fault.name(), "{fault}");
-                first_failure = first_failure.and(Err(fault));
+        let services = aws.state().followers(&pushed.repository).await?;
+        let followers = services.len();
+        let distrust = Distrust::new(aws.sweeps());
+        let (event, pushed, distrust) = (&event, &pushed, &distrust);
+        let is_late = || event.is_late(aws.now());
+        let ended = side_by_side::each(services, is_late, |service| async move {
+            let joined = join(aws, &service, pushed, &event.request_id, distrust).await;
+            joined.inspect_err(
+                |fault| tracing::error!(%service, error = fault.name(), "{fault}"),
+            )
+        })
+        .await;
+        let failed = ended.results.iter().filter(|joined| joined.is_err()).count();
+        let (done, left) = (ended.results.len() - failed, ended.left);
+        let PushedTag { repository, tag, .. } = pushed;
+        tracing::info!(repository, tag, followers, done, failed, left, "took up a push");
+        ended.results.into_iter().collect::<Result<(), Fault>>()?;
+        match left {
+            0 => Ok(()),
+            _ => {
+                let of = format!("services that follow {repository}");
+                Err(out_of_time(left, followers, of))
             }
         }
-        first_failure
     }
 }
 
@@ -72,6 +92,7 @@ pub async fn join(
     service: &ServiceId,
     pushed: &PushedTag,
     request_id: &str,
+    distrust: &Distrust<'_>,
 ) -> Result<(), Fault> {
     let mut join = Join::begin(Guards::all());
     loop {
@@ -82,7 +103,7 @@ pub async fn join(
             }
             Ask::Refresh(file) => Answer::Refreshed(refresh(aws, file).await?),
             Ask::Distrust(image) => {
-                aws.sweeps().distrust(image, aws.now()).await?;
+                distrust.note(image, || aws.now()).await?;
                 Answer::Done
             }
             Ask::WriteDesired { over, desired } => {

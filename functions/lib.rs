@@ -15,6 +15,7 @@ pub mod register_task_definition;
 pub mod roll_back;
 pub mod rollout_changed;
 pub mod run_task;
+mod side_by_side;
 pub mod sweep_due;
 pub mod update_service;
 pub mod verify_health;

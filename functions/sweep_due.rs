@@ -45,10 +45,9 @@ impl Function for SweepDue {
     /// Refused if the event is not the schedule's input; otherwise the first failure, after everything was tried.
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let due = sweep_due::read(&event.payload)?;
-        let request_id = &event.request_id;
         let mut outcome = Outcome::default();
         if due.executions() {
-            let looked = look_at_executions(aws, due.scheduled_at, request_id).await;
+            let looked = look_at_executions(aws, due.scheduled_at, &event.request_id).await;
             outcome.note("the executions", looked);
             look_at_unproven(aws, request_id, &mut outcome).await;
         }
@@ -61,15 +60,9 @@ impl Function for SweepDue {
         for shard in shards {
             match aws.sweeps().read(shard).await {
                 Ok(mut remembered) => {
-                    look_at_files(aws, &mut remembered, &files, request_id, &mut outcome).await;
-                    look_at_repositories(
-                        aws,
-                        &mut remembered,
-                        &repositories,
-                        request_id,
-                        &mut outcome,
-                    )
-                    .await;
+                    look_at_files(aws, &mut remembered, &files, &event, &mut outcome).await;
+                    look_at_repositories(aws, &mut remembered, &repositories, &event, &mut outcome)
+                        .await;
                 }
                 Err(fault) => outcome.note(keys::sweep_memory(shard), Err(fault)),
             }

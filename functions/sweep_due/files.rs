@@ -6,10 +6,13 @@ use landfall::{
     keys,
     sweep::{FileMark, Shard, changed_files},
 };
-use landfall_aws::{Aws, Fault, sweep_memory::Remembered};
+use landfall_aws::{Aws, Fault, function::Event, sweep_memory::Remembered};
 
 use super::Outcome;
-use crate::config_changed;
+use crate::{
+    config_changed,
+    side_by_side::{self, out_of_time},
+};
 
 /// What lies in the config bucket.
 pub(crate) struct Listed {
@@ -34,7 +37,7 @@ pub(crate) async fn look_at_files(
     aws: &Aws,
     remembered: &mut Remembered,
     listed: &Listed,
-    request_id: &str,
+    event: &Event,
     outcome: &mut Outcome,
 ) {
     let shard = remembered.shard();
@@ -54,28 +57,53 @@ pub(crate) async fn look_at_files(
         .filter(|(key, _)| is_due(key))
         .map(|(key, mark)| (key.clone(), mark.clone()))
         .collect();
-    for key in changed_files(&remembered.memory.files, &listed, &with_status) {
-        let looked = look_at_file(aws, remembered, &key, listed.get(&key), request_id).await;
-        outcome.note(&key, looked);
+    let changed = Vec::from_iter(changed_files(
+        &remembered.memory.files,
+        &listed,
+        &with_status,
+    ));
+    let files = changed.len();
+    let is_late = || event.is_late(aws.now());
+    let ended = side_by_side::each(changed, is_late, |key| async move {
+        tracing::info!(key, "changed since the last sweep");
+        let looked = config_changed::look(aws, &key, &event.request_id).await;
+        (key, looked)
+    })
+    .await;
+    let mut looked_at = Vec::new();
+    for (key, looked) in ended.results {
+        match looked {
+            Ok(()) => looked_at.push(key),
+            Err(fault) => outcome.note(key, Err(fault)),
+        }
+    }
+    outcome.note(
+        "the service files",
+        remember(aws, remembered, &listed, looked_at).await,
+    );
+    if ended.left > 0 {
+        let late = out_of_time(ended.left, files, "service files");
+        outcome.note("the service files", Err(late));
     }
 }
 
-async fn look_at_file(
+async fn remember(
     aws: &Aws,
     remembered: &mut Remembered,
-    key: &str,
-    mark: Option<&FileMark>,
-    request_id: &str,
+    listed: &BTreeMap<String, FileMark>,
+    looked_at: Vec<String>,
 ) -> Result<(), Fault> {
-    tracing::info!(key, "changed since the last sweep");
-    config_changed::look(aws, key, request_id).await?;
-    let change = |files: &mut BTreeMap<String, FileMark>| match mark {
-        Some(mark) => files.insert(key.to_owned(), mark.clone()),
-        None => files.remove(key),
-    };
+    if looked_at.is_empty() {
+        return Ok(());
+    }
     aws.sweeps()
         .update(remembered, |memory| {
-            change(&mut memory.files);
+            for key in &looked_at {
+                match listed.get(key) {
+                    Some(mark) => memory.files.insert(key.clone(), mark.clone()),
+                    None => memory.files.remove(key),
+                };
+            }
         })
         .await
 }

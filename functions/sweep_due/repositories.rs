@@ -6,17 +6,24 @@ use landfall::{
     service_id::ServiceId,
     sweep::{Shard, fingerprint, missed},
 };
-use landfall_aws::{Aws, Fault, sweep_memory::Remembered};
+use landfall_aws::{
+    Aws, Fault,
+    function::Event,
+    sweep_memory::{Distrust, Remembered},
+};
 
 use super::{Outcome, executions::pick_up};
-use crate::image_pushed;
+use crate::{
+    image_pushed,
+    side_by_side::{self, out_of_time},
+};
 
 /// Looks through the followed repositories of a shard.
 pub(crate) async fn look_at_repositories(
     aws: &Aws,
     remembered: &mut Remembered,
     followed: &[String],
-    request_id: &str,
+    event: &Event,
     outcome: &mut Outcome,
 ) {
     let shard = remembered.shard();
@@ -24,7 +31,7 @@ pub(crate) async fn look_at_repositories(
         .iter()
         .filter(|repository| Shard::of(repository) == shard);
     for repository in in_shard {
-        let looked = look_at_repository(aws, remembered, repository, request_id).await;
+        let looked = look_at_repository(aws, remembered, repository, event).await;
         outcome.note(repository, looked);
     }
 }
@@ -35,7 +42,7 @@ async fn look_at_repository(
     aws: &Aws,
     remembered: &mut Remembered,
     repository: &str,
-    request_id: &str,
+    event: &Event,
 ) -> Result<(), Fault> {
     let known = remembered.memory.repositories.get(repository).cloned();
     let listing = aws.ecr().tagged_images(repository).await?;
@@ -44,12 +51,25 @@ async fn look_at_repository(
         return Ok(());
     }
     tracing::info!(repository, "changed since the last sweep");
+    let services = aws.state().followers(repository).await?;
+    let distrust = Distrust::new(aws.sweeps());
+    let (followers, listing, distrust) = (services.len(), &listing, &distrust);
+    let is_late = || event.is_late(aws.now());
+    let ended = side_by_side::each(services, is_late, |service| async move {
+        let request_id = &event.request_id;
+        let looked = look_at_follower(aws, &service, repository, listing, request_id, distrust);
+        let looked = looked.await;
+        (service, looked)
+    })
+    .await;
     let mut outcome = Outcome::default();
-    for service in aws.state().followers(repository).await? {
-        let looked = look_at_follower(aws, &service, repository, &listing, request_id).await;
-        outcome.note(&service, looked);
+    for (service, looked) in ended.results {
+        outcome.note(service, looked);
     }
     outcome.0?;
+    if ended.left > 0 {
+        return Err(out_of_time(ended.left, followers, "followers"));
+    }
     aws.sweeps()
         .update(remembered, |memory| {
             if memory.repositories.get(repository) == known.as_ref() {
@@ -68,6 +88,7 @@ async fn look_at_follower(
     repository: &str,
     listing: &[Image],
     request_id: &str,
+    distrust: &Distrust<'_>,
 ) -> Result<(), Fault> {
     let desired = aws.state().read(service).await?;
     let missed = missed(&desired, repository, listing);
@@ -81,7 +102,7 @@ async fn look_at_follower(
             tag: image.tag.clone(),
         };
         tracing::warn!(%service, repository, tag = pushed.tag, "a push was missed");
-        image_pushed::join(aws, service, &pushed, request_id).await?;
+        image_pushed::join(aws, service, &pushed, request_id, distrust).await?;
     }
     Ok(())
 }

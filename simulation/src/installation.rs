@@ -77,7 +77,11 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
     };
     let aws = Arc::new(Aws::new(wire::sdk(wire.clone()), settings));
     let arn = wire.cloud.functions.arn(&function.name);
-    let journal = wire.journal.clone();
+    let (journal, world, timeout) = (
+        wire.journal.clone(),
+        wire.cloud.world.clone(),
+        function.timeout,
+    );
     Ok(Arc::new(move |mut payload: Value| {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let invocation = Invocation {
@@ -90,6 +94,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
             request_id: text(&payload[REQUEST_ID].take()).unwrap_or_default(),
             function_arn: arn.clone(),
             payload,
+            deadline: world.now() + timeout,
         };
         let (aws, journal) = (aws.clone(), journal.clone());
         Box::pin(async move {

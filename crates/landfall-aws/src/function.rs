@@ -7,6 +7,7 @@ use std::{
     task::Poll,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use landfall::{event::Received, service_id::ServiceId};
 use serde::{Serialize, de::DeserializeOwned};
@@ -49,6 +50,8 @@ pub struct Invocation {
     pub request_id: String,
     /// The ARN of the function.
     pub function_arn: String,
+    /// When Lambda ends it if it has not answered.
+    pub deadline: Timestamp,
 }
 
 /// What a function makes of an invocation.
@@ -77,6 +80,18 @@ pub struct Event {
     pub request_id: String,
     /// Where the function is installed.
     pub home: Home,
+    /// When Lambda ends the invocation if it has not answered.
+    pub deadline: Timestamp,
+}
+
+/// How long before its deadline an invocation begins nothing new: what it has begun may have to try a call again.
+const LAST_START: SignedDuration = SignedDuration::from_secs(10);
+
+impl Event {
+    /// Whether it is too late to begin something that the event asks for.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        now.duration_since(self.deadline) >= -LAST_START
+    }
 }
 
 impl Input for Event {
@@ -85,6 +100,7 @@ impl Input for Event {
             home: Home::of(&invocation.function_arn)?,
             payload: invocation.payload,
             request_id: invocation.request_id,
+            deadline: invocation.deadline,
         })
     }
 }
@@ -166,10 +182,12 @@ pub async fn serve(function: Entry, aws: Aws) -> Result<(), Error> {
     // A payload may have been through others' hands: it takes little memory, whatever it is.
     lambda_runtime::run(service_fn(|event: LambdaEvent<Received>| {
         let LambdaEvent { payload, context } = event;
+        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let invocation = Invocation {
             payload: payload.0,
             request_id: context.request_id,
             function_arn: context.invoked_function_arn,
+            deadline: Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX),
         };
         unwound((function.invoke)(&aws, invocation))
     }))
@@ -227,7 +245,16 @@ mod tests {
             payload,
             request_id: "1".into(),
             function_arn: function_arn.into(),
+            deadline: Timestamp::from_second(30).unwrap(),
         }
+    }
+
+    #[test]
+    fn an_invocation_begins_nothing_shortly_before_lambda_ends_it() {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:image-pushed";
+        let event = Event::read(invocation(arn, json!({}))).unwrap();
+        let is_late = |second| event.is_late(Timestamp::from_second(second).unwrap());
+        assert_eq!([0, 19, 20, 31].map(is_late), [false, false, true, true]);
     }
 
     #[test]

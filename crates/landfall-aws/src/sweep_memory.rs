@@ -1,5 +1,7 @@
 //! What sweeps remember, in the state bucket.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use landfall::{
@@ -7,6 +9,8 @@ use landfall::{
     keys,
     sweep::{ExecutionsSeen, FileMark, Memory, Shard, moved},
 };
+
+use tokio::sync::Mutex;
 
 use crate::{
     Fault,
@@ -126,5 +130,42 @@ impl SweepMemory {
             .put_json(keys::EXECUTIONS_SEEN, &seen, Condition::None)
             .await
             .map(drop)
+    }
+}
+
+/// [`SweepMemory::distrust`] for many services that follow one repository: a note that begins to be written after a service
+/// asked for one is that service's too. Writing one each, they would lose most of their compare-and-swaps to each other.
+#[derive(Debug)]
+pub struct Distrust<'a> {
+    sweeps: &'a SweepMemory,
+    /// How many notes were asked for.
+    asked: AtomicU64,
+    /// How many of them are written.
+    written: Mutex<u64>,
+}
+
+impl<'a> Distrust<'a> {
+    /// Nothing is asked for yet.
+    pub fn new(sweeps: &'a SweepMemory) -> Self {
+        Self {
+            sweeps,
+            asked: AtomicU64::new(0),
+            written: Mutex::new(0),
+        }
+    }
+
+    /// As [`SweepMemory::distrust`].
+    ///
+    /// # Errors
+    /// As S3 answers.
+    pub async fn note(&self, image: &Image, now: impl Fn() -> Timestamp) -> Result<(), Fault> {
+        let mine = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut written = self.written.lock().await;
+        if *written < mine {
+            let asked = self.asked.load(Ordering::SeqCst);
+            self.sweeps.distrust(image, now()).await?;
+            *written = asked;
+        }
+        Ok(())
     }
 }
