@@ -12,6 +12,7 @@ mod deployments;
 mod image;
 mod lag;
 mod launch;
+mod linked_role;
 mod neighbours;
 mod observation;
 mod process;
@@ -25,6 +26,7 @@ mod state;
 mod task_definitions;
 mod task_life;
 mod tasks;
+mod throttle;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -38,7 +40,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use self::container::Switch;
 pub use self::container::{Healthy, SimulatedBehaviour};
 pub use self::image::{ImageLookup, Images, LogLine, LogSink};
+use self::linked_role::LinkedRole;
 use self::state::State;
+use self::throttle::Buckets;
+pub use self::throttle::Quota;
 use super::bus::Bus;
 use super::elb::Elb;
 use super::fault::Fault;
@@ -69,10 +74,14 @@ pub struct EcsSettings {
     pub deployment_minute: Duration,
     /// How long reads of a service answer as before, after it was created or updated.
     pub read_lag: Duration,
+    /// How long it takes until ECS may use the role that the first request of an account creates.
+    pub linked_role: Duration,
+    /// The operations that are throttled, by their name.
+    pub quotas: BTreeMap<&'static str, Quota>,
 }
 
 impl Default for EcsSettings {
-    /// Quick enough to watch: a task is RUNNING after half a second.
+    /// Quick enough to watch: a task is RUNNING after half a second. Nothing is throttled.
     fn default() -> Self {
         Self {
             provisioning: Duration::from_millis(200),
@@ -84,6 +93,8 @@ impl Default for EcsSettings {
             managed_capacity: Duration::from_secs(4),
             deployment_minute: Duration::from_secs(3),
             read_lag: Duration::ZERO,
+            linked_role: Duration::ZERO,
+            quotas: BTreeMap::new(),
         }
     }
 }
@@ -108,6 +119,8 @@ struct Inner {
     scheduler: Mutex<Option<JoinHandle<()>>>,
     look: Arc<Notify>,
     views: Mutex<Vec<lag::View>>,
+    buckets: Buckets,
+    linked_role: LinkedRole,
 }
 
 impl std::fmt::Debug for Ecs {
@@ -185,6 +198,8 @@ impl Ecs {
                 elb,
                 images,
                 logs,
+                buckets: Buckets::new(settings.quotas.clone()),
+                linked_role: LinkedRole::new(settings.linked_role),
                 settings,
                 state: Mutex::default(),
                 behaviours: Mutex::default(),
@@ -209,8 +224,11 @@ impl Ecs {
     /// Performs one operation of `AmazonEC2ContainerServiceV20141113`.
     ///
     /// # Errors
-    /// AWS's error codes and messages; an operation that is not played is an `UnknownOperationException` that names it.
+    /// AWS's error codes and messages; an operation that is not played is an `UnknownOperationException` that names it, and one
+    /// that is called too often is throttled.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+        self.inner.buckets.take(operation)?;
+        self.inner.linked_role.assume(operation)?;
         API.call(self, operation, &input)
     }
 
