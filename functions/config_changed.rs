@@ -27,6 +27,8 @@ use landfall_aws::{
     status_file::StatusFile,
 };
 
+use crate::passed_over;
+
 /// Lets a service follow a service file, or stop following it.
 #[derive(Debug)]
 pub struct ConfigChanged;
@@ -92,6 +94,10 @@ pub async fn look(aws: &Aws, key: &str, request_id: &str) -> Result<(), Fault> {
             }
             Ask::LookThrough(rules) => Answer::Found(look_through(aws, rules).await?),
             Ask::CurrentVersion => Answer::Version(aws.files().current_version(key).await?),
+            Ask::Record(records) => {
+                passed_over::record(aws, &records).await?;
+                Answer::Done
+            }
             Ask::WriteDesired { over, desired } => write(aws, over, &desired).await?,
             Ask::PutStatus(status) => {
                 StatusFile::of(aws.files(), key).write(&status).await?;

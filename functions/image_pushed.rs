@@ -26,7 +26,10 @@ use landfall_aws::{
     sweep_memory::Distrust,
 };
 
-use crate::side_by_side::{self, out_of_time};
+use crate::{
+    passed_over,
+    side_by_side::{self, out_of_time},
+};
 
 /// Joins a pushed image into the desired state of every service that follows it.
 #[derive(Debug)]
@@ -62,15 +65,27 @@ impl Function for ImagePushed {
         let is_late = || event.is_late(aws.now());
         let ended = side_by_side::each(services, is_late, |service| async move {
             let joined = join(aws, &service, pushed, &event.request_id, distrust).await;
-            joined.inspect_err(
-                |fault| tracing::error!(%service, error = fault.name(), "{fault}"),
-            )
+            joined.inspect_err(|fault| tracing::error!(%service, error = fault.name(), "{fault}"))
         })
         .await;
-        let failed = ended.results.iter().filter(|joined| joined.is_err()).count();
+        let failed = ended
+            .results
+            .iter()
+            .filter(|joined| joined.is_err())
+            .count();
         let (done, left) = (ended.results.len() - failed, ended.left);
-        let PushedTag { repository, tag, .. } = pushed;
-        tracing::info!(repository, tag, followers, done, failed, left, "took up a push");
+        let PushedTag {
+            repository, tag, ..
+        } = pushed;
+        tracing::info!(
+            repository,
+            tag,
+            followers,
+            done,
+            failed,
+            left,
+            "took up a push"
+        );
         ended.results.into_iter().collect::<Result<(), Fault>>()?;
         match left {
             0 => Ok(()),
@@ -104,6 +119,10 @@ pub async fn join(
             Ask::Refresh(file) => Answer::Refreshed(refresh(aws, file).await?),
             Ask::Distrust(image) => {
                 distrust.note(image, || aws.now()).await?;
+                Answer::Done
+            }
+            Ask::Record(records) => {
+                passed_over::record(aws, &records).await?;
                 Answer::Done
             }
             Ask::WriteDesired { over, desired } => {

@@ -11,6 +11,7 @@ pub mod ensure_ingress;
 pub mod ensure_scaling;
 pub mod execution_ended;
 pub mod image_pushed;
+mod passed_over;
 pub mod register_task_definition;
 pub mod roll_back;
 pub mod rollout_changed;

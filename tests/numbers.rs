@@ -224,7 +224,11 @@ async fn a_successful_redeploy_takes_at_most_20_state_transitions() {
     stage.push("hello", "1.1.0").await;
     for name in ["plain", "probed", "verified"] {
         let record = stage.verdict(&web(name), 2, Verdict::Succeeded).await;
-        let transitions = stage.local.cloud.executions.transitions(&record.execution);
+        let transitions = stage
+            .local
+            .cloud
+            .executions
+            .transitions(record.execution.as_deref().unwrap());
         let input = json!({"executionArn": record.execution, "maxResults": 1000});
         let history = stage.states("GetExecutionHistory", input).await;
         let events = history["events"].as_array().unwrap();

@@ -211,10 +211,10 @@ mod tests {
                 content: ContentHash::of(&json!(release.number)),
             }),
             diagnosis: None,
-            execution: "execution".into(),
+            execution: Some("execution".into()),
             timeline: Timeline {
                 created_at: at,
-                execution_started_at: at,
+                execution_started_at: Some(at),
                 concluded_at: at,
             },
         }

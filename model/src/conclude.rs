@@ -76,7 +76,7 @@ impl Protocol {
         }
     }
 
-    fn put_record(&self, state: &mut State, record: Record) -> WriteOutcome {
+    pub(crate) fn put_record(&self, state: &mut State, record: Record) -> WriteOutcome {
         let number = record.release.number;
         if state.records.contains_key(&number) {
             return WriteOutcome::Conflict;

@@ -81,6 +81,7 @@ fn call(call: &Call) -> &'static str {
             join::Stage::ReadDesired => "reads the desired state",
             join::Stage::ReadImage { .. } => "asks ECR for the image",
             join::Stage::WriteDesired(_) => "writes the desired state, if it is as it was read",
+            join::Stage::Record(_) => "records what was passed over",
             join::Stage::Start { .. } => "starts an execution",
             join::Stage::Refresh(_) | join::Stage::Distrust(_) | join::Stage::KeepStatus(_) => {
                 "does what nobody sees"
@@ -95,6 +96,7 @@ fn call(call: &Call) -> &'static str {
             follow::Ask::LookThrough(_) => "looks through the repository",
             follow::Ask::CurrentVersion => "asks for the file's current version",
             follow::Ask::WriteDesired { .. } => "writes the desired state, if it is as it was read",
+            follow::Ask::Record(_) => "records what was passed over",
             follow::Ask::Start(..) => "starts an execution",
             follow::Ask::IsThere(_)
             | follow::Ask::Reject(_)

@@ -7,6 +7,7 @@ use landfall::{
         follow::{self, File, Follow, TakingStage, UnfollowStage},
         join::{self, Join},
     },
+    record::Record,
     versioned::{Versioned, WriteOutcome},
 };
 
@@ -21,7 +22,10 @@ impl Call {
     pub(crate) fn has_effect(&self) -> bool {
         use follow::Stage;
         let is_write = match self {
-            Self::Join(join) => matches!(join.stage, join::Stage::WriteDesired(_)),
+            Self::Join(join) => matches!(
+                join.stage,
+                join::Stage::Record(_) | join::Stage::WriteDesired(_)
+            ),
             Self::Follow(follow) => match &follow.stage {
                 Stage::Take(taking) => match &taking.stage {
                     TakingStage::Unfollow { unfollow, .. } => writes(&unfollow.stage),
@@ -30,6 +34,7 @@ impl Call {
                         TakingStage::PutFollower { .. }
                             | TakingStage::PutSource { .. }
                             | TakingStage::PutSourceAgain
+                            | TakingStage::Record(_)
                             | TakingStage::WriteDesired(_)
                             | TakingStage::WriteCaughtUp(_)
                     ),
@@ -152,6 +157,10 @@ impl Protocol {
             }
             Ask::Refresh(_) => Answer::Refreshed(None),
             Ask::Distrust(_) | Ask::KeepStatus(_) => Answer::Done,
+            Ask::Record(records) => {
+                self.put_records(state, records);
+                Answer::Done
+            }
             Ask::WriteDesired { over, desired } => {
                 Answer::Written(self.write_desired(state, over, *desired))
             }
@@ -199,6 +208,10 @@ impl Protocol {
                 Answer::Found(found.collect())
             }
             Ask::CurrentVersion => Answer::Version(state.file.map(|file| file.to_string())),
+            Ask::Record(records) => {
+                self.put_records(state, records);
+                Answer::Done
+            }
             Ask::WriteDesired { over, desired } => {
                 Answer::Written(self.write_desired(state, over, *desired))
             }
@@ -219,6 +232,13 @@ impl Protocol {
         };
         if !is_taken {
             self.start(state);
+        }
+    }
+
+    /// No scenario has so many pushes that releases are passed over.
+    fn put_records(&self, state: &mut State, records: Vec<Record>) {
+        for record in records {
+            self.put_record(state, record);
         }
     }
 

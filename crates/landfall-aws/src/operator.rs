@@ -51,7 +51,7 @@ impl Operator {
 
     /// Ends the hold of a service, permits Landfall to replace the revision that the service runs, and starts an
     /// execution if a release is open; answers the desired state. Without `state_machine`, the one whose execution
-    /// wrote the service's last record is taken.
+    /// concluded the service's last release is taken.
     ///
     /// # Errors
     /// Refused if Landfall does not know the service, or if no state machine is named and none ever worked on it.
@@ -137,12 +137,13 @@ impl Operator {
     }
 
     async fn last_state_machine(&self, service: &ServiceId) -> Result<String, Fault> {
-        let numbers = self.state.record_numbers(service).await?;
-        let record = match numbers.last() {
-            Some(number) => self.state.record(service, *number).await?,
+        let desired = self.state.read(service).await?;
+        let record = match &desired.concluded {
+            Some(concluded) => self.state.record(service, concluded.number).await?,
             None => None,
         };
-        let state_machine = record.and_then(|record| state_machine_of(&record.execution));
+        let execution = record.and_then(|record| record.execution);
+        let state_machine = execution.and_then(|execution| state_machine_of(&execution));
         let unknown = || {
             Refusal::new(format!(
                 "no release of {service} has been concluded yet, so its state machine is not known: name it with \

@@ -26,6 +26,13 @@ use crate::{
 /// The newest layout of the object that this code writes.
 pub const SCHEMA: u32 = 1;
 
+/// How many releases are open at most. A hold or a long task before the rollout may last for hundreds of pushes: of the
+/// releases that can never begin, the oldest are passed over then.
+const MOST_OPEN: usize = 16;
+
+/// How many passed-over releases get their records at once.
+const MOST_DUE: usize = 16;
+
 /// What should run in a service, and which releases lead there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,6 +53,10 @@ pub struct DesiredState {
     pub last_number: u64,
     /// Releases without a verdict, oldest first. The last one should run.
     pub open: Vec<Release>,
+    /// Releases without a verdict that are open no longer, because too many were: newer ones have taken their places. Whoever
+    /// changes this object next writes their records first, which say that they were superseded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<Release>,
     /// The execution that may change the service in ECS; none while no release is worked on.
     pub claim: Option<Claim>,
     /// The newest release with the verdict `succeeded`: a bad release is rolled back to it.
@@ -154,6 +165,7 @@ impl DesiredState {
             withdrawn: BTreeMap::new(),
             last_number: 0,
             open: Vec::new(),
+            passed_over: Vec::new(),
             claim: None,
             last_good: None,
             unproven: None,
@@ -168,6 +180,11 @@ impl DesiredState {
     /// The newest release without a verdict.
     pub fn newest_open(&self) -> Option<&Release> {
         self.open.last()
+    }
+
+    /// The passed-over releases whose records are written before the next release is made. Making it forgets them.
+    pub fn due(&self) -> &[Release] {
+        &self.passed_over[..self.passed_over.len().min(MOST_DUE)]
     }
 
     /// Whether a release newer than `number` should run. During a hold no newer release takes the place of one that was
@@ -372,6 +389,20 @@ impl DesiredState {
             cause,
             created_at: now,
         });
+        self.passed_over.drain(..self.due().len());
+        self.pass_over();
+    }
+
+    /// Takes the oldest releases that were not begun from the open ones, while those are too many. They can never begin: there
+    /// are newer ones.
+    fn pass_over(&mut self) {
+        while self.open.len() > MOST_OPEN {
+            let begun = self.begun().map(|release| release.number);
+            let mut open = self.open.iter();
+            let oldest = open.position(|release| Some(release.number) != begun);
+            let passed_over = self.open.remove(oldest.unwrap_or_default());
+            self.passed_over.push(passed_over);
+        }
     }
 
     /// Whether the section that ECS was last given is the last good release's.
@@ -431,8 +462,8 @@ impl DesiredState {
         });
     }
 
-    /// Writes the verdict of release `number` and gives up the claim. Older open releases are dropped: they were
-    /// superseded. Newer ones stay open; if the newest has images that are in quarantine now, another release without
+    /// Writes the verdict of release `number` and gives up the claim. Older open releases are dropped, as are those that were
+    /// passed over: they were superseded. Newer ones stay open; if the newest has images that are in quarantine now, another release without
     /// them takes its place.
     pub fn conclude(
         &mut self,
@@ -446,6 +477,7 @@ impl DesiredState {
             .find(|release| release.number == number)
             .cloned();
         self.open.retain(|release| release.number > number);
+        self.passed_over.clear();
         self.claim = None;
         let Some(release) = concluded else { return };
         if let (Verdict::Succeeded, Some(task_definition)) = (verdict, task_definition) {

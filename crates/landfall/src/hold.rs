@@ -37,12 +37,15 @@ pub enum SetBy {
 
 impl DesiredState {
     /// The release that an execution may work on: the newest open one; during a hold only one that was begun before it.
-    ///
-    /// A release that superseded a claimed one counts as begun: the service may run tasks of both.
     pub fn next_release(&self) -> Option<&Release> {
-        if self.hold.is_none() {
-            return self.newest_open();
+        match self.hold {
+            None => self.newest_open(),
+            Some(_) => self.begun(),
         }
+    }
+
+    /// The open release that was begun. One that superseded a claimed one counts as begun: the service may run tasks of both.
+    pub(crate) fn begun(&self) -> Option<&Release> {
         match (&self.claim, &self.concluded) {
             (Some(claim), _) => self
                 .open

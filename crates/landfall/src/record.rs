@@ -248,8 +248,8 @@ pub struct Record {
     pub task_definition: Option<TaskDefinition>,
     /// What was found out about the release, if it was bad.
     pub diagnosis: Option<Diagnosis>,
-    /// The ARN of the execution that gave the verdict.
-    pub execution: String,
+    /// The ARN of the execution that gave the verdict; none if the release was superseded while no execution worked on it.
+    pub execution: Option<String>,
     /// When the release was made, worked on and concluded.
     pub timeline: Timeline,
 }
@@ -260,13 +260,32 @@ pub struct Record {
 pub struct Timeline {
     /// When the release was written into the desired state.
     pub created_at: Timestamp,
-    /// When the execution started that gave the verdict; it may have worked on earlier releases first.
-    pub execution_started_at: Timestamp,
+    /// When the execution started that gave the verdict, if one did; it may have worked on earlier releases first.
+    pub execution_started_at: Option<Timestamp>,
     /// When the release got its verdict.
     pub concluded_at: Timestamp,
 }
 
 impl Record {
+    /// The record of a release that was passed over: the next one took its place.
+    pub fn passed_over(service: &ServiceId, release: &Release, now: Timestamp) -> Self {
+        let by = release.number + 1;
+        Self {
+            service: service.clone(),
+            release: release.clone(),
+            verdict: Verdict::Superseded,
+            reason: format!("release {by} took its place before it was rolled out"),
+            task_definition: None,
+            diagnosis: None,
+            execution: None,
+            timeline: Timeline {
+                created_at: release.created_at,
+                execution_started_at: None,
+                concluded_at: now,
+            },
+        }
+    }
+
     /// The ending in this record, for an execution that finishes the conclusion which a dead execution began.
     pub fn ending(&self) -> Ending {
         Ending {

@@ -127,10 +127,10 @@ pub(crate) fn record(number: u64, verdict: Verdict) -> Record {
         reason: "as the other execution recorded".into(),
         task_definition: None,
         diagnosis: None,
-        execution: "other".into(),
+        execution: Some("other".into()),
         timeline: Timeline {
             created_at: at(0),
-            execution_started_at: at(0),
+            execution_started_at: Some(at(0)),
             concluded_at: at(0),
         },
     }

@@ -1,8 +1,13 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
 use super::*;
 use crate::{
-    desired::Concluded,
+    content::ContentHash,
+    desired::{Concluded, FollowedFile},
     sample::{at, claim, desired, release, revision},
     unproven::UnprovenRelease,
 };
@@ -58,6 +63,66 @@ fn during_a_hold_only_what_was_begun_is_worked_on() {
         let mut resumed = desired.clone();
         resumed.resume(None, at(9));
         assert_eq!(resumed.next_release(), resumed.newest_open(), "{story}");
+    }
+}
+
+/// One upload of a service file after another, which follows no repository.
+fn uploaded(mut desired: DesiredState, version: u64) -> DesiredState {
+    let file = FollowedFile {
+        key: "services/hello.yaml".into(),
+        version_id: version.to_string(),
+        content: ContentHash::of(&json!(version)),
+        follows: [].into(),
+        placeholders: None,
+    };
+    desired.follow_file(file, [].into(), at(0));
+    desired
+}
+
+#[test]
+fn a_thousand_releases_during_a_hold_leave_a_small_desired_state_and_none_without_a_record() {
+    for (story, mut desired, begun) in [
+        ("nothing was begun", held(&[2]), None),
+        ("release 2 is on its way", claimed(held(&[2]), 2), Some(2)),
+        (
+            "release 2 took the place of release 1, which was on its way",
+            concluded(held(&[2]), 1, Verdict::Superseded),
+            Some(2),
+        ),
+    ] {
+        let mut recorded = BTreeSet::new();
+        for version in 0..1000 {
+            recorded.extend(desired.due().iter().map(|release| release.number));
+            desired = uploaded(desired, version);
+            assert!(desired.open.len() <= 16, "{story}: {}", desired.open.len());
+            assert!(desired.passed_over.len() <= 1, "{story}");
+            assert!(desired.open.is_sorted_by_key(|release| release.number));
+        }
+        assert_eq!(desired.last_number, 1002, "{story}");
+        let next = desired.next_release().map(|release| release.number);
+        assert_eq!(next, begun, "{story}");
+        let waiting = desired.open.iter().chain(&desired.passed_over);
+        let all = recorded
+            .into_iter()
+            .chain(waiting.map(|release| release.number));
+        let all: Vec<_> = all.collect::<BTreeSet<_>>().into_iter().collect();
+        assert_eq!(all, Vec::from_iter(2..=1002), "{story}");
+        desired.resume(None, at(9));
+        assert_eq!(desired.next_release().unwrap().number, 1002, "{story}");
+        desired.conclude(1002, Verdict::Succeeded, None);
+        assert!(desired.open.is_empty() && desired.passed_over.is_empty());
+    }
+}
+
+#[test]
+fn a_desired_state_that_had_too_many_releases_open_gets_rid_of_them_a_few_at_a_time() {
+    let many: Vec<u64> = (2..102).collect();
+    let mut desired = uploaded(held(&many), 0);
+    assert_eq!((desired.open.len(), desired.passed_over.len()), (16, 85));
+    for (version, left) in [(1, 70), (2, 55), (3, 40), (4, 25), (5, 10), (6, 1), (7, 1)] {
+        assert!(desired.due().len() <= 16);
+        desired = uploaded(desired, version);
+        assert_eq!(desired.passed_over.len(), left, "{version}");
     }
 }
 

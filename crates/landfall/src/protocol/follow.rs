@@ -17,6 +17,7 @@ use crate::{
     desired::{DesiredState, FollowedFile},
     follow::FollowRule,
     image::Image,
+    record::Record,
     service_file::{Problem, Rejection},
     service_id::ServiceId,
     status::FileStatus,
@@ -114,6 +115,8 @@ pub enum Ask<'a> {
     LookThrough(Vec<(String, FollowRule)>),
     /// The current version of the service file.
     CurrentVersion,
+    /// To write these records, each unless the release has one, and to send the event that the release was concluded.
+    Record(Vec<Record>),
     /// To write a desired state, unless it has changed since it was read.
     WriteDesired {
         /// The desired state as it was read.

@@ -9,6 +9,7 @@ use crate::{
     desired::{DesiredState, FollowedFile},
     event::image_pushed::PushedTag,
     image::Image,
+    record::Record,
     versioned::{Versioned, WriteOutcome},
 };
 
@@ -36,6 +37,8 @@ pub enum Stage {
     /// the same as at the last sweep, and the moved tag would stay unnoticed: so the sweep's memory of the repository
     /// is made invalid. That is written before the desired state, because this invocation may die.
     Distrust(Joined),
+    /// Releases that were passed over are forgotten when the next one is made: their records are written before.
+    Record(Joined),
     /// The image is written over the desired state that was read.
     WriteDesired(Joined),
     /// The status beside the service file no longer says that the service waits for a push, or that a placeholder has
@@ -82,6 +85,8 @@ pub enum Ask<'a> {
     Refresh(&'a FollowedFile),
     /// To make the next sweep look at the image's repository.
     Distrust(&'a Image),
+    /// To write these records, each unless the release has one, and to send the event that the release was concluded.
+    Record(Vec<Record>),
     /// To write the desired state, unless it has changed since it was read.
     WriteDesired {
         /// The desired state as it was read.
@@ -145,6 +150,7 @@ impl Join {
                 None => Ask::ReadDesired,
             },
             Stage::Distrust(joined) => Ask::Distrust(&joined.image),
+            Stage::Record(joined) => Ask::Record(joined.due_records()),
             Stage::WriteDesired(joined) => Ask::WriteDesired {
                 over: &joined.read,
                 desired: Box::new(joined.desired()),
@@ -186,6 +192,7 @@ impl Join {
                 });
             }
             (Stage::Distrust(joined), Answer::Done) => return self.on_noted(joined),
+            (Stage::Record(joined), Answer::Done) => Stage::WriteDesired(joined),
             (Stage::WriteDesired(_), Answer::Written(WriteOutcome::Conflict)) => Stage::ReadDesired,
             (Stage::WriteDesired(joined), Answer::Written(WriteOutcome::Done)) => {
                 return self.on_written(joined);
@@ -207,7 +214,10 @@ impl Join {
 
     fn on_noted(&mut self, joined: Joined) -> Option<Output> {
         if joined.desired() != *joined.read {
-            self.stage = Stage::WriteDesired(joined);
+            self.stage = match joined.due_records().is_empty() {
+                true => Stage::WriteDesired(joined),
+                false => Stage::Record(joined),
+            };
             return None;
         }
         self.on_written(joined)
@@ -253,6 +263,15 @@ impl Joined {
             Values::Missing => desired.take_image(&self.image),
         }
         desired
+    }
+
+    /// The records that are written before the next release is made.
+    fn due_records(&self) -> Vec<Record> {
+        if !self.makes_release() {
+            return Vec::new();
+        }
+        let record = |release| Record::passed_over(&self.read.service, release, self.at);
+        self.read.due().iter().map(record).collect()
     }
 
     fn moves_tag(&self) -> bool {

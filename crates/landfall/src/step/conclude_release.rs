@@ -133,7 +133,8 @@ pub fn ending(facts: &Facts) -> Ending {
 
 /// The records to write, this release's first. Each is written once: a record that is there already stays.
 ///
-/// Releases between the last concluded one and this one never ran: this one took their place.
+/// Releases between the last concluded one and this one never ran: this one took their place. Nor did those that were passed
+/// over.
 pub fn records(
     input: &Input,
     ending: &Ending,
@@ -142,7 +143,7 @@ pub fn records(
 ) -> Vec<Record> {
     let timeline = |release: &Release| Timeline {
         created_at: release.created_at,
-        execution_started_at: input.started_at,
+        execution_started_at: Some(input.started_at),
         concluded_at: now,
     };
     let concluded = Record {
@@ -155,26 +156,29 @@ pub fn records(
         },
         task_definition: ending.task_definition.clone(),
         diagnosis: ending.diagnosis.clone(),
-        execution: input.execution.clone(),
+        execution: Some(input.execution.clone()),
         timeline: timeline(&input.release),
     };
-    let passed_over = desired
+    let older = desired
         .open
         .iter()
         .filter(|release| release.number < input.release.number);
-    let superseded = passed_over.map(|release| Record {
-        service: input.service.clone(),
-        release: release.clone(),
-        verdict: Verdict::Superseded,
+    let superseded = older.map(|release| Record {
         reason: format!(
             "release {} took its place before it was rolled out",
             input.release.number
         ),
-        task_definition: None,
-        diagnosis: None,
-        execution: input.execution.clone(),
+        execution: Some(input.execution.clone()),
         timeline: timeline(release),
+        ..Record::passed_over(&input.service, release, now)
     });
+    let passed_over = desired.passed_over.iter();
+    let passed_over = passed_over.map(|release| Record {
+        execution: Some(input.execution.clone()),
+        timeline: timeline(release),
+        ..Record::passed_over(&input.service, release, now)
+    });
+    let superseded = superseded.chain(passed_over);
     std::iter::once(concluded).chain(superseded).collect()
 }
 

@@ -9,6 +9,7 @@ use crate::{
     desired::DesiredState,
     image::Image,
     protocol::{Guard, Guards},
+    record::Record,
     service_file::Rejection,
     service_id::ServiceId,
     status::FileStatus,
@@ -75,6 +76,8 @@ pub enum Stage {
         /// What was found in the repositories.
         found: BTreeMap<String, Option<Image>>,
     },
+    /// Releases that were passed over are forgotten when the next one is made: their records are written before.
+    Record(Change),
     /// The file is written over the desired state that was read.
     WriteDesired(Change),
     /// A deletion before the service follows changes nothing that this invocation could lose against. So a service that
@@ -113,6 +116,16 @@ enum Kind {
     CatchUp,
 }
 
+impl Change {
+    /// The stage in which the change is written.
+    fn written(self) -> Stage {
+        match self.kind {
+            Kind::Follow => Stage::WriteDesired(self),
+            Kind::CatchUp => Stage::WriteCaughtUp(self),
+        }
+    }
+}
+
 impl Taking {
     pub(super) fn begin(accepted: Versioned<Accepted>, described: Option<ServiceId>) -> Self {
         Self {
@@ -142,6 +155,7 @@ impl Taking {
             }
             Stage::LookThroughAgain { read } => Ask::LookThrough(read.rules_in_force()),
             Stage::CurrentVersion { .. } | Stage::CurrentVersionAgain(_) => Ask::CurrentVersion,
+            Stage::Record(change) => Ask::Record(self.due_records(change)),
             Stage::WriteDesired(change) | Stage::WriteCaughtUp(change) => Ask::WriteDesired {
                 over: &change.read,
                 desired: Box::new(self.desired(change)),
@@ -199,6 +213,7 @@ impl Taking {
                 };
                 return self.on_found(change, guards);
             }
+            (Stage::Record(change), Answer::Done) => change.written(),
             (Stage::WriteDesired(_), Answer::Written(WriteOutcome::Conflict)) => Stage::ReadDesired,
             (Stage::WriteDesired(change), Answer::Written(WriteOutcome::Done)) => {
                 return self.on_written(change, guards);
@@ -267,14 +282,16 @@ impl Taking {
         Stage::LookThrough { read }
     }
 
-    /// A change that is in the desired state already is not written.
+    /// A change that is in the desired state already is not written, and the others after the records that are due.
     fn on_found(mut self, change: Change, guards: Guards) -> Next<Self> {
         let is_there = self.desired(&change) == *change.read;
         self.stage = match change.kind {
             Kind::Follow if is_there => return self.on_written(change, guards),
-            Kind::Follow => Stage::WriteDesired(change),
             Kind::CatchUp if is_there => return self.on_caught_up(change),
-            Kind::CatchUp => Stage::WriteCaughtUp(change),
+            Kind::Follow | Kind::CatchUp if self.due_records(&change).is_empty() => {
+                change.written()
+            }
+            Kind::Follow | Kind::CatchUp => Stage::Record(change),
         };
         Next::Stage(self)
     }
@@ -308,6 +325,16 @@ impl Taking {
         }
         self.stage = Stage::PutStatus(change);
         Next::Stage(self)
+    }
+
+    /// The records that are written before the next release is made.
+    fn due_records(&self, change: &Change) -> Vec<Record> {
+        let read = &change.read;
+        if self.desired(change).last_number == read.last_number {
+            return Vec::new();
+        }
+        let record = |release| Record::passed_over(&read.service, release, change.at);
+        read.due().iter().map(record).collect()
     }
 
     fn desired(&self, change: &Change) -> DesiredState {

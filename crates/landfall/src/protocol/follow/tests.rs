@@ -83,6 +83,10 @@ fn word(ask: &Ask<'_>) -> String {
         Ask::PutSource(service) => format!("describes {}", service.service()),
         Ask::LookThrough(rules) => format!("look through {}", rules.len()),
         Ask::CurrentVersion => "version".into(),
+        Ask::Record(records) => {
+            let numbers = records.iter().map(|record| record.release.number);
+            format!("record {:?}", Vec::from_iter(numbers))
+        }
         Ask::WriteDesired { over, desired } => {
             let what = desired.file.as_ref();
             let what = what.map_or("nothing", |file| &file.version_id);
@@ -108,6 +112,35 @@ fn play(guards: Guards, answers: Vec<Answer>) -> String {
             return asked.join(", ");
         }
     }
+}
+
+#[test]
+fn releases_that_were_passed_over_are_recorded_before_the_next_upload_makes_them_forgotten() {
+    let mut long = follows(followed(KEY, "1", "semver:^1"));
+    long.hold(
+        "incident 7".into(),
+        crate::hold::SetBy::Operator,
+        sample::at(0),
+    );
+    for version in 2..20 {
+        let file = followed(KEY, &version.to_string(), "semver:^1");
+        long.follow_file(file, [].into(), sample::at(0));
+    }
+    let passed_over: Vec<_> = long.due().iter().map(|release| release.number).collect();
+    assert_eq!(passed_over, [3]);
+    let answers = vec![
+        accepted("20"),
+        Source(Some(sample::service())),
+        desired(&long, "a"),
+        version("20"),
+        Done,
+        YES,
+        Done,
+    ];
+    assert_eq!(
+        play(Guards::all(), answers),
+        "read file, source, read hello, version, record [3], write 20 over a, put status"
+    );
 }
 
 #[test]

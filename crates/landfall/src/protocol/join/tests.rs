@@ -56,6 +56,15 @@ fn word(ask: &Ask<'_>) -> String {
         Ask::ReadImage => "read image".into(),
         Ask::Refresh(_) => "refresh".into(),
         Ask::Distrust(image) => format!("distrust {}", image.repository),
+        Ask::Record(records) => {
+            let record = |record: &Record| {
+                format!(
+                    "record {} of release {}",
+                    record.verdict, record.release.number
+                )
+            };
+            records.iter().map(record).collect::<Vec<_>>().join(", ")
+        }
         Ask::WriteDesired { over, desired } => {
             let over = over.etag().unwrap();
             format!("write release {} over {over}", desired.last_number)
@@ -198,6 +207,33 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
         let (asked, ended) = play(Guards::all(), tag, answers);
         assert_eq!((&*asked, ended), (expected, output), "{story}");
     }
+    let mut long = runs.clone();
+    long.hold(
+        "incident 7".into(),
+        crate::hold::SetBy::Operator,
+        sample::at(0),
+    );
+    for version in 2..20 {
+        long.join_image(&image(&format!("1.{version}.0"), version), sample::at(0));
+    }
+    let (held, newest) = (Output::NothingToStart { held: true }, image("1.20.0", 20));
+    let answers = vec![
+        read(&long, "a"),
+        Tagged(Some(newest.clone())),
+        Done,
+        CONFLICT,
+        read(&long, "b"),
+        Tagged(Some(newest)),
+        Done,
+        YES,
+    ];
+    let (asked, ended) = play(Guards::all(), "1.20.0", answers);
+    assert_eq!(ended, held);
+    assert_eq!(
+        asked,
+        "read desired, read image, record superseded of release 3, write release 20 over a, \
+         read desired, read image, record superseded of release 3, write release 20 over b"
+    );
     let without = Guards::without(Guard::LookAgainAfterATagMoved);
     let answers = vec![
         read(&stable, "a"),

@@ -54,13 +54,33 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
     assert_eq!(records[1].task_definition, None);
     let timeline = Timeline {
         created_at: at(0),
-        execution_started_at: at(10),
+        execution_started_at: Some(at(10)),
         concluded_at: at(99),
     };
     assert!(
         records
             .iter()
-            .all(|record| record.timeline == timeline && record.execution == "me")
+            .all(|record| record.timeline == timeline && record.execution.as_deref() == Some("me"))
+    );
+}
+
+#[test]
+fn a_release_that_was_passed_over_gets_its_record_with_the_next_verdict() {
+    let input = input(Verdict::Succeeded, "verified");
+    let mut desired = desired(&[3, 7]);
+    desired.passed_over = [5, 6].map(release).into();
+    let records = records(&input, &ending(&input.facts), &desired, at(99));
+    let reasons: Vec<_> = records
+        .iter()
+        .map(|record| (record.release.number, &*record.reason))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            (3, "verified"),
+            (5, "release 6 took its place before it was rolled out"),
+            (6, "release 7 took its place before it was rolled out"),
+        ]
     );
 }
 
@@ -361,6 +381,13 @@ fn a_release_is_refused_only_until_ecs_has_accepted_it() {
             error("Refused", "no such role"),
             Stage::Refused,
             "no such role",
+        ),
+        (
+            None,
+            None,
+            error("NotYet", "Unable to assume the service linked role"),
+            Stage::Refused,
+            "Unable to assume the service linked role",
         ),
         (
             None,
