@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod deaths;
+mod herds;
 mod lag;
 mod lost;
 mod numbers;

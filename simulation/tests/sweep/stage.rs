@@ -12,11 +12,15 @@ use landfall::{
     record::{Record, Verdict},
     service_id::ServiceId,
 };
+use landfall_aws::operator::Operator;
 use landfall_local::{
-    cloud::{Cloud, Settings, ecs::SimulatedBehaviour},
+    cloud::{
+        Cloud, Settings,
+        ecs::{EcsSettings, SimulatedBehaviour},
+    },
     driver::{Driver, manifest},
     lambda::{Function, FunctionError, Program},
-    local::ACCOUNT,
+    local::{ACCOUNT, CONFIG_BUCKET, STATE_BUCKET},
     world::World,
 };
 use landfall_simulation::{
@@ -60,6 +64,11 @@ impl Stage {
     /// One whose functions meet faults.
     pub(crate) async fn open_hit(lost: &[&'static str], plan: Plan) -> Self {
         Self::open_in(lost, plan, |_| ()).await
+    }
+
+    /// One with another ECS.
+    pub(crate) async fn open_with(ecs: EcsSettings) -> Self {
+        Self::open_in(&[], Plan::Never, |settings| settings.ecs = ecs).await
     }
 
     /// One in another cloud.
@@ -108,6 +117,12 @@ impl Stage {
             state_machine,
             lost,
         }
+    }
+
+    /// An operator of this Landfall.
+    pub(crate) fn operator(&self) -> Operator {
+        let sdk = landfall_simulation::wire::sdk(self.wire.clone());
+        Operator::new(&sdk, STATE_BUCKET, Some(CONFIG_BUCKET.into()))
     }
 
     /// From now on the events for a function are lost, or come.
