@@ -49,7 +49,7 @@ impl Function for SweepDue {
         if due.executions() {
             let looked = look_at_executions(aws, due.scheduled_at, &event.request_id).await;
             outcome.note("the executions", looked);
-            look_at_unproven(aws, request_id, &mut outcome).await;
+            look_at_unproven(aws, &event.request_id, &mut outcome).await;
         }
         let shards: Vec<_> = due.shards().collect();
         if shards.is_empty() {

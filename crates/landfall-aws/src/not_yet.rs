@@ -150,6 +150,13 @@ const ROWS: &[Row] = &[
         None,
         "https://github.com/hashicorp/terraform/pull/15073",
     ),
+    // It is there by now, and ECS did not show it yet: the step looks again, and updates it.
+    soon(
+        &["ecs:CreateService"],
+        "InvalidParameterException",
+        Some("Creation of service was not idempotent"),
+        "https://github.com/hashicorp/terraform-provider-aws/issues/2283",
+    ),
     // One of this name that was deleted drains for as long as its target group and its containers want.
     Row {
         calls: &["ecs:CreateService"],

@@ -109,7 +109,7 @@ impl Operator {
     ) -> Result<DesiredState, Fault> {
         let change = &change;
         let change = |read: Versioned<DesiredState>| async move {
-            if read.file.is_none() && read.last_number == 0 {
+            if read.file.is_none() && read.last_number == 0 && read.hold.is_none() {
                 return Err(Fault::refused(format!(
                     "no service file has described {service} yet"
                 )));
