@@ -46,10 +46,13 @@ pub async fn of_function() -> Result<SdkConfig, Fault> {
         .await)
 }
 
+/// A call that hangs ends, with its repetitions, within the 30 seconds of a function: as `Transient`, which is worth an hour
+/// of patience. As the death of the function it would be taken for a crash.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(15))
+        .operation_timeout(Duration::from_secs(25))
         .build()
 }
 
