@@ -1,13 +1,14 @@
 //! Step `VerifyHealth`: one look at containers, at tasks that stopped, at targets and the HTTP probe.
 //!
 //! In: `Input`, from `CheckRollout`, again and again until the bake time is over. Out: `Output`, how the verification
-//! stands. Fails with `Transient`, which the state machine retries.
+//! stands. Fails with `Transient`, which the state machine retries; whatever else it fails with, the release is undecided.
 
 mod probe;
 
 use landfall::{
     desired::DesiredState,
     live::{LiveBalancer, LiveService},
+    record::ProbeAnswer,
     service_file::{HttpProbe, ProbeTarget, ServiceFile},
     step::verify_health::{Input, Observation, Output, decide},
 };
@@ -33,7 +34,7 @@ impl Function for VerifyHealth {
     /// Looks at the service once, and answers how the verification stands.
     ///
     /// # Errors
-    /// Refused if the probe has no load balancer to go to.
+    /// As AWS answers.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let desired = aws.state().read(&input.service).await?;
         let file = aws.state().file(&input.release.content.file).await?;
@@ -75,11 +76,25 @@ async fn observe(
             .extend(aws.elb().targets(&target_group).await?);
     }
     if let Some(http) = &file.verify.http {
-        let address = address(aws, http, file, &service).await?;
-        observation.probe = Some(probe::ask(&address, http).await);
+        observation.probe = Some(match address(aws, http, file, &service).await {
+            // Landfall, not AWS: there is nothing that could answer the probe.
+            Err(fault) if fault.is_refused() && fault.call.is_none() => unanswered(http, &fault),
+            address => probe::ask(&address?, http).await,
+        });
     }
     observation.service = Some(service);
     Ok(observation)
+}
+
+/// The answer to a probe that has nowhere to go.
+fn unanswered(http: &HttpProbe, fault: &Fault) -> ProbeAnswer {
+    let (ProbeTarget::Url(url) | ProbeTarget::Path(url)) = &http.target;
+    ProbeAnswer {
+        url: url.clone(),
+        status: None,
+        body: String::new(),
+        error: Some(fault.to_string()),
+    }
 }
 
 /// Of two target groups, ECS knows which one the service is in.
