@@ -2,7 +2,7 @@
 //! execution sleeps on it.
 //!
 //! In: `Input`, from `UpdateService` and `RollBack`, on every wake-up. Out: `Output`, how the rollout stands.
-//! Fails with `Transient`, which the state machine retries.
+//! Fails with `Transient`, which the state machine retries; whatever else it fails with, the release is undecided.
 
 use landfall::step::check_rollout::{Input, Outcome, Output, Sleeper, look};
 use landfall_aws::{

@@ -62,6 +62,10 @@ impl Function for ConcludeRelease {
                     aws.state().note_unproven(service).await?;
                     Answer::Done
                 }
+                Ask::NoteUndecided(number) => {
+                    aws.sweeps().note_undecided(service, number).await?;
+                    Answer::Done
+                }
                 Ask::WriteDesired { over, desired } => {
                     Answer::Written(aws.state().write(over, &desired).await?)
                 }
@@ -108,9 +112,10 @@ async fn foreign_revision(aws: &Aws, input: &Input) -> Result<Option<String>, Fa
     Ok(is_overtaken(whose, &file).then(|| arn.clone()))
 }
 
-/// Logs a verdict. The template's metric filter counts the lines that say `failed`, so no log level may leave them out.
+/// Logs a verdict. The template's metric filters count the lines that say `failed` and `undecided`, so no log level may
+/// leave them out.
 pub fn log(verdict: Verdict, reason: &str) {
-    if verdict == Verdict::Failed {
+    if matches!(verdict, Verdict::Failed | Verdict::Undecided) {
         tracing::error!(%verdict, reason, "concluded");
     } else {
         tracing::info!(%verdict, reason, "concluded");

@@ -7,6 +7,7 @@
 mod executions;
 mod files;
 mod repositories;
+mod undecided;
 mod unproven;
 
 use landfall::{event::sweep_due, keys};
@@ -19,11 +20,12 @@ use self::{
     executions::look_at_executions,
     files::{list_files, look_at_files},
     repositories::look_at_repositories,
+    undecided::look_at_undecided,
     unproven::look_at_unproven,
 };
 
-/// Joins the images and service files that are there now into the desired states, and looks for tasks of releases that
-/// are unproven.
+/// Joins the images and service files that are there now into the desired states, looks for tasks of releases that are
+/// unproven, and goes on where AWS answers again.
 #[derive(Debug)]
 pub struct SweepDue;
 
@@ -63,6 +65,7 @@ impl Function for SweepDue {
                     look_at_files(aws, &mut remembered, &files, &event, &mut outcome).await;
                     look_at_repositories(aws, &mut remembered, &repositories, &event, &mut outcome)
                         .await;
+                    look_at_undecided(aws, &mut remembered, &event.request_id, &mut outcome).await;
                 }
                 Err(fault) => outcome.note(keys::sweep_memory(shard), Err(fault)),
             }

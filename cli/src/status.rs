@@ -7,6 +7,7 @@ use landfall::{
     desired::DesiredState,
     record::{Record, Release},
     service_id::ServiceId,
+    undecided::duration,
 };
 use landfall_aws::{config, state_bucket::StateBucket};
 use landfall_local::local::{REGION, STATE_BUCKET};
@@ -151,8 +152,12 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
     }
     for record in records {
         let verdict = record.verdict.to_string();
+        let unseen = match record.timeline.blind_seconds {
+            0 => String::new(),
+            blind => format!("; nobody could look for {}", duration(blind)),
+        };
         lines.push(format!(
-            "  release {:<3} {verdict:<11} {} ({})",
+            "  release {:<3} {verdict:<11} {}{unseen} ({})",
             record.release.number, record.reason, record.release.cause
         ));
     }
@@ -216,6 +221,7 @@ mod tests {
                 created_at: at,
                 execution_started_at: Some(at),
                 concluded_at: at,
+                blind_seconds: 0,
             },
         }
     }
@@ -230,6 +236,17 @@ mod tests {
             "web/hello\n  file      services/hello.yaml\n  last good release 1, hello:1\n  \
              release 1   succeeded   it succeeded (services/hello.yaml changed)\n"
         );
+    }
+
+    #[test]
+    fn a_release_that_nobody_could_see_for_a_while_says_for_how_long() {
+        let desired = open(&["one"]);
+        let mut seen_late = record(&desired.open[0], Verdict::Succeeded);
+        seen_late.timeline.blind_seconds = 1205;
+        let shown = describe(&desired, &[seen_late]);
+        let line = "  release 1   succeeded   it succeeded; nobody could look for 20 minutes \
+                    (services/hello.yaml changed)\n";
+        assert!(shown.ends_with(line), "{shown}");
     }
 
     #[test]

@@ -155,8 +155,8 @@ impl Protocol {
         };
         let content = match (concluded.verdict, &desired.last_good) {
             (Verdict::Succeeded, _) => &concluded.content,
-            // Even the execution that was to roll it back died: it is left for people to look at.
-            (Verdict::Failed, _) if self.may_be_given_up() => return true,
+            // Even the execution that was to roll it back died, or AWS did not answer that: it is left for people to look at.
+            (Verdict::Failed, _) if self.may_stay_bad() => return true,
             (_, Some(good)) => &good.content,
             (_, None) => return state.service.is_none_or(|service| !service.wanted),
         };
@@ -176,6 +176,11 @@ impl Protocol {
                     && service.wanted
                     && usize::try_from(service.section).ok() == Some(self.file_of(&content.file))
             })
+    }
+
+    /// Whether a bad release may stay where it is.
+    fn may_stay_bad(&self) -> bool {
+        self.may_be_given_up() || self.scenario.faults.outages > 0
     }
 
     /// Whether so many executions may die that a release is given up.

@@ -2,6 +2,7 @@
 
 use landfall::{
     desired::DesiredState,
+    hold::SetBy,
     protocol::conclude::{Answer, Ask, Conclude, Stage},
     record::{Ending, Record, Verdict},
     step::{
@@ -48,12 +49,20 @@ impl Protocol {
                 Ask::ReadDesired => Answer::Desired(state.desired.clone()),
                 Ask::PutRecord(record) => Answer::Written(self.put_record(state, *record)),
                 Ask::ReadRecord(number) => Answer::Record(state.records[&number].clone()),
-                Ask::Announce(_) | Ask::Report(_) | Ask::NoteUnproven | Ask::KeepStatus(_) => {
+                Ask::Announce(_)
+                | Ask::Report(_)
+                | Ask::NoteUnproven
+                | Ask::NoteUndecided(_)
+                | Ask::KeepStatus(_) => {
                     Answer::Done
                 }
                 Ask::WriteDesired { over, desired } => {
                     if state.desired == *over {
                         self.check_conclusion(state, &conclude.stage, &desired);
+                        let hold = desired.hold.as_ref();
+                        if hold.is_some_and(|hold| hold.set_by == SetBy::Undecided) {
+                            state.held_at = Some(input.release.number);
+                        }
                     }
                     Answer::Written(self.compare_and_swap(state, over, *desired))
                 }

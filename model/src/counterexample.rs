@@ -70,6 +70,8 @@ fn line(protocol: &Protocol, state: &State, action: Action) -> String {
         Action::Minute(index) => format!("e{} has slept for a minute", index + 1),
         Action::EcsFinishes => "ECS comes to the end of the deployment".into(),
         Action::StrayWake => "an event of ECS comes for no reason".into(),
+        Action::Unanswered(index) => format!("{}, and AWS never answers", execution(index)),
+        Action::SightRestored => "AWS answers again, and a sweep goes on".into(),
     }
 }
 

@@ -15,7 +15,7 @@
 //! nobody will change any more is made at once.
 //!
 //! Left out: calls that change nothing that another call looks at (status files, clusters, log lines, events to
-//! people), pushes whose event is lost, steps that fail for good, ECS running out of time, other people's changes in
+//! people), pushes whose event is lost, steps that are refused for good, ECS running out of time, other people's changes in
 //! ECS, and answers of DescribeExecution that are behind the times.
 
 mod checks;

@@ -14,7 +14,7 @@ use landfall::{
     step::{claim_release, conclude_release, roll_back},
     versioned::Versioned,
 };
-use landfall_local::engine::{asl::Definition, load, route::Walk};
+use landfall_local::engine::{asl::Definition, failure, load, route::Walk};
 use serde_json::{Value, json};
 
 use crate::protocol::{Protocol, THEN};
@@ -32,6 +32,8 @@ pub(crate) struct Known {
     pub(crate) back: Option<look::Outcome>,
     /// Whether there is more to do once the release is concluded.
     pub(crate) again: bool,
+    /// Whether AWS did not answer the task, for as long as it has patience.
+    pub(crate) unanswered: bool,
 }
 
 /// What an execution does next.
@@ -114,7 +116,15 @@ impl Protocol {
             data["look"] = json!(looked(known));
             data["rollBack"] = json!(undone(known));
         }
+        let mut unanswered = known.unanswered;
         loop {
+            if std::mem::take(&mut unanswered) {
+                (data, name) = self.caught(&name, &data);
+                match self.arrived(&name, &data) {
+                    Some(turn) => return turn,
+                    None => panic!("after an error nothing is played on: {name}"),
+                }
+            }
             let answer = match &*name {
                 "ClaimRelease" => json!(claim),
                 "EnsureCluster" => json!({"arn": "web", "created": false, "waitSeconds": 0}),
@@ -133,29 +143,57 @@ impl Protocol {
             let next;
             (data, next) = self.answered(&name, &data, answer);
             name = next;
-            match &*name {
-                "EnsureCluster" | "RegisterTaskDefinition" => {}
-                "ClaimRelease" => return Turn::Claim,
-                "UpdateService" => return Turn::Update,
-                "AwaitRollout" | "AwaitRollBack" => return Turn::Await,
-                "VerifyHealth" => return Turn::Verify,
-                "RollBack" => {
-                    let input: roll_back::Input = self.sent(&name, &data);
-                    return Turn::RollBack(input.failure().stage);
-                }
-                "ConcludeRelease" => {
-                    let input: conclude_release::Input = self.sent(&name, &data);
-                    // What people read makes no difference, and would make many states of one.
-                    let ending = Ending {
-                        reason: String::new(),
-                        diagnosis: None,
-                        ..conclude_release::ending(&input.facts)
-                    };
-                    return Turn::Conclude(self.endings.keep(ending));
-                }
-                "Done" => return Turn::Done,
-                other => panic!("the model does not play {other}"),
+            if let Some(turn) = self.arrived(&name, &data) {
+                return turn;
             }
+        }
+    }
+
+    /// What an execution does next that has come to this state; none if the model does not tell its call apart from the next.
+    fn arrived(&self, name: &str, data: &Value) -> Option<Turn> {
+        Some(match name {
+            "EnsureCluster" | "RegisterTaskDefinition" => return None,
+            "ClaimRelease" => Turn::Claim,
+            "UpdateService" => Turn::Update,
+            "AwaitRollout" | "AwaitRollBack" => Turn::Await,
+            "VerifyHealth" => Turn::Verify,
+            "RollBack" => {
+                let input: roll_back::Input = self.sent(name, data);
+                Turn::RollBack(input.failure().stage)
+            }
+            "ConcludeRelease" => {
+                let input: conclude_release::Input = self.sent(name, data);
+                // What people read makes no difference, and would make many states of one.
+                let ending = Ending {
+                    reason: String::new(),
+                    diagnosis: None,
+                    ..conclude_release::ending(&input.facts)
+                };
+                Turn::Conclude(self.endings.keep(ending))
+            }
+            "Done" => Turn::Done,
+            other => panic!("the model does not play {other}"),
+        })
+    }
+
+    /// The data after AWS did not answer a task for as long as it has patience, and the next state that does something.
+    fn caught(&self, name: &str, data: &Value) -> (Value, String) {
+        let walk = self.walker();
+        let failure = failure::Failure::new("Transient", "");
+        let lead = || {
+            let Some(task) = walk.task(name)? else {
+                return Ok(None);
+            };
+            let Some((data, next)) = walk.caught(task, data, &failure)? else {
+                return Ok(None);
+            };
+            let next = walk.onward(next, &data)?.to_owned();
+            Ok(Some((data, next)))
+        };
+        let led: Result<_, failure::Failure> = lead();
+        match led {
+            Ok(Some(led)) => led,
+            other => panic!("{name} leads nowhere: {other:?}"),
         }
     }
 
@@ -177,7 +215,7 @@ impl Protocol {
             let next = walk.onward(next, &data)?.to_owned();
             Ok(Some((data, next)))
         };
-        let led: Result<_, landfall_local::engine::failure::Failure> = lead();
+        let led: Result<_, failure::Failure> = lead();
         match led {
             Ok(Some(led)) => led,
             other => panic!("{name} leads nowhere: {other:?}"),
@@ -225,6 +263,8 @@ fn look(outcome: look::Outcome, stage: Option<Stage>) -> Look<look::Outcome> {
             task: None,
         }),
         progress: (),
+        seen_at: None,
+        blind_seconds: 0,
     }
 }
 

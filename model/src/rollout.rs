@@ -130,6 +130,62 @@ impl Protocol {
         Execution::Working { claim, step }
     }
 
+    /// Whether AWS may go away now: at the first call of a step, which stands for all of them.
+    pub(crate) fn may_be_unanswered(&self, execution: &Execution) -> bool {
+        matches!(
+            execution,
+            Execution::Working {
+                step: Step::DescribeForUpdate
+                    | Step::LookAtDesired {
+                        sleeping: false,
+                        ..
+                    }
+                    | Step::VerifyDesired
+                    | Step::RollBackDesired(_),
+                ..
+            }
+        )
+    }
+
+    /// AWS does not answer a step for as long as it has patience: where the state machine leads then.
+    pub(crate) fn unanswered(&self, me: usize, execution: Execution) -> Execution {
+        let Execution::Working { claim, step } = execution else {
+            return execution;
+        };
+        let failed = |stage| Known {
+            look: Some((look::Outcome::Failed, Some(stage))),
+            unanswered: true,
+            ..Known::default()
+        };
+        let looked = |outcome| Known {
+            look: Some((outcome, None)),
+            unanswered: true,
+            ..Known::default()
+        };
+        let (task, known) = match step {
+            Step::DescribeForUpdate => {
+                let known = Known {
+                    unanswered: true,
+                    ..Known::default()
+                };
+                ("UpdateService", known)
+            }
+            Step::LookAtDesired { way, .. } => match way.back {
+                None => ("CheckRollout", looked(look::Outcome::InProgress)),
+                Some(back) => {
+                    let undone = Some((back.action, back.verdict));
+                    let known = failed(back.stage);
+                    ("CheckRollBack", Known { undone, ..known })
+                }
+            },
+            Step::VerifyDesired => ("VerifyHealth", looked(look::Outcome::Steady)),
+            Step::RollBackDesired(stage) => ("RollBack", failed(stage)),
+            step => return Execution::Working { claim, step },
+        };
+        let turn = self.turn(task, &claim, known);
+        self.enter(me, claim, turn, None)
+    }
+
     fn update(&self, state: &mut State, me: usize, claim: &Output, live: Option<Service>) -> Way {
         let Some(release) = &claim.release else {
             unreachable!("nobody updates without a release");
@@ -228,6 +284,7 @@ impl Protocol {
                 timeout_seconds: TIMEOUT_SECONDS,
                 deployment: None,
             },
+            look: Some(None),
             task_token: None,
         };
         let live = live.map(|live| live.described());
@@ -311,6 +368,7 @@ impl Protocol {
             release: release.clone(),
             task_definition: self.definitions[image].arn.clone(),
             rollout: None,
+            look: None,
             progress: None,
         };
         let observation = Observation {

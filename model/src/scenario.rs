@@ -70,6 +70,8 @@ pub struct Faults {
     pub duplicates: u8,
     /// Wake-ups for no reason.
     pub stray_wakes: u8,
+    /// Steps that AWS does not answer for as long as they have patience.
+    pub outages: u8,
 }
 
 /// A guard.

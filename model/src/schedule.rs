@@ -5,6 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use jiff::Timestamp;
 use landfall::{
     desired::DesiredState,
     hold::SetBy,
@@ -14,6 +15,7 @@ use landfall::{
         join,
     },
     record::Verdict,
+    undecided::Due,
     versioned::{Versioned, WriteOutcome},
 };
 use stateright::{Model, Property};
@@ -25,6 +27,9 @@ use crate::{
     scenario::{Happening, Quality},
     state::{Call, Event, Execution, Invocation, State},
 };
+
+/// When every pause after an undecided release is over.
+const LATER: Timestamp = Timestamp::MAX;
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,10 @@ pub enum Action {
     EcsFinishes,
     /// Something wakes whoever sleeps, for no reason.
     StrayWake,
+    /// AWS does not answer an execution's step for as long as it has patience.
+    Unanswered(usize),
+    /// AWS answers again, and a sweep goes on with the service.
+    SightRestored,
 }
 
 impl Protocol {
@@ -234,6 +243,9 @@ impl Model for Protocol {
             if let Execution::Dying(_) = execution {
                 actions.push(Action::LastCall(index));
             }
+            if faults.outages > 0 && self.may_be_unanswered(execution) {
+                actions.push(Action::Unanswered(index));
+            }
             if self.scenario.wakes_by_itself && self.would_see_something(state, execution) {
                 actions.push(Action::Minute(index));
             }
@@ -243,6 +255,9 @@ impl Model for Protocol {
         }
         if faults.stray_wakes > 0 && state.sleeper.is_some() {
             actions.push(Action::StrayWake);
+        }
+        if state.desired.due_after_undecided(LATER) == Due::Look {
+            actions.push(Action::SightRestored);
         }
     }
 
@@ -317,6 +332,21 @@ impl Model for Protocol {
             Action::StrayWake => {
                 state.faults.stray_wakes -= 1;
                 state.deliver(Event::RolloutChanged, self.guards());
+            }
+            Action::Unanswered(index) => {
+                state.faults.outages -= 1;
+                let execution = state.executions[index].clone();
+                state.executions[index] = self.unanswered(index, execution);
+            }
+            Action::SightRestored => {
+                let mut desired = DesiredState::clone(&state.desired);
+                desired.restore_sight(THEN);
+                state.held_at = None;
+                let is_open = desired.next_release().is_some();
+                state.desired = self.desired.keep(desired);
+                if is_open {
+                    self.start(&mut state);
+                }
             }
         }
         state.invocations.sort_by_cached_key(place);

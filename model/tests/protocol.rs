@@ -26,6 +26,7 @@ const NO_FAULTS: Faults = Faults {
     lost_answers: 0,
     duplicates: 0,
     stray_wakes: 0,
+    outages: 0,
 };
 
 fn image(tag: &'static str, quality: Quality) -> Pushed {
@@ -313,6 +314,47 @@ fn a_release_that_executions_die_of_is_given_up() {
 }
 
 #[test]
+fn what_nobody_can_see_speaks_against_no_release_and_is_deployed_once_aws_answers_again() {
+    let outages = Faults {
+        outages: 2,
+        ..NO_FAULTS
+    };
+    holds("two pushes, AWS away twice", two_pushes(outages));
+    let lost = Faults {
+        outages: 1,
+        lost_answers: 1,
+        ..NO_FAULTS
+    };
+    let one_push = Scenario {
+        happenings: vec![vec![Push(1)]],
+        ..two_pushes(lost)
+    };
+    holds("a push, AWS away, a lost answer", one_push);
+    let outage = Faults {
+        outages: 1,
+        ..NO_FAULTS
+    };
+    let bad_push_and_hold = Scenario {
+        happenings: vec![vec![Push(2)], vec![Hold, Resume]],
+        ..two_pushes(outage)
+    };
+    holds("a bad push, a hold that ends, AWS away", bad_push_and_hold);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn two_pushes_a_hold_that_ends_and_aws_away() {
+    let outage = Faults {
+        outages: 1,
+        ..NO_FAULTS
+    };
+    holds(
+        "two pushes, a hold that ends, AWS away",
+        with_an_operator(vec![Hold, Resume], outage),
+    );
+}
+
+#[test]
 fn during_a_hold_nothing_begins_and_after_it_nothing_is_lost() {
     holds(
         "two pushes, a hold",
@@ -467,6 +509,7 @@ fn two_pushes_with_every_fault_once() {
         lost_answers: 1,
         duplicates: 1,
         stray_wakes: 1,
+        outages: 0,
     };
     holds("two pushes, every fault once", two_pushes(faults));
 }

@@ -250,12 +250,24 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
             .any(|name| name == error)
     };
     for (name, state) in states_of_type("Task") {
-        for error in ["Transient", "NotYet"] {
+        // Whatever goes wrong before it sleeps, the execution looks in a while.
+        let sleeps = state["TimeoutSeconds"].is_number();
+        let looked_for: &[&str] = if sleeps {
+            &["States.TaskFailed"]
+        } else {
+            &["Transient", "NotYet"]
+        };
+        for error in looked_for {
             assert!(names(&state, "Retry", error), "{name}: {error}");
         }
         for error in ["Refused", "Unexpected", "States.ALL", "States.Timeout"] {
-            // Only of the way back a refusal is asked again: what comes of it is a bad release that stays.
-            let again = (name.as_str(), error) == ("RollBack", "Refused");
+            // A refused roll-back leaves a bad release where it is, and a refused look says nothing.
+            let again = match name.as_str() {
+                "RollBack" | "CheckRollout" | "CheckRollBack" | "VerifyHealth" => {
+                    error == "Refused"
+                }
+                _ => false,
+            };
             assert_eq!(names(&state, "Retry", error), again, "{name}: {error}");
         }
         assert!(
@@ -267,7 +279,7 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
 
 /// For how many seconds a step is repeated after `error`: what is waited for altogether, and the longest wait, both without
 /// jitter.
-fn patience(state: &Value, error: &str) -> (f64, f64) {
+fn waits(state: &Value, error: &str) -> (f64, f64) {
     let mut rules = state["Retry"].as_array().into_iter().flatten();
     let is_of = |rule: &&Value| {
         rule["ErrorEquals"]
@@ -290,7 +302,10 @@ fn patience(state: &Value, error: &str) -> (f64, f64) {
 #[test]
 fn what_passes_by_itself_is_waited_for_for_five_minutes() {
     for (name, state) in states_of_type("Task") {
-        let (waited, longest) = patience(&state, "NotYet");
+        if state["TimeoutSeconds"].is_number() {
+            continue;
+        }
+        let (waited, longest) = waits(&state, "NotYet");
         assert!((300.0..360.0).contains(&waited), "{name}: {waited}");
         assert!(longest <= 30.0, "{name}: {longest}");
         let rules = state["Retry"].as_array().unwrap().iter();
@@ -305,9 +320,86 @@ fn what_passes_by_itself_is_waited_for_for_five_minutes() {
 #[test]
 fn a_push_that_a_thousand_services_follow_is_within_the_patience_with_which_each_registers() {
     let (services, at_once, a_second) = (1000.0, 20.0, 1.0);
-    let (waited, longest) = patience(&states()["RegisterTaskDefinition"], "Transient");
+    let (waited, longest) = waits(&states()["RegisterTaskDefinition"], "Transient");
     let until_the_last = (services - at_once) / a_second + longest;
     assert!(waited / 2.0 > 1.5 * until_the_last, "{waited}");
+}
+
+/// How many seconds an element of `Retry` lasts on average: with full jitter each delay is a random part of what it would be
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
+fn patience(retry: &Value) -> f64 {
+    let of = |field: &str| retry[field].as_f64().unwrap();
+    let attempts = 0..retry["MaxAttempts"].as_i64().unwrap();
+    let delay = |attempt: i64| {
+        let delay = of("IntervalSeconds") * of("BackoffRate").powi(i32::try_from(attempt).unwrap());
+        delay.min(of("MaxDelaySeconds"))
+    };
+    let most: f64 = attempts.map(delay).sum();
+    assert_eq!(retry["JitterStrategy"], "FULL");
+    most / 2.0
+}
+
+#[test]
+fn every_step_waits_about_an_hour_for_aws_and_half_a_minute_after_a_crash() {
+    let mut waiting = 0;
+    for (name, state) in states_of_type("Task") {
+        if state["TimeoutSeconds"].is_number() {
+            continue;
+        }
+        let retries = state["Retry"].as_array().unwrap();
+        for (errors, minutes) in [
+            ("Transient", 55.0..60.0),
+            ("Lambda.TooManyRequestsException", 55.0..60.0),
+            ("Lambda.ClientExecutionTimeoutException", 55.0..60.0),
+            ("Sandbox.Timedout", 0.0..1.0),
+            ("Runtime.ExitError", 0.0..1.0),
+        ] {
+            let matches = |retry: &&Value| {
+                let mut names = retry["ErrorEquals"].as_array().unwrap().iter();
+                names.any(|name| name == errors)
+            };
+            let retry = retries.iter().find(matches);
+            let retry = retry.unwrap_or_else(|| panic!("{name} does not retry {errors}"));
+            let average = patience(retry) / 60.0;
+            assert!(minutes.contains(&average), "{name}, {errors}: {average}");
+            waiting += 1;
+        }
+    }
+    assert!(waiting > 60, "{waiting}");
+}
+
+#[test]
+fn an_execution_sleeps_no_longer_than_a_look_takes_for_sight() {
+    let mut tasks = states_of_type("Task");
+    tasks.retain(|(_, state)| state["TimeoutSeconds"].is_number());
+    assert_eq!(tasks.len(), 2);
+    for (name, state) in tasks {
+        assert_eq!(state["TimeoutSeconds"], look::SLEEP, "{name}");
+    }
+}
+
+#[test]
+fn only_a_refusal_leads_to_the_roll_back_and_never_one_of_a_look() {
+    let mut leading = BTreeSet::new();
+    for (name, state) in states_of_type("Task") {
+        for catch in state["Catch"].as_array().unwrap() {
+            if catch["Next"] == "RollBack" {
+                assert_eq!(catch["ErrorEquals"], json!(["Refused", "NotYet"]), "{name}");
+                leading.insert(name.clone());
+            }
+        }
+    }
+    let expected = [
+        "EnsureCluster",
+        "EnsureDiscovery",
+        "EnsureIngress",
+        "EnsureScaling",
+        "RegisterTaskDefinition",
+        "RunAfter",
+        "RunBefore",
+        "UpdateService",
+    ];
+    assert!(leading.iter().eq(expected), "{leading:?}");
 }
 
 #[test]
@@ -399,7 +491,13 @@ fn an_execution_lasts_no_longer_than_the_sweep_looks_back() {
 }
 
 #[test]
-fn the_alarm_on_failed_releases_counts_the_lines_that_conclude_release_writes_at_any_level() {
+fn the_alarms_on_releases_count_the_lines_that_conclude_release_writes_at_any_level() {
+    for verdict in [Verdict::Failed, Verdict::Undecided] {
+        is_counted(verdict);
+    }
+}
+
+fn is_counted(verdict: Verdict) {
     let lines = tempfile::NamedTempFile::new().unwrap();
     let subscriber = tracing_subscriber::fmt()
         .json()
@@ -409,9 +507,9 @@ fn the_alarm_on_failed_releases_counts_the_lines_that_conclude_release_writes_at
         .finish();
     tracing::subscriber::with_default(subscriber, || {
         log(Verdict::RolledBack, "the checks failed");
-        log(Verdict::Failed, "nothing works");
+        log(verdict, "nothing works");
     });
-    // Whatever level people choose, the line has to be there: the highest lets only that of a failed release through.
+    // Whatever level people choose, the line has to be there: the highest lets only that of this release through.
     let line: Value = serde_json::from_slice(&std::fs::read(lines.path()).unwrap()).unwrap();
     let (message, verdict) = (&line["message"], &line["verdict"]);
     let template = include_str!("../../template.yaml");

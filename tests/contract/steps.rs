@@ -5,6 +5,7 @@ use std::{
     sync::LazyLock,
 };
 
+use jiff::Timestamp;
 use landfall::{
     failure::{Failure, Stage},
     live::Rollout,
@@ -270,6 +271,8 @@ fn looks<O: Copy + PartialEq + Serialize, P: Clone + Serialize, const N: usize>(
             wait_seconds: 2,
             failure,
             progress: progress.clone(),
+            seen_at: Some(Timestamp::UNIX_EPOCH),
+            blind_seconds: 0,
         })
     };
     outcomes.map(look).into()

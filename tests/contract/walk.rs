@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use landfall::{
+    failure::REFUSED,
     record::Verdict,
     step::conclude_release::{self, ending},
 };
@@ -25,7 +26,7 @@ fn installed() -> String {
 /// What may go wrong with a step: what its function says, and what Step Functions says of it.
 fn failures() -> [Failure; 3] {
     let cause = r#"{"errorType":"Refused","errorMessage":"no such role"}"#;
-    ["Refused", "NotYet", "States.Timeout"].map(|name| Failure::new(name, cause))
+    ["Refused", "NotYet", "Transient", "States.Timeout"].map(|name| Failure::new(name, cause))
 }
 
 fn context() -> Value {
@@ -45,7 +46,9 @@ fn mark(data: &Value) -> String {
     let mut data = data.clone();
     if !data["rollBack"].is_null() || !data["back"]["error"].is_null() {
         for known in ["plan", "rollout", "look", "error"] {
-            data[known] = data[known].is_null().into();
+            // Of an error, which one it is still says whether it speaks against the release.
+            let error = data[known]["Error"].clone();
+            data[known] = json!([data[known].is_null(), error]);
         }
     }
     data.to_string()
@@ -57,6 +60,7 @@ fn check_ending(payload: &Value) -> Verdict {
     let facts = &input.facts;
     let ending = ending(facts);
     let went_back = facts.roll_back.is_some() || facts.back.error.is_some();
+    let error = facts.course.error.as_ref().map(|error| &*error.error);
     if facts.ending.is_some() {
         return ending.verdict;
     }
@@ -72,6 +76,15 @@ fn check_ending(payload: &Value) -> Verdict {
         Verdict::Superseded => assert!(!went_back && facts.course.error.is_none(), "{payload}"),
         Verdict::RolledBack | Verdict::Failed | Verdict::Rejected | Verdict::Drifted => {
             assert!(went_back, "no way leads here: {payload}");
+            assert!(
+                error.is_none_or(|error| error == REFUSED),
+                "no evidence: {payload}"
+            );
+        }
+        // A refusal speaks against the release unless ECS has accepted it: then it may be a look that was refused.
+        Verdict::Undecided => {
+            let is_evidence = error == Some(REFUSED) && facts.course.rollout.is_none();
+            assert!(!went_back && error.is_some() && !is_evidence, "{payload}");
         }
     }
     ending.verdict

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use landfall::{
     image::Image,
     keys,
+    service_id::ServiceId,
     sweep::{ExecutionsSeen, FileMark, Memory, Shard, moved},
 };
 
@@ -113,6 +114,15 @@ impl SweepMemory {
         let change = |memory: &mut Memory| {
             let mark = memory.files.entry(key.to_owned());
             mark.or_insert_with(|| not_looked_at.clone());
+        };
+        self.update(&mut remembered, change).await
+    }
+
+    /// Has the sweeps look at a service whose release `number` is about to end undecided.
+    pub async fn note_undecided(&self, service: &ServiceId, number: u64) -> Result<(), Fault> {
+        let mut remembered = self.read(Shard::of(&service.to_string())).await?;
+        let change = |memory: &mut Memory| {
+            memory.undecided.insert(service.clone(), number);
         };
         self.update(&mut remembered, change).await
     }

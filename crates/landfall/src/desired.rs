@@ -4,7 +4,8 @@
 //! writes the claim and the verdicts.
 //!
 //! [`DesiredState`] has methods in other modules too: holds are in [`crate::hold`], images in quarantine in
-//! [`crate::quarantine`], drift in [`crate::drift`], releases of which no task ran in [`crate::unproven`].
+//! [`crate::quarantine`], drift in [`crate::drift`], releases of which no task ran in [`crate::unproven`], undecided ones
+//! in [`crate::undecided`].
 
 use std::collections::BTreeMap;
 
@@ -79,6 +80,9 @@ pub struct DesiredState {
     /// release's revision before its content was registered again.
     #[serde(default)]
     pub accepted: Option<String>,
+    /// How many releases in a row ended undecided.
+    #[serde(default)]
+    pub undecided: u32,
 }
 
 /// The service file that a service follows.
@@ -174,6 +178,7 @@ impl DesiredState {
             hold: None,
             quarantine: Vec::new(),
             accepted: None,
+            undecided: 0,
         }
     }
 
@@ -343,8 +348,8 @@ impl DesiredState {
 
     /// Makes a release of the followed file and the newest images, even if the last good release had the same: the
     /// service may run another revision by now.
-    pub(crate) fn release_anew(&mut self, now: Timestamp) {
-        self.release(Cause::Resumed, Again::EvenIfGood, now);
+    pub(crate) fn release_anew(&mut self, cause: Cause, now: Timestamp) {
+        self.release(cause, Again::EvenIfGood, now);
     }
 
     /// Makes a release of the followed file and the newest images because tasks run of one that is unproven.
@@ -506,6 +511,7 @@ impl DesiredState {
                 .map(|good| good.content.file.clone());
         }
         self.judge_images(&release, verdict);
+        self.count_undecided(verdict);
         self.concluded = Some(Concluded {
             number,
             content: release.content,

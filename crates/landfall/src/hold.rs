@@ -3,14 +3,15 @@
 //! Pushes and service files are still taken up, so that the newest release is known when the hold ends. A release that
 //! was begun is still finished, or rolled back: a service between two revisions would be worse than either of them.
 //!
-//! The hold is a field of [`DesiredState`]; the methods about it are here.
+//! The hold is a field of [`DesiredState`]; the methods about it are here, those about a hold that an undecided release
+//! left in [`crate::undecided`].
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::DesiredState,
-    record::{Release, Verdict},
+    record::{Cause, Release, Verdict},
 };
 
 /// Why no release of a service is started, and since when.
@@ -33,6 +34,8 @@ pub enum SetBy {
     Operator,
     /// Landfall, because it found a foreign revision in the service.
     Drift,
+    /// Landfall, because a release ended undecided: AWS did not answer. A sweep ends this hold once AWS answers again.
+    Undecided,
 }
 
 impl DesiredState {
@@ -58,38 +61,43 @@ impl DesiredState {
         }
     }
 
-    /// Sets a hold. A hold that is there already stays, with its reason.
+    /// Sets a hold. A hold that is there already stays, with its reason; but one that ends by itself gives way to one that
+    /// does not.
     pub fn hold(&mut self, reason: String, set_by: SetBy, now: Timestamp) {
-        self.hold.get_or_insert(Hold {
-            reason,
-            since: now,
-            set_by,
-        });
+        let stays = |hold: &Hold| hold.set_by != SetBy::Undecided || set_by == SetBy::Undecided;
+        if !self.hold.as_ref().is_some_and(stays) {
+            self.hold = Some(Hold {
+                reason,
+                since: now,
+                set_by,
+            });
+        }
     }
 
     /// Ends the hold, so that the newest release may be deployed.
     ///
     /// `live` is the ARN of the revision that the service runs. If it is a foreign one, resuming permits Landfall to replace
-    /// it; and if no release is open, the desired content is released anew. Before the first good release, a live
-    /// revision counts as foreign only if Landfall has found drift: otherwise it may be a bad release's.
+    /// it; and if no release is open, the desired content is released anew. So it is if the last release was undecided.
+    /// Before the first good release, a live revision counts as foreign only if Landfall has found drift: otherwise it may
+    /// be a bad release's.
     pub fn resume(&mut self, live: Option<&str>, now: Timestamp) {
         let hold = self.hold.take();
-        let Some((hold, live)) = hold.zip(live).filter(|_| self.claim.is_none()) else {
+        let Some(hold) = hold.filter(|_| self.claim.is_none()) else {
             return;
         };
         let ended = self.concluded.as_ref().map(|concluded| concluded.verdict);
-        let theirs = match &self.last_good {
+        let theirs = live.filter(|live| match &self.last_good {
             _ if self.is_unproven(live) => false,
-            Some(good) => good.task_definition.arn != live,
+            Some(good) => good.task_definition.arn != *live,
             None => hold.set_by == SetBy::Drift || ended == Some(Verdict::Drifted),
-        };
-        if !theirs {
-            return;
+        });
+        if let Some(live) = theirs {
+            self.accepted = Some(live.to_owned());
+            self.applied_file = None;
         }
-        self.accepted = Some(live.to_owned());
-        self.applied_file = None;
-        if self.open.is_empty() {
-            self.release_anew(now);
+        let anew = theirs.is_some() || ended == Some(Verdict::Undecided);
+        if anew && self.open.is_empty() {
+            self.release_anew(Cause::Resumed, now);
         }
     }
 }

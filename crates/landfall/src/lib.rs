@@ -31,6 +31,7 @@ pub mod sweep;
 pub mod tags;
 pub mod target_group;
 pub mod task_definition;
+pub mod undecided;
 pub mod undone;
 pub mod unproven;
 pub mod versioned;

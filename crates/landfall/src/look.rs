@@ -1,9 +1,17 @@
 //! The answer of the steps that look at ECS again and again: `RunTask` at tasks, `CheckRollout` at a rollout,
 //! `VerifyHealth` at a service's health.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+
+/// For how many seconds at most an execution sleeps before it looks at a rollout again (`AwaitRollout` in
+/// `statemachine/release.asl.json`).
+pub const SLEEP: u64 = 60;
+
+/// How many seconds more may pass between two looks while AWS answers: what calls take, and their first retries.
+const SLACK: u64 = 30;
 
 /// The answer of a step that looks. The state machine stores the last look under one name, whichever step answered it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +30,43 @@ pub struct Look<O, P = ()> {
     /// What the next look has to know of the looks so far; `()` for a step whose looks need nothing.
     #[serde(default)]
     pub progress: P,
+    /// When this look was; none for `RunTask`, whose tasks have deadlines of their own.
+    #[serde(default)]
+    pub seen_at: Option<Timestamp>,
+    /// For how many seconds of the rollout nobody could look, up to this look, because AWS did not answer. That time does
+    /// not count against the release.
+    #[serde(default)]
+    pub blind_seconds: u64,
+}
+
+/// For how many seconds nobody could look between `since` and the next look, which is `now`: what is longer than an
+/// execution waits. After the look at `since` it was to wait for `wait_seconds`.
+pub fn blind_seconds(since: Timestamp, wait_seconds: u64, now: Timestamp) -> u64 {
+    let passed = u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0);
+    passed.saturating_sub(wait_seconds.max(SLEEP).saturating_add(SLACK))
+}
+
+/// How much time a release had, for people: so many seconds, and those in which nobody could look.
+pub fn seen_within(seconds: u64, blind_seconds: u64) -> String {
+    match blind_seconds {
+        0 => format!("{seconds} seconds"),
+        blind => format!("{seconds} seconds and the {blind} in which nobody could look"),
+    }
+}
+
+impl<O, P> Look<O, P> {
+    /// For how many seconds of a rollout that began at `started_at` nobody could look, up to a look that is `now`. `last`
+    /// is the look before it, if that was one at the same rollout.
+    pub fn blind_until(last: Option<&Self>, started_at: Timestamp, now: Timestamp) -> u64 {
+        let seen = last.and_then(|last| Some((last, last.seen_at?)));
+        match seen.filter(|(_, seen_at)| *seen_at >= started_at) {
+            Some((last, seen_at)) => {
+                let unseen = blind_seconds(seen_at, last.wait_seconds, now);
+                last.blind_seconds.saturating_add(unseen)
+            }
+            None => blind_seconds(started_at, 0, now),
+        }
+    }
 }
 
 /// The outcomes of all steps that look, for the steps that are given the last look of any of them.
@@ -48,4 +93,52 @@ pub enum Outcome {
     Replaced,
     /// All: a newer release should run.
     Superseded,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::at;
+
+    /// A look at this second, which asked for the next one after so many seconds.
+    fn last(second: i64, wait_seconds: u64, blind_seconds: u64) -> Look<Outcome> {
+        Look {
+            outcome: Outcome::InProgress,
+            reason: "2 of 3 tasks run".into(),
+            wait_seconds,
+            failure: None,
+            progress: (),
+            seen_at: Some(at(second)),
+            blind_seconds,
+        }
+    }
+
+    #[test]
+    fn time_is_blind_that_is_longer_than_an_execution_waits() {
+        let unseen = Look {
+            seen_at: None,
+            ..last(0, 0, 0)
+        };
+        // The rollout began at second 1000.
+        for (story, last, second, expected) in [
+            ("the first look", None, 1060, 0),
+            ("the first look, late", None, 1090, 0),
+            ("the first look, after an outage", None, 1091, 1),
+            ("a minute later", Some(last(1060, 0, 0)), 1120, 0),
+            ("after an outage", Some(last(1060, 0, 0)), 2350, 1200),
+            ("after a second one", Some(last(2350, 0, 1200)), 2500, 1260),
+            ("as late as it should", Some(last(1060, 300, 7)), 1390, 7),
+            ("later than it should", Some(last(1060, 300, 7)), 1391, 8),
+            (
+                "a look at the rollout before",
+                Some(last(900, 0, 500)),
+                1060,
+                0,
+            ),
+            ("a look at a task", Some(unseen), 1060, 0),
+        ] {
+            let blind = Look::blind_until(last.as_ref(), at(1000), at(second));
+            assert_eq!(blind, expected, "{story}");
+        }
+    }
 }

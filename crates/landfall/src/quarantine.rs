@@ -102,7 +102,11 @@ impl DesiredState {
                     .retain(|quarantined| !quarantined.is_among(proven));
             }
             Verdict::RolledBack | Verdict::Failed => self.quarantine_images(release),
-            Verdict::Unproven | Verdict::Superseded | Verdict::Rejected | Verdict::Drifted => {}
+            Verdict::Unproven
+            | Verdict::Superseded
+            | Verdict::Rejected
+            | Verdict::Drifted
+            | Verdict::Undecided => {}
         }
     }
 

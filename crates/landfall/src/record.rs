@@ -68,12 +68,15 @@ pub enum Cause {
         /// Its object version in S3.
         version_id: String,
     },
-    /// An operator ended a hold, and the service ran another revision than the last good release's.
+    /// An operator ended a hold, and the service ran another revision than the last good release's, or the last release
+    /// was undecided.
     Resumed,
     /// An operator had the newest content tried again.
     Retried,
     /// Tasks run of a release that was unproven, so that it can be verified.
     TasksCame,
+    /// The last release was undecided because AWS did not answer, and AWS answers again.
+    SightRestored,
 }
 
 impl fmt::Display for Cause {
@@ -86,6 +89,7 @@ impl fmt::Display for Cause {
             Self::Resumed => f.write_str("its hold was ended"),
             Self::Retried => f.write_str("it was tried again"),
             Self::TasksCame => f.write_str("tasks run of a release that was unproven"),
+            Self::SightRestored => f.write_str("AWS answers again"),
         }
     }
 }
@@ -109,6 +113,9 @@ pub enum Verdict {
     Rejected,
     /// The service was given a foreign revision, and Landfall left the service alone.
     Drifted,
+    /// A step could not be made or a look could not be had, for long, because AWS did not answer: nothing speaks against
+    /// the release, and nothing for it. The service was left as it was.
+    Undecided,
 }
 
 impl fmt::Display for Verdict {
@@ -121,6 +128,7 @@ impl fmt::Display for Verdict {
             Self::Superseded => "superseded",
             Self::Rejected => "rejected",
             Self::Drifted => "drifted",
+            Self::Undecided => "undecided",
         })
     }
 }
@@ -264,6 +272,13 @@ pub struct Timeline {
     pub execution_started_at: Option<Timestamp>,
     /// When the release got its verdict.
     pub concluded_at: Timestamp,
+    /// For how many seconds of its rollout and of its way back nobody could look, because AWS did not answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blind_seconds: u64,
+}
+
+fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
 }
 
 impl Record {

@@ -132,6 +132,7 @@ pub(crate) fn record(number: u64, verdict: Verdict) -> Record {
             created_at: at(0),
             execution_started_at: Some(at(0)),
             concluded_at: at(0),
+            blind_seconds: 0,
         },
     }
 }

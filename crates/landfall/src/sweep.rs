@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{content::ContentHash, desired::DesiredState, image::Image};
+use crate::{content::ContentHash, desired::DesiredState, image::Image, service_id::ServiceId};
 
 /// How many shards there are: a number that the usual intervals divide.
 const SHARDS: u8 = 60;
@@ -22,7 +22,7 @@ const SHARDS: u8 = 60;
 /// not list yet in one sweep is listed in the next, which asks again for this much of the time before.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 
-/// A part of all repositories and service files: one sweep looks at one shard.
+/// A part of all repositories, service files and services: one sweep looks at one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard(u8);
 
@@ -35,6 +35,9 @@ pub struct Memory {
     /// Key of a service file → which upload of it.
     #[serde(default)]
     pub files: BTreeMap<String, FileMark>,
+    /// Services with a hold to end once AWS answers again, each with the release that ended undecided.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undecided: BTreeMap<ServiceId, u64>,
 }
 
 /// What distinguishes two uploads of a service file in a bucket listing.
@@ -61,7 +64,7 @@ impl Shard {
         (0..SHARDS).map(Self)
     }
 
-    /// The shard of a repository or of a service file's key.
+    /// The shard of a repository, of a service file's key or of a service.
     pub fn of(name: &str) -> Self {
         let hash = ContentHash::of(&name.into()).to_string();
         let number = hash.bytes().take(8).fold(0u32, |number, digit| {

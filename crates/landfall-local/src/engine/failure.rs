@@ -36,7 +36,11 @@ impl Failure {
     /// Whether one of `names`, an `ErrorEquals` list, stands for this failure.
     pub fn matches(&self, names: &[String]) -> bool {
         let catchable = self.error != RUNTIME && self.error != DATA_LIMIT_EXCEEDED;
-        let named = |name: &String| name == "States.ALL" || *name == self.error;
+        let named = |name: &String| match name.as_str() {
+            "States.ALL" => true,
+            "States.TaskFailed" => self.error != TIMEOUT,
+            exact => self.error == exact,
+        };
         catchable && names.iter().any(named)
     }
 }
@@ -51,7 +55,9 @@ mod tests {
             ("Throttled", "States.ALL", true),
             ("Throttled", "Throttled", true),
             ("Throttled", "Throttle", false),
+            ("Throttled", "States.TaskFailed", true),
             (TIMEOUT, "States.ALL", true),
+            (TIMEOUT, "States.TaskFailed", false),
             (RUNTIME, "States.ALL", false),
             (DATA_LIMIT_EXCEEDED, "States.ALL", false),
         ] {

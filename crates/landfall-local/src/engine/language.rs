@@ -48,7 +48,7 @@ pub const RETRY: &[&str] = &[
 pub const CATCH: &[&str] = &["ErrorEquals", "ResultPath", "Next"];
 
 /// The names of Step Functions' own errors that `ErrorEquals` may list. All others it lists are names that functions give.
-pub const ERRORS: &[&str] = &["States.ALL", "States.Timeout"];
+pub const ERRORS: &[&str] = &["States.ALL", "States.TaskFailed"];
 
 /// The fields of a rule of a Choice state: its combinator, its operators, and what they need.
 pub const RULE: &[&str] = &[

@@ -146,6 +146,27 @@ fn the_first_reason_stays() {
 }
 
 #[test]
+fn a_hold_that_ends_by_itself_gives_way_to_one_that_does_not() {
+    use SetBy::{Drift, Operator, Undecided};
+    for (first, second, left) in [
+        (Undecided, Operator, Operator),
+        (Undecided, Drift, Drift),
+        (Undecided, Undecided, Undecided),
+        (Operator, Undecided, Operator),
+        (Drift, Undecided, Drift),
+        (Drift, Operator, Drift),
+    ] {
+        let mut desired = desired(&[]);
+        desired.hold("the first".into(), first, at(0));
+        desired.hold("the second".into(), second, at(9));
+        let hold = desired.hold.unwrap();
+        assert_eq!(hold.set_by, left);
+        let is_first = hold.since == at(0);
+        assert_eq!(is_first, first == left, "{first:?} {second:?}");
+    }
+}
+
+#[test]
 fn a_desired_state_from_before_there_were_holds_has_none() {
     let mut document = serde_json::to_value(desired(&[2])).unwrap();
     document.as_object_mut().unwrap().remove("hold");

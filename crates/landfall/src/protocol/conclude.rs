@@ -8,6 +8,7 @@ use super::{Guard, Guards};
 use crate::{
     desired::DesiredState,
     drift::{self, Report},
+    hold::SetBy,
     record::{Ending, Record, Verdict},
     step::conclude_release::{self, Input, Output, is_open, overtaken, records},
     versioned::{Versioned, WriteOutcome},
@@ -82,6 +83,11 @@ pub enum Stage {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
+    /// That the release is undecided is noted for the sweeps before the verdict, for the same reason.
+    NoteUndecided {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+    },
     /// Verdict and claim are written in one, over the desired state that was read: a push that came meanwhile is not
     /// lost.
     WriteVerdict {
@@ -95,7 +101,8 @@ pub enum Stage {
         /// The desired state that the verdict follows from.
         read: Versioned<DesiredState>,
     },
-    /// After drift, the status beside the service file says that the service is held.
+    /// After drift, and where nobody knows how the release stands, the status beside the service file says that the
+    /// service is held.
     KeepStatus {
         /// The desired state that the verdict followed from.
         read: Versioned<DesiredState>,
@@ -119,6 +126,8 @@ pub enum Ask<'a> {
     Report(Box<Report>),
     /// To note that the sweep has to look for tasks of the service.
     NoteUnproven,
+    /// To note that the release of this number is undecided, for the sweeps.
+    NoteUndecided(u64),
     /// To write the desired state, unless it has changed since it was read.
     WriteDesired {
         /// The desired state as it was read.
@@ -186,6 +195,7 @@ impl Conclude {
                 None => Ask::ReadDesired,
             },
             Stage::NoteUnproven { .. } => Ask::NoteUnproven,
+            Stage::NoteUndecided { .. } => Ask::NoteUndecided(input.release.number),
             Stage::WriteVerdict { read, over } => Ask::WriteDesired {
                 over,
                 desired: Box::new(self.concluded(input, read).0),
@@ -240,7 +250,12 @@ impl Conclude {
                 self.announced.extend(number);
                 return self.on_record(input, read, nth, found);
             }
-            (Stage::Report { read } | Stage::NoteUnproven { read }, Answer::Done) => {
+            (
+                Stage::Report { read }
+                | Stage::NoteUnproven { read }
+                | Stage::NoteUndecided { read },
+                Answer::Done,
+            ) => {
                 let over = read.clone();
                 Stage::WriteVerdict { read, over }
             }
@@ -257,7 +272,7 @@ impl Conclude {
             (Stage::WriteVerdict { read, .. }, Answer::Written(WriteOutcome::Done)) => {
                 if !self.guards.has(Guard::RecordBeforeTheVerdict) {
                     Stage::PutRecord { read, nth: 0 }
-                } else if self.ending(input).verdict == Verdict::Drifted {
+                } else if self.sets_hold(input) {
                     Stage::KeepStatus { read }
                 } else {
                     return self.finish(input, &read);
@@ -285,15 +300,24 @@ impl Conclude {
             Stage::PutRecord { read, nth: nth + 1 }
         } else if !self.guards.has(Guard::RecordBeforeTheVerdict) {
             return self.finish(input, &read);
-        } else if self.ending(input).verdict == Verdict::Drifted {
-            Stage::Report { read }
-        } else if self.ending(input).verdict == Verdict::Unproven {
-            Stage::NoteUnproven { read }
         } else {
-            let over = read.clone();
-            Stage::WriteVerdict { read, over }
+            match self.ending(input).verdict {
+                Verdict::Drifted => Stage::Report { read },
+                Verdict::Unproven => Stage::NoteUnproven { read },
+                Verdict::Undecided => Stage::NoteUndecided { read },
+                _ => {
+                    let over = read.clone();
+                    Stage::WriteVerdict { read, over }
+                }
+            }
         };
         None
+    }
+
+    /// Whether the verdict holds the service.
+    fn sets_hold(&self, input: &Input) -> bool {
+        let verdict = self.ending(input).verdict;
+        matches!(verdict, Verdict::Drifted | Verdict::Undecided)
     }
 
     fn finish(&self, input: &Input, read: &DesiredState) -> Option<Output> {
@@ -348,6 +372,9 @@ impl Conclude {
         } = self.ending(input);
         let mut concluded = read.clone();
         concluded.conclude(input.release.number, verdict, task_definition.as_ref());
+        if verdict == Verdict::Undecided {
+            concluded.hold(reason.clone(), SetBy::Undecided, self.at);
+        }
         let report = (verdict == Verdict::Drifted).then(|| {
             let seen = diagnosis.map_or(reason, |diagnosis| diagnosis.undone);
             concluded.drift(drift::message(&input.service, &seen), self.at)

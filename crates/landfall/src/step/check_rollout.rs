@@ -1,13 +1,14 @@
 //! Step `CheckRollout`: what ECS itself says of a rollout, or of the way back.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::{
     desired::DesiredState,
     failure::{Failure, Stage},
     live::{LiveService, LiveServiceDeployment, Rollout, RolloutState, ServiceDeploymentStatus},
-    look::Look,
+    look::{self, Look},
     record::Release,
     service_id::ServiceId,
 };
@@ -26,9 +27,34 @@ pub struct Input {
     pub purpose: Purpose,
     /// The rollout that ECS was asked for.
     pub rollout: Rollout,
+    /// The last look, if there was one: the next goes on from it. The outer `None` is an execution that began under a
+    /// definition which passes no look.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub look: Option<Option<Look<look::Outcome, Value>>>,
     /// The token that the execution sleeps on, when it goes to sleep: it is stored before anything is looked at, so
     /// that whatever happens after the look finds it.
     pub task_token: Option<String>,
+}
+
+impl Input {
+    /// For how many seconds of the rollout nobody could look, up to `now`.
+    fn blind_seconds(&self, now: Timestamp) -> u64 {
+        match &self.look {
+            Some(last) => Look::blind_until(last.as_ref(), self.rollout.started_at, now),
+            None => 0,
+        }
+    }
+}
+
+/// A field that is there, whether it is `null` or not.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Which way the service goes.
@@ -75,6 +101,8 @@ const CLOCK_SKEW: i64 = 2;
 
 /// Decides how the rollout stands, from the service and its newest service deployment, where ECS keeps those.
 ///
+/// The time in which nobody could look, because AWS did not answer, does not count against the rollout.
+///
 /// An update that changes nothing ECS deploys, such as the way back to what runs already, begins no service deployment.
 /// The newest one is then older than the rollout, and how it ended says nothing about this rollout. (On the way back it
 /// may well be older: ECS's own roll-back is waited for.) One that was to bring another revision says nothing either:
@@ -86,12 +114,15 @@ pub fn look(
     newest: Option<&LiveServiceDeployment>,
     now: Timestamp,
 ) -> Output {
+    let blind_seconds = input.blind_seconds(now);
     let answer = |outcome, reason: String| Output {
         outcome,
         wait_seconds: 0,
         failure: failure(input.purpose, outcome, &reason),
         reason,
         progress: (),
+        seen_at: Some(now),
+        blind_seconds,
     };
     if input.purpose == Purpose::Release && desired.supersedes(input.release.number) {
         return answer(
@@ -124,16 +155,20 @@ pub fn look(
         None => emptied(live),
         Some(revision) => running(revision, input.purpose, live, newest),
     };
-    let seconds = i64::try_from(input.rollout.timeout_seconds).unwrap_or(i64::MAX);
+    let seconds = input.rollout.timeout_seconds;
+    let allowed = i64::try_from(seconds.saturating_add(blind_seconds)).unwrap_or(i64::MAX);
     let deadline = input
         .rollout
         .started_at
-        .checked_add(SignedDuration::from_secs(seconds))
+        .checked_add(SignedDuration::from_secs(allowed))
         .unwrap_or(Timestamp::MAX);
     if outcome == Outcome::InProgress && now >= deadline {
         return answer(
             Outcome::Failed,
-            format!("ECS did not complete it within {seconds} seconds; last: {reason}"),
+            format!(
+                "ECS did not complete it within {}; last: {reason}",
+                look::seen_within(seconds, blind_seconds)
+            ),
         );
     }
     answer(outcome, reason)

@@ -13,6 +13,7 @@ use crate::{
     record::{Diagnosis, Ending, Record, Release, Timeline, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
+    undecided,
     undone::{Action, Undone},
 };
 
@@ -63,6 +64,29 @@ pub struct Back {
     pub error: Option<StepError>,
 }
 
+impl Facts {
+    /// For how many seconds nobody could look at the rollout, and at the way back.
+    fn blind_seconds(&self) -> u64 {
+        let looks = [&self.course.look, &self.back.look].into_iter().flatten();
+        looks.map(|look| look.blind_seconds).sum()
+    }
+}
+
+impl Input {
+    /// How many seconds ago AWS last said how the release stands, or took a change for it.
+    fn unseen_seconds(&self, now: Timestamp) -> u64 {
+        let course = &self.facts.course;
+        let looked = course.look.as_ref().and_then(|look| look.seen_at);
+        let changed = course.rollout.as_ref().map(|rollout| rollout.started_at);
+        let began = self.started_at.max(self.release.created_at);
+        let seen = [looked, changed]
+            .into_iter()
+            .flatten()
+            .fold(began, Timestamp::max);
+        u64::try_from(now.duration_since(seen).as_secs()).unwrap_or(0)
+    }
+}
+
 /// What the step answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
@@ -104,6 +128,14 @@ pub fn ending(facts: &Facts) -> Ending {
             None => bad(undone.verdict, failed, diagnosis),
         };
     }
+    // What speaks against a release leads to the roll-back. Any other error says nothing about it.
+    if let Some(error) = &facts.course.error {
+        let why = match error.cause.is_empty() {
+            true => &error.error,
+            false => &error.cause,
+        };
+        return bad(Verdict::Undecided, why.clone(), None);
+    }
     match (&facts.plan, &facts.course.look) {
         (_, Some(look)) if look.outcome == Outcome::Superseded => {
             let reason = "a newer release took its place";
@@ -141,10 +173,16 @@ pub fn records(
     desired: &DesiredState,
     now: Timestamp,
 ) -> Vec<Record> {
-    let timeline = |release: &Release| Timeline {
+    let timeline = |release: &Release, blind_seconds| Timeline {
         created_at: release.created_at,
         execution_started_at: Some(input.started_at),
         concluded_at: now,
+        blind_seconds,
+    };
+    let unseen = input.unseen_seconds(now);
+    let blind = match ending.verdict {
+        Verdict::Undecided => input.facts.blind_seconds().saturating_add(unseen),
+        _ => input.facts.blind_seconds(),
     };
     let concluded = Record {
         service: input.service.clone(),
@@ -152,12 +190,15 @@ pub fn records(
         verdict: ending.verdict,
         reason: match ending.verdict {
             Verdict::Drifted => drift::message(&input.service, &sentence(&ending.reason)),
+            Verdict::Undecided => {
+                undecided::message(&input.service, &sentence(&ending.reason), unseen)
+            }
             _ => sentence(&ending.reason),
         },
         task_definition: ending.task_definition.clone(),
         diagnosis: ending.diagnosis.clone(),
         execution: Some(input.execution.clone()),
-        timeline: timeline(&input.release),
+        timeline: timeline(&input.release, blind),
     };
     let older = desired
         .open
@@ -169,7 +210,7 @@ pub fn records(
             input.release.number
         ),
         execution: Some(input.execution.clone()),
-        timeline: timeline(release),
+        timeline: timeline(release, 0),
         ..Record::passed_over(&input.service, release, now)
     });
     let passed_over = desired.passed_over.iter();

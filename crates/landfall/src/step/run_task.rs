@@ -242,6 +242,8 @@ pub fn next<'a>(
         wait_seconds: 0,
         failure: None,
         progress: (),
+        seen_at: None,
+        blind_seconds: 0,
     }))
 }
 
@@ -262,6 +264,8 @@ fn failed(phase: Phase, reason: String, report: &TaskReport) -> Output {
         wait_seconds: 0,
         failure: Some(failure),
         progress: (),
+        seen_at: None,
+        blind_seconds: 0,
     }
 }
 
@@ -272,6 +276,8 @@ fn supersede(desired: &DesiredState) -> Output {
         wait_seconds: 0,
         failure: None,
         progress: (),
+        seen_at: None,
+        blind_seconds: 0,
     }
 }
 
@@ -284,6 +290,8 @@ pub fn waiting(run: &Run, reason: impl Into<String>, now: Timestamp) -> Output {
         wait_seconds: (elapsed / 10).clamp(INTERVAL.0, INTERVAL.1),
         failure: None,
         progress: (),
+        seen_at: None,
+        blind_seconds: 0,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         EndedTask, HealthStatus, LiveService, Rollout, RolloutState, Scheduling, TargetHealth,
         TaskHealth,
     },
-    look::Look,
+    look::{self, Look, blind_seconds},
     record::{ProbeAnswer, Release},
     service_file::{HttpProbe, Verify},
     service_id::ServiceId,
@@ -41,16 +41,33 @@ pub struct Input {
     /// The rollout that came before; none for an execution that began before this was sent.
     #[serde(default)]
     pub rollout: Option<Rollout>,
-    /// The progress of the looks so far; none before the first one.
-    #[serde(default)]
+    /// The last look: at the rollout, or at the health.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look<look::Outcome, Option<Progress>>>,
+    /// The progress of the looks so far, as executions say it that began under a definition without [`Self::look`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+}
+
+impl Input {
+    /// The progress of the looks so far; and for how many seconds nobody could look, before the last look and after it.
+    fn so_far(&self, now: Timestamp) -> (Progress, u64, u64) {
+        let Some(last) = &self.look else {
+            return (self.progress.clone().unwrap_or_default(), 0, 0);
+        };
+        let unseen = last
+            .seen_at
+            .map_or(0, |seen_at| blind_seconds(seen_at, last.wait_seconds, now));
+        let progress = last.progress.clone().unwrap_or_default();
+        (progress, last.blind_seconds, unseen)
+    }
 }
 
 /// The progress of the verification: counts and times of the looks so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// When the first look was.
+    /// When the first look was; later by the time in which nobody could look since, which does not count.
     pub started_at: Option<Timestamp>,
     /// Good looks in a row.
     pub successes: u32,
@@ -113,7 +130,8 @@ pub fn decide(
     observation: Observation,
     now: Timestamp,
 ) -> Output {
-    let mut progress = input.progress.clone().unwrap_or_default();
+    let (mut progress, blind_before, unseen) = input.so_far(now);
+    progress.started_at = progress.started_at.map(|first| after(first, unseen));
     let started_at = *progress.started_at.get_or_insert(now);
     let probe = observation.probe.clone();
     let failure = |reason: &str| Failure {
@@ -128,6 +146,8 @@ pub fn decide(
         failure: (outcome == Outcome::Unhealthy).then(|| failure(&reason)),
         reason,
         progress: progress.clone(),
+        seen_at: Some(now),
+        blind_seconds: blind_before.saturating_add(unseen),
     };
     if desired.supersedes(input.release.number) {
         let reason = format!("release {} should run", desired.last_number);

@@ -134,8 +134,8 @@ fn whatever_is_not_implemented_is_refused_by_state_and_field() {
             vec!["`Only`", "`Catch`", "`Nowhere`"],
         ),
         (
-            catch(json!({"ErrorEquals": ["States.TaskFailed"]})),
-            vec!["`Only`", "`ErrorEquals`", "`States.TaskFailed`"],
+            catch(json!({"ErrorEquals": ["States.Timeout"]})),
+            vec!["`Only`", "`ErrorEquals`", "`States.Timeout`"],
         ),
         (
             retry(json!({"JitterStrategy": "NONE"})),

@@ -5,6 +5,7 @@ use super::{
     *,
 };
 use crate::{
+    failure::StepError,
     sample,
     step::conclude_release::{self, Facts},
 };
@@ -52,6 +53,7 @@ fn word(ask: &Ask<'_>) -> String {
         Ask::Announce(record) => format!("announce {} {}", record.release.number, record.verdict),
         Ask::Report(_) => "report drift".into(),
         Ask::NoteUnproven => "note for the sweep".into(),
+        Ask::NoteUndecided(number) => format!("note {number} undecided"),
         Ask::WriteDesired { over, desired } => {
             let concluded = desired.concluded.as_ref().unwrap();
             assert_eq!(desired.claim, None);
@@ -167,6 +169,49 @@ fn records_and_events_go_before_the_verdict_that_gives_up_the_claim() {
     );
     assert_eq!(output.verdict, Drifted);
     assert!(output.reason.contains(&sample::revision(9)), "{output:?}");
+}
+
+#[test]
+fn an_undecided_release_is_noted_for_the_sweeps_before_the_verdict_that_holds_the_service() {
+    let mut input = input(Verdict::Undecided);
+    input.facts.ending = None;
+    input.facts.course.error = Some(StepError {
+        error: "Transient".into(),
+        cause: "no answer".into(),
+    });
+    let answers = vec![claimed(&[3, 4], "me"), YES, Done, Done, YES, Done];
+    let (asked, output) = play(Guards::all(), &input, answers);
+    assert_eq!(
+        asked,
+        "read desired, record 3 undecided, announce 3 undecided, note 3 undecided, verdict 3 undecided over [3, 4], \
+         keep status"
+    );
+    assert_eq!((output.verdict, output.again), (Verdict::Undecided, false));
+
+    // A hold that an operator set stays the operator's.
+    for held in [false, true] {
+        let Desired(read) = claimed(&[3], "me") else {
+            panic!("a desired state")
+        };
+        let mut desired = read.into_value();
+        if held {
+            desired.hold("maintenance".into(), SetBy::Operator, sample::at(1));
+        }
+        let mut conclude = Conclude::begin(Guards::all(), &input);
+        for answer in [Desired(Versioned::new(desired, "held")), YES, Done, Done] {
+            conclude.on(&input, answer, sample::at(100));
+        }
+        let Ask::WriteDesired { desired, .. } = conclude.ask(&input) else {
+            panic!("{:?}", conclude.stage)
+        };
+        let hold = desired.hold.unwrap();
+        let expected = match held {
+            true => (SetBy::Operator, sample::at(1)),
+            false => (SetBy::Undecided, sample::at(100)),
+        };
+        assert_eq!((hold.set_by, hold.since), expected);
+        assert_eq!(hold.reason.contains("no answer"), !held);
+    }
 }
 
 #[test]

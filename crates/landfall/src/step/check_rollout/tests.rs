@@ -19,6 +19,7 @@ fn input(purpose: Purpose) -> Input {
             timeout_seconds: 600,
             deployment: None,
         },
+        look: None,
         task_token: None,
     }
 }
@@ -451,4 +452,73 @@ fn a_rollout_that_ecs_never_shows_ends_at_its_deadline() {
         "{}",
         seen.reason
     );
+}
+
+#[test]
+fn time_in_which_nobody_could_look_does_not_count_against_a_rollout() {
+    use Outcome::{Failed, InProgress};
+    let live = rolling(1, 2, 1);
+    let looked = |second: i64, blind_seconds: u64| Look {
+        outcome: look::Outcome::InProgress,
+        reason: "1 of 3 tasks run".into(),
+        wait_seconds: 0,
+        failure: None,
+        progress: Value::Null,
+        seen_at: Some(at(second)),
+        blind_seconds,
+    };
+    // It began at second 1000, and has 600 seconds.
+    for (story, last, second, outcome, blind) in [
+        ("in time", Some(looked(1540, 0)), 1599, InProgress, 0),
+        ("out of time", Some(looked(1540, 0)), 1600, Failed, 0),
+        (
+            "after an outage",
+            Some(looked(1060, 0)),
+            2350,
+            InProgress,
+            1200,
+        ),
+        (
+            "long after it",
+            Some(looked(2740, 1200)),
+            2800,
+            Failed,
+            1200,
+        ),
+        ("an outage from the beginning", None, 4600, InProgress, 3510),
+        (
+            "a look at the rollout before",
+            Some(looked(900, 700)),
+            1090,
+            InProgress,
+            0,
+        ),
+    ] {
+        for purpose in [Purpose::Release, Purpose::RollBack] {
+            let input = Input {
+                look: Some(last.clone()),
+                ..input(purpose)
+            };
+            let output = super::look(&input, &desired(&[2]), Some(&live), None, at(second));
+            let found = (output.outcome, output.blind_seconds, output.seen_at);
+            assert_eq!(found, (outcome, blind, Some(at(second))), "{story}");
+        }
+    }
+}
+
+#[test]
+fn an_execution_that_passes_no_look_has_the_time_that_it_always_had() {
+    let input = input(Purpose::Release);
+    let mut passed = serde_json::to_value(&input).unwrap();
+    assert_eq!(passed.get("look"), None);
+    assert_eq!(
+        serde_json::from_value::<Input>(passed.clone()).unwrap(),
+        input
+    );
+    passed["look"] = Value::Null;
+    let first: Input = serde_json::from_value(passed).unwrap();
+    assert_eq!(first.look, Some(None));
+    let live = rolling(1, 2, 1);
+    let output = super::look(&input, &desired(&[2]), Some(&live), None, at(1600));
+    assert_eq!((output.outcome, output.blind_seconds), (Outcome::Failed, 0));
 }

@@ -56,6 +56,7 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
         created_at: at(0),
         execution_started_at: Some(at(10)),
         concluded_at: at(99),
+        blind_seconds: 0,
     };
     assert!(
         records
@@ -167,6 +168,8 @@ fn look(outcome: Outcome, reason: &str, stage: Option<Stage>) -> Option<Look<Out
             task: None,
         }),
         progress: Value::Null,
+        seen_at: None,
+        blind_seconds: 0,
     })
 }
 
@@ -347,6 +350,65 @@ fn the_verdict_follows_from_the_facts_and_people_read_these_reasons() {
             true,
         ),
         (
+            "AWS did not answer before the rollout",
+            facts(course(None, error("Transient", "throttled")), None, None),
+            Verdict::Undecided,
+            "throttled",
+            false,
+        ),
+        (
+            "AWS did not answer while it was rolled out",
+            facts(
+                course(
+                    look(Outcome::InProgress, "2 of 3 tasks run", None),
+                    error("Transient", "no answer"),
+                ),
+                planned(false),
+                None,
+            ),
+            Verdict::Undecided,
+            "no answer",
+            false,
+        ),
+        (
+            "a look was refused",
+            facts(
+                course(
+                    look(Outcome::Steady, "3 tasks run", None),
+                    error("Refused", "AccessDenied"),
+                ),
+                planned(false),
+                None,
+            ),
+            Verdict::Undecided,
+            "AccessDenied",
+            false,
+        ),
+        (
+            "without a cause, the error says what happened",
+            facts(
+                course(
+                    None,
+                    Some(StepError {
+                        error: "States.Timeout".into(),
+                        cause: String::new(),
+                    }),
+                ),
+                None,
+                None,
+            ),
+            Verdict::Undecided,
+            "States.Timeout",
+            false,
+        ),
+        (
+            "bad, and AWS did not answer on the way back",
+            back(bad(None), None, error("Transient", "no answer")),
+            Verdict::Failed,
+            "it answered 500; and the roll-back failed: no answer",
+            false,
+        ),
+        (
             "recorded by an execution that died",
             input(Verdict::Superseded, "so it was").facts,
             Verdict::Superseded,
@@ -447,4 +509,69 @@ fn what_an_execution_sends_that_began_under_a_definition_with_endings_is_underst
     });
     let input: roll_back::Input = serde_json::from_value(input).unwrap();
     assert_eq!(json!(input.failure()), failure);
+}
+
+#[test]
+fn the_record_of_an_undecided_release_says_for_how_long_nobody_could_see() {
+    let seen = |second, blind_seconds| {
+        let look = look(Outcome::InProgress, "2 of 3 tasks run", None).unwrap();
+        let seen_at = Some(at(second));
+        Some(Look {
+            seen_at,
+            blind_seconds,
+            ..look
+        })
+    };
+    let rollout = || Rollout {
+        task_definition: Some(revision(3)),
+        started_at: at(100),
+        timeout_seconds: 900,
+        deployment: None,
+    };
+    // The execution began at second 10.
+    for (story, rollout, look, blind, minutes) in [
+        ("it never came to a change", None, None, 3630, 60),
+        ("nobody ever looked", Some(rollout()), None, 3540, 59),
+        ("somebody looked", Some(rollout()), seen(400, 7), 3247, 54),
+    ] {
+        let facts = Facts {
+            course: Course {
+                rollout,
+                look,
+                error: error("Transient", "throttled"),
+            },
+            ..Facts::default()
+        };
+        let input = Input {
+            facts,
+            ..input(Verdict::Failed, "")
+        };
+        let ending = ending(&input.facts);
+        let records = records(&input, &ending, &desired(&[2, 3]), at(3640));
+        let blind_seconds = records.iter().map(|record| record.timeline.blind_seconds);
+        assert_eq!(blind_seconds.collect::<Vec<_>>(), [blind, 0], "{story}");
+        let reason = &records[0].reason;
+        let beginning = format!(
+            "nobody could see how it stands, {minutes} minutes after the last answer: throttled;"
+        );
+        assert!(reason.starts_with(&beginning), "{story}: {reason}");
+        assert!(reason.ends_with("`landfall resume web/hello`"), "{reason}");
+    }
+}
+
+#[test]
+fn the_record_of_a_release_says_for_how_long_nobody_could_look() {
+    let blind = |seconds| {
+        let look = look(Outcome::Steady, "3 tasks run", None);
+        look.map(|look| Look {
+            blind_seconds: seconds,
+            ..look
+        })
+    };
+    let mut input = input(Verdict::RolledBack, "it answered 500");
+    input.facts.course.look = blind(1200);
+    input.facts.back.look = blind(30);
+    let ending = ending(&input.facts);
+    let records = records(&input, &ending, &desired(&[3]), at(99));
+    assert_eq!(records[0].timeline.blind_seconds, 1230);
 }

@@ -15,6 +15,7 @@ fn input() -> Input {
         release: release(2),
         task_definition: revision(2),
         rollout: None,
+        look: None,
         progress: None,
     }
 }
@@ -532,4 +533,63 @@ fn a_healthy_release_is_good_only_when_ecs_has_let_the_old_tasks_go() {
     assert_eq!(look(300, "IN_PROGRESS"), Outcome::Waiting);
     assert_eq!(look(300, "COMPLETED"), Outcome::Healthy);
     assert_eq!(look(0, "IN_PROGRESS"), Outcome::Healthy);
+}
+
+/// The look that this one answered, as the next is given it.
+fn last(output: Output) -> Look<look::Outcome, Option<Progress>> {
+    Look {
+        outcome: look::Outcome::Waiting,
+        reason: output.reason,
+        wait_seconds: output.wait_seconds,
+        failure: None,
+        progress: Some(output.progress),
+        seen_at: output.seen_at,
+        blind_seconds: output.blind_seconds,
+    }
+}
+
+#[test]
+fn time_in_which_nobody_could_look_does_not_count_against_the_checks() {
+    use Outcome::{Unhealthy, Waiting};
+    let mut input = input();
+    input.look = Some(Look {
+        outcome: look::Outcome::Steady,
+        reason: "3 tasks run".into(),
+        wait_seconds: 0,
+        failure: None,
+        progress: None,
+        seen_at: Some(at(0)),
+        blind_seconds: 40,
+    });
+    // The checks have 100 seconds and 60 to bake. Looks follow each other within 10, and may be 90 apart.
+    for (second, outcome, blind) in [
+        (1, Waiting, 40),
+        (11, Waiting, 40),
+        (1301, Waiting, 1240),
+        (1360, Waiting, 1240),
+        (1361, Unhealthy, 1240),
+    ] {
+        let output = decide(&input, &probing(), &desired(&[2]), not_yet(), at(second));
+        let found = (output.outcome, output.blind_seconds);
+        assert_eq!(found, (outcome, blind), "at second {second}");
+        input.look = Some(last(output));
+    }
+}
+
+#[test]
+fn an_execution_that_passes_progress_alone_goes_on_from_it() {
+    let mut input = input();
+    input.progress = Some(Progress {
+        started_at: Some(at(0)),
+        successes: 1,
+        ..Progress::default()
+    });
+    let output = decide(
+        &input,
+        &probing(),
+        &desired(&[2]),
+        good_observation(),
+        at(9),
+    );
+    assert_eq!((output.progress.successes, output.blind_seconds), (2, 0));
 }
