@@ -1,12 +1,16 @@
 //! What can go wrong with a call, and which calls it happens to.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::Serialize;
+use tokio::time::Instant;
 
 /// What can go wrong with one call of a function to AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -62,6 +66,8 @@ impl Fault {
 pub struct Made {
     /// The function and the call, e.g. `update-service UpdateService`.
     pub name: String,
+    /// The service whose API it called, as its endpoints are named: `ecs`, `s3`, `elasticloadbalancing`.
+    pub api: String,
     /// Whether the function worked for an execution.
     pub in_execution: bool,
 }
@@ -69,6 +75,43 @@ pub struct Made {
 impl Made {
     fn registers(&self) -> bool {
         self.name.ends_with(" RegisterTaskDefinition")
+    }
+}
+
+/// A time in which AWS does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// What is away.
+    pub away: Away,
+    /// What becomes of the calls.
+    pub fault: Fault,
+    /// When it begins, counted from the beginning of the run.
+    pub from: Duration,
+    /// How long it lasts.
+    pub lasts: Duration,
+}
+
+/// What is away in an outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Away {
+    /// The API of this service.
+    Api(&'static str),
+    /// This operation.
+    Operation(&'static str),
+}
+
+impl Outage {
+    /// When it ends, counted from the beginning of the run.
+    pub fn until(&self) -> Duration {
+        self.from + self.lasts
+    }
+
+    fn hits(&self, made: &Made, at: Duration) -> bool {
+        let is_away = match self.away {
+            Away::Api(api) => made.api == api,
+            Away::Operation(operation) => made.name.rsplit(' ').next() == Some(operation),
+        };
+        is_away && (self.from..self.until()).contains(&at)
     }
 }
 
@@ -110,6 +153,9 @@ pub struct Faults {
     entries: Mutex<Vec<String>>,
     denials: AtomicUsize,
     hits: AtomicUsize,
+    began: Instant,
+    outages: Mutex<Vec<Outage>>,
+    unanswered: AtomicUsize,
 }
 
 impl Faults {
@@ -124,12 +170,60 @@ impl Faults {
             entries: Mutex::default(),
             denials: AtomicUsize::new(0),
             hits: AtomicUsize::new(0),
+            began: Instant::now(),
+            outages: Mutex::default(),
+            unanswered: AtomicUsize::new(0),
         }
+    }
+
+    /// The same, with these outages besides.
+    pub fn with_outages(self, outages: Vec<Outage>) -> Self {
+        Self {
+            outages: Mutex::new(outages),
+            ..self
+        }
+    }
+
+    /// From now on something is away for so long.
+    pub fn go_away(&self, away: Away, fault: Fault, lasts: Duration) {
+        let from = self.began.elapsed();
+        let outage = Outage {
+            away,
+            fault,
+            from,
+            lasts,
+        };
+        self.outages().push(outage);
+    }
+
+    /// From now on nothing is away.
+    pub fn come_back(&self) {
+        self.outages().clear();
+    }
+
+    /// For how long something may still be away.
+    pub fn away_for(&self) -> Duration {
+        let outages = self.outages();
+        let until = outages.iter().map(Outage::until).max().unwrap_or_default();
+        until.saturating_sub(self.began.elapsed())
+    }
+
+    fn outages(&self) -> std::sync::MutexGuard<'_, Vec<Outage>> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an outage does to a call.
+    fn outage(&self, made: &Made) -> Option<Fault> {
+        let now = self.began.elapsed();
+        let outages = self.outages();
+        let mut hitting = outages.iter().filter(|outage| outage.hits(made, now));
+        hitting.next().map(|outage| outage.fault)
     }
 
     /// What happens to the next call, if anything.
     pub fn next(&self, made: Made) -> Option<Fault> {
         let registers = made.registers();
+        let away = self.outage(&made);
         let call = {
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
             calls.push(made);
@@ -151,6 +245,13 @@ impl Faults {
                 };
                 (hit && (denials || fault != Fault::Denied)).then_some(fault)
             }
+        };
+        let fault = match away {
+            Some(_) => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+                away
+            }
+            None => fault,
         };
         if fault.is_some() {
             self.hits.fetch_add(1, Ordering::Relaxed);
@@ -197,6 +298,7 @@ impl Faults {
     /// From now on every call comes through, except one that is planned for.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
+        self.come_back();
     }
 
     /// The calls so far, in their order.
@@ -210,6 +312,11 @@ impl Faults {
     /// How many calls and entries were hit.
     pub fn hits(&self) -> usize {
         self.hits.load(Ordering::Relaxed)
+    }
+
+    /// How many calls an outage hit.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::Relaxed)
     }
 
     /// How many calls a policy forbade.

@@ -340,6 +340,7 @@ async fn converged(
             )),
             Some(concluded) => {
                 let good = service.is_good(push.behaviour) && !fails_before(story.file.as_ref());
+                // That AWS did not answer speaks against no release.
                 let excused = run.faults.denials() > 0 || story.aborts > 2;
                 match concluded.verdict {
                     Verdict::Succeeded if !good => {
@@ -352,6 +353,11 @@ async fn converged(
                         ));
                     }
                     Verdict::Superseded => wrong("was superseded by nothing".into()),
+                    // AWS answers by now, and nothing keeps anybody from going on.
+                    Verdict::Undecided => wrong(format!(
+                        "release {} ended as undecided, and nobody went on",
+                        concluded.number
+                    )),
                     Verdict::Failed | Verdict::RolledBack | Verdict::Rejected
                         if good && !excused =>
                     {
@@ -366,13 +372,33 @@ async fn converged(
         }
     }
     broken.extend(rests(run, service, story, desired).await);
+    broken.extend(undecided_rightly(run, service, desired).await);
     broken
+}
+
+/// 2. A release is undecided only if AWS did not answer, or policies forbade to look.
+async fn undecided_rightly(
+    run: &Run,
+    service: &Service,
+    desired: &DesiredState,
+) -> Option<Violation> {
+    if run.faults.unanswered() > 0 || run.faults.denials() > 0 {
+        return None;
+    }
+    for number in 1..=desired.last_number {
+        let record = record(&run.cloud, &service.id, number).await;
+        if let Some(record) = record.filter(|record| record.verdict == Verdict::Undecided) {
+            let text = format!("release {number} is undecided: {}", record.reason);
+            return Some(Violation::new(2, &service.id, text));
+        }
+    }
+    None
 }
 
 /// 2. ECS runs the last good release, with all its tasks.
 ///
 /// A foreign revision stays where Landfall saw it, and may be there unseen while the service is held or not followed,
-/// or where the event was lost.
+/// or where the event was lost. After an undecided release the service stays as it was, until somebody goes on.
 async fn rests(
     run: &Run,
     service: &Service,
@@ -380,6 +406,10 @@ async fn rests(
     desired: &DesiredState,
 ) -> Option<Violation> {
     let good = desired.last_good.as_ref()?;
+    let concluded = desired.concluded.as_ref();
+    if concluded.is_some_and(|concluded| concluded.verdict == Verdict::Undecided) {
+        return None;
+    }
     let live = live(run, service).await;
     let mut deployments = live["deployments"].as_array().into_iter().flatten();
     let primary = deployments.find(|deployment| deployment["status"] == "PRIMARY");

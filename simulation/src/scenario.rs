@@ -7,7 +7,10 @@ use landfall_local::cloud::ecs::{Healthy, SimulatedBehaviour};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::{fault::Plan, post::Delivery};
+use crate::{
+    fault::{Away, Fault, Outage, Plan},
+    post::Delivery,
+};
 
 /// One run, wholly determined by its seed.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Scenario {
     pub moves: Vec<(Duration, Move)>,
     /// What goes wrong with calls.
     pub faults: Plan,
+    /// When AWS does not answer at all.
+    pub outages: Vec<Outage>,
     /// How many calls, from 0 to 1, take seconds: so steps overlap that never meet otherwise.
     pub slow: f64,
     /// How long ECS's reads of a service answer as before, after it was created or updated.
@@ -322,7 +327,7 @@ impl Author {
                 moves.insert(place, operator);
             }
         }
-        let moves = moves.into_iter().map(|next| (self.pause(), next)).collect();
+        let moves: Vec<_> = moves.into_iter().map(|next| (self.pause(), next)).collect();
         let rate = *self.pick(&[0.0, 0.01, 0.03, 0.08]);
         let faults = match rate {
             0.0 => Plan::Never,
@@ -348,8 +353,18 @@ impl Author {
             lost: sweep_minutes.map_or(0.0, |_| lost),
             ..delivery
         };
+        let outages = self.outages(&moves);
+        // In an outage a step is tried a hundred times: with many other faults, executions would die of those.
+        let faults = match faults {
+            Plan::Sometimes { rate, .. } if !outages.is_empty() => Plan::Sometimes {
+                rate: rate.min(0.01),
+                denials: false,
+            },
+            faults => faults,
+        };
         Scenario {
             seed: self.seed,
+            outages,
             slow,
             read_lag: Duration::from_secs(read_lag),
             resumed,
@@ -360,6 +375,35 @@ impl Author {
             sweep_minutes,
             unconditional: false,
         }
+    }
+
+    /// Mostly none. One lasts a while, or longer than the patience of an execution.
+    fn outages(&mut self, moves: &[(Duration, Move)]) -> Vec<Outage> {
+        if !self.rng.random_bool(0.15) {
+            return Vec::new();
+        }
+        let ends = moves.iter().map(|(pause, _)| *pause).sum::<Duration>();
+        let seconds = match self.rng.random_range(0..8) {
+            0 => self.rng.random_range(7_200..10_000),
+            _ => *self.pick(&[60, 90, 300, 1200]),
+        };
+        let away = *self.pick(&[
+            Away::Api("ecs"),
+            Away::Api("ecs"),
+            Away::Api("s3"),
+            Away::Api("elasticloadbalancing"),
+            Away::Api("events"),
+            Away::Operation("DescribeServices"),
+            Away::Operation("ListServiceDeployments"),
+            Away::Operation("RegisterTaskDefinition"),
+            Away::Operation("UpdateService"),
+        ]);
+        vec![Outage {
+            away,
+            fault: *self.pick(&[Fault::Throttled, Fault::ServerError, Fault::LostBefore]),
+            from: ends.mul_f64(self.rng.random_range(0.0..1.0)),
+            lasts: Duration::from_secs(seconds),
+        }]
     }
 
     fn services(&mut self) -> Vec<Service> {

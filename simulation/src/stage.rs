@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use landfall::hold::SetBy;
 use landfall_aws::operator::Operator;
 use landfall_local::{
     cloud::{Cloud, Settings},
@@ -64,11 +65,10 @@ impl Stage {
         let journal = Arc::new(Journal::new(world));
         let wire = Wire {
             cloud: cloud.clone(),
-            faults: Arc::new(Faults::new(
-                scenario.faults,
-                scenario.slow,
-                scenario.seed ^ 1,
-            )),
+            faults: Arc::new(
+                Faults::new(scenario.faults, scenario.slow, scenario.seed ^ 1)
+                    .with_outages(scenario.outages.clone()),
+            ),
             journal: journal.clone(),
             witness: Arc::default(),
             unconditional: scenario.unconditional,
@@ -123,6 +123,10 @@ impl Stage {
             self.make(next).await;
         }
         self.watch(Duration::from_secs(5)).await;
+        while self.wire.faults.away_for() > Duration::ZERO {
+            sleep(Duration::from_secs(15)).await;
+            self.watch(Duration::from_millis(1)).await;
+        }
     }
 
     /// Lets time pass while it is watched that something good serves.
@@ -153,7 +157,8 @@ impl Stage {
         let mut dead_letters = 0;
         while quiet_looks < looks && Instant::now() < deadline {
             self.watch(LOOK).await;
-            if self.post.under_way() > 0 || !self.executions.running().await.is_empty() {
+            let busy = self.post.under_way() > 0 || !self.executions.running().await.is_empty();
+            if busy || self.awaits_sight().await {
                 quiet_looks = 0;
                 continue;
             }
@@ -281,6 +286,21 @@ impl Stage {
                 tokio::spawn(self.executions.clone().abort_next(wanted, after));
             }
         }
+    }
+
+    /// Whether a sweep has to go on with a service that was out of sight.
+    async fn awaits_sight(&self) -> bool {
+        if self.scenario.sweep_minutes.is_none() {
+            return false;
+        }
+        for service in &self.scenario.services {
+            let desired = desired(&self.wire.cloud, &service.id).await;
+            let hold = desired.and_then(|desired| desired.hold);
+            if hold.is_some_and(|hold| hold.set_by == SetBy::Undecided) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Ends every hold; whether there was one.

@@ -175,6 +175,7 @@ fn scenario(number: u64, moves: Vec<(Duration, Move)>) -> Option<Scenario> {
         }],
         moves,
         faults: Plan::Never,
+        outages: Vec::new(),
         slow: 0.0,
         read_lag: Duration::ZERO,
         resumed: true,

@@ -69,6 +69,7 @@ pub fn sdk(wire: Wire) -> SdkConfig {
     let world = wire.cloud.world.clone();
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(15))
+        .operation_timeout(Duration::from_secs(25))
         .build();
     let credentials = Credentials::new("simulation", "simulation", None, None, "simulation");
     SdkConfig::builder()
@@ -127,6 +128,7 @@ impl Wire {
         }
         let fault = self.faults.next(Made {
             name: format!("{} {}", caller.function, call.kind()),
+            api: api(&request),
             in_execution: caller.execution.is_some(),
         });
         if let Some(fault) = fault {
@@ -231,6 +233,15 @@ const TOO_MANY_REGISTRATIONS: Refused = Refused {
     query: (400, "ThrottlingException"),
     message: "Too many concurrent attempts to create a new revision of the specified family.",
 };
+
+/// The service whose API a request is for, as the scope of its signature names it: date, Region, service
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html>).
+fn api(request: &Request<Bytes>) -> String {
+    let signature = request.headers().get("authorization");
+    let signature = signature.and_then(|signature| signature.to_str().ok());
+    let scope = signature.and_then(|signature| signature.split('/').nth(3));
+    scope.unwrap_or_default().to_owned()
+}
 
 /// The operation of a request in the protocol `awsQuery`, whose form begins with it.
 fn action(request: &Request<Bytes>) -> Option<String> {

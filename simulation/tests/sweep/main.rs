@@ -6,5 +6,6 @@ mod herds;
 mod lag;
 mod lost;
 mod numbers;
+mod outages;
 mod stage;
 mod traffic;
