@@ -53,9 +53,7 @@ impl Protocol {
                 | Ask::Report(_)
                 | Ask::NoteUnproven
                 | Ask::NoteUndecided(_)
-                | Ask::KeepStatus(_) => {
-                    Answer::Done
-                }
+                | Ask::KeepStatus(_) => Answer::Done,
                 Ask::WriteDesired { over, desired } => {
                     if state.desired == *over {
                         self.check_conclusion(state, &conclude.stage, &desired);

@@ -297,6 +297,7 @@ impl Record {
                 created_at: release.created_at,
                 execution_started_at: None,
                 concluded_at: now,
+                blind_seconds: 0,
             },
         }
     }

@@ -216,7 +216,7 @@ pub fn records(
     let passed_over = desired.passed_over.iter();
     let passed_over = passed_over.map(|release| Record {
         execution: Some(input.execution.clone()),
-        timeline: timeline(release),
+        timeline: timeline(release, 0),
         ..Record::passed_over(&input.service, release, now)
     });
     let superseded = superseded.chain(passed_over);
