@@ -245,6 +245,12 @@ mod tests {
             ("ecs:UpdateService", wrong, group, soon),
             ("ecs:CreateService", wrong, "no such subnet", None),
             ("ecs:CreateService", wrong, draining, long),
+            (
+                "ecs:CreateService",
+                wrong,
+                "Creation of service was not idempotent.",
+                soon,
+            ),
             ("ecs:CreateService", "ClusterNotFoundException", "", soon),
             ("ecs:DescribeServices", "ClusterNotFoundException", "", None),
             ("ecs:UpdateService", "ServiceNotFoundException", "", soon),
