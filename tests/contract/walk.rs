@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use landfall::{
-    failure::REFUSED,
+    failure::{NOT_YET, REFUSED},
     record::Verdict,
     step::conclude_release::{self, ending},
 };
@@ -76,14 +76,17 @@ fn check_ending(payload: &Value) -> Verdict {
         Verdict::Superseded => assert!(!went_back && facts.course.error.is_none(), "{payload}"),
         Verdict::RolledBack | Verdict::Failed | Verdict::Rejected | Verdict::Drifted => {
             assert!(went_back, "no way leads here: {payload}");
+            let is_refused = error == Some(REFUSED);
+            let refused_long = error == Some(NOT_YET) && facts.course.rollout.is_none();
             assert!(
-                error.is_none_or(|error| error == REFUSED),
+                error.is_none() || is_refused || refused_long,
                 "no evidence: {payload}"
             );
         }
         // A refusal speaks against the release unless ECS has accepted it: then it may be a look that was refused.
         Verdict::Undecided => {
-            let is_evidence = error == Some(REFUSED) && facts.course.rollout.is_none();
+            let is_refusal = [Some(REFUSED), Some(NOT_YET)].contains(&error);
+            let is_evidence = is_refusal && facts.course.rollout.is_none();
             assert!(!went_back && error.is_some() && !is_evidence, "{payload}");
         }
     }
@@ -160,6 +163,6 @@ fn every_way_through_the_state_machine_has_what_it_needs_and_comes_to_a_verdict_
     assert!(never.is_empty(), "no execution goes {never:?}");
     let entered: BTreeSet<_> = taken.iter().map(|(_, next)| *next).collect();
     assert_eq!(entered.len(), definition.states.len());
-    assert_eq!(verdicts.len(), 7, "{verdicts:?}");
+    assert_eq!(verdicts.len(), 8, "{verdicts:?}");
     println!("{} pairs of state and data", seen.len());
 }

@@ -14,7 +14,6 @@
 //! | state | `sources/<key>.json` | which service the service file at `<key>` describes |
 //! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository, or once did; empty |
 //! | state | `unproven/<cluster>/<service>` | that a release of the service was unproven, now or once; empty |
-//! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard were when they were last joined |
 //! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard were when they were last joined, and its services with an undecided release |
 //! | state | `sweep/executions.json` | up to when dead executions were looked at |
 //!
