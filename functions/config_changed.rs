@@ -24,10 +24,9 @@ use landfall_aws::{
     bucket::Object,
     events::SERVICE_FILE_REJECTED,
     function::{Event, Function},
+    passed_over,
     status_file::StatusFile,
 };
-
-use crate::passed_over;
 
 /// Lets a service follow a service file, or stop following it.
 #[derive(Debug)]

@@ -22,13 +22,10 @@ use landfall::{
 use landfall_aws::{
     Aws, Fault,
     function::{Event, Function},
-    status_file::StatusFile,
-    sweep_memory::Distrust,
-};
-
-use crate::{
     passed_over,
     side_by_side::{self, out_of_time},
+    status_file::StatusFile,
+    sweep_memory::Distrust,
 };
 
 /// Joins a pushed image into the desired state of every service that follows it.

@@ -6,13 +6,15 @@ use landfall::{
     keys,
     sweep::{FileMark, Shard, changed_files},
 };
-use landfall_aws::{Aws, Fault, function::Event, sweep_memory::Remembered};
+use landfall_aws::{
+    Aws, Fault,
+    function::Event,
+    side_by_side::{self, out_of_time},
+    sweep_memory::Remembered,
+};
 
 use super::Outcome;
-use crate::{
-    config_changed,
-    side_by_side::{self, out_of_time},
-};
+use crate::config_changed;
 
 /// What lies in the config bucket.
 pub(crate) struct Listed {

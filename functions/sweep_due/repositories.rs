@@ -9,14 +9,12 @@ use landfall::{
 use landfall_aws::{
     Aws, Fault,
     function::Event,
+    side_by_side::{self, out_of_time},
     sweep_memory::{Distrust, Remembered},
 };
 
 use super::{Outcome, executions::pick_up};
-use crate::{
-    image_pushed,
-    side_by_side::{self, out_of_time},
-};
+use crate::image_pushed;
 
 /// Looks through the followed repositories of a shard.
 pub(crate) async fn look_at_repositories(

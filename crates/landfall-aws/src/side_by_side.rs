@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::Fault;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use landfall_aws::Fault;
 
 /// How many are worked on at once. More would be no quicker: a function of 256 MB has a seventh of a processor
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>), and most of what it does is signing and
@@ -12,15 +12,15 @@ const AT_ONCE: usize = 16;
 
 /// What became of many things.
 #[derive(Debug)]
-pub(crate) struct Ended<R> {
+pub struct Ended<R> {
     /// What became of those that were begun, in the order in which they ended.
-    pub(crate) results: Vec<R>,
+    pub results: Vec<R>,
     /// How many were not begun, because time ran out.
-    pub(crate) left: usize,
+    pub left: usize,
 }
 
 /// Does `work` for every item, until `is_late`: what was begun by then is ended.
-pub(crate) async fn each<T, F: Future>(
+pub async fn each<T, F: Future>(
     items: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
     is_late: impl Fn() -> bool,
     work: impl Fn(T) -> F,
@@ -42,7 +42,7 @@ pub(crate) async fn each<T, F: Future>(
 }
 
 /// The failure that says that `left` of `all` were not begun: whoever invoked the function repeats it.
-pub(crate) fn out_of_time(left: usize, all: usize, of: impl fmt::Display) -> Fault {
+pub fn out_of_time(left: usize, all: usize, of: impl fmt::Display) -> Fault {
     Fault::transient(format!("time ran out: {left} of {all} {of} are left"))
 }
 
