@@ -65,7 +65,7 @@ impl Path {
             let inside = text.strip_prefix(known);
             inside.is_some_and(|inside| inside.is_empty() || inside.starts_with('.'))
         };
-        if path.in_context() && !CONTEXT.iter().any(|each| known(each)) {
+        if path.in_context() && !CONTEXT.iter().any(known) {
             return Err(format!(
                 "`{text}` is not in the context object, or not implemented"
             ));
