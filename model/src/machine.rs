@@ -14,7 +14,11 @@ use landfall::{
     step::{claim_release, conclude_release, roll_back},
     versioned::Versioned,
 };
-use landfall_local::engine::{asl::Definition, failure, load, route::Walk};
+use landfall_local::engine::{
+    asl::{Definition, Task},
+    failure, load,
+    route::Walk,
+};
 use serde_json::{Value, json};
 
 use crate::protocol::{Protocol, THEN};
@@ -178,20 +182,35 @@ impl Protocol {
 
     /// The data after AWS did not answer a task for as long as it has patience, and the next state that does something.
     fn caught(&self, name: &str, data: &Value) -> (Value, String) {
-        let walk = self.walker();
         let failure = failure::Failure::new("Transient", "");
+        self.led(name, |walk, task| walk.caught(task, data, &failure))
+    }
+
+    /// The data after a task has answered, and the next state that does something.
+    fn answered(&self, name: &str, data: &Value, answer: Value) -> (Value, String) {
+        self.led(name, |walk, task| {
+            walk.answered(task, data, answer).map(Some)
+        })
+    }
+
+    /// Where the task `name` leads by one of its ways, and the data there.
+    fn led<'a>(
+        &'a self,
+        name: &str,
+        way: impl FnOnce(Walk<'a>, &'a Task) -> Result<Option<(Value, &'a str)>, failure::Failure>,
+    ) -> (Value, String) {
+        let walk = self.walker();
         let lead = || {
             let Some(task) = walk.task(name)? else {
                 return Ok(None);
             };
-            let Some((data, next)) = walk.caught(task, data, &failure)? else {
+            let Some((data, next)) = way(walk, task)? else {
                 return Ok(None);
             };
             let next = walk.onward(next, &data)?.to_owned();
-            Ok(Some((data, next)))
+            Ok::<_, failure::Failure>(Some((data, next)))
         };
-        let led: Result<_, failure::Failure> = lead();
-        match led {
+        match lead() {
             Ok(Some(led)) => led,
             other => panic!("{name} leads nowhere: {other:?}"),
         }
@@ -201,24 +220,6 @@ impl Protocol {
         Walk {
             definition: &self.machine.definition,
             context: &self.machine.context,
-        }
-    }
-
-    /// The data after a task has answered, and the next state that does something.
-    fn answered(&self, name: &str, data: &Value, answer: Value) -> (Value, String) {
-        let walk = self.walker();
-        let lead = || {
-            let Some(task) = walk.task(name)? else {
-                return Ok(None);
-            };
-            let (data, next) = walk.answered(task, data, answer)?;
-            let next = walk.onward(next, &data)?.to_owned();
-            Ok(Some((data, next)))
-        };
-        let led: Result<_, failure::Failure> = lead();
-        match led {
-            Ok(Some(led)) => led,
-            other => panic!("{name} leads nowhere: {other:?}"),
         }
     }
 
