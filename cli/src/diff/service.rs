@@ -5,7 +5,7 @@ use landfall::{
     difference::{self, Difference},
     live::{Balancer, LiveTarget},
     service_file::ServiceFile,
-    service_section::{CREATE_ONLY, unchangeable},
+    service_section::{CREATE_ONLY, kept, unchangeable},
     step::update_service::{Input, Section, Seen, plan},
     tags::{RELEASE_TAG, SERVICE_TAG, TagChanges},
 };
@@ -105,6 +105,15 @@ fn updated(
             target.min, target.max
         ));
     }
+    let previous = subject
+        .next
+        .known
+        .as_ref()
+        .and_then(|known| known.good.as_ref());
+    let kept = previous.map_or_else(Vec::new, |previous| kept(subject.file, previous));
+    notes.extend(kept.into_iter().map(|(member, why)| {
+        format!("`service.{member}` is gone from the file and stays in ECS, which has nothing that clears it: {why}.")
+    }));
     // Whether a service without tasks had a good release is only known to the state bucket.
     if scaled.is_some() || subject.next.known.is_none() && !said {
         body.remove("desiredCount");
