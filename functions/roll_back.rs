@@ -12,7 +12,7 @@ use landfall::{
     record::{Diagnosis, Release, StoppedTask, TaskDefinition},
     service_file::ServiceFile,
     step::{
-        register_task_definition::{render, render_live},
+        register_task_definition::{copy, render, render_live},
         roll_back::{Action, Files, Input, Output, Provenance, Way, plan, way_back},
     },
     versioned::Versioned,
@@ -170,17 +170,41 @@ async fn registered(aws: &Aws, file: ServiceFile) -> Result<ServiceFile, Fault> 
     Ok(file.registered_in(registry.as_deref()))
 }
 
-/// The same way back with the content of the last good release registered again, if ECS starts no tasks of its revision:
-/// somebody deregistered or deleted that. The desired state says so before the service is given the new one, which would be
-/// a foreign revision to an execution that takes over.
+/// The same way back with its content registered again, if ECS starts no tasks of its revision: somebody deregistered or
+/// deleted that. The desired state says so before the service is given the new one, which would be a foreign revision to an
+/// execution that takes over.
 async fn registered_again(aws: &Aws, input: &Input, way: &Way) -> Result<Option<Way>, Fault> {
-    let Way::Revert {
-        good,
-        apply_service,
-    } = way
-    else {
-        return Ok(None);
-    };
+    match way {
+        Way::Revert {
+            good,
+            apply_service,
+        } => {
+            let renewed = good_registered_again(aws, input, good).await?;
+            Ok(renewed.map(|task_definition| Way::Revert {
+                good: GoodRelease {
+                    task_definition,
+                    ..good.clone()
+                },
+                apply_service: *apply_service,
+            }))
+        }
+        Way::RevertTo {
+            task_definition, ..
+        } => copied(aws, input, task_definition).await,
+        Way::LeaveToEcs { .. }
+        | Way::Stop
+        | Way::Nothing
+        | Way::Gone
+        | Way::LeaveForeign { .. } => Ok(None),
+    }
+}
+
+/// The revision as which the last good release was registered again; none if ECS gives its own to services.
+async fn good_registered_again(
+    aws: &Aws,
+    input: &Input,
+    good: &GoodRelease,
+) -> Result<Option<TaskDefinition>, Fault> {
     let arn = &good.task_definition.arn;
     if aws.ecs().is_active(arn).await? {
         return Ok(None);
@@ -200,31 +224,44 @@ async fn registered_again(aws: &Aws, input: &Input, way: &Way) -> Result<Option<
         }
     };
     let task_definition = register(aws, registration, good.number, true).await?;
-    note_good(aws, input, good.number, &task_definition).await?;
+    note(aws, input, |desired| {
+        desired.renew_good(good.number, &task_definition);
+    })
+    .await?;
     tracing::warn!(
         gone = arn,
         arn = task_definition.arn,
         "registered the last good release again"
     );
-    Ok(Some(Way::Revert {
-        good: GoodRelease {
-            task_definition,
-            ..good.clone()
-        },
-        apply_service: *apply_service,
+    Ok(Some(task_definition))
+}
+
+/// The way back to a copy of a revision that Landfall did not register; none if ECS gives the revision itself to services.
+/// What was deregistered can still be described
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html>).
+async fn copied(aws: &Aws, input: &Input, gone: &str) -> Result<Option<Way>, Fault> {
+    if aws.ecs().is_active(gone).await? {
+        return Ok(None);
+    }
+    let revision = aws.descriptions().task_definition(gone).await?;
+    let number = input.release.number;
+    let registration = copy(&revision, number, &input.service);
+    let TaskDefinition { arn, .. } = register(aws, registration, number, true).await?;
+    note(aws, input, |desired| desired.renew_way_back(&arn)).await?;
+    tracing::warn!(gone, arn, "registered a copy of the revision to go back to");
+    Ok(Some(Way::RevertTo {
+        task_definition: arn,
+        copy_of: Some(gone.to_owned()),
     }))
 }
 
-async fn note_good(
-    aws: &Aws,
-    input: &Input,
-    number: u64,
-    task_definition: &TaskDefinition,
-) -> Result<(), Fault> {
+/// Notes in the desired state what was registered again, while this execution holds the claim.
+async fn note(aws: &Aws, input: &Input, renew: impl Fn(&mut DesiredState)) -> Result<(), Fault> {
+    let renew = &renew;
     let note = |read: Versioned<DesiredState>| async move {
         read.refuse_unclaimed(&input.execution, input.release.number)?;
         let mut desired = read.into_value();
-        desired.renew_good(number, task_definition);
+        renew(&mut desired);
         Ok(Change::Write(Box::new(desired), ()))
     };
     aws.state().change(&input.service, note).await.map(drop)

@@ -427,6 +427,12 @@ impl DesiredState {
         }
     }
 
+    /// Notes that the revision to go back to, which nothing proved good, was registered again as this one. An execution that
+    /// takes over finds no foreign revision then.
+    pub fn renew_way_back(&mut self, task_definition: &str) {
+        self.accepted = Some(task_definition.to_owned());
+    }
+
     /// Whether the execution may change the service in ECS for the release with this number: it holds the claim for it.
     pub fn is_claimed_by(&self, execution: &str, release: u64) -> bool {
         let claim = self.claim.as_ref();

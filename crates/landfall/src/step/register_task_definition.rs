@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     content::ContentHash,
     desired::GoodRelease,
+    live::LiveRevision,
     plan::Plan,
     record::{Release, TaskDefinition},
     refusal::Refusal,
@@ -72,6 +73,11 @@ pub fn render(
     fill(file.task_definition.clone(), file, release, service)
 }
 
+/// A copy of a revision that Landfall did not register, as it is: the way back from a release before which nothing was good.
+pub fn copy(live: &LiveRevision, release: u64, service: &ServiceId) -> Registration {
+    tagged(live.registrable(), release, service)
+}
+
 fn fill(
     mut body: Map<String, Value>,
     file: &ServiceFile,
@@ -116,14 +122,19 @@ fn fill(
             number_as_text(value);
         }
     }
+    Ok(tagged(body, release.number, service))
+}
+
+/// What is registered for a release of the service, with its hash and Landfall's tags.
+fn tagged(mut body: Map<String, Value>, release: u64, service: &ServiceId) -> Registration {
     let content = ContentHash::of(&Value::Object(body.clone()));
     let tags = body.entry("tags").or_insert_with(|| json!([]));
     if let Some(tags) = tags.as_array_mut() {
         tags.push(json!({ "key": SERVICE_TAG, "value": service_tag(service) }));
-        tags.push(json!({ "key": RELEASE_TAG, "value": release.number.to_string() }));
+        tags.push(json!({ "key": RELEASE_TAG, "value": release.to_string() }));
         tags.push(json!({ "key": CONTENT_TAG, "value": content }));
     }
-    Ok(Registration { body, content })
+    Registration { body, content }
 }
 
 /// The last good revision, if it was made from the same content.

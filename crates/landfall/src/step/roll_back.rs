@@ -67,6 +67,8 @@ pub enum Way {
     RevertTo {
         /// The revision's ARN.
         task_definition: String,
+        /// The ARN of the revision that it is a copy of, if that was deregistered.
+        copy_of: Option<String>,
     },
     /// Wait for ECS, which is on its way to this revision.
     LeaveToEcs {
@@ -175,6 +177,7 @@ fn without_good(
         (Some((Whose::Adoptable, _)), _) => Way::Nothing,
         (Some((Whose::OurAttempt, _)), Some(way_back)) => Way::RevertTo {
             task_definition: way_back.clone(),
+            copy_of: None,
         },
         (Some((Whose::OurAttempt | Whose::Good, _)) | None, _) => {
             let untouched = matches!(stage, Stage::Refused | Stage::Task);
@@ -240,7 +243,16 @@ impl Way {
                 good.number
             ),
             Self::Revert { good, .. } => format!("the service was given release {} again", good.number),
-            Self::RevertTo { task_definition } => format!("the service was given {task_definition} again"),
+            Self::RevertTo {
+                task_definition,
+                copy_of: None,
+            } => format!("the service was given {task_definition} again"),
+            Self::RevertTo {
+                task_definition,
+                copy_of: Some(gone),
+            } => format!(
+                "the service was given {task_definition}, a copy that Landfall registered of {gone}, which is deregistered"
+            ),
             Self::LeaveToEcs { task_definition } => format!("ECS took the service back to {task_definition} by itself"),
             Self::Stop => "no release was ever good, so the service's desired count was set to 0: nothing runs until the \
                            next release"
@@ -270,9 +282,10 @@ impl Way {
     fn target(&self) -> Option<Option<&String>> {
         match self {
             Self::Revert { good, .. } => Some(Some(&good.task_definition.arn)),
-            Self::RevertTo { task_definition } | Self::LeaveToEcs { task_definition } => {
-                Some(Some(task_definition))
+            Self::RevertTo {
+                task_definition, ..
             }
+            | Self::LeaveToEcs { task_definition } => Some(Some(task_definition)),
             Self::Stop => Some(None),
             Self::Nothing | Self::Gone | Self::LeaveForeign { .. } => None,
         }

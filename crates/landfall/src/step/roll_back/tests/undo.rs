@@ -17,6 +17,7 @@ fn the_verdict_says_what_serves_afterwards() {
     };
     let before = Way::RevertTo {
         task_definition: revision(1),
+        copy_of: None,
     };
     let left = Way::LeaveToEcs {
         task_definition: revision(1),
@@ -82,6 +83,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
         (
             Way::RevertTo {
                 task_definition: revision(1),
+                copy_of: None,
             },
             None,
             to_first(),

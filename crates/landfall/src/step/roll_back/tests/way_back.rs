@@ -104,6 +104,7 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
     };
     let before = || Way::RevertTo {
         task_definition: revision(1),
+        copy_of: None,
     };
     let theirs = || Way::LeaveForeign {
         task_definition: revision(3),
@@ -370,6 +371,7 @@ fn what_a_service_ran_before_landfall_came_stays_a_way_back_after_an_operator_ac
             true,
             Way::RevertTo {
                 task_definition: revision(3),
+                copy_of: None,
             },
         ),
         (
