@@ -140,6 +140,7 @@ async fn file(aws: &Aws, key: &str) -> Result<File, Fault> {
             key: key.into(),
             version_id: version_id.clone(),
             content,
+            containers: Some(file.containers()),
             follows: file.images,
             placeholders,
         },

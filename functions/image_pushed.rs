@@ -5,7 +5,7 @@
 //! the event twice and then puts it into the dead-letter queue.
 
 use landfall::{
-    content::ContentHash,
+    content::FileContent,
     desired::FollowedFile,
     event::{
         Heard,
@@ -158,17 +158,20 @@ fn log(service: &ServiceId, tag: &str, output: Output) {
     }
 }
 
-/// The hash of the followed file with the values that its placeholders have now. While a placeholder has no value, the
+/// What the followed file says with the values that its placeholders have now. While a placeholder has no value, the
 /// file's status says so.
-async fn refresh(aws: &Aws, file: &FollowedFile) -> Result<Option<ContentHash>, Fault> {
-    let Some(placeholders) = &file.placeholders else {
-        return Ok(Some(file.content.clone()));
+async fn refresh(aws: &Aws, file: &FollowedFile) -> Result<Option<FileContent>, Fault> {
+    let sites = match &file.placeholders {
+        Some(placeholders) => aws.state().placeholders(placeholders).await?,
+        None => Vec::new(),
     };
-    let sites = aws.state().placeholders(placeholders).await?;
     let values = aws.parameters().values(&placeholders_of(&sites)).await?;
     let stored = aws.state().file(&file.content).await?;
     match refreshed(&stored, &sites, &values) {
-        Ok(filled) => aws.state().keep_file(&filled).await.map(Some),
+        Ok(filled) => Ok(Some(FileContent {
+            file: aws.state().keep_file(&filled).await?,
+            containers: filled.containers(),
+        })),
         Err(rejection) => {
             tracing::warn!(%rejection, "nothing is released: the service file lacks a value");
             let status = FileStatus::rejected(&file.key, &file.version_id, &rejection);

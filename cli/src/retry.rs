@@ -66,6 +66,7 @@ mod tests {
         let file = FollowedFile {
             key: "services/hello.yaml".into(),
             version_id: "1".into(),
+            containers: None,
             content: ContentHash::of(&serde_json::json!("a file")),
             follows: [].into(),
             placeholders: None,

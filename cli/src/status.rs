@@ -182,6 +182,7 @@ mod tests {
         FollowedFile {
             key: "services/hello.yaml".into(),
             version_id: format!("version of {content}"),
+            containers: None,
             content: ContentHash::of(&json!(content)),
             follows: [].into(),
             placeholders: None,

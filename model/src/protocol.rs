@@ -118,6 +118,7 @@ impl Protocol {
             key: KEY.into(),
             version_id: file.to_string(),
             content: content.clone(),
+            containers: Some(document.containers()),
             follows: document.images.clone(),
         }
     }

@@ -22,5 +22,6 @@ mod retry;
 mod scaling_and_discovery;
 mod service_files;
 mod tag_policies;
+mod together;
 mod unproven;
 mod way_back;

@@ -81,6 +81,7 @@ impl Next {
                 .map(|file| file.version_id.clone())
                 .unwrap_or_default(),
             content,
+            containers: Some(file.containers()),
             follows: file.images.clone(),
             placeholders: None,
         };
@@ -127,6 +128,7 @@ fn release(file: &ServiceFile, images: BTreeMap<String, Image>, number: u64) -> 
         content: Content {
             file: content,
             images,
+            containers: Some(file.containers()),
         },
         cause: Cause::ServiceFileChanged {
             key: String::new(),

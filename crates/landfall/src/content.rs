@@ -22,6 +22,15 @@ impl ContentHash {
     }
 }
 
+/// An accepted service file, by what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FileContent {
+    /// The hash of all of it.
+    pub file: ContentHash,
+    /// The hash of what its containers run with.
+    pub containers: ContentHash,
+}
+
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

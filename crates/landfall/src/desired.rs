@@ -4,8 +4,8 @@
 //! writes the claim and the verdicts.
 //!
 //! [`DesiredState`] has methods in other modules too: holds are in [`crate::hold`], images in quarantine in
-//! [`crate::quarantine`], drift in [`crate::drift`], releases of which no task ran in [`crate::unproven`], undecided ones
-//! in [`crate::undecided`].
+//! [`crate::quarantine`], drift in [`crate::drift`], releases of which no
+//! task ran in [`crate::unproven`], undecided ones in [`crate::undecided`].
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    content::ContentHash,
+    content::{ContentHash, FileContent},
     follow::FollowRule,
     hold::Hold,
     image::Image,
@@ -95,6 +95,9 @@ pub struct FollowedFile {
     pub version_id: String,
     /// The hash of its accepted content.
     pub content: ContentHash,
+    /// The hash of what its containers run with; none in a desired state from before that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containers: Option<ContentHash>,
     /// Container name → follow rule.
     pub follows: BTreeMap<String, FollowRule>,
     /// The hash under which the state bucket holds its placeholders whose values are asked for again with every push;
@@ -283,9 +286,10 @@ impl DesiredState {
 
     /// Replaces the content of the followed file by `content`, which has other values for the placeholders. The next
     /// release is made of it.
-    pub fn refresh_file(&mut self, content: ContentHash) {
+    pub fn refresh_file(&mut self, content: FileContent) {
         if let Some(file) = &mut self.file {
-            file.content = content;
+            file.content = content.file;
+            file.containers = Some(content.containers);
         }
     }
 
@@ -293,8 +297,9 @@ impl DesiredState {
     /// its repository, if there is one.
     ///
     /// Content that got a bad verdict is not released again by itself, and images that were bad are kept from other
-    /// files too. The same content uploaded once more changes nothing: a fresh checkout that is synchronised with the
-    /// bucket uploads every file. To try a bad release again is said: [`Self::retry`].
+    /// files too, if those give the containers nothing else to run with. The same content uploaded once more changes
+    /// nothing: a fresh checkout that is synchronised with the bucket uploads every file. To try a bad release again is
+    /// said: [`Self::retry`].
     pub fn follow_file(
         &mut self,
         file: FollowedFile,
@@ -365,6 +370,7 @@ impl DesiredState {
         let content = Content {
             file: file.content.clone(),
             images: self.images_to_run(),
+            containers: file.containers.clone(),
         };
         // The last good release runs, and something newer of the same file was bad.
         let keeps_good = |concluded: &Concluded| {

@@ -5,17 +5,25 @@
 //! have the newest images: nothing is put into quarantine. Nor is it before the first good release: there is no other
 //! image to run.
 //!
+//! An image may need what only the next file gives its containers, such as a variable of the environment. So images are
+//! in quarantine with what their containers ran with ([`ServiceFile::containers`]): a file with something else there is
+//! released with the newest images, one with the same is not, whatever else it changes. If the newest images are bad with
+//! the other file too, they stay in quarantine with the first: whoever goes back to it does not meet them again.
+//!
 //! While images are in quarantine their containers keep the last good images. A push of another image, a moved tag, a
 //! changed follow rule and an operator's `landfall retry` lift the quarantine. Another upload of the same service file does
 //! not.
 //!
 //! The images are a field of [`DesiredState`]; the methods about them are here.
+//!
+//! [`ServiceFile::containers`]: crate::service_file::ServiceFile::containers
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    content::ContentHash,
     desired::DesiredState,
     image::Image,
     record::{Content, Release, Verdict},
@@ -32,6 +40,9 @@ pub struct Quarantined {
     pub release: u64,
     /// Container name → `sha256:…`
     pub images: BTreeMap<String, String>,
+    /// The hash of what the containers ran with, of the release's service file; none if it is from before that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containers: Option<ContentHash>,
 }
 
 impl Quarantined {
@@ -43,6 +54,15 @@ impl Quarantined {
                 .is_some_and(|image| image.digest == *digest)
         })
     }
+
+    /// Whether the images were bad in containers that run with this too. What is not known of either counts as the same:
+    /// an image that was bad stays where it is.
+    fn ran_with(&self, containers: Option<&ContentHash>) -> bool {
+        match (&self.containers, containers) {
+            (Some(bad), Some(now)) => bad == now,
+            _ => true,
+        }
+    }
 }
 
 impl DesiredState {
@@ -53,10 +73,7 @@ impl DesiredState {
         let Some(good) = &self.last_good else {
             return images;
         };
-        for quarantined in &self.quarantine {
-            if !quarantined.is_among(&self.images) {
-                continue;
-            }
+        for quarantined in self.in_force() {
             for container in quarantined.images.keys() {
                 if let Some(image) = good.content.images.get(container) {
                     images.insert(container.clone(), image.clone());
@@ -66,13 +83,22 @@ impl DesiredState {
         images
     }
 
+    /// The sets of images in quarantine that the followed file would be released with otherwise.
+    fn in_force(&self) -> impl Iterator<Item = &Quarantined> {
+        let file = self.file.as_ref();
+        let containers = file.and_then(|file| file.containers.as_ref());
+        self.quarantine.iter().filter(move |quarantined| {
+            quarantined.is_among(&self.images) && quarantined.ran_with(containers)
+        })
+    }
+
     /// The newest images that are in quarantine: container name, image, and the number of the release that was bad
     /// because of it.
     pub fn left_out(&self) -> Vec<(&String, &Image, u64)> {
         let run = self.images_to_run();
         let release = |container: &String| {
-            let mut of = self.quarantine.iter();
-            of.find(|quarantined| quarantined.images.contains_key(container))
+            self.in_force()
+                .find(|quarantined| quarantined.images.contains_key(container))
                 .map(|quarantined| quarantined.release)
         };
         self.images
@@ -117,8 +143,8 @@ impl DesiredState {
             return;
         };
         let content = Content {
-            file: newest.content.file.clone(),
             images: self.images_to_run(),
+            ..newest.content.clone()
         };
         if !self.left_out().is_empty() && !newest.content.runs_the_same_as(&content) {
             self.last_number += 1;
@@ -150,11 +176,11 @@ impl DesiredState {
         let quarantined = Quarantined {
             release: release.number,
             images,
+            containers: release.content.containers.clone(),
         };
-        let is_new = !self
-            .quarantine
-            .iter()
-            .any(|known| known.images == quarantined.images);
+        let is_new = !self.quarantine.iter().any(|known| {
+            known.images == quarantined.images && known.containers == quarantined.containers
+        });
         if !quarantined.images.is_empty() && is_new && quarantined.is_among(&self.images) {
             self.quarantine.push(quarantined);
             let over = self.quarantine.len().saturating_sub(MOST);

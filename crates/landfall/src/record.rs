@@ -16,6 +16,12 @@ pub struct Content {
     pub file: ContentHash,
     /// Container name → image.
     pub images: BTreeMap<String, Image>,
+    /// The hash of what the file's containers run with ([`ServiceFile::containers`]); none in a content from before that
+    /// was noted.
+    ///
+    /// [`ServiceFile::containers`]: crate::service_file::ServiceFile::containers
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containers: Option<ContentHash>,
 }
 
 impl Content {

@@ -65,6 +65,7 @@ pub(crate) fn release(number: u64) -> Release {
         content: Content {
             file: ContentHash::of(&json!(number)),
             images: [("web".into(), image)].into(),
+            containers: None,
         },
         cause: Cause::ServiceFileChanged {
             key: "services/hello.yaml".into(),

@@ -28,7 +28,7 @@ mod verify;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use autoscaling::Autoscaling;
 pub use capacity::Logs;
@@ -41,6 +41,9 @@ pub(crate) use spelling::nearest;
 pub use verify::{HttpProbe, ProbeTarget, Verify};
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
+
+/// The members of a task definition that say nothing to a container: its name, and labels.
+const NO_MATTER_TO_CONTAINERS: [&str; 2] = ["family", "tags"];
 
 /// The largest service file that is read, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
@@ -168,6 +171,15 @@ impl ServiceFile {
                 "the service file names no cluster.clusterName and service.serviceName",
             )),
         }
+    }
+
+    /// The hash of what the containers run with: the section `taskDefinition` without its name and its tags, and the tasks
+    /// before and after the rollout, which run in the same containers. How many tasks there are, what is in front of them
+    /// and how they are verified is not in it.
+    pub fn containers(&self) -> ContentHash {
+        let mut task_definition = self.task_definition.clone();
+        task_definition.retain(|member, _| !NO_MATTER_TO_CONTAINERS.contains(&&**member));
+        ContentHash::of(&json!([task_definition, self.before, self.after]))
     }
 
     /// The file as it is kept in the state bucket, and its name there.

@@ -143,6 +143,7 @@ mod tests {
             file: Some(FollowedFile {
                 key: "services/hello.yaml".into(),
                 version_id: version_id.into(),
+                containers: None,
                 content: sample::release(1).content.file,
                 follows: BTreeMap::new(),
                 placeholders: None,

@@ -72,6 +72,7 @@ mod tests {
         desired.file = Some(FollowedFile {
             key: "services/hello.yaml".into(),
             version_id: "2".into(),
+            containers: None,
             content: release(2).content.file,
             follows: [].into(),
             placeholders: None,

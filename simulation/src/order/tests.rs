@@ -51,6 +51,7 @@ fn release(number: u64, (tag, name): (&str, &str), file: &str, at: i64) -> Relea
         content: Content {
             file: ContentHash::of(&json!(file)),
             images: BTreeMap::from([("web".to_owned(), image)]),
+            containers: None,
         },
         cause: Cause::Resumed,
         created_at: second(at),

@@ -74,6 +74,7 @@ fn settled(number: usize, image: &Image) -> DesiredState {
         placeholders: None,
         key: key(number),
         version_id: "1".into(),
+        containers: None,
         content: ContentHash::of(&json!(number)),
         follows: BTreeMap::from([("web".to_owned(), rule)]),
     };

@@ -71,6 +71,7 @@ fn uploaded(mut desired: DesiredState, version: u64) -> DesiredState {
     let file = FollowedFile {
         key: "services/hello.yaml".into(),
         version_id: version.to_string(),
+        containers: None,
         content: ContentHash::of(&json!(version)),
         follows: [].into(),
         placeholders: None,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Guard, Guards};
 use crate::{
-    content::ContentHash,
+    content::FileContent,
     desired::{DesiredState, FollowedFile},
     event::image_pushed::PushedTag,
     image::Image,
@@ -67,8 +67,8 @@ pub struct Joined {
 enum Values {
     /// The file has no placeholders, or no release is made.
     AsBefore,
-    /// With the values the file has this hash.
-    Refreshed(ContentHash),
+    /// With the values the file says this.
+    Refreshed(FileContent),
     /// A placeholder has no value: the image is joined, and no release is made.
     Missing,
 }
@@ -107,8 +107,8 @@ pub enum Answer {
     Desired(Versioned<DesiredState>),
     /// The image; none if no image has the tag.
     Image(Option<Image>),
-    /// The hash of the file with its values; none if a placeholder has no value.
-    Refreshed(Option<ContentHash>),
+    /// What the file says with its values; none if a placeholder has no value.
+    Refreshed(Option<FileContent>),
     /// What became of the write.
     Written(WriteOutcome),
     /// It is done.

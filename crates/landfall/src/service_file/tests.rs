@@ -522,6 +522,32 @@ fn a_hostile_file_is_refused_quickly_and_in_few_words() {
     }
 }
 
+#[test]
+fn what_containers_run_with_is_all_that_reaches_them_and_nothing_around_them() {
+    let containers = |change: (&str, &str)| {
+        let text = crate::sample::FILE.replace(change.0, change.1);
+        ServiceFile::parse(text.as_bytes()).unwrap().containers()
+    };
+    let before = containers(("", ""));
+    for same in [
+        ("key: team, value: greetings", "key: team, value: others"),
+        ("family: hello", "family: greetings"),
+        ("Seconds: 5", "Seconds: 50\nverify: { bake: 1m }"),
+        ("semver:^1", "semver:^2"),
+    ] {
+        assert_eq!(containers(same), before, "{same:?}");
+    }
+    let task = "Seconds: 5\nbefore: [{ name: migrate, container: web, command: [migrate] }]";
+    for other in [
+        ("value: hi", "value: hello"),
+        ("log:1", "log:2"),
+        ("memory: \"512\"", "memory: \"1024\""),
+        ("Seconds: 5", task),
+    ] {
+        assert_ne!(containers(other), before, "{other:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn reading_never_panics_on_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {

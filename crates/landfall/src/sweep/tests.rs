@@ -33,6 +33,7 @@ fn following(tag: &str, pushes: &[Image]) -> DesiredState {
         placeholders: None,
         key: "services/hello.yaml".into(),
         version_id: "1".into(),
+        containers: None,
         content: ContentHash::of(&json!({})),
         follows: BTreeMap::from([("web".to_owned(), rule)]),
     };

@@ -11,6 +11,7 @@ fn undecided(before: u32) -> DesiredState {
     let file = FollowedFile {
         key: "services/hello.yaml".into(),
         version_id: "2".into(),
+        containers: None,
         content: release(2).content.file,
         follows: [].into(),
         placeholders: None,

@@ -20,6 +20,8 @@ pub struct SimulatedBehaviour {
     pub healthy: Healthy,
     /// How long it takes from SIGTERM to its exit. Longer than the stop timeout and it is killed.
     pub stopping: Duration,
+    /// The variable of the environment without which it exits with 1 at once.
+    pub needs: Option<&'static str>,
 }
 
 impl Default for SimulatedBehaviour {
@@ -29,6 +31,7 @@ impl Default for SimulatedBehaviour {
             exits: None,
             healthy: Healthy::After(Duration::ZERO),
             stopping: Duration::from_millis(100),
+            needs: None,
         }
     }
 }

@@ -161,6 +161,9 @@ impl Inner {
                 .unwrap_or(1);
             behaviour.exits = Some((after, code));
         }
+        if behaviour.needs.is_some_and(|name| said(name).is_none()) {
+            behaviour.exits = Some((Duration::ZERO, 1));
+        }
         match said("SIMULATED_HEALTHY_AFTER") {
             Some("never") => behaviour.healthy = Healthy::Never,
             Some(text) => {

@@ -18,6 +18,7 @@ fn followed(key: &str, version: &str, policy: &str) -> FollowedFile {
     FollowedFile {
         key: key.into(),
         version_id: version.into(),
+        containers: None,
         content: crate::content::ContentHash::of(&serde_json::json!(version)),
         follows: [("web".to_owned(), rule)].into(),
         placeholders: None,

@@ -9,6 +9,7 @@ use super::{
     *,
 };
 use crate::{
+    content::ContentHash,
     follow::{FollowRule, TagPolicy},
     sample,
 };
@@ -34,6 +35,7 @@ fn followed(policy: &str, images: &[Image], placeholders: bool) -> DesiredState 
     let file = FollowedFile {
         key: "services/hello.yaml".into(),
         version_id: "1".into(),
+        containers: None,
         content: sample::release(1).content.file,
         follows: BTreeMap::from([("web".to_owned(), rule)]),
         placeholders: placeholders.then(|| ContentHash::of(&json!("places"))),
@@ -103,7 +105,12 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
     moved.join_image(&image("stable", 2), sample::at(0));
     let waiting = followed("semver:^1", &[], false);
     let asks = followed("semver:^1", &[image("1.0.0", 1)], true);
-    let named = || Refreshed(Some(ContentHash::of(&json!("filled"))));
+    let named = || {
+        Refreshed(Some(FileContent {
+            file: ContentHash::of(&json!("filled")),
+            containers: ContentHash::of(&json!("what they run with")),
+        }))
+    };
     let unheld = Output::NothingToStart { held: false };
     for (story, tag, answers, expected, output) in [
         (
