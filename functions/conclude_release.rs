@@ -10,6 +10,8 @@ use landfall::{
         conclude::{Answer, Ask, Conclude},
     },
     record::Verdict,
+    revocation::{family, is_revoked, kept, registered_after},
+    service_id::ServiceId,
     step::conclude_release::{Input, Output, ending, is_overtaken},
 };
 use landfall_aws::{
@@ -66,6 +68,16 @@ impl Function for ConcludeRelease {
                     aws.sweeps().note_undecided(service, number).await?;
                     Answer::Done
                 }
+                Ask::Revoke(number) => {
+                    match revoke(aws, service, number).await {
+                        // Without a verdict the service would stay claimed.
+                        Err(fault) if fault.is_refused() => {
+                            tracing::error!(reason = %fault, "a bad revision may be the newest of its family");
+                        }
+                        revoked => revoked?,
+                    }
+                    Answer::Done
+                }
                 Ask::WriteDesired { over, desired } => {
                     Answer::Written(aws.state().write(over, &desired).await?)
                 }
@@ -110,6 +122,29 @@ async fn foreign_revision(aws: &Aws, input: &Input) -> Result<Option<String>, Fa
     let (state, ecs) = (aws.state(), aws.ecs());
     let whose = drift::whose(state, ecs, &desired, &live, revision, content).await?;
     Ok(is_overtaken(whose, &file).then(|| arn.clone()))
+}
+
+/// Deregisters the revisions that were registered for releases of the service up to this one, after the one that the
+/// service runs. Those of others stay.
+async fn revoke(aws: &Aws, service: &ServiceId, bad: u64) -> Result<(), Fault> {
+    let live = aws.ecs().service(service).await?;
+    let Some(kept) = kept(live.as_ref()) else {
+        return Ok(());
+    };
+    let listed = aws
+        .ecs()
+        .newest_revisions(family(kept).unwrap_or_default())
+        .await?;
+    for arn in registered_after(kept, &listed) {
+        if is_revoked(aws.ecs().registered_for(arn, service).await?, bad) {
+            aws.ecs().deregister_task_definition(arn).await?;
+            tracing::info!(
+                arn,
+                "deregistered the revision of a release that came to nothing"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Logs a verdict. The template's metric filters count the lines that say `failed` and `undecided`, so no log level may

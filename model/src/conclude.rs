@@ -53,6 +53,7 @@ impl Protocol {
                 | Ask::Report(_)
                 | Ask::NoteUnproven
                 | Ask::NoteUndecided(_)
+                | Ask::Revoke(_)
                 | Ask::KeepStatus(_) => Answer::Done,
                 Ask::WriteDesired { over, desired } => {
                     if state.desired == *over {

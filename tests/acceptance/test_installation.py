@@ -27,6 +27,8 @@ from installation import ROOT, functions_of
 CHANGES_ECS = {
     "ecs:CreateCluster": {"EnsureClusterFunction"},
     "ecs:RegisterTaskDefinition": {"RegisterTaskDefinitionFunction", "RollBackFunction"},
+    "ecs:DeregisterTaskDefinition": {"ConcludeReleaseFunction"},
+    "ecs:DeleteTaskDefinitions": set(),
     "ecs:CreateService": {"UpdateServiceFunction"},
     "ecs:UpdateService": {"UpdateServiceFunction", "RollBackFunction", "EnsureScalingFunction"},
     "ecs:DeleteService": set(),

@@ -34,17 +34,15 @@ const NEEDED_BY_OTHERS: [(&str, &str); 13] = [
 ];
 
 /// What the command, the installation, the journeys and the simulation call besides, and where.
-const CALLED: [(&str, &str); 22] = [
+const CALLED: [(&str, &str); 20] = [
     ("ecr:BatchGetImage", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:CreateRepository", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:PutImage", "crates/landfall-aws/src/ecr.rs"),
     ("ecs:DeleteService", "tests/journeys/interruptions.rs"),
-    ("ecs:DeregisterTaskDefinition", "tests/journeys/way_back.rs"),
     (
         "ecs:ListTagsForResource",
         "tests/journeys/scaling_and_discovery.rs",
     ),
-    ("ecs:ListTaskDefinitions", "simulation/src/run.rs"),
     (
         "elasticloadbalancing:CreateListener",
         "crates/landfall-aws/src/elb.rs",

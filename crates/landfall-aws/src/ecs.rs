@@ -14,7 +14,8 @@ use aws_sdk_ecs::{
     primitives::DateTime,
     types::{
         CreatedAt, DesiredStatus, ServiceDeployment, ServiceDeploymentLifecycleStage, ServiceField,
-        ServiceRevision, StopServiceDeploymentStopType, Tag, TaskDefinitionField,
+        ServiceRevision, SortOrder, StopServiceDeploymentStopType, Tag, TaskDefinitionField,
+        TaskDefinitionStatus as Status,
     },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -195,6 +196,25 @@ impl Ecs {
         let ours = value(SERVICE_TAG) == Some(&*service_tag(service));
         let release = value(RELEASE_TAG).and_then(|release| release.parse().ok());
         Ok(ours.then_some(Registered { release }))
+    }
+
+    /// The `ACTIVE` revisions of a family, newest first: the first page, which has a hundred
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html>). The prefix is the whole
+    /// name there.
+    pub async fn newest_revisions(&self, family: &str) -> Result<Vec<String>, Fault> {
+        let request = self.0.list_task_definitions().family_prefix(family);
+        let request = request.status(Status::Active).sort(SortOrder::Desc);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Fault::of("ecs:ListTaskDefinitions", error))?;
+        Ok(answer.task_definition_arns.unwrap_or_default())
+    }
+
+    /// Deregisters a revision: what runs it goes on, and nothing more is given it.
+    pub async fn deregister_task_definition(&self, task_definition: &str) -> Result<(), Fault> {
+        let request = self.0.deregister_task_definition();
+        let answer = request.task_definition(task_definition).send().await;
+        answer.map_err(|error| Fault::of("ecs:DeregisterTaskDefinition", error))?;
+        Ok(())
     }
 
     /// A service; none if there is none of this name, or no such cluster.

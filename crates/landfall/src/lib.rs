@@ -22,6 +22,7 @@ pub mod protocol;
 pub mod quarantine;
 pub mod record;
 pub mod refusal;
+pub mod revocation;
 pub mod service_file;
 pub mod service_id;
 pub mod service_section;

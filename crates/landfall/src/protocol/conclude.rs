@@ -10,6 +10,7 @@ use crate::{
     drift::{self, Report},
     hold::SetBy,
     record::{Ending, Record, Verdict},
+    revocation::leaves_revisions,
     step::conclude_release::{self, Input, Output, is_open, overtaken, records},
     versioned::{Versioned, WriteOutcome},
 };
@@ -88,6 +89,12 @@ pub enum Stage {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
+    /// After a bad release the newest revision of the family is not the one that the service runs. What was registered for
+    /// such releases is deregistered before the verdict, for the same reason.
+    Revoke {
+        /// The desired state.
+        read: Versioned<DesiredState>,
+    },
     /// Verdict and claim are written in one, over the desired state that was read: a push that came meanwhile is not
     /// lost.
     WriteVerdict {
@@ -128,6 +135,8 @@ pub enum Ask<'a> {
     NoteUnproven,
     /// To note that the release of this number is undecided, for the sweeps.
     NoteUndecided(u64),
+    /// To deregister the revisions that were registered for releases up to this one, after the one that the service runs.
+    Revoke(u64),
     /// To write the desired state, unless it has changed since it was read.
     WriteDesired {
         /// The desired state as it was read.
@@ -196,6 +205,7 @@ impl Conclude {
             },
             Stage::NoteUnproven { .. } => Ask::NoteUnproven,
             Stage::NoteUndecided { .. } => Ask::NoteUndecided(input.release.number),
+            Stage::Revoke { .. } => Ask::Revoke(input.release.number),
             Stage::WriteVerdict { read, over } => Ask::WriteDesired {
                 over,
                 desired: Box::new(self.concluded(input, read).0),
@@ -253,7 +263,8 @@ impl Conclude {
             (
                 Stage::Report { read }
                 | Stage::NoteUnproven { read }
-                | Stage::NoteUndecided { read },
+                | Stage::NoteUndecided { read }
+                | Stage::Revoke { read },
                 Answer::Done,
             ) => {
                 let over = read.clone();
@@ -305,6 +316,7 @@ impl Conclude {
                 Verdict::Drifted => Stage::Report { read },
                 Verdict::Unproven => Stage::NoteUnproven { read },
                 Verdict::Undecided => Stage::NoteUndecided { read },
+                verdict if leaves_revisions(verdict) => Stage::Revoke { read },
                 _ => {
                     let over = read.clone();
                     Stage::WriteVerdict { read, over }

@@ -54,6 +54,7 @@ fn word(ask: &Ask<'_>) -> String {
         Ask::Report(_) => "report drift".into(),
         Ask::NoteUnproven => "note for the sweep".into(),
         Ask::NoteUndecided(number) => format!("note {number} undecided"),
+        Ask::Revoke(number) => format!("revoke up to {number}"),
         Ask::WriteDesired { over, desired } => {
             let concluded = desired.concluded.as_ref().unwrap();
             assert_eq!(desired.claim, None);
@@ -102,10 +103,11 @@ fn records_and_events_go_before_the_verdict_that_gives_up_the_claim() {
             (Unproven, "as it ended", false),
         ),
         (
-            "no success: there is nothing to look at",
+            "no success: there is nothing to look at, and nobody shall be given its revision",
             RolledBack,
-            vec![claimed(&[3, 4], "me"), YES, Done, YES],
-            "read desired, record 3 rolled-back, announce 3 rolled-back, verdict 3 rolled-back over [3, 4]",
+            vec![claimed(&[3, 4], "me"), YES, Done, Done, YES],
+            "read desired, record 3 rolled-back, announce 3 rolled-back, revoke up to 3, \
+             verdict 3 rolled-back over [3, 4]",
             (RolledBack, "as it ended", true),
         ),
         (
@@ -141,9 +143,11 @@ fn records_and_events_go_before_the_verdict_that_gives_up_the_claim() {
                 CONFLICT,
                 recorded(RolledBack),
                 Done,
+                Done,
                 YES,
             ],
-            "read desired, record 3 failed, read record 3, announce 3 rolled-back, verdict 3 rolled-back over [3]",
+            "read desired, record 3 failed, read record 3, announce 3 rolled-back, revoke up to 3, \
+             verdict 3 rolled-back over [3]",
             (RolledBack, "as the other execution recorded", false),
         ),
         (
