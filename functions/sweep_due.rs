@@ -9,6 +9,7 @@ mod files;
 mod repositories;
 mod undecided;
 mod unproven;
+mod way_back;
 
 use landfall::{event::sweep_due, keys};
 use landfall_aws::{

@@ -133,6 +133,13 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
         )),
         None => lines.push("  last good none yet".into()),
     }
+    if let Some(danger) = &desired.danger {
+        lines.push(format!(
+            "  danger    since {:.0}: {}",
+            danger.since,
+            danger.message()
+        ));
+    }
     if let Some(unproven) = &desired.unproven {
         lines.push(format!(
             "  unproven  release {}, {}: no task of it has run yet",

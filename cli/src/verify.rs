@@ -5,17 +5,20 @@ use std::{io::Write, process::ExitCode};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use landfall::prerequisites::{self, Finding, Prerequisite, Thing};
-use landfall_aws::{Inspection, config};
+use landfall_aws::{Inspection, config, state_bucket::StateBucket};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 
-use crate::{file::FileArguments, running_service::RunningService};
+use crate::{clients::report_aws, file::FileArguments, running_service::RunningService};
 
 /// Which service file.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     file: FileArguments,
+    /// The installation's state bucket: whether the way back to the last good release is there is only known there.
+    #[arg(long)]
+    state_bucket: Option<String>,
 }
 
 /// Asks, and exits with 1 if something is missing. What may not be asked is unknown, and no failure.
@@ -41,6 +44,22 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     for needed in prerequisites::of(&file, &task_definition, &region) {
         let finding = inspection.look(&needed.thing).await;
         found.push((needed, finding));
+    }
+    if let Some(bucket) = &arguments.state_bucket {
+        let state = StateBucket::named(&sdk, bucket);
+        let desired = state.read(&service).await.map_err(report_aws)?;
+        for (container, image) in desired
+            .last_good
+            .iter()
+            .flat_map(|good| &good.content.images)
+        {
+            let needed = Prerequisite {
+                path: format!("the last good release, container {container}"),
+                thing: Thing::WayBack(image.clone()),
+            };
+            let finding = inspection.look(&needed.thing).await;
+            found.push((needed, finding));
+        }
     }
     let text = if arguments.file.json {
         let documents = found.iter().map(|(needed, finding)| {
@@ -94,6 +113,7 @@ fn named(thing: &Thing) -> String {
         Thing::Role(name, _) => format!("role {name}"),
         Thing::InstanceProfile(name) => format!("instance profile {name}"),
         Thing::Image(rule, _) => format!("image {}:{}", rule.repository, rule.tag),
+        Thing::WayBack(image) => format!("image {}@{}", image.repository, image.digest),
         Thing::Subnet(id) => format!("subnet {id}"),
         Thing::SecurityGroup(id) => format!("security group {id}"),
         Thing::TargetGroup(arn, _) => format!("target group {arn}"),

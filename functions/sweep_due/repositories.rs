@@ -1,10 +1,9 @@
-//! Pushes whose events were lost.
+//! Pushes whose events were lost, and images that are gone.
 
 use landfall::{
     event::image_pushed::PushedTag,
-    image::Image,
     service_id::ServiceId,
-    sweep::{Shard, fingerprint, missed},
+    sweep::{Listing, Shard, fingerprint, missed},
 };
 use landfall_aws::{
     Aws, Fault,
@@ -13,7 +12,7 @@ use landfall_aws::{
     sweep_memory::{Distrust, Remembered},
 };
 
-use super::{Outcome, executions::pick_up};
+use super::{Outcome, executions::pick_up, way_back};
 use crate::image_pushed;
 
 /// Looks through the followed repositories of a shard.
@@ -43,7 +42,7 @@ async fn look_at_repository(
     event: &Event,
 ) -> Result<(), Fault> {
     let known = remembered.memory.repositories.get(repository).cloned();
-    let listing = aws.ecr().tagged_images(repository).await?;
+    let listing = aws.ecr().listing(repository).await?;
     let found = fingerprint(&listing);
     if known.as_ref() == Some(&found) {
         return Ok(());
@@ -84,16 +83,18 @@ async fn look_at_follower(
     aws: &Aws,
     service: &ServiceId,
     repository: &str,
-    listing: &[Image],
+    listing: &Listing,
     request_id: &str,
     distrust: &Distrust<'_>,
 ) -> Result<(), Fault> {
     let desired = aws.state().read(service).await?;
-    let missed = missed(&desired, repository, listing);
+    way_back::look(aws, &desired, repository, listing).await?;
+    let missed = missed(&desired, repository, &listing.tagged);
     if missed.is_empty() {
         return pick_up(aws, &desired, 0, request_id).await;
     }
-    for image in listing.iter().filter(|image| missed.contains(&image.tag)) {
+    let tagged = listing.tagged.iter();
+    for image in tagged.filter(|image| missed.contains(&image.tag)) {
         let pushed = PushedTag {
             registry: image.registry.clone(),
             repository: image.repository.clone(),

@@ -81,3 +81,15 @@ def test_a_local_image_must_exist(ecr, repository, fails, tmp_path):
     assert fails(ecr.put_image, repositoryName=repository, imageManifest=manifest(1, **names)) == "InvalidParameterException"
     names["dev.landfall.local.directory"] = str(tmp_path)
     ecr.put_image(repositoryName=repository, imageManifest=manifest(1, **names), imageTag="1")
+
+
+def test_an_image_is_deleted_by_digest_or_with_its_last_tag(ecr, repository):
+    for number, tag in [(1, "1.0.0"), (1, "latest"), (2, "1.1.0")]:
+        pushed = ecr.put_image(repositoryName=repository, imageManifest=manifest(number), imageTag=tag)["image"]["imageId"]
+    deleted = ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": "latest"}, {"imageTag": "absent"}])
+    assert [each["imageTag"] for each in deleted["imageIds"]] == ["latest"]
+    assert [each["failureCode"] for each in deleted["failures"]] == ["ImageNotFound"]
+    left = ecr.describe_images(repositoryName=repository)["imageDetails"]
+    assert [each["imageTags"] for each in left] == [["1.0.0"], ["1.1.0"]]
+    ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageDigest": pushed["imageDigest"]}, {"imageTag": "1.0.0"}])
+    assert ecr.describe_images(repositoryName=repository)["imageDetails"] == []

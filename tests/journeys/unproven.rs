@@ -19,7 +19,7 @@ async fn scale(stage: &Stage, service: &ServiceId, count: u64) {
     stage.runs(service, count).await;
 }
 
-async fn sweep(stage: &Stage) {
+pub(crate) async fn sweep(stage: &Stage) {
     let event = serde_json::from_str(include_str!("../../events/sweep-due.json")).unwrap();
     stage.invoke("sweep-due", event).await.unwrap();
 }

@@ -11,6 +11,7 @@ use jiff::{Timestamp, Unit};
 use landfall::{
     follow::FollowRule,
     image::{Image, registry_host},
+    sweep::Listing,
 };
 
 use crate::{Fault, clock::timestamp};
@@ -97,6 +98,42 @@ impl Ecr {
             }
         }
         Ok(images)
+    }
+
+    /// All images of a repository; none if there is no such repository.
+    pub async fn listing(&self, repository: &str) -> Result<Listing, Fault> {
+        let request = self.client.describe_images().repository_name(repository);
+        let mut pages = request.into_paginator().page_size(LARGEST_PAGE).send();
+        let mut listing = Listing::default();
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if is_missing(error.code()) => return Ok(Listing::default()),
+                Err(error) => return Err(Fault::of(CALL, error)),
+            };
+            for detail in page.image_details() {
+                if detail.image_tags().is_empty() {
+                    let digest = detail.image_digest().map(str::to_owned);
+                    listing.untagged.extend(digest);
+                }
+                for tag in detail.image_tags() {
+                    let image = self.tagged(repository, tag, detail)?;
+                    listing.tagged.push(image);
+                }
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Whether the image with this digest is there.
+    pub async fn has(&self, repository: &str, digest: &str) -> Result<bool, Fault> {
+        let id = ImageIdentifier::builder().image_digest(digest).build();
+        let request = self.client.describe_images().repository_name(repository);
+        match request.image_ids(id).send().await {
+            Ok(answer) => Ok(!answer.image_details().is_empty()),
+            Err(error) if is_missing(error.code()) => Ok(false),
+            Err(error) => Err(Fault::of(CALL, error)),
+        }
     }
 
     /// The tags of the image with this digest; none if it is gone.

@@ -18,6 +18,9 @@ pub const SERVICE_FILE_REJECTED: &str = "Landfall Service File Rejected";
 /// A service runs a foreign revision; the detail is a [`landfall::drift::Report`].
 pub const SERVICE_DRIFTED: &str = "Landfall Service Drifted";
 
+/// The last good release of a service lost an image; the detail is a [`landfall::danger::Report`].
+pub const WAY_BACK_ENDANGERED: &str = "Landfall Way Back Endangered";
+
 /// The default event bus.
 #[derive(Clone, Debug)]
 pub struct Events(JsonClient);

@@ -106,6 +106,7 @@ impl Inspection {
                 })
             }
             Thing::Image(rule, platform) => self.image(rule, platform).await,
+            Thing::WayBack(image) => self.way_back(image).await,
             Thing::Subnet(id) => {
                 let known = self.described("DescribeSubnets", "SubnetId.1", id).await;
                 let absent = ["InvalidSubnetID.NotFound", "InvalidSubnetId.Malformed"];

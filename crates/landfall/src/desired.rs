@@ -4,7 +4,7 @@
 //! writes the claim and the verdicts.
 //!
 //! [`DesiredState`] has methods in other modules too: holds are in [`crate::hold`], images in quarantine in
-//! [`crate::quarantine`], drift in [`crate::drift`], releases of which no
+//! [`crate::quarantine`], drift in [`crate::drift`], the way back in danger in [`crate::danger`], releases of which no
 //! task ran in [`crate::unproven`], undecided ones in [`crate::undecided`].
 
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     content::{ContentHash, FileContent},
+    danger::Danger,
     follow::FollowRule,
     hold::Hold,
     image::Image,
@@ -83,6 +84,9 @@ pub struct DesiredState {
     /// How many releases in a row ended undecided.
     #[serde(default)]
     pub undecided: u32,
+    /// What of the last good release is gone, so that nobody gets back to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub danger: Option<Danger>,
 }
 
 /// The service file that a service follows.
@@ -182,6 +186,7 @@ impl DesiredState {
             quarantine: Vec::new(),
             accepted: None,
             undecided: 0,
+            danger: None,
         }
     }
 
@@ -501,6 +506,7 @@ impl DesiredState {
             self.applied_file = Some(release.content.file.clone());
             self.accepted = None;
             self.unproven = None;
+            self.danger = None;
             self.last_good = Some(GoodRelease {
                 number,
                 content: release.content.clone(),

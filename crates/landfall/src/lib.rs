@@ -4,6 +4,7 @@
 pub mod api;
 pub mod change;
 pub mod content;
+pub mod danger;
 pub mod desired;
 pub mod difference;
 pub mod drift;

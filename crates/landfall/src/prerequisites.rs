@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    follow::FollowRule, service_file::ServiceFile, step::ensure_cluster::wanted_log_groups,
+    follow::FollowRule, image::Image as ReleasedImage, service_file::ServiceFile,
+    step::ensure_cluster::wanted_log_groups,
 };
 
 /// One thing that a service file takes for granted.
@@ -29,6 +30,8 @@ pub enum Thing {
     InstanceProfile(String),
     /// An image that a follow rule admits, for the task's platform.
     Image(FollowRule, Platform),
+    /// An image of the last good release, which a roll-back starts tasks of.
+    WayBack(ReleasedImage),
     /// A subnet.
     Subnet(String),
     /// A security group.

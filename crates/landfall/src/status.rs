@@ -78,6 +78,9 @@ impl FileStatus {
                 image.repository, image.tag, desired.service
             );
         }
+        if let Some(danger) = &desired.danger {
+            message += &format!("; {}", danger.message());
+        }
         if let Some(hold) = &desired.hold {
             message += &format!("; on hold: {}", hold.reason);
         }

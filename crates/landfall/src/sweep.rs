@@ -29,7 +29,7 @@ pub struct Shard(u8);
 /// The repositories and service files of a shard as they were when the last sweep of it had joined them all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Repository → [`fingerprint`] of its tags. Any other text there makes the next sweep look at the repository.
+    /// Repository → [`fingerprint`] of its images. Any other text there makes the next sweep look at the repository.
     #[serde(default)]
     pub repositories: BTreeMap<String, String>,
     /// Key of a service file → which upload of it.
@@ -87,12 +87,29 @@ impl ExecutionsSeen {
     }
 }
 
-/// A hash of everything that is tagged in a repository: its tags, the images that have them, and when they were pushed.
-pub fn fingerprint(listing: &[Image]) -> String {
-    let lines: BTreeSet<_> = listing
-        .iter()
-        .map(|image| format!("{} {} {}", image.tag, image.digest, image.pushed_at))
-        .collect();
+/// All images of a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Those with a tag, once for each.
+    pub tagged: Vec<Image>,
+    /// The digests of the others: a service may run an image that lost its tag.
+    pub untagged: BTreeSet<String>,
+}
+
+impl Listing {
+    /// Whether an image is there.
+    pub fn has(&self, digest: &str) -> bool {
+        let mut tagged = self.tagged.iter();
+        self.untagged.contains(digest) || tagged.any(|image| image.digest == digest)
+    }
+}
+
+/// A hash of everything in a repository: its tags, the images that have them, when they were pushed, and the images without
+/// a tag.
+pub fn fingerprint(listing: &Listing) -> String {
+    let tagged = listing.tagged.iter();
+    let tagged = tagged.map(|image| format!("{} {} {}", image.tag, image.digest, image.pushed_at));
+    let lines: BTreeSet<_> = tagged.chain(listing.untagged.iter().cloned()).collect();
     ContentHash::of(&json!(lines)).to_string()
 }
 

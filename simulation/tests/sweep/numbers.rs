@@ -94,9 +94,9 @@ async fn at_rest() -> Stage {
     for number in 0..REPOSITORIES {
         let repository = repository(number);
         stage.push(&repository, "1.0.0").await;
-        let images = ecr.tagged_images(&repository).await.unwrap();
+        let listing = ecr.listing(&repository).await.unwrap();
         for service in (number..SERVICES).step_by(REPOSITORIES) {
-            let desired = settled(service, &images[0]);
+            let desired = settled(service, &listing.tagged[0]);
             let text = serde_json::to_string(&desired).unwrap();
             s3.put(STATE_BUCKET, &keys::desired(&desired.service), text)
                 .unwrap();
@@ -109,7 +109,9 @@ async fn at_rest() -> Stage {
                 .unwrap();
         }
         let memory = memories.entry(Shard::of(&repository)).or_default();
-        memory.repositories.insert(repository, fingerprint(&images));
+        memory
+            .repositories
+            .insert(repository, fingerprint(&listing));
     }
     let files = Bucket::new(&sdk, CONFIG_BUCKET.into());
     for (key, mark) in files.marks(keys::SERVICE_FILES).await.unwrap() {

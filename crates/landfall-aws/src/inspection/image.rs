@@ -57,6 +57,23 @@ impl Inspection {
         }
     }
 
+    pub(super) async fn way_back(&self, image: &Image) -> Finding {
+        let Image {
+            repository,
+            tag,
+            digest,
+            ..
+        } = image;
+        match self.ecr.has(repository, digest).await {
+            Ok(true) => Finding::Ok(format!("{repository}:{tag}")),
+            Ok(false) => Finding::Missing(format!(
+                "{repository}:{tag} is gone, and the way back is in danger: push the same image again, or release another \
+                 one; and let no lifecycle rule expire what services run"
+            )),
+            Err(fault) => failed(&fault, "ecr:DescribeImages", &[], ""),
+        }
+    }
+
     /// What an image of one platform is for: its configuration says it, which is kept as a layer is.
     async fn platform_of(
         &self,

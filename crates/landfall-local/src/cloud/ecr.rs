@@ -70,6 +70,7 @@ pub(super) const API: Api<Ecr> = Api {
         ("DescribeRepositories", Ecr::describe_repositories),
         ("PutImage", Ecr::put_image),
         ("BatchGetImage", Ecr::batch_get_image),
+        ("BatchDeleteImage", Ecr::batch_delete_image),
         ("DescribeImages", Ecr::describe_images),
         ("ListImages", Ecr::list_images),
     ],

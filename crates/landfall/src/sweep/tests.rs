@@ -247,10 +247,11 @@ proptest! {
 
     #[test]
     fn the_same_tags_have_the_same_fingerprint_in_any_order(mut listing in listings(), other in listings()) {
-        let before = fingerprint(&listing);
+        let all = |tagged: &[Image]| fingerprint(&Listing { tagged: tagged.to_vec(), untagged: BTreeSet::new() });
+        let before = all(&listing);
         listing.reverse();
-        prop_assert_eq!(&before, &fingerprint(&listing));
+        prop_assert_eq!(&before, &all(&listing));
         listing.reverse();
-        prop_assert_eq!(before == fingerprint(&other), listing == other);
+        prop_assert_eq!(before == all(&other), listing == other);
     }
 }

@@ -172,6 +172,35 @@ impl Ecr {
         Ok(json!({ "images": images, "failures": failures }))
     }
 
+    /// By digest an image goes with all its tags; by tag only that tag goes, and the image with its last one
+    /// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html>).
+    pub(super) fn batch_delete_image(&self, input: &Value) -> Result<Value, Fault> {
+        let mut state = self.state();
+        let repository = state.repository(input, &self.world.account)?;
+        let (mut deleted, mut failures) = (Vec::new(), Vec::new());
+        for image_id in image_ids(input)? {
+            let Some(digest) = repository.find(image_id).map(|image| image.digest.clone()) else {
+                failures.push(failure(image_id));
+                continue;
+            };
+            let tag = image_id["imageTag"].as_str();
+            for image in &mut repository.images {
+                if image.digest == digest {
+                    let gone = tag.filter(|_| image_id["imageDigest"].is_null());
+                    deleted.push(image.id(gone));
+                    match gone {
+                        Some(tag) => image.tags.remove(tag),
+                        None => std::mem::take(&mut image.tags).is_empty(),
+                    };
+                }
+            }
+            repository
+                .images
+                .retain(|image| image.digest != digest || !image.tags.is_empty());
+        }
+        Ok(json!({ "imageIds": deleted, "failures": failures }))
+    }
+
     pub(super) fn describe_images(&self, input: &Value) -> Result<Value, Fault> {
         let name = required(input, "repositoryName")?;
         let status = input["filter"]["tagStatus"].as_str().unwrap_or("ANY");
