@@ -7,8 +7,8 @@ use landfall::{
     live::{Placement, TaskStatus},
     service_file::{OneOffTask, Phase, ServiceFile},
     step::run_task::{
-        Ended, Input, Next, Observation, Output, Run, Runs, body, judge, listed, next, not_found,
-        not_placed, refused, waiting,
+        Ended, Input, Next, Observation, Output, Run, Runs, awaited, body, judge, listed, next,
+        not_found, not_placed, refused, waiting,
     },
 };
 use landfall_aws::{
@@ -52,7 +52,7 @@ impl Function for RunTask {
                     tracing::info!(phase = ?input.phase, outcome = ?output.outcome, reason = output.reason, "looked at the tasks");
                     return Ok(*output);
                 }
-                Next::Await(run) => match awaited(aws, &input, run).await? {
+                Next::Await(run) => match await_earlier(aws, &input, run).await? {
                     Some(output) => return Ok(output),
                     None => {
                         notes.runs = Runs::none(input.release.number);
@@ -120,32 +120,34 @@ async fn keep_run(
 }
 
 /// The answer while the task of an earlier release still runs; none once it has ended.
-async fn awaited(aws: &Aws, input: &Input, run: &Run) -> Result<Option<Output>, Fault> {
+async fn await_earlier(aws: &Aws, input: &Input, run: &Run) -> Result<Option<Output>, Fault> {
     let arn = match &run.task {
         Some(arn) => Some(arn.clone()),
-        None => {
-            aws.ecs()
-                .task_started_by(&input.cluster, &run.started_by)
-                .await?
-        }
+        None => started(aws, input, run).await?,
     };
-    let Some(arn) = arn else { return Ok(None) };
-    let Some(live) = aws.ecs().task(&input.cluster, &arn).await? else {
-        return Ok(None);
+    let live = match &arn {
+        Some(arn) => aws.ecs().task(&input.cluster, arn).await?,
+        None => None,
     };
-    if live.last_status == TaskStatus::Stopped {
-        return Ok(None);
-    }
     let now = aws.now();
-    if now >= run.deadline && live.desired_status != TaskStatus::Stopped {
+    let Some(why) = awaited(run, live.as_ref(), now) else {
+        return Ok(None);
+    };
+    if let (Some(arn), Some(live)) = (&arn, &live)
+        && now >= run.deadline
+        && live.desired_status != TaskStatus::Stopped
+    {
         let reason = "Landfall: it did not end in time";
-        aws.ecs().stop_task(&input.cluster, &arn, reason).await?;
+        aws.ecs().stop_task(&input.cluster, arn, reason).await?;
     }
-    Ok(Some(waiting(
-        run,
-        "a task of an earlier release still runs",
-        now,
-    )))
+    Ok(Some(waiting(run, why, now)))
+}
+
+/// The task that was started for this run, if ECS knows of one.
+async fn started(aws: &Aws, input: &Input, run: &Run) -> Result<Option<String>, Fault> {
+    aws.ecs()
+        .task_started_by(&input.cluster, &run.started_by, run.family())
+        .await
 }
 
 /// Asks ECS for a task, unless an earlier invocation of this step has.
@@ -161,11 +163,7 @@ async fn find(
     let now = aws.now();
     let found = match is_new {
         true => None,
-        false => {
-            aws.ecs()
-                .task_started_by(&input.cluster, &run.started_by)
-                .await?
-        }
+        false => started(aws, input, &run).await?,
     };
     if let Some(arn) = found {
         run.task = Some(arn);

@@ -11,6 +11,7 @@ use aws_sdk_ecs::{
     Client,
     config::{Config, retry::RetryConfig},
     error::ProvideErrorMetadata,
+    operation::list_tasks::builders::ListTasksFluentBuilder,
     primitives::DateTime,
     types::{
         CreatedAt, DesiredStatus, ServiceDeployment, ServiceDeploymentLifecycleStage, ServiceField,
@@ -473,27 +474,33 @@ impl Ecs {
             .0
             .list_tasks()
             .cluster(service.cluster())
-            .service_name(service.service());
-        let mut pages = listed
-            .desired_status(status)
-            .into_paginator()
-            .items()
-            .send();
+            .service_name(service.service())
+            .desired_status(status);
+        self.described(service.cluster(), listed).await
+    }
+
+    /// The ARNs of the tasks that `listed` asks for.
+    async fn arns(&self, listed: ListTasksFluentBuilder) -> Result<Vec<String>, Fault> {
+        let mut pages = listed.into_paginator().items().send();
         let mut arns = Vec::new();
         while let Some(arn) = pages.next().await {
             arns.push(arn.map_err(|error| Fault::of("ecs:ListTasks", error))?);
         }
+        Ok(arns)
+    }
+
+    /// The tasks of `cluster` that `listed` asks for.
+    async fn described(
+        &self,
+        cluster: &str,
+        listed: ListTasksFluentBuilder,
+    ) -> Result<Vec<aws_sdk_ecs::types::Task>, Fault> {
+        let arns = self.arns(listed).await?;
         let mut tasks = Vec::new();
         for some in arns.chunks(TASKS_AT_ONCE) {
-            let request = self
-                .0
-                .describe_tasks()
-                .cluster(service.cluster())
-                .set_tasks(Some(some.to_vec()));
-            let answer = request
-                .send()
-                .await
-                .map_err(|error| Fault::of("ecs:DescribeTasks", error))?;
+            let request = self.0.describe_tasks().cluster(cluster);
+            let answer = request.set_tasks(Some(some.to_vec())).send().await;
+            let answer = answer.map_err(|error| Fault::of("ecs:DescribeTasks", error))?;
             tasks.extend(answer.tasks.unwrap_or_default());
         }
         Ok(tasks)

@@ -60,26 +60,30 @@ impl Ecs {
         }))
     }
 
-    /// The ARN of a task that was started with `started_by`, whether it runs or has stopped within the last hour.
+    /// The ARN of a task that was started with `started_by`, whether it runs or has stopped within the last hour. The fewer
+    /// tasks are of its `family`, the fewer have to be read.
+    ///
+    /// `ListTasks` finds by `startedBy` those that should run: "it must be the only filter that you use"
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>). Of those that stopped,
+    /// `DescribeTasks` tells what started them.
     pub async fn task_started_by(
         &self,
         cluster: &str,
         started_by: &str,
+        family: Option<&str>,
     ) -> Result<Option<String>, Fault> {
-        for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
-            let request = self
-                .0
-                .list_tasks()
-                .cluster(cluster)
-                .started_by(started_by)
-                .desired_status(status);
-            let answer = request.send().await;
-            let answer = answer.map_err(|error| Fault::of("ecs:ListTasks", error))?;
-            if let Some(arn) = answer.task_arns().first() {
-                return Ok(Some(arn.clone()));
-            }
+        let listed = self.0.list_tasks().cluster(cluster);
+        let running = self.arns(listed.clone().started_by(started_by)).await?;
+        if let Some(arn) = running.into_iter().next() {
+            return Ok(Some(arn));
         }
-        Ok(None)
+        let stopped = listed.set_family(family.map(str::to_owned));
+        let stopped = stopped.desired_status(DesiredStatus::Stopped);
+        let stopped = self.described(cluster, stopped).await?;
+        let ours = stopped
+            .iter()
+            .find(|task| task.started_by() == Some(started_by));
+        Ok(ours.and_then(|task| task.task_arn()).map(str::to_owned))
     }
 
     /// Stops a task.

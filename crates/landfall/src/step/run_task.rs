@@ -91,6 +91,22 @@ pub struct Run {
     pub task: Option<String>,
     /// How it ended.
     pub ended: Option<Ended>,
+    /// The ARN of the revision that it was asked for with; none in notes of before this was noted.
+    #[serde(default)]
+    pub task_definition: Option<String>,
+}
+
+impl Run {
+    /// The family of its task definition, if that is known.
+    pub fn family(&self) -> Option<&str> {
+        let revision = self.task_definition.as_ref()?.rsplit('/').next()?;
+        revision.split(':').next()
+    }
+
+    /// Whether it was asked for so short a time ago that ECS may not show it yet.
+    fn may_be_unseen(&self, now: Timestamp) -> bool {
+        now.duration_since(self.started_at) < SignedDuration::from_secs(NOT_YET_KNOWN)
+    }
 }
 
 /// How a task ended.
@@ -160,6 +176,7 @@ impl Input {
             refusals: 0,
             task: None,
             ended: None,
+            task_definition: Some(self.task_definition.clone()),
         }
     }
 
@@ -295,6 +312,19 @@ pub fn waiting(run: &Run, reason: impl Into<String>, now: Timestamp) -> Output {
     }
 }
 
+/// Why a task of an earlier release is waited for, by what `DescribeTasks` shows of it: `live`, none if ECS does not know the
+/// task, or nothing of its start. None once it has ended.
+pub fn awaited(run: &Run, live: Option<&LiveTask>, now: Timestamp) -> Option<&'static str> {
+    match live {
+        Some(live) if live.last_status == TaskStatus::Stopped => None,
+        Some(_) => Some("a task of an earlier release still runs"),
+        None if run.may_be_unseen(now) => {
+            Some("ECS does not show yet whether a task of an earlier release runs")
+        }
+        None => None,
+    }
+}
+
 /// What ECS's refusal to place a task means: how it ended, or nothing if it is worth asking again.
 pub fn not_placed(
     input: &Input,
@@ -366,9 +396,7 @@ pub fn judge(
         report: report(reason, exit_code),
     };
     let Some(live) = live else {
-        let known_soon =
-            now.duration_since(run.started_at) < SignedDuration::from_secs(NOT_YET_KNOWN);
-        return match known_soon {
+        return match run.may_be_unseen(now) {
             true => Observation::Runs { stop: None },
             false => Observation::Ended(
                 failed("ECS no longer knows how it ended".into(), None),

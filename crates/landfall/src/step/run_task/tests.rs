@@ -357,6 +357,34 @@ fn a_task_is_judged_by_its_containers_exit_code_and_by_why_it_stopped() {
 }
 
 #[test]
+fn a_task_of_an_earlier_release_that_ecs_does_not_know_yet_has_not_ended() {
+    let file = with_tasks();
+    let run = input(Phase::Before).run(&file.before[0], at(0));
+    let stopped = stopped("EssentialContainerExited", Some(0));
+    for (story, live, now, is_awaited) in [
+        ("not known yet", None, 299, true),
+        ("forgotten", None, 300, false),
+        ("running", Some(running()), 1, true),
+        ("running for long", Some(running()), 4000, true),
+        ("ended", Some(stopped), 1, false),
+    ] {
+        let awaited = awaited(&run, live.as_ref(), at(now));
+        assert_eq!(awaited.is_some(), is_awaited, "{story}");
+    }
+}
+
+#[test]
+fn a_task_is_noted_with_its_family_but_for_notes_of_before_that() {
+    let file = with_tasks();
+    let run = input(Phase::Before).run(&file.before[0], at(0));
+    assert_eq!(run.family(), Some("hello"));
+    let mut noted = serde_json::to_value(&run).unwrap();
+    noted.as_object_mut().unwrap().remove("taskDefinition");
+    let older: Run = serde_json::from_value(noted).unwrap();
+    assert_eq!(older.family(), None);
+}
+
+#[test]
 fn a_task_that_finds_no_room_is_asked_for_again_until_its_time_is_over() {
     let file = with_tasks();
     let input = input(Phase::Before);
