@@ -2,13 +2,13 @@
 
 use aws_sdk_ecs::{error::ProvideErrorMetadata, types::DesiredStatus};
 use landfall::{
-    live::{Failure, LiveTask, Placement},
+    live::{Failure, FailureReason, LiveTask, Placement},
     record::StoppedContainer,
 };
 use serde_json::{Map, Value};
 
 use super::{Ecs, send_as};
-use crate::Fault;
+use crate::{Fault, not_yet};
 
 impl Ecs {
     /// Asks for one task with `body`, whose `clientToken` makes a repeated request harmless
@@ -24,7 +24,16 @@ impl Ecs {
             Err(error) if error.code() == Some("ConflictException") => {
                 return Err(Fault::of(CALL, error).into_not_yet());
             }
-            Err(error) => return Err(Fault::of(CALL, error)),
+            Err(error) => {
+                let fault = Fault::of(CALL, error);
+                if !not_yet::is_no_room(fault.code.as_deref(), &fault.message) {
+                    return Err(fault);
+                }
+                return Ok(Placement::NotPlaced(vec![Failure {
+                    reason: FailureReason::Cluster(fault.message),
+                    detail: None,
+                }]));
+            }
         };
         if let Some(task) = answer.tasks().first() {
             let arn = task.task_arn();

@@ -31,6 +31,12 @@ pub enum FailureReason {
     /// `Capacity …`: Fargate has none at this time
     /// (<https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity>).
     Capacity(String),
+    /// `You've reached the limit …`: as many tasks or virtual processors run as Fargate lets the account have. Seen in the
+    /// events of services (<https://github.com/wellcomecollection/platform/issues/3875>). It passes when others end.
+    Quota(String),
+    /// The cluster has no instance, or as many tasks that wait for one as it takes. `RunTask` says so with an error, which
+    /// this is the message of.
+    Cluster(String),
     /// `MISSING`, `ATTRIBUTE`, `LOCATION` and every other reason: an operator has to change something.
     Other(String),
 }
@@ -44,6 +50,8 @@ impl From<&str> for FailureReason {
             Self::Agent(reason)
         } else if text.starts_with("Capacity") {
             Self::Capacity(reason)
+        } else if text.starts_with("You've reached the limit") {
+            Self::Quota(reason)
         } else {
             Self::Other(reason)
         }
@@ -54,9 +62,11 @@ impl Failure {
     /// Whether there may be room later.
     pub fn may_pass(&self) -> bool {
         match self.reason {
-            FailureReason::Resource(_) | FailureReason::Agent(_) | FailureReason::Capacity(_) => {
-                true
-            }
+            FailureReason::Resource(_)
+            | FailureReason::Agent(_)
+            | FailureReason::Capacity(_)
+            | FailureReason::Quota(_)
+            | FailureReason::Cluster(_) => true,
             FailureReason::Other(_) => false,
         }
     }
@@ -67,6 +77,8 @@ impl fmt::Display for Failure {
         let (FailureReason::Resource(reason)
         | FailureReason::Agent(reason)
         | FailureReason::Capacity(reason)
+        | FailureReason::Quota(reason)
+        | FailureReason::Cluster(reason)
         | FailureReason::Other(reason)) = &self.reason;
         match &self.detail {
             Some(detail) => write!(f, "{reason}: {detail}"),
@@ -88,6 +100,10 @@ mod tests {
             ("AGENT", true),
             (
                 "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+                true,
+            ),
+            (
+                "You've reached the limit on the number of tasks you can run concurrently",
                 true,
             ),
             ("MISSING", false),
