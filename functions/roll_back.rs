@@ -45,7 +45,7 @@ impl Function for RollBack {
     /// Gathers the diagnosis of the release, then gives the service the last good release.
     ///
     /// # Errors
-    /// As AWS answers.
+    /// As AWS answers; transient while ECS carries out as many deployments of the service as it takes.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let desired = aws.state().read(&input.service).await?;
         if let Err(refusal) = desired.refuse_unclaimed(&input.execution, input.release.number) {

@@ -35,7 +35,8 @@ impl Function for UpdateService {
     ///
     /// # Errors
     /// Refused as ECS refuses, if something else controls the service, if it runs a foreign revision, or if the execution
-    /// does not hold the claim; transient while a service of this name is still being deleted.
+    /// does not hold the claim; transient while a service of this name is still being deleted, or ECS carries out as many
+    /// deployments of the service as it takes.
     async fn handle(aws: &Aws, input: Input) -> Result<Rollout, Fault> {
         let seen = observe(aws, &input).await?;
         if let Some(revision) = to_note(&input, &seen) {

@@ -222,7 +222,7 @@ impl Protocol {
         };
         let body = match update_service::plan(&input, &seen, THEN).map(|change| change.call) {
             Ok(Call::Create(body) | Call::Update(body)) => body,
-            Ok(Call::Nothing | Call::AskAgain) | Err(_) => {
+            Ok(Call::Nothing) | Err(_) => {
                 unreachable!("the model's service is active and ECS's own")
             }
         };

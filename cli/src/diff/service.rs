@@ -69,7 +69,7 @@ pub(super) fn compared(
     match (change.call, subject.live) {
         (Call::Create(body), _) => created(body),
         (Call::Update(body), Some(live)) => updated(body, tags, &file, live, subject, scaled),
-        (Call::Update(_) | Call::Nothing | Call::AskAgain, _) => Found::default(),
+        (Call::Update(_) | Call::Nothing, _) => Found::default(),
     }
 }
 

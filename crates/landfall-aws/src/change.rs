@@ -12,17 +12,14 @@ use crate::{Aws, Fault};
 /// Makes the change: tags first, then the call. Answers the deployment with which ECS accepted it, if there was a call.
 ///
 /// # Errors
-/// As AWS refuses; transient while ECS is still deleting a service of this name.
+/// As AWS refuses; transient while something is in the way that passes.
 pub async fn carry_out(aws: &Aws, change: &Change) -> Result<Option<Accepted>, Fault> {
-    let service = &change.service;
+    if let Some(obstacle) = change.obstacle {
+        return Err(Fault::transient(obstacle.of(&change.service)));
+    }
     let body = match &change.call {
         Call::Create(body) | Call::Update(body) => with_count(aws, change, body).await?,
         Call::Nothing => return Ok(None),
-        Call::AskAgain => {
-            return Err(Fault::transient(format!(
-                "{service} is still being deleted"
-            )));
-        }
     };
     if let Some(tags) = &change.tags {
         aws.ecs().change_tags(&tags.arn, &tags.changes).await?;

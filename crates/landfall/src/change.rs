@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::{live::Rollout, service_id::ServiceId, tags::TagChanges};
+use crate::{
+    live::{LiveService, Rollout, ServiceStatus},
+    service_id::ServiceId,
+    tags::TagChanges,
+};
 
 /// The calls that change a service, and the rollout to wait for afterwards.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +21,42 @@ pub struct Change {
     pub count: Count,
     /// The rollout that ECS carries out after the call.
     pub rollout: Rollout,
+    /// What has to pass before anything is changed; none if nothing is in the way.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// What has to pass before ECS takes a change of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// ECS is still deleting a service of this name.
+    Deletion,
+    /// ECS carries out so many deployments of the service, which are as many as it takes at once.
+    Deployments(usize),
+}
+
+impl Obstacle {
+    /// What is in the way of giving `live` this revision. A service that runs the revision already is given no new deployment
+    /// by that.
+    pub fn to(live: &LiveService, task_definition: &str) -> Option<Self> {
+        if live.status == ServiceStatus::Draining {
+            return Some(Self::Deletion);
+        }
+        let runs = live.primary().map(|primary| &*primary.task_definition);
+        let deployments = live.takes_no_deployment_besides();
+        let deployments = deployments.filter(|_| runs != Some(task_definition));
+        deployments.map(Self::Deployments)
+    }
+
+    /// The obstacle in a sentence.
+    pub fn of(&self, service: &ServiceId) -> String {
+        match self {
+            Self::Deletion => format!("{service} is still being deleted"),
+            Self::Deployments(count) => format!(
+                "ECS carries out {count} deployments of {service}, and begins another once all tasks of one of the older \
+                 ones have stopped"
+            ),
+        }
+    }
 }
 
 /// The tags of a service that change.
@@ -35,10 +75,8 @@ pub enum Call {
     Create(Map<String, Value>),
     /// `UpdateService` with this body.
     Update(Map<String, Value>),
-    /// No call: ECS already rolls the service back by itself.
+    /// No call: ECS already rolls the service back by itself, or an obstacle is in the way of deciding about one.
     Nothing,
-    /// No call yet: ECS is still deleting a service of this name.
-    AskAgain,
 }
 
 /// Whether the desired count stays in a call. Where the service has a foreign scalable target, that target decides the

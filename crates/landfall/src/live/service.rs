@@ -47,6 +47,14 @@ pub struct LiveService {
     pub created: CreatedWith,
 }
 
+/// How many deployments of a service ECS carries out at once: "Previous deployments remain in the ACTIVE state until all of
+/// their tasks have been stopped and drained. Once five deployments are simultaneously in a non-completed state, ECS rejects
+/// any additional deployment requests" (AWS's support in <https://github.com/aws/containers-roadmap/issues/2836>).
+///
+/// No source says whether a primary deployment counts that is completed while older ones still have tasks. Here it does not:
+/// ECS is asked, and its answer decides.
+const MOST_DEPLOYMENTS: usize = 5;
+
 /// One part of a capacity provider strategy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CapacityShare {
@@ -103,11 +111,54 @@ impl LiveService {
         self.scheduling_strategy == Scheduling::Replica && self.desired_count == 0
     }
 
+    /// How many deployments ECS carries out of it, if it begins no other one besides: see [`MOST_DEPLOYMENTS`].
+    pub fn takes_no_deployment_besides(&self) -> Option<usize> {
+        let is_carried_out = |deployment: &&LiveDeployment| match deployment.status {
+            DeploymentStatus::Primary => !deployment.is_completed(),
+            DeploymentStatus::Inactive => false,
+            DeploymentStatus::Active | DeploymentStatus::Other(_) => true,
+        };
+        let count = self.deployments.iter().filter(is_carried_out).count();
+        (count >= MOST_DEPLOYMENTS).then_some(count)
+    }
+
     /// Whether ECS has nothing left to do: one deployment, completed, with all its tasks running.
     pub fn is_steady(&self) -> bool {
         self.deployments.len() == 1
             && self.primary().is_some_and(LiveDeployment::is_completed)
             && self.running_count == self.desired_count
             && self.pending_count == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sample::{deployment, live};
+
+    #[test]
+    fn ecs_begins_no_sixth_deployment_until_the_tasks_of_an_older_one_have_stopped() {
+        let with = |primary: &str, active: u64, inactive: u64| {
+            let mut service = live(1);
+            service.deployments = vec![deployment(9, "PRIMARY", primary, 1)];
+            let older = |number, status| deployment(number, status, "COMPLETED", 1);
+            let (active, inactive) = (0..active, active..active + inactive);
+            let all = active.map(|number| older(number, "ACTIVE"));
+            service.deployments.extend(all);
+            let over = inactive.map(|number| older(number, "INACTIVE"));
+            service.deployments.extend(over);
+            service.takes_no_deployment_besides()
+        };
+        for (primary, active, inactive, expected) in [
+            ("COMPLETED", 0, 0, None),
+            ("IN_PROGRESS", 3, 0, None),
+            ("IN_PROGRESS", 3, 4, None),
+            ("IN_PROGRESS", 4, 0, Some(5)),
+            ("FAILED", 4, 0, Some(5)),
+            ("COMPLETED", 4, 0, None),
+            ("COMPLETED", 5, 0, Some(5)),
+        ] {
+            let story = format!("{primary}, {active} active, {inactive} inactive");
+            assert_eq!(with(primary, active, inactive), expected, "{story}");
+        }
     }
 }

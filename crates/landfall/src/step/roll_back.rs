@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 
 pub use crate::undone::{Action, Undone as Output};
 use crate::{
-    change::{Call, Change, Count, ServiceTags},
+    change::{Call, Change, Count, Obstacle, ServiceTags},
     desired::{DesiredState, GoodRelease},
     drift::Whose,
     failure::{Course, Failure, Stage},
@@ -379,9 +379,14 @@ fn change(
         }),
         _ => None,
     };
+    // A service that is to run nothing is given no new deployment.
+    let given = task_definition.as_ref().filter(|_| body.is_some());
+    let obstacle = live.zip(given);
+    let obstacle = obstacle.and_then(|(live, given)| Obstacle::to(live, given));
     Some(Change {
         service: service.clone(),
         tags,
+        obstacle,
         call: body.map_or(Call::Nothing, Call::Update),
         count,
         rollout: Rollout {

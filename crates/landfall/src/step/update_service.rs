@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    change::{Call, Change, Count, ServiceTags},
+    change::{Call, Change, Count, Obstacle, ServiceTags},
     content::ContentHash,
     desired::GoodRelease,
     drift::{self, Whose},
-    live::{Balancer, LiveService, Rollout, Scheduling, ServiceStatus, deployment_seconds},
+    live::{Balancer, LiveService, Rollout, Scheduling, deployment_seconds},
     record::Release,
     refusal::Refusal,
     service_file::ServiceFile,
@@ -125,6 +125,7 @@ pub fn plan(input: &Input, seen: &Seen, now: Timestamp) -> Result<Change, Refusa
             count: Count::Keep,
             rollout: rollout(input, Some(file), None, now),
             service: input.service.clone(),
+            obstacle: None,
         }),
         Seen::Present {
             live,
@@ -162,13 +163,15 @@ fn refuse_foreign_revision(
 
 fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Timestamp) -> Change {
     let service = input.service.clone();
-    if live.status == ServiceStatus::Draining {
+    let obstacle = Obstacle::to(live, &input.task_definition);
+    if obstacle == Some(Obstacle::Deletion) {
         return Change {
             service,
             tags: None,
-            call: Call::AskAgain,
+            call: Call::Nothing,
             count: Count::Keep,
             rollout: rollout(input, None, Some(live), now),
+            obstacle,
         };
     }
     let Some(Section { file, previous }) = section else {
@@ -178,6 +181,7 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
             call: Call::Update(update_body(input, None, live)),
             count: Count::Keep,
             rollout: rollout(input, None, Some(live), now),
+            obstacle,
         };
     };
     let file = with_resets(file.clone(), previous.as_ref());
@@ -199,6 +203,7 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
         call: Call::Update(body),
         count,
         rollout: rollout(input, Some(&file), Some(live), now),
+        obstacle,
     }
 }
 

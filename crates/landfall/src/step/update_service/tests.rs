@@ -93,11 +93,44 @@ fn the_call_follows_from_what_ecs_has() {
 
     for section in [None, Some(file())] {
         let draining = present(having("DRAINING", "ECS"), section, None);
-        assert_eq!(planned(&draining).call, Call::AskAgain);
+        let planned = planned(&draining);
+        let expected = (Call::Nothing, Some(Obstacle::Deletion));
+        assert_eq!((planned.call, planned.obstacle), expected);
     }
     assert_eq!(existing(None), None);
     assert_eq!(existing(Some(having("INACTIVE", "ECS"))), None);
     assert_eq!(existing(Some(active.clone())), Some(active));
+}
+
+#[test]
+fn a_service_with_as_many_deployments_as_ecs_carries_out_waits_for_one_of_them() {
+    let busy = |runs| {
+        let mut busy = rolling(1, runs, 1);
+        let older = (11..14).map(|number| deployment(number, "ACTIVE", "IN_PROGRESS", 1));
+        busy.deployments.extend(older);
+        busy
+    };
+    for (runs, expected) in [(9, Some(Obstacle::Deployments(5))), (2, None)] {
+        for section in [None, Some(file())] {
+            let seen = present(busy(runs), section, None);
+            let planned = plan(&input(), &seen, at(7)).unwrap();
+            assert_eq!(planned.obstacle, expected, "{runs}");
+            assert!(
+                matches!(planned.call, Call::Update(_)),
+                "{:?}",
+                planned.call
+            );
+        }
+    }
+    let said = Obstacle::Deployments(5).of(&service());
+    assert!(
+        said.starts_with("ECS carries out 5 deployments of web/hello"),
+        "{said}"
+    );
+    let mut four = busy(9);
+    four.deployments.pop();
+    let seen = present(four, None, None);
+    assert_eq!(plan(&input(), &seen, at(7)).unwrap().obstacle, None);
 }
 
 #[test]

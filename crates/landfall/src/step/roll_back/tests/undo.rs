@@ -313,3 +313,34 @@ fn what_only_the_bad_release_had_at_the_load_balancer_goes_but_not_under_a_forei
         assert_eq!(undo.ingress, goes, "{story}");
     }
 }
+
+#[test]
+fn only_a_way_back_that_needs_a_deployment_waits_until_ecs_begins_one() {
+    let mut busy = rolling(1, 9, 0);
+    let older = (11..14).map(|number| deployment(number, "ACTIVE", "IN_PROGRESS", 1));
+    busy.deployments.extend(older);
+    let full = Some(Obstacle::Deployments(5));
+    let revert = |number| Way::Revert {
+        good: good(number),
+        apply_service: false,
+    };
+    let to = |number| Way::RevertTo {
+        task_definition: revision(number),
+    };
+    let left = Way::LeaveToEcs {
+        task_definition: revision(1),
+    };
+    for (way, expected) in [
+        (revert(1), full),
+        (to(1), full),
+        // The service runs it already.
+        (revert(9), None),
+        (left, None),
+        (Way::Stop, None),
+    ] {
+        let (desired, files) = (desired(&[2]), Files::default());
+        let stage = Stage::Rollout;
+        let undo = plan(&desired, Some(&busy), stage, way.clone(), &files, at(7));
+        assert_eq!(undo.change.unwrap().obstacle, expected, "{way:?}");
+    }
+}
