@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use landfall::record::Verdict;
-use landfall_local::cloud::ecs::{EcsSettings, Quota};
+use landfall_local::cloud::ecs::{EcsSettings, NotYet, Quota};
 use landfall_simulation::{
     fault::{Fault, Plan},
     scenario::{Rule, Service},
@@ -163,7 +163,7 @@ fn a_release_that_was_passed_over_is_recorded_and_announced_wherever_the_trigger
 #[test]
 fn a_first_release_waits_for_the_role_that_ecs_needs_and_a_role_that_never_comes_is_a_refusal() {
     let new = |seconds| EcsSettings {
-        linked_role: Duration::from_secs(seconds),
+        not_yet: vec![NotYet::linked_role(Duration::from_secs(seconds))],
         ..EcsSettings::default()
     };
     play(async move {

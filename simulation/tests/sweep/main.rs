@@ -5,6 +5,7 @@ mod deaths;
 mod herds;
 mod lag;
 mod lost;
+mod not_yet;
 mod numbers;
 mod outages;
 mod stage;

@@ -26,13 +26,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 const BLUE_GREEN: &str = "strategy: BLUE_GREEN\nbakeTimeInMinutes: 1";
 
 /// A load balancer whose listener answers 404 where no rule takes the request.
-struct Balancer {
+pub(crate) struct Balancer {
     elb: Elb,
     listener: String,
 }
 
 impl Balancer {
-    async fn new(stage: &Stage) -> Self {
+    pub(crate) async fn new(stage: &Stage) -> Self {
         let elb = stage.wire.cloud.elb.clone();
         let made = call(&elb, "CreateLoadBalancer", json!({ "Name": "web" })).await;
         let none =
@@ -50,7 +50,7 @@ impl Balancer {
         }
     }
 
-    fn file(&self, conditions: &str) -> SampleFile {
+    pub(crate) fn file(&self, conditions: &str) -> SampleFile {
         let mut file = SampleFile::new("hello", "hello", "semver:^1");
         file.container = "portMappings: [{ containerPort: 8080 }]".into();
         file.ingress = format!(

@@ -12,8 +12,8 @@ mod deployments;
 mod image;
 mod lag;
 mod launch;
-mod linked_role;
 mod neighbours;
+mod not_yet;
 mod observation;
 mod process;
 mod rollout;
@@ -40,7 +40,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use self::container::Switch;
 pub use self::container::{Healthy, SimulatedBehaviour};
 pub use self::image::{ImageLookup, Images, LogLine, LogSink};
-use self::linked_role::LinkedRole;
+pub use self::not_yet::NotYet;
+use self::not_yet::Passing;
 use self::state::State;
 use self::throttle::Buckets;
 pub use self::throttle::Quota;
@@ -72,10 +73,12 @@ pub struct EcsSettings {
     pub managed_capacity: Duration,
     /// How long a minute is for which a deployment bakes, before or after its requests have moved.
     pub deployment_minute: Duration,
-    /// How long reads of a service answer as before, after it was created or updated.
+    /// How long reads of a service answer as before, after it was created, updated or deleted.
     pub read_lag: Duration,
-    /// How long it takes until ECS may use the role that the first request of an account creates.
-    pub linked_role: Duration,
+    /// For how long reads do not know a task yet that was run on request.
+    pub task_lag: Duration,
+    /// The answers that pass by themselves.
+    pub not_yet: Vec<NotYet>,
     /// The operations that are throttled, by their name.
     pub quotas: BTreeMap<&'static str, Quota>,
 }
@@ -93,7 +96,8 @@ impl Default for EcsSettings {
             managed_capacity: Duration::from_secs(4),
             deployment_minute: Duration::from_secs(3),
             read_lag: Duration::ZERO,
-            linked_role: Duration::ZERO,
+            task_lag: Duration::ZERO,
+            not_yet: Vec::new(),
             quotas: BTreeMap::new(),
         }
     }
@@ -120,7 +124,7 @@ struct Inner {
     look: Arc<Notify>,
     views: Mutex<Vec<lag::View>>,
     buckets: Buckets,
-    linked_role: LinkedRole,
+    passing: Passing,
 }
 
 impl std::fmt::Debug for Ecs {
@@ -163,7 +167,9 @@ pub(super) const API: Api<Ecs> = Api {
         }),
         ("DescribeServices", Ecs::describe_services_late),
         ("ListServices", Ecs::list_services),
-        ("DeleteService", Ecs::delete_service),
+        ("DeleteService", |ecs, input| {
+            ecs.change_late(input, Ecs::delete_service)
+        }),
         ("ListTasks", Ecs::list_tasks),
         ("DescribeTasks", Ecs::describe_tasks),
         ("StopTask", Ecs::stop_task),
@@ -199,7 +205,7 @@ impl Ecs {
                 images,
                 logs,
                 buckets: Buckets::new(settings.quotas.clone()),
-                linked_role: LinkedRole::new(settings.linked_role),
+                passing: Passing::new(settings.not_yet.clone()),
                 settings,
                 state: Mutex::default(),
                 behaviours: Mutex::default(),
@@ -228,7 +234,7 @@ impl Ecs {
     /// that is called too often is throttled.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
         self.inner.buckets.take(operation)?;
-        self.inner.linked_role.assume(operation)?;
+        self.inner.passing.meet(operation)?;
         API.call(self, operation, &input)
     }
 

@@ -36,6 +36,9 @@ pub struct ElbSettings {
     /// For this long after its registration a target that refuses connections is not called unhealthy, because
     /// quickened checks do not quicken a program's start. A target that answers wrongly has started: it gets no patience.
     pub patience_with_starts: Duration,
+    /// For how long after its creation a target group is not found by what changes or uses it
+    /// (<https://github.com/hashicorp/terraform-provider-aws/issues/19920>).
+    pub new_groups: Duration,
     /// Whether listeners are bound to their ports. Many clouds that are simulated side by side would fight for them.
     pub bind_listeners: bool,
 }
@@ -47,6 +50,7 @@ impl Default for ElbSettings {
         Self {
             health_check_time_scale: 0.2,
             patience_with_starts: Duration::from_secs(5),
+            new_groups: Duration::ZERO,
             bind_listeners: true,
         }
     }
@@ -83,6 +87,9 @@ struct TargetGroup {
     targets: BTreeMap<String, Target>,
     #[serde(default)]
     turn: usize,
+    /// When it was created, in seconds since 1970.
+    #[serde(default)]
+    created_at: f64,
 }
 
 /// What is played.
@@ -192,8 +199,8 @@ impl Elb {
         let state = self.inner.lock();
         let arns = input::strings(input, "ResourceArns");
         for arn in &arns {
-            if arn.contains(":targetgroup/") && !state.target_groups.contains_key(arn) {
-                return Err(target_groups::no_target_group(arn));
+            if arn.contains(":targetgroup/") {
+                self.inner.settled(&state, arn)?;
             }
             if arn.contains(":listener-rule/") && !state.rules.contains_key(arn) {
                 return Err(rules::no_rule(arn));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::capacity::associated;
 use super::service_checks::{active_task_definition, is_rolled_out_elsewhere, playable};
 use super::service_description::described;
-use super::state::{Revision, Service, ServiceStatus, State};
+use super::state::{Revision, Rollout, Service, ServiceStatus, State};
 use super::traffic::is_side_by_side;
 use super::{Ecs, Inner, invalid, list, page, strings, text};
 use crate::cloud::fault::Fault;
@@ -24,6 +24,9 @@ const REVISED: [&str; 10] = [
     "vpcLatticeConfigurations",
     "capacityProviderStrategy",
 ];
+/// How many of a service's deployments ECS carries out at once. One of which a newer one took the place counts until its last
+/// task has stopped (<https://github.com/aws/containers-roadmap/issues/2836>).
+const MOST_DEPLOYMENTS: usize = 5;
 /// Members of a request that a service is not described with: identity, answers' own members, and what only deployments
 /// and revisions show.
 const NOT_SHOWN: [&str; 12] = [
@@ -216,6 +219,13 @@ impl Ecs {
                     .is_some_and(|value| !value.is_null() && Some(value) != known)
             });
         let forced = input.get("forceNewDeployment").and_then(Value::as_bool) == Some(true);
+        let mut deployments = state.services[&arn].deployments.iter();
+        let rolling = deployments.next().map(|primary| primary.rollout) != Some(Rollout::Completed);
+        if (revised || forced) && deployments.len() + usize::from(rolling) >= MOST_DEPLOYMENTS {
+            return Err(invalid(
+                "5 active deployments exist, unable to create new deployment.",
+            ));
+        }
         if let Some(service) = state.services.get_mut(&arn) {
             take_over(&mut service.fields, &wanted);
             let daemon = service.fields["schedulingStrategy"] == "DAEMON";

@@ -8,11 +8,26 @@ use super::state::{Container, ContainerHealth, LastStatus, State, Task};
 use super::{Ecs, Inner, invalid, list, page, strings, text};
 use crate::cloud::fault::Fault;
 
+/// The filters of `ListTasks` besides `startedBy`: "When you specify startedBy as the filter, it must be the only filter that
+/// you use" (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>). The answer to anything else:
+/// <https://github.com/aws/aws-sdk-go-v2/issues/1893>.
+const OTHER_FILTERS: [&str; 5] = [
+    "containerInstance",
+    "desiredStatus",
+    "family",
+    "launchType",
+    "serviceName",
+];
+
 impl Ecs {
     pub(super) fn list_tasks(&self, input: &Value) -> Result<Value, Fault> {
         let mut state = self.inner.lock();
         state.expire(self.inner.world.epoch_seconds());
         let (cluster, cluster_arn) = state.cluster(input)?;
+        let is_given = |member: &&str| !text(input, member).is_empty();
+        if is_given(&"startedBy") && OTHER_FILTERS.iter().any(is_given) {
+            return Err(invalid("cannot specify startedBy with other arguments"));
+        }
         let wanted = Some(text(input, "desiredStatus"))
             .filter(|status| !status.is_empty())
             .unwrap_or("RUNNING");
@@ -33,6 +48,7 @@ impl Ecs {
             .tasks
             .values()
             .filter(|task| task.cluster_arn == cluster_arn && task.desired_status == wanted)
+            .filter(|task| self.inner.is_shown(task))
             .filter(|task| service.is_none() || task.service == service)
             .filter(|task| {
                 family.is_empty() || task.task_definition.contains(&format!("/{family}:"))
@@ -54,7 +70,8 @@ impl Ecs {
         }
         let (mut tasks, mut failures) = (vec![], vec![]);
         for reference in wanted {
-            match find(&state, &cluster_arn, reference) {
+            let found = find(&state, &cluster_arn, reference);
+            match found.filter(|task| self.inner.is_shown(task)) {
                 Some(task) => {
                     let mut described = task.described();
                     if tags {
@@ -159,6 +176,14 @@ impl Ecs {
 }
 
 impl Inner {
+    /// Whether reads know a task yet: "The Amazon ECS API follows an eventual consistency model"
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
+    fn is_shown(&self, task: &Task) -> bool {
+        let created = task.moments.get("createdAt").copied().unwrap_or_default();
+        let age = self.world.epoch_seconds() - created;
+        task.service.is_some() || age >= self.settings.task_lag.as_secs_f64()
+    }
+
     /// Another task of the service's PRIMARY deployment, not started yet.
     pub(super) fn service_task(&self, state: &State, service: &str) -> Option<Task> {
         let service = state.services.get(service)?;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::input::{list, number, required, string, strings, typed};
 use super::proxy::Proxy;
-use super::{Elb, State, arn_suffix};
+use super::{Elb, arn_suffix};
 use crate::cloud::fault::Fault;
 
 impl Elb {
@@ -107,7 +107,8 @@ impl Elb {
             if !state.load_balancers.contains_key(&load_balancer) {
                 return Err(no_load_balancer(&load_balancer));
             }
-            known_target_groups(&state, list(input, "DefaultActions"))?;
+            self.inner
+                .known_target_groups(&state, list(input, "DefaultActions"))?;
             if let Some(existing) = state
                 .listeners
                 .values()
@@ -187,18 +188,6 @@ impl Elb {
             .insert(listener.to_owned(), proxy);
         Ok(())
     }
-}
-
-/// Refuses actions that forward to a target group that does not exist.
-pub(super) fn known_target_groups(state: &State, actions: &[Value]) -> Result<(), Fault> {
-    for action in actions {
-        for group in forwarded_groups(action) {
-            if !state.target_groups.contains_key(group) {
-                return Err(super::target_groups::no_target_group(group));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The target groups of a forward action, in either notation.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::balancers::{forwarded_groups, known_target_groups, no_listener, object};
+use super::balancers::{forwarded_groups, no_listener, object};
 use super::input::{list, number, required, string, strings, typed};
 use super::target_groups::load_balancers_of;
 use super::{Elb, State, arn_suffix};
@@ -26,7 +26,8 @@ impl Elb {
         if !state.listeners.contains_key(listener) {
             return Err(no_listener(listener));
         }
-        known_target_groups(&state, list(input, "Actions"))?;
+        self.inner
+            .known_target_groups(&state, list(input, "Actions"))?;
         of_one_load_balancer(&state, list(input, "Actions"), listener)?;
         if state
             .rules
@@ -74,7 +75,8 @@ impl Elb {
         let arn = required(input, "RuleArn")?;
         playable(list(input, "Conditions"))?;
         let mut state = self.inner.lock();
-        known_target_groups(&state, list(input, "Actions"))?;
+        self.inner
+            .known_target_groups(&state, list(input, "Actions"))?;
         let listener = &state.rules.get(arn).ok_or_else(|| no_rule(arn))?.listener;
         of_one_load_balancer(&state, list(input, "Actions"), listener)?;
         let rule = state.rules.get_mut(arn).ok_or_else(|| no_rule(arn))?;

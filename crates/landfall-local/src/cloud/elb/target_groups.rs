@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::balancers::{forwarded_groups, object};
 use super::input::{list, number, required, string, strings};
 use super::targets::key;
-use super::{Elb, State, TargetGroup, arn_suffix};
+use super::{Elb, Inner, State, TargetGroup, arn_suffix};
 use crate::cloud::fault::Fault;
 
 /// Attributes and their defaults, of those that mean something to a group of HTTP targets
@@ -88,6 +88,7 @@ impl Elb {
             attributes,
             targets: BTreeMap::new(),
             turn: 0,
+            created_at: world.epoch_seconds(),
         };
         let answer = json!({ "TargetGroups": [described(&state, &group)] });
         state.target_groups.insert(arn, group);
@@ -97,6 +98,7 @@ impl Elb {
     pub(super) fn modify_target_group(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "TargetGroupArn")?;
         let mut state = self.inner.lock();
+        self.inner.settled(&state, arn)?;
         let group = state
             .target_groups
             .get_mut(arn)
@@ -169,6 +171,7 @@ impl Elb {
     pub(super) fn modify_target_group_attributes(&self, input: &Value) -> Result<Value, Fault> {
         let arn = required(input, "TargetGroupArn")?;
         let mut state = self.inner.lock();
+        self.inner.settled(&state, arn)?;
         let group = state
             .target_groups
             .get_mut(arn)
@@ -255,6 +258,29 @@ impl Elb {
             )
         })?;
         Ok((id.to_owned(), port))
+    }
+}
+
+impl Inner {
+    /// Refuses a target group that does not exist, or is so new that it is not found yet.
+    pub(super) fn settled(&self, state: &State, arn: &str) -> Result<(), Fault> {
+        let now = self.world.epoch_seconds();
+        let lag = self.settings.new_groups.as_secs_f64();
+        let group = state.target_groups.get(arn);
+        match group.filter(|group| now - group.created_at >= lag) {
+            Some(_) => Ok(()),
+            None => Err(no_target_group(arn)),
+        }
+    }
+
+    /// Refuses actions that forward to a target group that is not found.
+    pub(super) fn known_target_groups(
+        &self,
+        state: &State,
+        actions: &[Value],
+    ) -> Result<(), Fault> {
+        let mut groups = actions.iter().flat_map(forwarded_groups);
+        groups.try_for_each(|group| self.settled(state, group))
     }
 }
 

@@ -221,3 +221,26 @@ async fn lists_come_in_pages() {
         .await;
     assert_eq!(newest["taskDefinition"]["revision"], 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_listed_by_who_started_them_or_by_anything_else() {
+    let cloud = cloud();
+    cloud.service("hello:1.0.0", 0, json!({})).await;
+    let run = json!({ "cluster": "web", "taskDefinition": "hello", "startedBy": "me" });
+    let task = cloud.call("RunTask", run).await["tasks"][0]["taskArn"].clone();
+    let by_me = json!({ "cluster": "web", "startedBy": "me" });
+    let listed = cloud.call("ListTasks", by_me.clone()).await;
+    assert_eq!(listed["taskArns"], json!([task]));
+    for (filter, value) in [
+        ("containerInstance", "i"),
+        ("desiredStatus", "STOPPED"),
+        ("family", "hello"),
+        ("launchType", "EC2"),
+        ("serviceName", "hello"),
+    ] {
+        let mut both = by_me.clone();
+        both[filter] = value.into();
+        let code = cloud.refused("ListTasks", both).await;
+        assert_eq!(code, "InvalidParameterException", "{filter}");
+    }
+}

@@ -287,3 +287,42 @@ async fn percentages_that_forbid_every_step_are_said_once_and_the_old_tasks_stay
         .await;
     cloud.until_steady().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_five_deployments_are_carried_out_at_once() {
+    let cloud = cloud();
+    let slow = SimulatedBehaviour {
+        stopping: Duration::from_secs(100),
+        ..SimulatedBehaviour::default()
+    };
+    let mut definitions = vec![];
+    for version in 0..6 {
+        let image = format!("hello:1.{version}.0");
+        let digest = format!("sha256:1.{version}.0");
+        cloud.ecs.simulate(&digest, slow.clone());
+        definitions.push(
+            cloud
+                .definition(&image, json!({ "stopTimeout": 110 }))
+                .await,
+        );
+    }
+    cloud
+        .service(
+            "hello:1.0.0",
+            1,
+            json!({ "taskDefinition": definitions[0] }),
+        )
+        .await;
+    cloud.until_steady().await;
+    for definition in &definitions[1..5] {
+        cloud.update(json!({ "taskDefinition": definition })).await;
+        sleep(Duration::from_secs(10)).await;
+    }
+    let sixth = json!({ "cluster": "web", "service": "hello", "taskDefinition": definitions[5] });
+    let code = cloud.refused("UpdateService", sixth.clone()).await;
+    assert_eq!(code, "InvalidParameterException");
+    // What begins no deployment is taken.
+    cloud.update(json!({ "desiredCount": 1 })).await;
+    sleep(Duration::from_secs(80)).await;
+    cloud.call("UpdateService", sixth).await;
+}
