@@ -41,45 +41,49 @@ impl Function for RunTask {
     /// # Errors
     /// Refused as ECS refuses a task before the rollout; transient if another invocation of this step is at work.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
-        let desired = aws.state().read(&input.service).await?;
-        let file = aws.state().file(&input.release.content.file).await?;
-        let mut noted_now = None;
-        loop {
-            let mut notes = notes(aws, &input).await?;
-            let step = next(&input, input.tasks(&file), &notes.runs, &desired);
-            match step {
-                Next::Answer(output) => {
-                    tracing::info!(phase = ?input.phase, outcome = ?output.outcome, reason = output.reason, "looked at the tasks");
-                    return Ok(*output);
+        let output = look_at_tasks(aws, &input).await?;
+        Ok(input.carried_on(output))
+    }
+}
+
+/// One look; starts the next task when one has ended.
+async fn look_at_tasks(aws: &Aws, input: &Input) -> Result<Output, Fault> {
+    let desired = aws.state().read(&input.service).await?;
+    let file = aws.state().file(&input.release.content.file).await?;
+    let mut noted_now = None;
+    loop {
+        let mut notes = notes(aws, input).await?;
+        let step = next(input, input.tasks(&file), &notes.runs, &desired);
+        match step {
+            Next::Answer(output) => {
+                tracing::info!(phase = ?input.phase, outcome = ?output.outcome, reason = output.reason, "looked at the tasks");
+                return Ok(*output);
+            }
+            Next::Await(run) => match await_earlier(aws, input, run).await? {
+                Some(output) => return Ok(output),
+                None => {
+                    notes.runs = Runs::none(input.release.number);
+                    keep(aws, input, &notes).await?;
                 }
-                Next::Await(run) => match await_earlier(aws, &input, run).await? {
-                    Some(output) => return Ok(output),
-                    None => {
-                        notes.runs = Runs::none(input.release.number);
-                        keep(aws, &input, &notes).await?;
-                    }
-                },
-                Next::Start(task) => {
-                    let key = input.key(task);
-                    let run = input.run(task, aws.now());
-                    notes.runs.note(input.release.number, key.clone(), run);
-                    keep(aws, &input, &notes).await?;
-                    noted_now = Some(key);
+            },
+            Next::Start(task) => {
+                let key = input.key(task);
+                let run = input.run(task, aws.now());
+                notes.runs.note(input.release.number, key.clone(), run);
+                keep(aws, input, &notes).await?;
+                noted_now = Some(key);
+            }
+            Next::Find(task, run) => {
+                let (task, run) = (task.clone(), run.clone());
+                let is_new = noted_now.take() == Some(input.key(&task));
+                if let Some(output) = find(aws, input, &file, &task, run, is_new, notes).await? {
+                    return Ok(output);
                 }
-                Next::Find(task, run) => {
-                    let (task, run) = (task.clone(), run.clone());
-                    let is_new = noted_now.take() == Some(input.key(&task));
-                    if let Some(output) =
-                        find(aws, &input, &file, &task, run, is_new, notes).await?
-                    {
-                        return Ok(output);
-                    }
-                }
-                Next::Look(task, run, arn) => {
-                    let (task, run, arn) = (task.clone(), run.clone(), arn.to_owned());
-                    if let Some(output) = look(aws, &input, &file, &task, run, &arn, notes).await? {
-                        return Ok(output);
-                    }
+            }
+            Next::Look(task, run, arn) => {
+                let (task, run, arn) = (task.clone(), run.clone(), arn.to_owned());
+                if let Some(output) = look(aws, input, &file, &task, run, &arn, notes).await? {
+                    return Ok(output);
                 }
             }
         }

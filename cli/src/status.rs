@@ -122,7 +122,7 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
     }
     for (container, image, release) in desired.left_out() {
         lines.push(format!(
-            "  left out  {}:{} (container {container}): release {release} was bad",
+            "  left out  {}:{} (container {container}): release {release} was no success",
             image.repository, image.tag
         ));
     }
@@ -151,11 +151,17 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
             "  release {:<3} {} ({})",
             release.number,
             match desired.next_release() {
+                Some(_) if desired.pause_of(release.number).is_some() => "is paused",
                 Some(next) if next.number >= release.number => "on its way",
                 _ => "waits for the end of the hold",
             },
             release.cause
         ));
+        if let Some(pause) = desired.pause_of(release.number) {
+            lines.push(format!("  paused    {}", pause.sentence()));
+            let commands = pause.commands().into_iter();
+            lines.extend(commands.map(|command| format!("  continue  {command}")));
+        }
     }
     for record in records {
         let verdict = record.verdict.to_string();
@@ -163,8 +169,12 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
             0 => String::new(),
             blind => format!("; nobody could look for {}", duration(blind)),
         };
+        let paused = match record.timeline.paused_seconds {
+            0 => String::new(),
+            paused => format!("; paused for {}", duration(paused)),
+        };
         lines.push(format!(
-            "  release {:<3} {verdict:<11} {}{unseen} ({})",
+            "  release {:<3} {verdict:<11} {}{unseen}{paused} ({})",
             record.release.number, record.reason, record.release.cause
         ));
     }
@@ -180,6 +190,8 @@ mod tests {
     use landfall::{
         content::ContentHash,
         desired::{Claim, FollowedFile},
+        live::HookAction,
+        pause::{AwaitedHook, Pause},
         record::{TaskDefinition, Timeline, Verdict},
     };
 
@@ -208,6 +220,7 @@ mod tests {
             attempt: 1,
             applied_file: None,
             taken_at: None,
+            spared: 0,
         });
         desired
     }
@@ -230,6 +243,7 @@ mod tests {
                 execution_started_at: Some(at),
                 concluded_at: at,
                 blind_seconds: 0,
+                paused_seconds: 0,
             },
         }
     }
@@ -255,6 +269,39 @@ mod tests {
         let line = "  release 1   succeeded   it succeeded; nobody could look for 20 minutes \
                     (services/hello.yaml changed)\n";
         assert!(shown.ends_with(line), "{shown}");
+    }
+
+    #[test]
+    fn a_paused_release_says_what_is_waited_for_until_when_and_how_to_continue() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut desired = open(&["one"]);
+        let pause = Pause {
+            deployment: "arn:deployment".into(),
+            stage: Some("PRE_SCALE_UP".into()),
+            hooks: vec![AwaitedHook {
+                id: "ecs-pause-1".into(),
+                until: Some(at(1_750_086_400)),
+                then: Some(HookAction::Rollback),
+            }],
+            since: at(1_750_000_000),
+        };
+        desired.note_pause(1, Some(&pause));
+        let shown = describe(&desired, &[]);
+        let lines = "  release 1   is paused (services/hello.yaml changed)\n  \
+                     paused    ECS paused the deployment at PRE_SCALE_UP and has waited for somebody to continue it since \
+                     2025-06-15T15:06:40Z; hook ecs-pause-1 waits until 2025-06-16T15:06:40Z, then ECS does ROLLBACK\n  \
+                     continue  aws ecs continue-service-deployment --service-deployment-arn arn:deployment --hook-id \
+                     ecs-pause-1 --action CONTINUE\n";
+        assert!(shown.ends_with(lines), "{shown}");
+
+        let mut seen = record(&desired.open[0], Verdict::Succeeded);
+        seen.timeline.paused_seconds = 3 * 86_400;
+        let shown = describe(&caught_up(desired, &[seen.clone()]), &[seen]);
+        assert!(
+            shown.contains("it succeeded; paused for 72 hours"),
+            "{shown}"
+        );
+        assert!(!shown.contains("is paused"), "{shown}");
     }
 
     #[test]

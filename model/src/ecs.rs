@@ -131,6 +131,7 @@ impl Service {
             balancers: Vec::new(),
             revisions: Vec::new(),
             pace_seconds: 0,
+            pauses: false,
             events: Vec::new(),
             arn: String::new(),
             tags: BTreeMap::new(),
@@ -161,6 +162,8 @@ impl Service {
             status: status.into(),
             status_reason: None,
             created_at: second(NEWEST_BEGAN),
+            stage: None,
+            hooks: Vec::new(),
         }
     }
 }

@@ -159,7 +159,7 @@ impl Protocol {
             "EnsureCluster" | "RegisterTaskDefinition" => return None,
             "ClaimRelease" => Turn::Claim,
             "UpdateService" => Turn::Update,
-            "AwaitRollout" | "AwaitRollBack" => Turn::Await,
+            "AwaitRollout" | "AwaitAction" | "AwaitRollBack" => Turn::Await,
             "VerifyHealth" => Turn::Verify,
             "RollBack" => {
                 let input: roll_back::Input = self.sent(name, data);
@@ -266,6 +266,8 @@ fn look(outcome: look::Outcome, stage: Option<Stage>) -> Look<look::Outcome> {
         progress: (),
         seen_at: None,
         blind_seconds: 0,
+        pause: None,
+        paused_seconds: 0,
     }
 }
 

@@ -144,7 +144,12 @@ pub(crate) fn answers(function: &str, input: &Value) -> Vec<Value> {
                 return looks(all, Stage::Rollout, &[], ());
             }
             let all = [InProgress, Steady, Failed, Replaced, Superseded];
-            looks(all, Stage::Rollout, &[Failed, Replaced], ())
+            let mut answers = looks(all, Stage::Rollout, &[Failed, Replaced], ());
+            // Only a paused deployment has the execution wait for longer than it sleeps anyway.
+            let mut moving = answers[0].clone();
+            moving["waitSeconds"] = json!(0);
+            answers.push(moving);
+            answers
         }
         "VerifyHealth" => {
             use verify_health::Outcome::{Healthy, Superseded, Unhealthy, Unproven, Waiting};
@@ -273,6 +278,8 @@ fn looks<O: Copy + PartialEq + Serialize, P: Clone + Serialize, const N: usize>(
             progress: progress.clone(),
             seen_at: Some(Timestamp::UNIX_EPOCH),
             blind_seconds: 0,
+            pause: None,
+            paused_seconds: 0,
         })
     };
     outcomes.map(look).into()

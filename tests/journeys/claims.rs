@@ -114,6 +114,7 @@ async fn the_claim_of_an_execution_that_step_functions_has_forgotten_is_taken_ov
                 attempt: 1,
                 applied_file: None,
                 taken_at: Some(Timestamp::now() - SignedDuration::from_hours(24 * 91)),
+                spared: 0,
             });
             Ok(Change::Write(Box::new(desired), ()))
         }

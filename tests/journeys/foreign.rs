@@ -157,7 +157,8 @@ async fn an_edit_of_the_file_does_not_bring_back_an_image_that_was_bad() {
     edited.desired_count = 1;
     let message = stage.follow("services/hello.yaml", &edited.text()).await;
     assert!(
-        message.contains("hello:1.1.0 (container web) is left out, because release 2 was bad"),
+        message
+            .contains("hello:1.1.0 (container web) is left out, because release 2 was no success"),
         "{message}"
     );
     stage.verdict(&service, 3, Verdict::Succeeded).await;

@@ -219,7 +219,7 @@ impl Comparison {
         all.extend(self.found.notes.iter().cloned());
         for left in &self.left_out {
             all.push(format!(
-                "{} is left out (container {}), because release {} was bad with it; `landfall retry {}` tries it again.",
+                "{} is left out (container {}), because release {} was no success with it; `landfall retry {}` tries it again.",
                 left.image, left.container, left.release, self.service
             ));
         }

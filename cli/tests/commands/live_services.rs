@@ -351,7 +351,7 @@ async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() 
     let stage = ["--parameters", "stage=web"];
     let (code, output) = diff(&written, &stage);
     assert_eq!(code, Some(0), "{output}");
-    let remembered = "hello:1.1.0 is left out (container web), because release 2 was bad with it; `landfall retry \
+    let remembered = "hello:1.1.0 is left out (container web), because release 2 was no success with it; `landfall retry \
                       web/hello` tries it again.\nThe service is on hold since ";
     assert!(
         output.contains(&format!("No differences.\n{remembered}")),

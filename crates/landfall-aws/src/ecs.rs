@@ -14,9 +14,9 @@ use aws_sdk_ecs::{
     operation::list_tasks::builders::ListTasksFluentBuilder,
     primitives::DateTime,
     types::{
-        CreatedAt, DesiredStatus, ServiceDeployment, ServiceDeploymentLifecycleStage, ServiceField,
-        ServiceRevision, SortOrder, StopServiceDeploymentStopType, Tag, TaskDefinitionField,
-        TaskDefinitionStatus as Status,
+        CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceDeployment,
+        ServiceDeploymentLifecycleStage, ServiceField, ServiceRevision, SortOrder,
+        StopServiceDeploymentStopType, Tag, TaskDefinitionField, TaskDefinitionStatus as Status,
     },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -290,13 +290,13 @@ impl Ecs {
     }
 
     /// The newest service deployment that ECS began after `since`, but for a minute by which clocks may differ; none where
-    /// ECS (or what plays it) keeps none for this service, or does not list it yet. Whether it bakes costs a call, and is
-    /// only asked where deployments bake (`may_bake`).
+    /// ECS (or what plays it) keeps none for this service, or does not list it yet. Its stage and its pause hooks cost a call,
+    /// and are only asked for where deployments bake or can be paused (`in_stages`), or where ECS rolled this one back.
     pub async fn newest_service_deployment(
         &self,
         service: &ServiceId,
         since: Timestamp,
-        may_bake: bool,
+        in_stages: bool,
     ) -> Result<Option<LiveServiceDeployment>, Fault> {
         const CALL: &str = "ecs:ListServiceDeployments";
         let since = since.as_second().saturating_sub(60);
@@ -337,18 +337,24 @@ impl Ecs {
             .to_owned();
         let mut bakes = false;
         let mut task_definition = None;
+        let mut stage = None;
+        let mut hooks = Vec::new();
         let rolled_back = status.is_rollback();
-        if rolled_back || (may_bake && status == ServiceDeploymentStatus::InProgress) {
+        if rolled_back || (in_stages && status == ServiceDeploymentStatus::InProgress) {
             let deployment = self.service_deployment(&arn).await?;
             let rollback = deployment
                 .as_ref()
                 .and_then(|deployment| deployment.rollback());
             let reason = rollback.and_then(|rollback| rollback.reason());
             status_reason = reason.map(str::to_owned).or(status_reason);
-            let stage = deployment
+            let reached = deployment
                 .as_ref()
                 .and_then(|deployment| deployment.lifecycle_stage());
-            bakes = stage == Some(&ServiceDeploymentLifecycleStage::BakeTime);
+            bakes = reached == Some(&ServiceDeploymentLifecycleStage::BakeTime);
+            stage = reached.map(|stage| stage.as_str().to_owned());
+            if let Some(deployment) = &deployment {
+                hooks = describe::pause_hooks("ecs:DescribeServiceDeployments", deployment)?;
+            }
             let target = deployment
                 .as_ref()
                 .and_then(|deployment| deployment.target_service_revision());
@@ -369,6 +375,8 @@ impl Ecs {
             status,
             status_reason,
             created_at: timestamp(created_at)?,
+            stage,
+            hooks,
         }))
     }
 
@@ -426,6 +434,19 @@ impl Ecs {
             Err(error) if error.code() == Some("ConflictException") => Ok(false),
             Err(error) => Err(Fault::of("ecs:StopServiceDeployment", error)),
         }
+    }
+
+    /// Has a paused service deployment go on past one of its pause hooks.
+    pub async fn continue_service_deployment(&self, arn: &str, hook: &str) -> Result<(), Fault> {
+        let request = self.0.continue_service_deployment();
+        let request = request
+            .service_deployment_arn(arn)
+            .hook_id(hook)
+            .action(DeploymentLifecycleHookAction::Continue);
+        let answer = request.send().await;
+        answer
+            .map(drop)
+            .map_err(|error| Fault::of("ecs:ContinueServiceDeployment", error))
     }
 
     /// The tasks of a service that should be running.

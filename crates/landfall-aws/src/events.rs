@@ -15,6 +15,8 @@ pub const SOURCE: &str = "landfall";
 pub const RELEASE_CONCLUDED: &str = "Landfall Release Concluded";
 /// A service file was not accepted; the detail is its status.
 pub const SERVICE_FILE_REJECTED: &str = "Landfall Service File Rejected";
+/// ECS has paused the deployment of a release; the detail is a [`landfall::pause::Report`].
+pub const RELEASE_PAUSED: &str = "Landfall Release Paused";
 /// A service runs a foreign revision; the detail is a [`landfall::drift::Report`].
 pub const SERVICE_DRIFTED: &str = "Landfall Service Drifted";
 

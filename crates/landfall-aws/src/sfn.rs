@@ -17,8 +17,8 @@ use crate::{
     raw::{JsonClient, STEP_FUNCTIONS},
 };
 
-/// `TimeoutSeconds` of the state machine.
-pub const LONGEST_EXECUTION: i64 = 86_400;
+/// `TimeoutSeconds` of the state machine: 30 days, for ECS may pause a deployment for 14 days at a hook, and at more than one.
+pub const LONGEST_EXECUTION: i64 = 30 * 86_400;
 
 /// Step Functions.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl StepFunctions {
     /// The executions that failed, timed out or were aborted since `since`, newest start first.
     ///
     /// ListExecutions lists the newest starts first, without an execution's input. The state machine ends every
-    /// execution after a day, so an execution that started longer before `since` has also died before `since`
+    /// execution after [`LONGEST_EXECUTION`], so an execution that started longer before `since` has also died before `since`
     /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>).
     pub async fn died(&self, state_machine: &str, since: Timestamp) -> Result<Vec<String>, Fault> {
         const CALL: &str = "states:ListExecutions";

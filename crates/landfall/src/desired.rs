@@ -18,6 +18,7 @@ use crate::{
     follow::FollowRule,
     hold::Hold,
     image::Image,
+    pause::PausedRelease,
     quarantine::Quarantined,
     record::{Cause, Content, Release, TaskDefinition, Verdict},
     refusal::Refusal,
@@ -87,6 +88,9 @@ pub struct DesiredState {
     /// What of the last good release is gone, so that nobody gets back to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub danger: Option<Danger>,
+    /// The pause of the release that is worked on, while ECS waits until somebody continues its deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PausedRelease>,
 }
 
 /// The service file that a service follows.
@@ -126,6 +130,13 @@ pub struct Claim {
     /// When the execution took the claim; none in a claim from before that was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_at: Option<Timestamp>,
+    /// How many of these executions ended while ECS had paused the deployment: what is not the release's to answer for.
+    #[serde(default, skip_serializing_if = "is_none_spared")]
+    pub spared: u32,
+}
+
+fn is_none_spared(spared: &u32) -> bool {
+    *spared == 0
 }
 
 /// A release that proved good, and how to get back to it.
@@ -187,6 +198,7 @@ impl DesiredState {
             accepted: None,
             undecided: 0,
             danger: None,
+            paused: None,
         }
     }
 
@@ -472,11 +484,17 @@ impl DesiredState {
     pub(crate) fn take_claim(&mut self, me: &str, release: u64, attempt: u32) {
         let before = self.claim.take().filter(|claim| claim.release == release);
         let mine = before.as_ref().filter(|claim| claim.execution == me);
+        let spared = match (&before, mine) {
+            (Some(claim), None) => claim.spared + u32::from(self.pause_of(release).is_some()),
+            (Some(claim), Some(_)) => claim.spared,
+            (None, _) => 0,
+        };
         self.claim = Some(Claim {
             execution: me.into(),
             release,
             attempt,
             taken_at: mine.and_then(|claim| claim.taken_at),
+            spared,
             applied_file: match before {
                 Some(claim) => claim.applied_file,
                 None => self.applied_file.clone(),
@@ -501,6 +519,7 @@ impl DesiredState {
         self.open.retain(|release| release.number > number);
         self.passed_over.clear();
         self.claim = None;
+        self.paused = None;
         let Some(release) = concluded else { return };
         if let (Verdict::Succeeded, Some(task_definition)) = (verdict, task_definition) {
             self.applied_file = Some(release.content.file.clone());

@@ -17,6 +17,7 @@ pub mod image;
 pub mod keys;
 pub mod live;
 pub mod look;
+pub mod pause;
 pub mod plan;
 pub mod prerequisites;
 pub mod protocol;

@@ -17,7 +17,9 @@ mod task;
 pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetHealth};
 pub use cluster::LiveCluster;
 pub use death::EndedTask;
-pub use deployment::{Accepted, LiveDeployment, LiveServiceDeployment, Rollout};
+pub use deployment::{
+    Accepted, Declined, LiveDeployment, LiveHook, LiveServiceDeployment, Rollout,
+};
 pub use execution::ExecutionStatus;
 pub use pace::{Pace, deployment_seconds};
 pub use placement::{Failure, FailureReason, Placement};
@@ -26,7 +28,8 @@ pub use revision::LiveRevision;
 pub use scaling::{LiveScaling, LiveTarget};
 pub use service::{CapacityShare, CreatedWith, LiveService};
 pub use status::{
-    ClusterStatus, Controller, DeploymentStatus, HealthStatus, RolloutState, Scheduling,
-    ServiceDeploymentStatus, ServiceStatus, StopCode, TaskDefinitionStatus, TaskStatus,
+    ClusterStatus, Controller, DeploymentStatus, HealthStatus, HookAction, HookStatus,
+    RolloutState, Scheduling, ServiceDeploymentStatus, ServiceStatus, StopCode,
+    TaskDefinitionStatus, TaskStatus,
 };
 pub use task::{LiveTask, TaskHealth};

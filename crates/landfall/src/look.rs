@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, pause::Pause};
 
 /// For how many seconds at most an execution sleeps before it looks at a rollout again (`AwaitRollout` in
-/// `statemachine/release.asl.json`).
+/// `statemachine/release.asl.json`); in a pause `AwaitAction` sleeps longer.
 pub const SLEEP: u64 = 60;
 
 /// How many seconds more may pass between two looks while AWS answers: what calls take, and their first retries.
@@ -21,7 +21,8 @@ pub struct Look<O, P = ()> {
     pub outcome: O,
     /// The reason of the outcome, in a sentence.
     pub reason: String,
-    /// Seconds until the next look; 0 if there is none, or if something else wakes the execution.
+    /// Seconds until the next look; 0 if there is none, or if the execution sleeps for [`SLEEP`] at most. In a pause it is woken
+    /// earlier if something changes.
     #[serde(default)]
     pub wait_seconds: u64,
     /// What is wrong with the release, if this look shows that the release is bad.
@@ -37,6 +38,13 @@ pub struct Look<O, P = ()> {
     /// not count against the release.
     #[serde(default)]
     pub blind_seconds: u64,
+    /// The pause that this look found the deployment in, if ECS has paused it; only for a rollout.
+    #[serde(default)]
+    pub pause: Option<Pause>,
+    /// For how many seconds of the rollout ECS waited until somebody continued it, up to this look. That time does not
+    /// count against the release.
+    #[serde(default)]
+    pub paused_seconds: u64,
 }
 
 /// For how many seconds nobody could look between `since` and the next look, which is `now`: what is longer than an
@@ -46,12 +54,18 @@ pub fn blind_seconds(since: Timestamp, wait_seconds: u64, now: Timestamp) -> u64
     passed.saturating_sub(wait_seconds.max(SLEEP).saturating_add(SLACK))
 }
 
-/// How much time a release had, for people: so many seconds, and those in which nobody could look.
-pub fn seen_within(seconds: u64, blind_seconds: u64) -> String {
-    match blind_seconds {
-        0 => format!("{seconds} seconds"),
-        blind => format!("{seconds} seconds and the {blind} in which nobody could look"),
-    }
+/// How much time a release had, for people: so many seconds, those in which nobody could look, and those in which ECS waited
+/// for somebody.
+pub fn seen_within(seconds: u64, blind_seconds: u64, paused_seconds: u64) -> String {
+    let uncounted = [
+        (blind_seconds, "in which nobody could look"),
+        (paused_seconds, "in which it was paused"),
+    ];
+    let uncounted = uncounted.iter().filter(|(seconds, _)| *seconds > 0);
+    let uncounted: String = uncounted
+        .map(|(seconds, why)| format!(" and the {seconds} {why}"))
+        .collect();
+    format!("{seconds} seconds{uncounted}")
 }
 
 impl<O, P> Look<O, P> {
@@ -66,6 +80,23 @@ impl<O, P> Look<O, P> {
             }
             None => blind_seconds(started_at, 0, now),
         }
+    }
+
+    /// For how many seconds of a rollout that began at `started_at` ECS waited for somebody, up to a look that is `now`,
+    /// with `last` as in [`Self::blind_until`]. Time that was blind does not count twice. A pause is taken to last until the
+    /// look that does not show it any more: in doubt for the release.
+    pub fn paused_until(last: Option<&Self>, started_at: Timestamp, now: Timestamp) -> u64 {
+        let seen = last.and_then(|last| Some((last, last.seen_at?)));
+        let Some((last, seen_at)) = seen.filter(|(_, seen_at)| *seen_at >= started_at) else {
+            return 0;
+        };
+        if last.pause.is_none() {
+            return last.paused_seconds;
+        }
+        let passed = u64::try_from(now.duration_since(seen_at).as_secs()).unwrap_or(0);
+        let unseen = blind_seconds(seen_at, last.wait_seconds, now);
+        last.paused_seconds
+            .saturating_add(passed.saturating_sub(unseen))
     }
 }
 
@@ -98,7 +129,7 @@ pub enum Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::at;
+    use crate::sample::{at, pause};
 
     /// A look at this second, which asked for the next one after so many seconds.
     fn last(second: i64, wait_seconds: u64, blind_seconds: u64) -> Look<Outcome> {
@@ -110,6 +141,8 @@ mod tests {
             progress: (),
             seen_at: Some(at(second)),
             blind_seconds,
+            pause: None,
+            paused_seconds: 0,
         }
     }
 
@@ -140,5 +173,66 @@ mod tests {
             let blind = Look::blind_until(last.as_ref(), at(1000), at(second));
             assert_eq!(blind, expected, "{story}");
         }
+    }
+
+    #[test]
+    fn a_pause_lasts_from_the_look_that_shows_it_to_the_look_that_does_not_but_for_the_blind_time()
+    {
+        let paused = |look: Look<Outcome>, paused_seconds| Look {
+            pause: Some(pause(at(1000))),
+            paused_seconds,
+            ..look
+        };
+        let went_on = Look {
+            paused_seconds: 500,
+            ..last(1060, 0, 0)
+        };
+        // The rollout began at second 1000.
+        for (story, last, second, expected) in [
+            ("the first look", None, 1060, 0),
+            (
+                "a pause that goes on",
+                Some(paused(last(1060, 60, 0), 0)),
+                1100,
+                40,
+            ),
+            (
+                "the next look at it",
+                Some(paused(last(1100, 60, 0), 40)),
+                1160,
+                100,
+            ),
+            ("a rollout that moves", Some(went_on), 1120, 500),
+            (
+                "as late as it should",
+                Some(paused(last(1060, 3600, 0), 0)),
+                4690,
+                3630,
+            ),
+            (
+                "later than it should",
+                Some(paused(last(1060, 3600, 0), 0)),
+                9000,
+                3630,
+            ),
+            (
+                "the rollout before",
+                Some(paused(last(900, 60, 0), 40)),
+                1060,
+                0,
+            ),
+        ] {
+            let found = Look::paused_until(last.as_ref(), at(1000), at(second));
+            assert_eq!(found, expected, "{story}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_which_time_does_not_count() {
+        assert_eq!(seen_within(60, 0, 0), "60 seconds");
+        assert_eq!(
+            seen_within(60, 5, 7),
+            "60 seconds and the 5 in which nobody could look and the 7 in which it was paused"
+        );
     }
 }

@@ -281,6 +281,9 @@ pub struct Timeline {
     /// For how many seconds of its rollout and of its way back nobody could look, because AWS did not answer.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub blind_seconds: u64,
+    /// For how many seconds of its rollout ECS waited at pause hooks until somebody continued it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub paused_seconds: u64,
 }
 
 fn is_zero(seconds: &u64) -> bool {
@@ -304,6 +307,7 @@ impl Record {
                 execution_started_at: None,
                 concluded_at: now,
                 blind_seconds: 0,
+                paused_seconds: 0,
             },
         }
     }

@@ -11,7 +11,8 @@ use crate::{
     content::ContentHash,
     desired::{Claim, DesiredState, GoodRelease},
     image::Image,
-    live::{CreatedWith, LiveDeployment, LiveService},
+    live::{CreatedWith, HookAction, LiveDeployment, LiveService},
+    pause::{AwaitedHook, Pause},
     record::{Cause, Content, Record, Release, TaskDefinition, Timeline, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
@@ -108,6 +109,7 @@ pub(crate) fn claim(execution: &str, release: u64) -> Claim {
         attempt: 1,
         applied_file: None,
         taken_at: None,
+        spared: 0,
     }
 }
 
@@ -134,6 +136,7 @@ pub(crate) fn record(number: u64, verdict: Verdict) -> Record {
             execution_started_at: Some(at(0)),
             concluded_at: at(0),
             blind_seconds: 0,
+            paused_seconds: 0,
         },
     }
 }
@@ -152,6 +155,7 @@ pub(crate) fn live(number: u64) -> LiveService {
         balancers: Vec::new(),
         revisions: Vec::new(),
         pace_seconds: 0,
+        pauses: false,
         events: Vec::new(),
         arn: "arn:service".into(),
         tags: BTreeMap::new(),
@@ -181,5 +185,19 @@ pub(crate) fn rolling(from: u64, to: u64, running: i32) -> LiveService {
             deployment(from, "ACTIVE", "COMPLETED", 3),
         ],
         ..live(from)
+    }
+}
+
+/// A pause before the requests move, for a day, after which ECS goes back.
+pub(crate) fn pause(since: Timestamp) -> Pause {
+    Pause {
+        deployment: "arn:deployment".into(),
+        stage: Some("POST_TEST_TRAFFIC_SHIFT".into()),
+        hooks: vec![AwaitedHook {
+            id: "ecs-pause-1".into(),
+            until: Some(since + SignedDuration::from_hours(24)),
+            then: Some(HookAction::Rollback),
+        }],
+        since,
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     desired::DesiredState,
     follow::FollowRule,
     hold::Hold,
+    pause::PausedRelease,
     service_file::{Problem, Rejection},
     service_id::ServiceId,
 };
@@ -32,6 +33,9 @@ pub enum FileStatus {
         /// The hold on the service, while there is one.
         #[serde(default)]
         hold: Option<Hold>,
+        /// The pause of the release on its way, while ECS waits until somebody continues its deployment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paused: Option<Box<PausedRelease>>,
         /// Parts of the file that are probably mistakes, but for which it is not rejected.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<Problem>,
@@ -73,7 +77,7 @@ impl FileStatus {
         };
         for (container, image, release) in desired.left_out() {
             message += &format!(
-                "; {}:{} (container {container}) is left out, because release {release} was bad: push another image, or \
+                "; {}:{} (container {container}) is left out, because release {release} was no success: push another image, or \
                  try it again with `landfall retry {}`",
                 image.repository, image.tag, desired.service
             );
@@ -84,6 +88,12 @@ impl FileStatus {
         if let Some(hold) = &desired.hold {
             message += &format!("; on hold: {}", hold.reason);
         }
+        if let Some(paused) = &desired.paused {
+            message += &format!("; release {}: {}", paused.release, paused.pause.sentence());
+            for command in paused.pause.commands() {
+                message += &format!("; to continue: {command}");
+            }
+        }
         Some(Self::Accepted {
             version_id: file.version_id.clone(),
             service: desired.service.clone(),
@@ -91,6 +101,7 @@ impl FileStatus {
             message,
             waiting_for,
             hold: desired.hold.clone(),
+            paused: desired.paused.clone().map(Box::new),
             warnings: Vec::new(),
         })
     }

@@ -8,5 +8,6 @@ mod lost;
 mod not_yet;
 mod numbers;
 mod outages;
+mod pauses;
 mod stage;
 mod traffic;

@@ -1,10 +1,13 @@
 //! From the SDK's types to Landfall's.
 
-use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, LoadBalancer, Service, Task};
+use aws_sdk_ecs::types::{
+    Deployment, DeploymentConfiguration, DeploymentLifecycleHookDetail,
+    DeploymentLifecycleHookTargetType, LoadBalancer, Service, ServiceDeployment, Task,
+};
 use landfall::{
     live::{
         Accepted, CapacityShare, CreatedWith, DeploymentStatus, EndedTask, LiveBalancer,
-        LiveDeployment, LiveService, Pace, TaskHealth,
+        LiveDeployment, LiveHook, LiveService, Pace, TaskHealth,
     },
     record::{StoppedContainer, StoppedTask},
 };
@@ -64,6 +67,7 @@ pub(super) fn service(call: &str, service: &Service) -> Result<LiveService, Faul
         pace_seconds: service
             .deployment_configuration()
             .map_or(0, |configuration| pace(configuration).seconds()),
+        pauses: service.deployment_configuration().is_some_and(pauses),
         events: events.collect::<Result<_, Fault>>()?,
         arn: service
             .service_arn()
@@ -102,6 +106,38 @@ fn balancer(balancer: &LoadBalancer) -> Option<LiveBalancer> {
             .container_port()
             .and_then(|port| u64::try_from(port).ok())
             .unwrap_or_default(),
+    })
+}
+
+fn pauses(configuration: &DeploymentConfiguration) -> bool {
+    let mut hooks = configuration.lifecycle_hooks().iter();
+    hooks.any(|hook| hook.target_type() == Some(&DeploymentLifecycleHookTargetType::Pause))
+}
+
+/// The `PAUSE` hooks that a service deployment has reached.
+pub(super) fn pause_hooks(
+    call: &str,
+    deployment: &ServiceDeployment,
+) -> Result<Vec<LiveHook>, Fault> {
+    let hooks = deployment.lifecycle_hook_details().iter();
+    let hooks =
+        hooks.filter(|hook| hook.target_type() == Some(&DeploymentLifecycleHookTargetType::Pause));
+    hooks.map(|hook| pause_hook(call, hook)).collect()
+}
+
+fn pause_hook(call: &str, hook: &DeploymentLifecycleHookDetail) -> Result<LiveHook, Fault> {
+    let id = hook.hook_id();
+    let status = hook.status();
+    Ok(LiveHook {
+        id: id
+            .ok_or_else(|| Fault::incomplete(call, "lifecycleHookDetails.hookId"))?
+            .into(),
+        status: status
+            .ok_or_else(|| Fault::incomplete(call, "lifecycleHookDetails.status"))?
+            .as_str()
+            .into(),
+        expires_at: hook.expires_at().map(timestamp).transpose()?,
+        timeout_action: hook.timeout_action().map(|action| action.as_str().into()),
     })
 }
 

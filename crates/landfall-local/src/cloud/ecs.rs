@@ -15,6 +15,7 @@ mod launch;
 mod neighbours;
 mod not_yet;
 mod observation;
+mod pauses;
 mod process;
 mod rollout;
 mod scheduler;
@@ -181,6 +182,10 @@ pub(super) const API: Api<Ecs> = Api {
         ),
         ("DescribeServiceRevisions", Ecs::describe_service_revisions),
         ("StopServiceDeployment", Ecs::stop_service_deployment),
+        (
+            "ContinueServiceDeployment",
+            Ecs::continue_service_deployment,
+        ),
         ("TagResource", Ecs::tag_resource),
         ("UntagResource", Ecs::untag_resource),
         ("ListTagsForResource", Ecs::list_tags_for_resource),

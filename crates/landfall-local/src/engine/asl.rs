@@ -72,9 +72,18 @@ pub enum Resource {
     Function(String),
     /// `arn:aws:states:::lambda:invoke.waitForTaskToken`: the result comes from `SendTaskSuccess`.
     InvokeWithToken {
-        /// `TimeoutSeconds`.
-        timeout: u64,
+        /// How long it is waited for.
+        timeout: TaskTimeout,
     },
+}
+
+/// How long a Task state waits for its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskTimeout {
+    /// `TimeoutSeconds`.
+    Seconds(u64),
+    /// `TimeoutSecondsPath`: where in the input the number of seconds is.
+    Path(Path),
 }
 
 /// A Choice state.

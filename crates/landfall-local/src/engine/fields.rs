@@ -43,6 +43,10 @@ impl Fields {
         self.only(&[])
     }
 
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.rest.contains_key(name)
+    }
+
     pub(super) fn optional(
         &mut self,
         name: &str,

@@ -17,6 +17,7 @@ pub const STATES: &[(&str, &[&str])] = &[
             "ResultSelector",
             "ResultPath",
             "TimeoutSeconds",
+            "TimeoutSecondsPath",
             "Retry",
             "Catch",
             "Next",

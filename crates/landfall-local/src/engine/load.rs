@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 
 use super::{
-    asl::{Choice, Definition, Fail, Kind, Resource, Task, Wait},
+    asl::{Choice, Definition, Fail, Kind, Resource, Task, TaskTimeout, Wait},
     choice::Rule,
     fields::Fields,
     flow,
@@ -92,7 +92,7 @@ fn read_task(fields: &mut Fields) -> Result<Task, LoadError> {
     let resource = fields.string("Resource")?;
     let resource = match resource.as_str() {
         integration if INTEGRATIONS.contains(&integration) => Resource::InvokeWithToken {
-            timeout: fields.whole_number("TimeoutSeconds", 1)?,
+            timeout: read_timeout(fields)?,
         },
         arn if arn.starts_with("arn:aws:lambda:") && arn.contains(":function:") => {
             Resource::Function(resource)
@@ -112,6 +112,19 @@ fn read_task(fields: &mut Fields) -> Result<Task, LoadError> {
         catch: catch(fields)?,
         next: fields.string("Next")?,
     })
+}
+
+/// "If you specify TimeoutSecondsPath, you can't include TimeoutSeconds"
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html>).
+fn read_timeout(fields: &mut Fields) -> Result<TaskTimeout, LoadError> {
+    const SECONDS: &str = "TimeoutSeconds";
+    match fields.optional_whole_number(SECONDS, 1)? {
+        Some(seconds) => Ok(TaskTimeout::Seconds(seconds)),
+        None if fields.has("TimeoutSecondsPath") => {
+            fields.path("TimeoutSecondsPath").map(TaskTimeout::Path)
+        }
+        None => Err(fields.error(SECONDS, "is missing".into())),
+    }
 }
 
 /// The context object's task token exists only where a task waits for it, and `lambda:invoke` takes what Lambda's Invoke takes.

@@ -6,10 +6,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    asl::{Choice, Definition, Kind, Resource, Task, Wait},
+    asl::{Choice, Definition, Kind, Resource, Task, TaskTimeout, Wait},
     data,
     failure::Failure,
-    path::Scope,
+    path::{Path, Scope},
 };
 
 /// What a Task state calls.
@@ -39,10 +39,29 @@ pub fn decide<'a>(choice: &'a Choice, scope: Scope<'_>) -> Result<&'a str, Failu
 /// # Errors
 /// The failure with which AWS ends the execution if they are not there, or not a whole number.
 pub fn seconds(wait: &Wait, scope: Scope<'_>) -> Result<u64, Failure> {
-    let (path, value) = (&wait.seconds, wait.seconds.get("SecondsPath", scope)?);
+    whole_number("SecondsPath", &wait.seconds, scope)
+}
+
+/// For how many seconds a Task state waits for its token.
+///
+/// # Errors
+/// The failure with which AWS ends the execution if they are not there, or not a whole number above 0.
+pub fn timeout(timeout: &TaskTimeout, scope: Scope<'_>) -> Result<u64, Failure> {
+    const FIELD: &str = "TimeoutSecondsPath";
+    match timeout {
+        TaskTimeout::Seconds(seconds) => Ok(*seconds),
+        TaskTimeout::Path(path) => match whole_number(FIELD, path, scope)? {
+            0 => Err(Failure::runtime(format!("{FIELD} references 0: {path}"))),
+            seconds => Ok(seconds),
+        },
+    }
+}
+
+fn whole_number(field: &str, path: &Path, scope: Scope<'_>) -> Result<u64, Failure> {
+    let value = path.get(field, scope)?;
     value.as_u64().ok_or_else(|| {
         Failure::runtime(format!(
-            "The SecondsPath parameter does not reference a whole number: {path} == {value}"
+            "The {field} parameter does not reference a whole number: {path} == {value}"
         ))
     })
 }
@@ -132,9 +151,21 @@ impl<'a> Walk<'a> {
             input: data,
             context: &context,
         })?;
-        if let Resource::Function(arn) = &task.resource {
-            let function = arn.clone();
-            return Ok(Call { function, payload });
+        match &task.resource {
+            Resource::Function(arn) => {
+                let function = arn.clone();
+                return Ok(Call { function, payload });
+            }
+            Resource::InvokeWithToken { timeout: limit } => {
+                let context = &context;
+                timeout(
+                    limit,
+                    Scope {
+                        input: data,
+                        context,
+                    },
+                )?;
+            }
         }
         let function = payload["FunctionName"].as_str().map(str::to_owned);
         let function = function.ok_or_else(|| Failure::runtime("FunctionName must be a string"))?;

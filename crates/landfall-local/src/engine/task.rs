@@ -11,6 +11,7 @@ use super::{
     execution::failure_details,
     failure::{Failure, TIMEOUT},
     interpreter::{Interpreter, Line, Visit},
+    route,
     token::Waiting,
 };
 use crate::lambda::FunctionError;
@@ -46,12 +47,13 @@ impl Interpreter {
                 self.call_function(arn, payload, line).await
             }
             Resource::InvokeWithToken { timeout } => {
+                let timeout = route::timeout(timeout, visit.scope())?;
                 let waiting = self.tokens.open(&self.world);
                 let mut context = visit.context.clone();
                 context["Task"] = json!({"Token": waiting.token});
                 let visit = Visit { context, ..*visit };
                 let parameters = parameters(task, &visit)?;
-                self.invoke_and_wait(parameters, *timeout, waiting, line)
+                self.invoke_and_wait(parameters, timeout, waiting, line)
                     .await
             }
         }

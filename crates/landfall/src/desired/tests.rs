@@ -95,6 +95,7 @@ impl DesiredState {
             attempt: 1,
             applied_file: None,
             taken_at: None,
+            spared: 0,
         });
         self
     }

@@ -51,6 +51,10 @@ fn rollout_completed() -> Value {
     )
 }
 
+fn hook_awaiting_action() -> Value {
+    serde_json::from_str(include_str!("../../../../events/hook-awaiting-action.json")).unwrap()
+}
+
 fn execution_failed() -> Value {
     let detail = json!({
         "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:landfall-release:1",
@@ -135,6 +139,11 @@ fn a_true_event_says_where_to_look() {
         rollout_changed::read(&rollout_completed()),
         Ok(Heard::Look(service))
     );
+    let service = "web/hello".parse().unwrap();
+    assert_eq!(
+        rollout_changed::read(&hook_awaiting_action()),
+        Ok(Heard::Look(service))
+    );
 
     let dead = |input: &str| execution_ended::DeadExecution {
         execution: "arn:aws:states:eu-west-1:123456789012:execution:landfall-release:1".into(),
@@ -162,6 +171,14 @@ fn a_true_event_says_where_to_look() {
 #[test]
 fn an_event_that_concerns_nobody_here_is_ignored_with_a_reason() {
     for (event, expected) in [
+        (
+            with(
+                hook_awaiting_action(),
+                "/detail/eventName",
+                json!("HOOK_IN_PROGRESS"),
+            ),
+            "a hook in progress ends no waiting",
+        ),
         (
             with(image_pushed(), "/detail/action-type", json!("DELETE")),
             "the action is DELETE, not PUSH or REPLICATE",
@@ -324,6 +341,10 @@ fn an_event_that_is_not_what_it_claims_is_refused_with_what_is_wrong() {
             "missing field `bucket`",
         ),
         (
+            without(hook_awaiting_action(), "/detail", "serviceArn"),
+            "names no service in `detail.serviceArn`",
+        ),
+        (
             with(rollout_completed(), "/resources", json!([])),
             "names no service in `resources`",
         ),
@@ -385,6 +406,7 @@ fn ten_megabytes_in_any_field_make_no_long_message_and_no_action() {
         image_pushed(),
         file_uploaded(),
         rollout_completed(),
+        hook_awaiting_action(),
         execution_failed(),
     ] {
         for path in texts(&event).into_iter().chain(["/detail".into()]) {

@@ -4,7 +4,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{DeploymentStatus, LiveService, RolloutState, ServiceDeploymentStatus};
+use super::{
+    DeploymentStatus, HookAction, HookStatus, LiveService, RolloutState, ServiceDeploymentStatus,
+};
 
 /// One deployment of a service
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>).
@@ -53,6 +55,48 @@ pub struct LiveServiceDeployment {
     pub bakes: bool,
     /// The revision that it was to bring, as far as ECS says; only asked for where ECS rolled it back.
     pub task_definition: Option<String>,
+    /// The stage that it has reached (`lifecycleStage`); only asked for where it bakes, or can be paused.
+    pub stage: Option<String>,
+    /// Its `PAUSE` hooks that were reached, as far as ECS says; asked for as the stage is.
+    pub hooks: Vec<LiveHook>,
+}
+
+/// A `PAUSE` lifecycle hook that a service deployment has reached
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookDetail.html>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveHook {
+    /// Its `hookId`: another one each time that the hook is reached.
+    pub id: String,
+    /// Its status.
+    pub status: HookStatus,
+    /// When it times out.
+    pub expires_at: Option<Timestamp>,
+    /// What ECS does then.
+    pub timeout_action: Option<HookAction>,
+}
+
+/// Why ECS took a deployment back at a pause: a decision of the service's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declined<'a> {
+    /// Somebody answered this hook with `ROLLBACK`.
+    ByAnswer(&'a LiveHook),
+    /// Nobody answered this hook in time, and `ROLLBACK` is its action for that.
+    ByTimeout(&'a LiveHook),
+}
+
+impl LiveServiceDeployment {
+    /// The decision at a pause for which ECS took the deployment back, if there was one. A pause hook has failed if
+    /// `ContinueServiceDeployment` was called with `ROLLBACK`
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_hook_state_change_events.html>).
+    pub fn declined(&self) -> Option<Declined<'_>> {
+        self.hooks.iter().find_map(|hook| match hook.status {
+            HookStatus::Failed => Some(Declined::ByAnswer(hook)),
+            HookStatus::TimedOut if hook.timeout_action != Some(HookAction::Continue) => {
+                Some(Declined::ByTimeout(hook))
+            }
+            _ => None,
+        })
+    }
 }
 
 /// A change that ECS has accepted and now carries out.

@@ -37,6 +37,8 @@ pub struct LiveService {
     pub revisions: Vec<String>,
     /// How long, in seconds, a deployment waits on purpose, by its steps and bake time.
     pub pace_seconds: u64,
+    /// Whether its deployments have `PAUSE` lifecycle hooks, at which ECS waits until somebody continues them.
+    pub pauses: bool,
     /// Its events with their times, newest first.
     pub events: Vec<(Timestamp, String)>,
     /// Its ARN.

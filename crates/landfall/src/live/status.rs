@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// An enum of words, with the word of each variant, that keeps every other word.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -154,6 +156,47 @@ impl ServiceDeploymentStatus {
             self,
             Self::StopRequested | Self::RollbackRequested | Self::RollbackInProgress
         )
+    }
+}
+
+words! {
+    /// The `status` of a lifecycle hook that a service deployment has reached
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookDetail.html>).
+    HookStatus {
+        /// A pause hook waits until somebody continues the deployment.
+        AwaitingAction = "AWAITING_ACTION",
+        /// The hook runs.
+        InProgress = "IN_PROGRESS",
+        /// The deployment may go on.
+        Succeeded = "SUCCEEDED",
+        /// The deployment is to go back.
+        Failed = "FAILED",
+        /// The hook waited for as long as it may.
+        TimedOut = "TIMED_OUT",
+    }
+}
+
+words! {
+    /// What becomes of a paused deployment
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html>).
+    HookAction {
+        /// It goes on.
+        Continue = "CONTINUE",
+        /// ECS takes it back.
+        Rollback = "ROLLBACK",
+    }
+}
+
+impl Serialize for HookAction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for HookAction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Ok(Self::from(&*word))
     }
 }
 

@@ -109,7 +109,7 @@ pub enum Stage {
         read: Versioned<DesiredState>,
     },
     /// After drift, and where nobody knows how the release stands, the status beside the service file says that the
-    /// service is held.
+    /// service is held; after a release that was noted as paused it says so no more.
     KeepStatus {
         /// The desired state that the verdict followed from.
         read: Versioned<DesiredState>,
@@ -283,7 +283,7 @@ impl Conclude {
             (Stage::WriteVerdict { read, .. }, Answer::Written(WriteOutcome::Done)) => {
                 if !self.guards.has(Guard::RecordBeforeTheVerdict) {
                     Stage::PutRecord { read, nth: 0 }
-                } else if self.sets_hold(input) {
+                } else if self.sets_hold(input) || read.paused.is_some() {
                     Stage::KeepStatus { read }
                 } else {
                     return self.finish(input, &read);

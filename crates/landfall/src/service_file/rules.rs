@@ -9,6 +9,7 @@ mod dependencies;
 mod deployment;
 mod fargate;
 mod health_checks;
+mod lifecycle_hooks;
 mod load_balancers;
 mod logs;
 mod memory;
@@ -48,6 +49,7 @@ pub(super) fn check(document: &Node, problems: &mut Problems) {
         deployment::check,
         fargate::check,
         health_checks::check,
+        lifecycle_hooks::check,
         load_balancers::check,
         logs::check,
         memory::check,

@@ -277,6 +277,23 @@ mod tests {
     }
 
     #[test]
+    fn deployments_are_no_longer_paused_when_the_file_has_no_hooks_any_more() {
+        let hook = json!({"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"]});
+        let paused = json!({"deploymentConfiguration": {"lifecycleHooks": [hook]}});
+        let previous = with(paused.clone());
+        let section = |file: Value| Value::Object(with_resets(with(file), Some(&previous)).service);
+        assert_eq!(
+            section(json!({"deploymentConfiguration": {"maximumPercent": 150}})),
+            json!({"deploymentConfiguration": {"maximumPercent": 150, "lifecycleHooks": []}})
+        );
+        assert_eq!(
+            section(json!({})),
+            json!({"deploymentConfiguration": {"lifecycleHooks": []}})
+        );
+        assert_eq!(section(paused.clone()), paused);
+    }
+
+    #[test]
     fn tasks_are_no_longer_registered_when_the_section_discovery_goes() {
         let mut previous = with(json!({}));
         previous.discovery = serde_json::from_value(json!({

@@ -7,8 +7,12 @@ use serde_json::Value;
 use crate::{
     desired::DesiredState,
     failure::{Failure, Stage},
-    live::{LiveService, LiveServiceDeployment, Rollout, RolloutState, ServiceDeploymentStatus},
+    live::{
+        Declined, LiveService, LiveServiceDeployment, Rollout, RolloutState,
+        ServiceDeploymentStatus,
+    },
     look::{self, Look},
+    pause::Pause,
     record::Release,
     service_id::ServiceId,
 };
@@ -47,6 +51,36 @@ impl Input {
             Some(last) => Look::blind_until(last.as_ref(), self.rollout.started_at, now),
             None => 0,
         }
+    }
+
+    /// For how many seconds of the rollout ECS waited for somebody, up to `now`.
+    fn paused_seconds(&self, now: Timestamp) -> u64 {
+        Look::paused_until(self.last(), self.rollout.started_at, now)
+    }
+
+    fn last(&self) -> Option<&Look<look::Outcome, Value>> {
+        self.look.as_ref().and_then(Option::as_ref)
+    }
+
+    /// Whether the execution goes on sleeping after the look that was made when it had gone to sleep. It wakes if there is
+    /// nothing to sleep for, and if ECS waits for another hook than before, or for none any more: a sleep in a pause is long.
+    pub fn sleeps_on(&self, output: &Output) -> bool {
+        let before = self.last().and_then(|last| last.pause.as_ref());
+        let waits_alike = match (before, &output.pause) {
+            (None, None) => true,
+            (Some(before), Some(pause)) => before.awaits_the_same_as(pause),
+            _ => false,
+        };
+        output.outcome == Outcome::InProgress && waits_alike
+    }
+
+    /// The pause that ends only if Landfall continues the deployment: on the way back nobody is to decide anything. ECS's own
+    /// way back is not held either, "because these stages are also invoked during rollback"
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>). Only where the
+    /// deployment is one that Landfall asked for.
+    pub fn to_continue<'a>(&self, output: &'a Output) -> Option<&'a Pause> {
+        let is_ours = self.purpose == Purpose::RollBack && self.rollout.deployment.is_some();
+        output.pause.as_ref().filter(|_| is_ours)
     }
 }
 
@@ -101,7 +135,8 @@ const CLOCK_SKEW: i64 = 2;
 
 /// Decides how the rollout stands, from the service and its newest service deployment, where ECS keeps those.
 ///
-/// The time in which nobody could look, because AWS did not answer, does not count against the rollout.
+/// The time in which nobody could look, because AWS did not answer, does not count against the rollout, nor does the time in
+/// which ECS has paused it until somebody continues it.
 ///
 /// An update that changes nothing ECS deploys, such as the way back to what runs already, begins no service deployment.
 /// The newest one is then older than the rollout, and how it ended says nothing about this rollout. (On the way back it
@@ -115,6 +150,7 @@ pub fn look(
     now: Timestamp,
 ) -> Output {
     let blind_seconds = input.blind_seconds(now);
+    let paused_seconds = input.paused_seconds(now);
     let answer = |outcome, reason: String| Output {
         outcome,
         wait_seconds: 0,
@@ -123,6 +159,8 @@ pub fn look(
         progress: (),
         seen_at: Some(now),
         blind_seconds,
+        pause: None,
+        paused_seconds,
     };
     if input.purpose == Purpose::Release && desired.supersedes(input.release.number) {
         return answer(
@@ -139,6 +177,10 @@ pub fn look(
             answer(Outcome::Failed, reason)
         };
     };
+    // An execution that takes over finds a deployment that is older than its own call, which began none.
+    let paused = newest
+        .filter(|_| runs_what_was_asked_for(input, live))
+        .and_then(|newest| Pause::of(newest, noted(input, desired), now));
     let skew = SignedDuration::from_secs(CLOCK_SKEW);
     let newest = newest.filter(|newest| {
         input.purpose == Purpose::RollBack
@@ -155,8 +197,21 @@ pub fn look(
         None => emptied(live),
         Some(revision) => running(revision, input.purpose, live, newest),
     };
+    if let Some(pause) = paused.filter(|_| outcome == Outcome::InProgress) {
+        // On the way back nobody is waited for.
+        let wait_seconds = match input.purpose {
+            Purpose::Release => pause.sleep_seconds(paused_seconds, now),
+            Purpose::RollBack => 0,
+        };
+        return Output {
+            wait_seconds,
+            pause: Some(pause.clone()),
+            ..answer(outcome, pause.sentence())
+        };
+    }
     let seconds = input.rollout.timeout_seconds;
-    let allowed = i64::try_from(seconds.saturating_add(blind_seconds)).unwrap_or(i64::MAX);
+    let uncounted = blind_seconds.saturating_add(paused_seconds);
+    let allowed = i64::try_from(seconds.saturating_add(uncounted)).unwrap_or(i64::MAX);
     let deadline = input
         .rollout
         .started_at
@@ -167,11 +222,38 @@ pub fn look(
             Outcome::Failed,
             format!(
                 "ECS did not complete it within {}; last: {reason}",
-                look::seen_within(seconds, blind_seconds)
+                look::seen_within(seconds, blind_seconds, paused_seconds)
             ),
         );
     }
     answer(outcome, reason)
+}
+
+/// What is known of the pause until now: from the last look, or from the execution before this one.
+fn noted<'a>(input: &'a Input, desired: &'a DesiredState) -> Option<&'a Pause> {
+    let last = input.last().and_then(|last| last.pause.as_ref());
+    last.or_else(|| desired.pause_of(input.release.number))
+}
+
+/// Whether the deployment that ECS is heading for brings what the rollout is to bring.
+fn runs_what_was_asked_for(input: &Input, live: &LiveService) -> bool {
+    let primary = live.primary().map(|primary| &primary.task_definition);
+    input.rollout.task_definition.is_some() && primary == input.rollout.task_definition.as_ref()
+}
+
+/// Why ECS took a deployment back.
+fn taken_back(newest: &LiveServiceDeployment) -> String {
+    match newest.declined() {
+        Some(Declined::ByAnswer(hook)) => format!(
+            "somebody had ECS roll the deployment back, at its pause hook {}",
+            hook.id
+        ),
+        Some(Declined::ByTimeout(hook)) => format!(
+            "nobody continued the deployment in time, and ECS rolled it back: its pause hook {} timed out",
+            hook.id
+        ),
+        None => "ECS rolled the deployment back by itself".into(),
+    }
 }
 
 /// What is wrong with the release. The rollout of a roll-back has an outcome, but says nothing about the release.
@@ -215,11 +297,8 @@ fn running(
         let on_its_way = status.is_some_and(ServiceDeploymentStatus::is_on_its_way_back);
         return if purpose == Purpose::RollBack && on_its_way {
             (Outcome::InProgress, "ECS is on its way back".into())
-        } else if rolled_back_by_ecs {
-            (
-                Outcome::Failed,
-                because("ECS rolled the deployment back by itself", status_reason),
-            )
+        } else if let Some(newest) = newest.filter(|_| rolled_back_by_ecs) {
+            (Outcome::Failed, because(&taken_back(newest), status_reason))
         } else {
             let message = format!(
                 "the service was given another task definition meanwhile: {}",
@@ -250,14 +329,12 @@ fn running(
         Purpose::Release => status.is_rollback() || **status == ServiceDeploymentStatus::Stopped,
         Purpose::RollBack => **status == ServiceDeploymentStatus::RollbackFailed,
     };
-    if let Some(status) = status.filter(gave_up) {
-        return (
-            Outcome::Failed,
-            because(
-                &format!("ECS ended the deployment as {status}"),
-                status_reason,
-            ),
-        );
+    if let Some((newest, status)) = newest.zip(status.filter(gave_up)) {
+        let what = match newest.declined() {
+            Some(_) => taken_back(newest),
+            None => format!("ECS ended the deployment as {status}"),
+        };
+        return (Outcome::Failed, because(&what, status_reason));
     }
     // What is bad goes back at once while the old tasks are up, so it is time to look.
     if purpose == Purpose::Release && newest.is_some_and(|newest| newest.bakes) {

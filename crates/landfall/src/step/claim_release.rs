@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// How many executions may try to deploy one release before it is given up. The next execution only rolls
-/// back; should it die as well, the one after it only concludes.
+/// back; should it die as well, the one after it only concludes. Those that ended while ECS had paused the deployment do not
+/// count: a pause may be longer than an execution, and how that ends says nothing about the release.
 pub const MAX_ATTEMPTS: u32 = 3;
 
 /// How long a call may still reach ECS after the execution that made it has ended: the timeout of the functions that
@@ -163,7 +164,11 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
         Some(claim) => claim.attempt + 1,
         None => 1,
     };
-    if attempt > MAX_ATTEMPTS + 1 {
+    let mut claimed = desired.clone();
+    claimed.take_claim(me, release.number, attempt);
+    let spared = claimed.claim.as_ref().map_or(0, |claim| claim.spared);
+    let counted = attempt - spared.min(attempt);
+    if counted > MAX_ATTEMPTS + 1 {
         let reason = "every execution died while it worked on this release, also the one that rolled it back; their \
                       history in Step Functions says how"
             .into();
@@ -176,8 +181,6 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
         return Decision::conclude(desired, me, release, attempt, ending);
     }
     let apply_service = desired.applied_file.as_ref() != Some(&release.content.file);
-    let mut claimed = desired.clone();
-    claimed.take_claim(me, release.number, attempt);
     let applied = claimed.claim.as_ref();
     let applied = applied.and_then(|claim| claim.applied_file.as_ref());
     let good = desired.last_good.as_ref().map(|good| &good.content.file);
@@ -187,7 +190,7 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
     }
     Decision {
         output: Output {
-            action: if attempt > MAX_ATTEMPTS {
+            action: if counted > MAX_ATTEMPTS {
                 Action::GiveUp
             } else {
                 Action::Deploy

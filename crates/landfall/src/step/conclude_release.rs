@@ -70,6 +70,12 @@ impl Facts {
         let looks = [&self.course.look, &self.back.look].into_iter().flatten();
         looks.map(|look| look.blind_seconds).sum()
     }
+
+    /// For how many seconds ECS waited until somebody continued the rollout.
+    fn paused_seconds(&self) -> u64 {
+        let look = self.course.look.as_ref();
+        look.map_or(0, |look| look.paused_seconds)
+    }
 }
 
 impl Input {
@@ -173,11 +179,12 @@ pub fn records(
     desired: &DesiredState,
     now: Timestamp,
 ) -> Vec<Record> {
-    let timeline = |release: &Release, blind_seconds| Timeline {
+    let timeline = |release: &Release, blind_seconds, paused_seconds| Timeline {
         created_at: release.created_at,
         execution_started_at: Some(input.started_at),
         concluded_at: now,
         blind_seconds,
+        paused_seconds,
     };
     let unseen = input.unseen_seconds(now);
     let blind = match ending.verdict {
@@ -198,7 +205,7 @@ pub fn records(
         task_definition: ending.task_definition.clone(),
         diagnosis: ending.diagnosis.clone(),
         execution: Some(input.execution.clone()),
-        timeline: timeline(&input.release, blind),
+        timeline: timeline(&input.release, blind, input.facts.paused_seconds()),
     };
     let older = desired
         .open
@@ -210,13 +217,13 @@ pub fn records(
             input.release.number
         ),
         execution: Some(input.execution.clone()),
-        timeline: timeline(release, 0),
+        timeline: timeline(release, 0, 0),
         ..Record::passed_over(&input.service, release, now)
     });
     let passed_over = desired.passed_over.iter();
     let passed_over = passed_over.map(|release| Record {
         execution: Some(input.execution.clone()),
-        timeline: timeline(release, 0),
+        timeline: timeline(release, 0, 0),
         ..Record::passed_over(&input.service, release, now)
     });
     let superseded = superseded.chain(passed_over);

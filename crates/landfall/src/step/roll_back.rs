@@ -191,8 +191,9 @@ fn without_good(
 }
 
 impl Way {
-    /// Whether ECS can be told to give the requests back to the last good release, whose tasks are still up beside the
-    /// bad ones: that takes no new tasks, and no bake time.
+    /// Whether ECS can be told to go back to the last good release by itself. Where that release's tasks are still up beside
+    /// the bad ones, this gives the requests back to them: it takes no new tasks, and no bake time. Where deployments have
+    /// pause hooks, these hold every new deployment, but not ECS's own way back.
     pub fn can_be_left_to_ecs(&self, live: Option<&LiveService>) -> bool {
         let (Self::Revert { good, .. }, Some(live)) = (self, live) else {
             return false;
@@ -201,12 +202,14 @@ impl Way {
             .balancers
             .iter()
             .any(|balancer| balancer.alternate.is_some());
-        let is_up = |deployment: &LiveDeployment| {
+        let is_there = |deployment: &&LiveDeployment| {
             deployment.status != DeploymentStatus::Primary
                 && deployment.task_definition == good.task_definition.arn
-                && deployment.running_count >= live.desired_count.max(1)
         };
-        has_two && live.deployments.iter().any(is_up)
+        let is_up =
+            |deployment: &LiveDeployment| deployment.running_count >= live.desired_count.max(1);
+        let mut there = live.deployments.iter().filter(is_there);
+        there.any(|deployment| live.pauses || has_two && is_up(deployment))
     }
 
     /// The verdict of the release once the plan is carried out.

@@ -14,7 +14,7 @@ use crate::{
     desired::DesiredState,
     failure::{self, Stage},
     live::{Failure, LiveTask, StopCode, TaskStatus},
-    look::Look,
+    look::{self, Look},
     record::{Release, TaskLog, TaskReport},
     service_file::{OnFailure, OneOffTask, Phase, ServiceFile},
     service_id::ServiceId,
@@ -47,6 +47,23 @@ pub struct Input {
     pub task_definition: String,
     /// Which tasks.
     pub phase: Phase,
+    /// The last look, at these tasks or at the rollout before them; none for an execution that began before this was sent.
+    #[serde(default)]
+    pub look: Option<Look<look::Outcome, Value>>,
+}
+
+impl Input {
+    /// The answer with the time that the looks so far say was blind or paused: nothing of that is added by tasks, whose
+    /// deadlines are their own.
+    #[must_use]
+    pub fn carried_on(&self, output: Output) -> Output {
+        let last = self.look.as_ref();
+        Output {
+            blind_seconds: last.map_or(0, |last| last.blind_seconds),
+            paused_seconds: last.map_or(0, |last| last.paused_seconds),
+            ..output
+        }
+    }
 }
 
 /// What the step answers.
@@ -261,6 +278,8 @@ pub fn next<'a>(
         progress: (),
         seen_at: None,
         blind_seconds: 0,
+        pause: None,
+        paused_seconds: 0,
     }))
 }
 
@@ -283,6 +302,8 @@ fn failed(phase: Phase, reason: String, report: &TaskReport) -> Output {
         progress: (),
         seen_at: None,
         blind_seconds: 0,
+        pause: None,
+        paused_seconds: 0,
     }
 }
 
@@ -295,6 +316,8 @@ fn supersede(desired: &DesiredState) -> Output {
         progress: (),
         seen_at: None,
         blind_seconds: 0,
+        pause: None,
+        paused_seconds: 0,
     }
 }
 
@@ -309,6 +332,8 @@ pub fn waiting(run: &Run, reason: impl Into<String>, now: Timestamp) -> Output {
         progress: (),
         seen_at: None,
         blind_seconds: 0,
+        pause: None,
+        paused_seconds: 0,
     }
 }
 

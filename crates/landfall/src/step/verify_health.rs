@@ -148,6 +148,8 @@ pub fn decide(
         progress: progress.clone(),
         seen_at: Some(now),
         blind_seconds: blind_before.saturating_add(unseen),
+        pause: None,
+        paused_seconds: input.look.as_ref().map_or(0, |last| last.paused_seconds),
     };
     if desired.supersedes(input.release.number) {
         let reason = format!("release {} should run", desired.last_number);

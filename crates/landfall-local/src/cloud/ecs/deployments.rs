@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Inner;
+use super::pauses::Pauses;
 use super::scheduler::failure_threshold;
 use super::state::{Deployment, Rollout, Service, ServiceDeployment, State};
 use super::traffic::{Shift, is_side_by_side};
@@ -59,6 +60,7 @@ impl Inner {
             shift: Shift::planned(&configuration, serving),
             configuration,
             rollback: None,
+            pauses: Pauses::default(),
             breaker: json!({
                 "status": if enabled { "MONITORING" } else { "DISABLED" },
                 "failureCount": 0,
@@ -281,7 +283,7 @@ impl Inner {
 }
 
 impl ServiceDeployment {
-    fn end(&mut self, status: &str, reason: &str, now: f64) {
+    pub(super) fn end(&mut self, status: &str, reason: &str, now: f64) {
         self.status = status.into();
         self.status_reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         self.updated_at = now;

@@ -27,17 +27,31 @@ impl Inner {
         let Some(service) = services.get_mut(arn) else {
             return View::nothing();
         };
-        let under_way = service.deployments.first().and_then(|primary| {
-            let record = service_deployments.get(&primary.service_deployment)?;
-            Some((record.is_running(), record.shift.as_ref()?))
-        });
+        let record = service.deployments.first();
+        let record =
+            record.and_then(|primary| service_deployments.get(&primary.service_deployment));
+        let under_way =
+            record.and_then(|record| Some((record.is_running(), record.shift.as_ref()?)));
+        let rolls =
+            record.filter(|record| record.status == "IN_PROGRESS" && record.shift.is_none());
+        let starts_later = rolls.is_some_and(|record| !record.pauses.is_past(Stage::PreScaleUp));
         let side_by_side = under_way.and_then(|(running, shift)| match shift.stage {
             Stage::CleanUp => None,
             _ if !running => Some(Side::Keep),
             Stage::ReconcileService => Some(Side::Reconcile),
+            Stage::PreScaleUp => Some(Side::Hold),
             Stage::ScaleUp => Some(Side::ScaleUp),
-            Stage::ProductionTrafficShift | Stage::BakeTime => Some(Side::Keep),
+            Stage::PostScaleUp
+            | Stage::PostTestTrafficShift
+            | Stage::PreProductionTrafficShift
+            | Stage::ProductionTrafficShift
+            | Stage::PostProductionTrafficShift
+            | Stage::BakeTime => Some(Side::Keep),
         });
+        let side_by_side = match starts_later {
+            true => Some(Side::Hold),
+            false => side_by_side,
+        };
         let serving = under_way.and_then(|(_, shift)| shift.serving.clone());
         let configuration = service
             .fields

@@ -50,6 +50,7 @@ impl Ecs {
                 .collect::<Vec<_>>()
             {
                 inner.count_failures(&mut state, &arn, now);
+                inner.time_out(&mut state, &arn, now, &mut wake);
                 inner.advance(&mut state, &arn, now, &mut wake);
                 let view = inner.view(&mut state, &arn, now, &mut wake);
                 let plan = plan(&view);
@@ -183,8 +184,9 @@ impl Inner {
             }
         }
         match plan.turn {
-            Some(Turn::Shift) => self.move_requests(state, arn, self.world.epoch_seconds()),
-            Some(Turn::Complete) => self.complete(state, arn),
+            Some(Turn::Shift) => self.move_requests(state, arn),
+            Some(Turn::Complete) if self.completes(state, arn) => self.complete(state, arn),
+            Some(Turn::Complete) => {}
             Some(Turn::Fail) => self.fail_deployment(state, arn),
             None => {}
         }

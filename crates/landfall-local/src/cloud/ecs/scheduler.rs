@@ -36,6 +36,8 @@ pub(super) struct TaskView {
 pub(super) enum Side {
     /// Leftovers make way, nothing starts.
     Reconcile,
+    /// Nothing starts, and nothing makes way.
+    Hold,
     /// New tasks start.
     ScaleUp,
     /// Both stay as they are.
@@ -217,7 +219,8 @@ fn beside(view: &View, desired: usize, side: Side) -> Plan {
             _ => {}
         }
     }
-    let may_start = !view.frozen && !view.throttled && side != Side::Reconcile;
+    let may_start =
+        !view.frozen && !view.throttled && !matches!(side, Side::Reconcile | Side::Hold);
     if may_start {
         plan.starts = desired - primary;
     }

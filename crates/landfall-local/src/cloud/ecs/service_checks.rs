@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::state::State;
 use super::traffic::is_side_by_side;
-use super::{Ecs, invalid, list, text};
+use super::{Ecs, invalid, list, pauses, text};
 use crate::cloud::fault::Fault;
 
 impl Ecs {
@@ -89,12 +89,7 @@ pub(super) fn playable(input: &Value) -> Result<(), Fault> {
     if strategy != "ROLLING" && !is_side_by_side(configuration) {
         return Err(invalid(format!("Invalid deployment strategy: {strategy}.")));
     }
-    if !list(configuration, "lifecycleHooks").is_empty() {
-        return Err(invalid(
-            "The embedded cloud does not play lifecycle hooks of deployments: leave them out here.",
-        ));
-    }
-    Ok(())
+    pauses::playable(configuration)
 }
 
 pub(super) fn active_task_definition(state: &State, wanted: &str) -> Result<String, Fault> {

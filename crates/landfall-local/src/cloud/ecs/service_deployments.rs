@@ -127,15 +127,7 @@ impl Ecs {
                 ),
             ));
         }
-        if let Some(failed) = state
-            .services
-            .get_mut(&service)
-            .and_then(|service| service.deployments.first_mut())
-        {
-            failed.rollout = super::state::Rollout::Failed;
-            failed.reason = "The service deployment was stopped by a request.".into();
-        }
-        self.inner.roll_back(
+        self.inner.decline(
             &mut state,
             &service,
             "Service deployment rolled back because of a stop request.",
@@ -226,6 +218,9 @@ fn described(state: &State, deployment: &ServiceDeployment) -> Value {
             source["requestedProductionTrafficWeight"] = json!(100.0 - percent);
         }
     }
+    let running = deployment.status == "IN_PROGRESS";
+    let paused = deployment.pauses.stage().filter(|_| running);
+    let stage = shift.map(|shift| shift.stage).or(paused);
     for (name, value) in [
         ("updatedAt", json!(deployment.updated_at)),
         ("stoppedAt", json!(deployment.stopped_at)),
@@ -234,7 +229,14 @@ fn described(state: &State, deployment: &ServiceDeployment) -> Value {
         ("deploymentConfiguration", deployment.configuration.clone()),
         ("rollback", json!(deployment.rollback)),
         ("deploymentCircuitBreaker", deployment.breaker.clone()),
-        ("lifecycleStage", json!(shift.map(|shift| shift.stage))),
+        ("lifecycleStage", json!(stage)),
+        (
+            "lifecycleHookDetails",
+            match deployment.pauses.described() {
+                none if none.is_empty() => Value::Null,
+                reached => reached.into(),
+            },
+        ),
     ] {
         if !value.is_null() {
             fields.insert(name.into(), value);

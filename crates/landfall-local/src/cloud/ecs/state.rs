@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::pauses::Pauses;
 use super::traffic::Shift;
 use crate::cloud::fault::Fault;
 
@@ -110,6 +111,9 @@ pub(super) struct ServiceDeployment {
     /// How its requests move, where there are two revisions side by side.
     #[serde(default)]
     pub(super) shift: Option<Shift>,
+    /// Where it waited for somebody, or waits.
+    #[serde(default)]
+    pub(super) pauses: Pauses,
     pub(super) created_at: f64,
     pub(super) updated_at: f64,
     pub(super) finished_at: Option<f64>,

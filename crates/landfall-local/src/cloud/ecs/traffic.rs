@@ -21,10 +21,20 @@ const STRATEGIES: [&str; 3] = ["BLUE_GREEN", "LINEAR", "CANARY"];
 pub(super) enum Stage {
     /// Tasks of deployments that were under way before, and that no request goes to, make way.
     ReconcileService,
+    /// No new task has started.
+    PreScaleUp,
     /// The new tasks come up.
     ScaleUp,
-    /// Requests move, step by step.
+    /// The new tasks are up, and no request goes to them.
+    PostScaleUp,
+    /// Test requests would go to the new tasks by now.
+    PostTestTrafficShift,
+    /// Requests are about to move, by one step.
+    PreProductionTrafficShift,
+    /// Requests have moved by a step.
     ProductionTrafficShift,
+    /// All requests have moved.
+    PostProductionTrafficShift,
     /// Both are up, and all requests go to the new ones.
     BakeTime,
     /// The old tasks go.
@@ -96,26 +106,40 @@ impl Shift {
             .map_or(0.0, |(percent, _)| *percent)
     }
 
-    /// Goes on where nothing has to be waited for any more. Answers whether a step was taken.
-    fn go_on(&mut self, now: f64, minute: f64) -> bool {
-        let taken = self.taken;
-        self.until = None;
-        while self.until.is_none() {
-            let (stage, minutes) = match (self.steps.get(self.taken), self.stage) {
-                (Some((_, minutes)), _) => {
-                    self.taken += 1;
-                    (Stage::ProductionTrafficShift, *minutes)
-                }
-                (None, Stage::BakeTime | Stage::CleanUp) => {
-                    self.stage = Stage::CleanUp;
-                    break;
-                }
-                (None, _) => (Stage::BakeTime, self.bake_minutes),
-            };
-            self.stage = stage;
-            self.until = (minutes > 0.0).then_some(now + minutes * minute);
-        }
-        self.taken > taken
+    /// The stage after this one, which ends `until` a moment if it ends by time; none after the last, and where the tasks are
+    /// waited for.
+    fn next(&self, now: f64, minute: f64) -> Option<Self> {
+        let mut next = self.clone();
+        next.until = None;
+        let mut for_minutes = |minutes: f64| {
+            next.until = (minutes > 0.0).then_some(now + minutes * minute);
+        };
+        next.stage = match self.stage {
+            Stage::ReconcileService => Stage::PreScaleUp,
+            Stage::PreScaleUp => Stage::ScaleUp,
+            Stage::PostScaleUp => Stage::PostTestTrafficShift,
+            Stage::PostTestTrafficShift => Stage::PreProductionTrafficShift,
+            Stage::PreProductionTrafficShift => {
+                for_minutes(
+                    self.steps
+                        .get(self.taken)
+                        .map_or(0.0, |(_, minutes)| *minutes),
+                );
+                next.taken += 1;
+                Stage::ProductionTrafficShift
+            }
+            Stage::ProductionTrafficShift if self.taken < self.steps.len() => {
+                Stage::PreProductionTrafficShift
+            }
+            Stage::ProductionTrafficShift => Stage::PostProductionTrafficShift,
+            Stage::PostProductionTrafficShift => {
+                for_minutes(self.bake_minutes);
+                Stage::BakeTime
+            }
+            Stage::BakeTime => Stage::CleanUp,
+            Stage::ScaleUp | Stage::CleanUp => return None,
+        };
+        Some(next)
     }
 }
 
@@ -221,60 +245,97 @@ impl Inner {
         }
     }
 
-    /// Takes the deployment that is under way further, if it only waited for others to go or for time to pass.
+    /// Takes the deployment that is under way further, for as long as nothing has to be waited for.
     pub(super) fn advance(&self, state: &mut State, arn: &str, now: f64, wake: &mut Option<f64>) {
-        let Some(primary) = state.services.get(arn).and_then(|s| s.deployments.first()) else {
+        let Some(service) = state.services.get(arn) else {
             return;
         };
-        let (id, record) = (primary.id.clone(), primary.service_deployment.clone());
-        let leftovers = |serving: Option<&String>| {
-            state.tasks_of(arn).any(|task| {
-                let deployment = task.deployment.as_ref();
-                !task.is_stopped() && deployment != Some(&id) && deployment != serving
-            })
+        let Some(primary) = service.deployments.first() else {
+            return;
         };
-        let shift = state.service_deployments.get(&record);
-        let shift = shift
-            .filter(|record| record.is_running())
-            .and_then(|record| record.shift.as_ref());
-        let Some(shift) = shift else { return };
-        match (shift.stage, shift.until) {
-            (Stage::ReconcileService, _) if !leftovers(shift.serving.as_ref()) => {
-                if let Some(shift) = shift_mut(state, &record) {
-                    shift.stage = Stage::ScaleUp;
-                }
+        // "The reconciliation stage that only happens when you start a new service deployment with more than 1 service
+        // revision in an ACTIVE state"
+        // (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>).
+        let reconciles = service.deployments.len() > 2;
+        let (id, name) = (primary.id.clone(), primary.service_deployment.clone());
+        let minute = self.settings.deployment_minute.as_secs_f64();
+        loop {
+            let Some(record) = state.service_deployments.get(&name) else {
+                return;
+            };
+            let shift = record.shift.clone().filter(|_| record.is_running());
+            let Some(shift) = shift else {
+                self.advance_rolling(state, &name, reconciles);
+                return;
+            };
+            let leftovers = || {
+                state.tasks_of(arn).any(|task| {
+                    let deployment = task.deployment.as_ref();
+                    !task.is_stopped()
+                        && deployment != Some(&id)
+                        && deployment != shift.serving.as_ref()
+                })
+            };
+            if let Some(until) = shift.until.filter(|until| *until > now) {
+                *wake = Some(wake.map_or(until, |earlier| earlier.min(until)));
+                return;
             }
-            (_, Some(until)) if until <= now => self.move_requests(state, arn, now),
-            _ => {}
-        }
-        let until = shift_mut(state, &record).and_then(|shift| shift.until);
-        if let Some(until) = until {
-            *wake = Some(wake.map_or(until, |earlier| earlier.min(until)));
+            let is_done = shift.stage != Stage::ReconcileService || !leftovers();
+            let Some(next) = shift.next(now, minute).filter(|_| is_done) else {
+                return;
+            };
+            let pauses = shift.stage != Stage::ReconcileService || reconciles;
+            let Some(record) = state.service_deployments.get_mut(&name) else {
+                return;
+            };
+            if pauses && !self.passes(record, shift.stage, shift.taken) {
+                return;
+            }
+            record.updated_at = now;
+            let percent = (next.taken > shift.taken).then(|| next.percent());
+            record.shift = Some(next);
+            if let Some(percent) = percent {
+                self.send_requests(state, arn, Some(&id), percent);
+            }
+            self.look.notify_one();
         }
     }
 
-    /// The next step of the primary deployment, and those after it that nothing has to be waited for.
-    pub(super) fn move_requests(&self, state: &mut State, arn: &str, now: f64) {
+    /// A rolling update can only be paused before its first task starts; and before it is completed, see [`Self::completes`].
+    fn advance_rolling(&self, state: &mut State, record: &str, reconciles: bool) {
+        let Some(record) = state.service_deployments.get_mut(record) else {
+            return;
+        };
+        if record.is_running() {
+            let _ = (!reconciles || self.passes(record, Stage::ReconcileService, 0))
+                && self.passes(record, Stage::PreScaleUp, 0);
+        }
+    }
+
+    /// Whether the primary deployment may be completed, all of whose tasks are up.
+    pub(super) fn completes(&self, state: &mut State, arn: &str) -> bool {
+        let Some(primary) = state.services.get(arn).and_then(|s| s.deployments.first()) else {
+            return false;
+        };
+        let record = primary.service_deployment.clone();
+        match state.service_deployments.get_mut(&record) {
+            Some(record) if record.shift.is_none() => self.passes(record, Stage::PostScaleUp, 0),
+            _ => true,
+        }
+    }
+
+    /// Every new task is up: requests may move.
+    pub(super) fn move_requests(&self, state: &mut State, arn: &str) {
         let Some(primary) = state.services.get(arn).and_then(|s| s.deployments.first()) else {
             return;
         };
-        let (id, record) = (primary.id.clone(), primary.service_deployment.clone());
-        let minute = self.settings.deployment_minute.as_secs_f64();
-        let Some(shift) = shift_mut(state, &record) else {
-            return;
-        };
-        let moved = shift.go_on(now, minute);
-        let percent = shift.percent();
-        if moved {
-            self.send_requests(state, arn, Some(&id), percent);
-        }
-        if let Some(record) = state.service_deployments.get_mut(&record) {
-            record.updated_at = now;
+        let record = primary.service_deployment.clone();
+        if let Some(record) = state.service_deployments.get_mut(&record)
+            && let Some(shift) = record.shift.as_mut()
+        {
+            shift.stage = Stage::PostScaleUp;
+            record.updated_at = self.world.epoch_seconds();
         }
         self.look.notify_one();
     }
-}
-
-fn shift_mut<'a>(state: &'a mut State, record: &str) -> Option<&'a mut Shift> {
-    state.service_deployments.get_mut(record)?.shift.as_mut()
 }

@@ -403,3 +403,51 @@ fn containers_that_all_wait_for_each_other_are_looked_at_quickly() {
     let (_, took) = crate::processor_time::of(|| problems(&text));
     assert!(took.as_secs() < 15, "{took:?}");
 }
+
+#[test]
+fn a_deployment_is_paused_where_ecs_can_pause_it() {
+    let with = |hooks: &str| {
+        let configuration =
+            "deploymentConfiguration: { minimumHealthyPercent: 100, maximumPercent: 200";
+        let hooks = format!("{configuration}, lifecycleHooks: [{hooks}]");
+        problems(&FARGATE.replace(configuration, &hooks))
+    };
+    let pause = |stage: &str| {
+        format!(
+            "{{ targetType: PAUSE, lifecycleStages: [{stage}], timeoutConfiguration: {{ timeoutInMinutes: 20160, action: CONTINUE }} }}"
+        )
+    };
+    assert_eq!(with(&pause("PRE_SCALE_UP, POST_SCALE_UP")), [""; 0]);
+    assert_eq!(
+        with(&pause("POST_SCALE_UP, PRODUCTION_TRAFFIC_SHIFT")),
+        [
+            "service.deploymentConfiguration.lifecycleHooks[0].lifecycleStages[1]: a deployment cannot be paused at \
+             PRODUCTION_TRAFFIC_SHIFT"
+        ]
+    );
+    let too_many = vec![pause("PRE_SCALE_UP"); 11].join(", ");
+    assert_eq!(
+        with(&too_many),
+        [
+            "service.deploymentConfiguration.lifecycleHooks[10]: a service has at most 10 lifecycle hooks of the type PAUSE"
+        ]
+    );
+    assert_eq!(
+        with(
+            "{ targetType: PAUSE, lifecycleStages: [PRE_SCALE_UP], roleArn: \"arn:aws:iam::123456789012:role/a\" }"
+        ),
+        [
+            "warning: service.deploymentConfiguration.lifecycleHooks[0].roleArn: a PAUSE hook calls nothing, so ECS does not \
+             use roleArn"
+        ]
+    );
+    assert_eq!(
+        with("{ lifecycleStages: [PRE_SCALE_UP] }"),
+        [
+            "warning: service.deploymentConfiguration.lifecycleHooks[0]: a lifecycle hook needs the function that it calls, \
+             `hookTargetArn`"
+        ]
+    );
+    assert!(with("{ targetType: PAUSE, lifecycleStages: [PRE_SCALE_UP], timeoutConfiguration: { timeoutInMinutes: 20161 } }")[0]
+        .starts_with("service.deploymentConfiguration.lifecycleHooks[0].timeoutConfiguration.timeoutInMinutes: "));
+}

@@ -214,3 +214,41 @@ fn a_claim_remembers_what_ecs_had_until_the_release_is_over() {
     };
     assert_eq!(applied(&decide(&newer, "other", Holder::Dead(None))), None);
 }
+
+#[test]
+fn executions_that_end_in_a_pause_use_up_no_attempt() {
+    let paused = |desired: DesiredState, release| {
+        let mut desired = desired;
+        desired.note_pause(release, Some(&pause(at(0))));
+        desired
+    };
+    // Ten executions end one after the other in the pause of release 2.
+    let mut state = paused(held(&[2], "0", 2, 1), 2);
+    for number in 1..=10 {
+        let me = number.to_string();
+        let decision = decide(&state, &me, Holder::Dead(None));
+        assert_eq!(
+            (decision.output.action, decision.output.attempt),
+            (Action::Deploy, number + 1)
+        );
+        state = decision.write.unwrap();
+        // The same execution asks again.
+        assert_eq!(decide(&state, &me, Holder::NobodyElse).write, None);
+    }
+    // Somebody has continued it. From now on each death counts, beside the first.
+    state.note_pause(2, None);
+    for (me, expected) in [
+        ("a", Action::Deploy),
+        ("b", Action::Deploy),
+        ("c", Action::GiveUp),
+        ("d", Action::Conclude),
+    ] {
+        let decision = decide(&state, me, Holder::Dead(None));
+        assert_eq!(decision.output.action, expected, "{me}");
+        state = decision.write.unwrap();
+    }
+    // The pause of an older release is none of this one's.
+    let older = paused(held(&[2, 3], "other", 3, 3), 2);
+    let decision = decide(&older, "me", Holder::Dead(None));
+    assert_eq!(decision.output.action, Action::GiveUp);
+}

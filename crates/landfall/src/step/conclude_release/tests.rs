@@ -57,6 +57,7 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
         execution_started_at: Some(at(10)),
         concluded_at: at(99),
         blind_seconds: 0,
+        paused_seconds: 0,
     };
     assert!(
         records
@@ -170,6 +171,8 @@ fn look(outcome: Outcome, reason: &str, stage: Option<Stage>) -> Option<Look<Out
         progress: Value::Null,
         seen_at: None,
         blind_seconds: 0,
+        pause: None,
+        paused_seconds: 0,
     })
 }
 
@@ -574,4 +577,18 @@ fn the_record_of_a_release_says_for_how_long_nobody_could_look() {
     let ending = ending(&input.facts);
     let records = records(&input, &ending, &desired(&[3]), at(99));
     assert_eq!(records[0].timeline.blind_seconds, 1230);
+}
+
+#[test]
+fn the_record_of_a_release_says_for_how_long_it_was_paused() {
+    let mut input = input(Verdict::RolledBack, "nobody continued it");
+    let seen = look(Outcome::Failed, "nobody continued it", Some(Stage::Rollout));
+    input.facts.course.look = seen.map(|look| Look {
+        paused_seconds: 86_400,
+        ..look
+    });
+    let ending = ending(&input.facts);
+    let records = records(&input, &ending, &desired(&[2, 3]), at(99));
+    let paused = records.iter().map(|record| record.timeline.paused_seconds);
+    assert_eq!(paused.collect::<Vec<_>>(), [86_400, 0]);
 }

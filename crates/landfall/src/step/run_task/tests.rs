@@ -24,6 +24,7 @@ fn input(phase: Phase) -> Input {
         cluster: "arn:cluster".into(),
         task_definition: revision(2),
         phase,
+        look: None,
     }
 }
 
@@ -467,4 +468,25 @@ fn a_report_names_the_log_that_the_awslogs_driver_writes() {
         failure(Phase::Before, task, &ended.report),
         "the task `migrate` before the rollout failed: container web exited with 3; its log is hello/web/77 in /ecs/hello"
     );
+}
+
+#[test]
+fn tasks_carry_on_for_how_long_the_rollout_before_them_was_paused_and_blind() {
+    let mut input = input(Phase::After);
+    let done = supersede(&desired(&[2, 3]));
+    assert_eq!(input.carried_on(done.clone()), done);
+    input.look = Some(Look {
+        outcome: look::Outcome::Healthy,
+        reason: "every check passed".into(),
+        wait_seconds: 0,
+        failure: None,
+        progress: Value::Null,
+        seen_at: Some(at(0)),
+        blind_seconds: 7,
+        pause: None,
+        paused_seconds: 300,
+    });
+    let carried = input.carried_on(done.clone());
+    assert_eq!((carried.blind_seconds, carried.paused_seconds), (7, 300));
+    assert_eq!(carried.reason, done.reason);
 }

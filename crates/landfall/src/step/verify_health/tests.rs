@@ -545,6 +545,8 @@ fn last(output: Output) -> Look<look::Outcome, Option<Progress>> {
         progress: Some(output.progress),
         seen_at: output.seen_at,
         blind_seconds: output.blind_seconds,
+        pause: None,
+        paused_seconds: output.paused_seconds,
     }
 }
 
@@ -560,6 +562,8 @@ fn time_in_which_nobody_could_look_does_not_count_against_the_checks() {
         progress: None,
         seen_at: Some(at(0)),
         blind_seconds: 40,
+        pause: None,
+        paused_seconds: 500,
     });
     // The checks have 100 seconds and 60 to bake. Looks follow each other within 10, and may be 90 apart.
     for (second, outcome, blind) in [
@@ -572,6 +576,7 @@ fn time_in_which_nobody_could_look_does_not_count_against_the_checks() {
         let output = decide(&input, &probing(), &desired(&[2]), not_yet(), at(second));
         let found = (output.outcome, output.blind_seconds);
         assert_eq!(found, (outcome, blind), "at second {second}");
+        assert_eq!(output.paused_seconds, 500, "the rollout was paused");
         input.look = Some(last(output));
     }
 }

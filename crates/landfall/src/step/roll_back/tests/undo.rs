@@ -177,6 +177,17 @@ fn requests_are_given_back_to_tasks_that_are_still_up_beside_the_bad_ones() {
         ..live(2)
     };
     assert!(!revert.can_be_left_to_ecs(Some(&ended)));
+    // A new deployment would be held by the service's pause hooks; ECS's own way back is not.
+    let paused = LiveService {
+        pauses: true,
+        ..rolling(1, 2, 0)
+    };
+    assert!(revert.can_be_left_to_ecs(Some(&paused)));
+    let rolled_out = LiveService {
+        pauses: true,
+        ..live(2)
+    };
+    assert!(!revert.can_be_left_to_ecs(Some(&rolled_out)));
 }
 
 #[test]
