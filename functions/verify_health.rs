@@ -79,7 +79,7 @@ async fn observe(
         observation.probe = Some(match address(aws, http, file, &service).await {
             // Landfall, not AWS: there is nothing that could answer the probe.
             Err(fault) if fault.is_refused() && fault.call.is_none() => unanswered(http, &fault),
-            address => probe::ask(&address?, http).await,
+            address => probe::ask(aws.web(), &address?, http).await,
         });
     }
     observation.service = Some(service);

@@ -5,6 +5,7 @@ use std::{error::Error, sync::OnceLock, time::Duration};
 use bytes::Bytes;
 use http::uri::Scheme;
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Body;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
@@ -14,7 +15,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use landfall::{record::ProbeAnswer, service_file::HttpProbe};
-use landfall_aws::{causes, elb::Address};
+use landfall_aws::{causes, elb::Address, web::Web};
 
 /// How much of a body is read, in bytes.
 const BODY_READ: usize = 1024 * 1024;
@@ -66,10 +67,19 @@ fn client(
         .build(connector)
 }
 
-/// Asks `address` as `http` says, and answers what came of it.
-pub(crate) async fn ask(address: &Address, http: &HttpProbe) -> ProbeAnswer {
+/// Asks `address` as `http` says, over the network or by `web`, and answers what came of it.
+pub(crate) async fn ask(web: Option<&Web>, address: &Address, http: &HttpProbe) -> ProbeAnswer {
     let timeout = Duration::from_secs(http.timeout_seconds);
-    let (status, body, error) = match tokio::time::timeout(timeout, get(address)).await {
+    let answer = async {
+        match web {
+            None => get(address).await,
+            Some(web) => {
+                let (status, body) = web.get(&address.url).await?;
+                read(status, body).await
+            }
+        }
+    };
+    let (status, body, error) = match tokio::time::timeout(timeout, answer).await {
         Ok(Ok((status, body))) => (Some(status), body, None),
         Ok(Err(error)) => (None, String::new(), Some(causes(&*error).join(": "))),
         Err(_) => (
@@ -107,10 +117,14 @@ async fn get(address: &Address) -> Result<(u16, String), Box<dyn Error + Send + 
         .body(Empty::new())?;
     let tls = trust(request.uri().scheme() == Some(&Scheme::HTTPS));
     let answer = client(address, tls).request(request).await?;
-    let status = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), BODY_READ)
-        .collect()
-        .await?
-        .to_bytes();
+    read(answer.status().as_u16(), answer.into_body()).await
+}
+
+async fn read<B>(status: u16, body: B) -> Result<(u16, String), Box<dyn Error + Send + Sync>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let body = Limited::new(body, BODY_READ).collect().await?.to_bytes();
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }

@@ -246,12 +246,12 @@ impl Faults {
                 (hit && (denials || fault != Fault::Denied)).then_some(fault)
             }
         };
-        let fault = match away {
-            Some(_) => {
+        let fault = match (fault, away) {
+            (None, Some(_)) => {
                 self.unanswered.fetch_add(1, Ordering::Relaxed);
                 away
             }
-            None => fault,
+            (fault, _) => fault,
         };
         if fault.is_some() {
             self.hits.fetch_add(1, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use landfall_aws::{Aws, Settings};
+use landfall_aws::{Aws, Settings, web::Web};
 use landfall_local::{
     install::{self, InstalledFunction, InstalledSchedule},
     lambda::{FunctionError, Handler, Program},
@@ -75,7 +75,8 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         state_machine: variable("STATE_MACHINE_ARN"),
         file_parameters: variable("FILE_PARAMETERS").unwrap_or_default(),
     };
-    let aws = Arc::new(Aws::new(wire::sdk(wire.clone()), settings));
+    let aws = Aws::new(wire::sdk(wire.clone()), settings).with_web(Web::new(wire.clone()));
+    let aws = Arc::new(aws);
     let arn = wire.cloud.functions.arn(&function.name);
     let (journal, world, timeout) = (
         wire.journal.clone(),

@@ -16,10 +16,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    aftermath,
+    file::fails,
     invocation::short,
     order::{self, Happened, ordered, steps_back},
     run::{Pushed, Run, Story},
-    scenario::Service,
+    scenario::{Service, WEB},
     serving::digest,
     witness::{desired, is_foreign, record},
 };
@@ -239,7 +241,7 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
             continue;
         };
         let runs = digest(&run.cloud, &revision).await;
-        let image = order::image(release);
+        let image = order::image(release, WEB);
         if runs.as_ref() != image.map(|image| &image.digest) {
             broken.push(format!(
                 "was given {revision} by release {}, whose image is another one",
@@ -248,7 +250,10 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
         }
         happened.push(Happened::Given(release.clone()));
     }
-    broken.extend(steps_back(&ordered(service, &run.pushes), &happened));
+    for (container, repository, rule) in service.follows() {
+        let order = ordered(repository, rule, &run.pushes);
+        broken.extend(steps_back(container, &order, &happened));
+    }
     let broken = broken.into_iter();
     broken
         .map(|text| Violation::new(3, &service.id, text))
@@ -326,25 +331,28 @@ async fn converged(
         .file
         .as_ref()
         .filter(|_| desired.hold.is_none())
-        .and_then(|file| wanted(file, service, &run.pushes))
+        .and_then(|file| Wanted::of(file, service, story, &run.pushes))
     {
-        let (file, push) = expected;
+        let tags = expected.tags();
         match &desired.concluded {
-            None => wrong(format!("never got a release of {}", push.tag)),
-            Some(concluded) if keeps_good(desired, &concluded.content, &file) => {}
-            Some(concluded) if !runs(&concluded.content, &file, push) => wrong(format!(
-                "should run {} with the newest service file, but the newest release is {:?} of {}",
-                push.tag,
-                concluded.content.images.get("web").map(|image| &image.tag),
-                concluded.content.file
-            )),
+            None => wrong(format!("never got a release of {tags}")),
+            Some(concluded) if keeps_good(desired, &concluded.content, &expected) => {}
+            Some(concluded) if !expected.runs(&concluded.content) => {
+                let images = concluded.content.images.values();
+                let runs: Vec<_> = images.map(|image| &*image.tag).collect();
+                wrong(format!(
+                    "should run {tags} with the newest service file, but the newest release is {} of {}",
+                    runs.join(" and "),
+                    concluded.content.file
+                ));
+            }
             Some(concluded) => {
-                let good = service.is_good(push.behaviour) && !fails_before(story.file.as_ref());
+                let good = expected.is_good(service) && !story.file.as_ref().is_some_and(fails);
                 // That AWS did not answer speaks against no release.
                 let excused = run.faults.denials() > 0 || story.aborts > 2;
                 match concluded.verdict {
                     Verdict::Succeeded if !good => {
-                        wrong(format!("runs {}, which is bad", push.tag));
+                        wrong(format!("runs {tags}, which is bad"));
                     }
                     Verdict::Drifted if !story.deployed => {
                         wrong(format!(
@@ -362,9 +370,12 @@ async fn converged(
                         if good && !excused =>
                     {
                         wrong(format!(
-                            "release {} of {} is good and was {}",
-                            concluded.number, push.tag, concluded.verdict
+                            "release {} of {tags} is good and was {}",
+                            concluded.number, concluded.verdict
                         ));
+                    }
+                    Verdict::Succeeded => {
+                        broken.extend(aftermath::missing(run, service, story, &expected).await);
                     }
                     _ => {}
                 }
@@ -418,7 +429,8 @@ async fn rests(
     let hold = desired.hold.as_ref();
     let drifted = hold.is_some_and(|hold| hold.set_by == SetBy::Drift);
     let unseen = hold.is_some() || desired.file.is_none() || run.scenario.delivery.lost > 0.0;
-    let text = if story.deployed && is_foreign(runs) && unseen {
+    let theirs = story.owners.last().is_some_and(|newest| newest == runs);
+    let text = if story.deployed && is_foreign(runs) && unseen || theirs {
         return None;
     } else if drifted {
         format!("is held because it drifted, and runs {runs}")
@@ -438,47 +450,66 @@ async fn rests(
     Some(Violation::new(2, &service.id, text))
 }
 
-/// Whether the service file has a task before the rollout that exits with an error.
-fn fails_before(file: Option<&Value>) -> bool {
-    let codes = file.map(|file| &file["before"][0]["environment"]);
-    let codes = codes.and_then(Value::as_array).into_iter().flatten();
-    codes
-        .filter(|variable| variable["name"] == "SIMULATED_EXIT_CODE")
-        .any(|variable| variable["value"] != "0")
-}
-
-async fn live(run: &Run, service: &Service) -> Value {
+pub(crate) async fn live(run: &Run, service: &Service) -> Value {
     let input = json!({ "cluster": service.id.cluster(), "services": [service.id.service()] });
     let answer = run.cloud.ecs.call("DescribeServices", input).await;
     answer.unwrap_or_default()["services"][0].take()
 }
 
-/// The hash of the service file, and the image that it should run; none while it waits for one.
-fn wanted<'a>(
-    file: &Value,
-    service: &Service,
-    pushes: &'a [Pushed],
-) -> Option<(String, &'a Pushed)> {
-    let parsed = ServiceFile::parse(file.to_string().as_bytes()).ok()?;
-    let (hash, _) = parsed.stored().ok()?;
-    let push = *ordered(service, pushes).last()?;
-    Some((hash.to_string(), push))
+/// What a service should run; none while it waits for an image.
+pub(crate) struct Wanted<'a> {
+    /// The hash of the service file; with placeholders, one for each value that they ever had.
+    files: BTreeSet<String>,
+    /// The newest image of each followed container.
+    pub(crate) images: BTreeMap<&'static str, &'a Pushed>,
 }
 
-/// Whether the newest service file runs with the last good image, because the newest image was bad.
-fn keeps_good(desired: &DesiredState, content: &Content, file: &str) -> bool {
-    let run = desired.images_to_run();
-    let digest =
-        |images: &BTreeMap<String, Image>| images.get("web").map(|image| image.digest.clone());
+impl<'a> Wanted<'a> {
+    fn of(file: &Value, service: &Service, story: &Story, pushes: &'a [Pushed]) -> Option<Self> {
+        let text = file.to_string();
+        let values = story.parameters.iter().map(u32::to_string);
+        let placeholder = format!("${{ssm:{}}}", service.parameter_name());
+        let texts = values.map(|value| text.replace(&placeholder, &value));
+        let hash = |text: &str| {
+            let parsed = ServiceFile::parse(text.as_bytes()).ok()?;
+            Some(parsed.stored().ok()?.0.to_string())
+        };
+        let files = [text.clone()].into_iter().chain(texts);
+        let files: BTreeSet<_> = files.filter_map(|text| hash(&text)).collect();
+        let newest = |(container, repository, rule)| {
+            Some((container, *ordered(repository, rule, pushes).last()?))
+        };
+        let images = service.follows().map(newest).collect::<Option<_>>()?;
+        (!files.is_empty()).then_some(Self { files, images })
+    }
+
+    fn runs(&self, content: &Content) -> bool {
+        let runs = |container: &str, digest: &str| {
+            let image = content.images.get(container);
+            image.is_some_and(|image| image.digest == digest)
+        };
+        let mut images = self.images.iter();
+        self.files.contains(&content.file.to_string())
+            && images.all(|(container, push)| runs(container, &push.digest))
+    }
+
+    fn is_good(&self, service: &Service) -> bool {
+        let mut images = self.images.values();
+        images.all(|push| service.is_good(push.behaviour))
+    }
+
+    fn tags(&self) -> String {
+        let tags: Vec<_> = self.images.values().map(|push| &*push.tag).collect();
+        tags.join(" and ")
+    }
+}
+
+/// Whether the newest service file runs with the last good images, because a newer one was bad.
+fn keeps_good(desired: &DesiredState, content: &Content, wanted: &Wanted<'_>) -> bool {
+    let digests = |images: &BTreeMap<String, Image>| -> Vec<String> {
+        images.values().map(|image| image.digest.clone()).collect()
+    };
     !desired.left_out().is_empty()
-        && content.file.to_string() == file
-        && digest(&run) == digest(&content.images)
-}
-
-fn runs(content: &Content, file: &str, push: &Pushed) -> bool {
-    content.file.to_string() == file
-        && content
-            .images
-            .get("web")
-            .is_some_and(|image| image.digest == push.digest)
+        && wanted.files.contains(&content.file.to_string())
+        && digests(&desired.images_to_run()) == digests(&content.images)
 }

@@ -2,20 +2,26 @@
 //! with faults in every call and events that come late, twice and in any order. All chance comes from one seed, so a run
 //! that goes wrong can be played again.
 
+mod aftermath;
+mod author;
 pub mod executions;
 pub mod fault;
+pub mod file;
 pub mod installation;
 pub mod invariant;
 pub mod invocation;
 pub mod journal;
+pub mod journeys;
 pub mod matrix;
 pub mod neighbours;
 pub mod order;
+mod owner;
 pub mod post;
 pub mod run;
 pub mod scenario;
 pub mod serving;
 mod stage;
 pub mod sweep;
+mod web;
 pub mod wire;
 pub mod witness;

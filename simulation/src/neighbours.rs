@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
-use landfall::service_id::ServiceId;
-use landfall_local::cloud::{Cloud, fault::Fault};
+use landfall_local::cloud::{Cloud, ecs::SimulatedBehaviour, fault::Fault};
 use serde_json::{Value, json};
+
+use crate::{
+    file::{ROLE, task},
+    scenario::{Edition, Service, Strategy, WEB},
+};
 
 const NAMESPACE: &str = "internal.example";
 
@@ -13,6 +17,7 @@ const NAMESPACE: &str = "internal.example";
 #[derive(Clone, Debug)]
 pub struct Neighbours {
     listener: String,
+    region: String,
 }
 
 impl Neighbours {
@@ -41,19 +46,36 @@ impl Neighbours {
         let arn = listener["Listeners"][0]["ListenerArn"].as_str();
         Ok(Self {
             listener: arn.unwrap_or_default().into(),
+            region: cloud.world.region.clone(),
         })
     }
 
-    /// Adds the sections `ingress`, `autoscaling`, `discovery` and `after` to a service file.
-    pub fn added_to(&self, mut file: Value, service: &ServiceId) -> Value {
-        let name = format!("{}-{}", service.cluster(), service.service());
+    /// The file of an edition, whose sections name this listener, this namespace and a log group of this Region.
+    pub fn file(&self, service: &Service, edition: Edition) -> Value {
+        let mut file = service.file(edition);
+        if edition.sections {
+            self.add_sections(&mut file, service, edition);
+        }
+        if edition.capacity {
+            let options = json!({
+                "awslogs-group": service.log_group(),
+                "awslogs-region": self.region,
+            });
+            file["taskDefinition"]["containerDefinitions"][0]["logConfiguration"] =
+                json!({ "logDriver": "awslogs", "options": options });
+        }
+        file
+    }
+
+    /// Adds the sections `ingress`, `autoscaling`, `discovery` and `after`.
+    fn add_sections(&self, file: &mut Value, service: &Service, edition: Edition) {
         file["taskDefinition"]["containerDefinitions"][0]["portMappings"] =
             json!([{ "containerPort": 8080 }]);
         file["ingress"] = json!({
             "listenerArn": self.listener,
-            "container": "web",
+            "container": WEB,
             "port": 8080,
-            "host": format!("{name}.example.com"),
+            "host": service.host(),
             "healthCheck": { "interval": "5s" },
             "deregistrationDelay": "1s",
         });
@@ -65,20 +87,50 @@ impl Neighbours {
         });
         file["discovery"] = json!({
             "namespace": NAMESPACE,
-            "name": name,
+            "name": service.id.to_string().replace('/', "-"),
             "type": "SRV",
-            "container": "web",
+            "container": WEB,
             "port": 8080,
         });
-        file["after"] = json!([{
-            "name": "announce",
-            "container": "web",
-            "command": ["announce"],
-            "environment": [
-                { "name": "SIMULATED_EXIT_AFTER", "value": "1" },
-                { "name": "SIMULATED_EXIT_CODE", "value": "0" },
-            ],
-        }]);
-        file
+        let mut tasks = vec![task("announce", "1", 0)];
+        tasks.extend(file["after"].as_array().cloned().unwrap_or_default());
+        file["after"] = tasks.into();
+        if edition.strategy != Strategy::Rolling {
+            file["ingress"]["roleArn"] = json!(ROLE);
+        }
+        for (member, value) in strategy(edition.strategy) {
+            file["service"]["deploymentConfiguration"][member] = value;
+        }
+        if service.probe {
+            let answer = SimulatedBehaviour::default().says.trim();
+            // A good release has to come through, whatever befalls a few of its looks.
+            file["verify"]["http"] = json!({ "path": "/", "body": answer, "failures": 5 });
+        }
+    }
+}
+
+/// What `deploymentConfiguration` says of a strategy.
+fn strategy(strategy: Strategy) -> Vec<(&'static str, Value)> {
+    match strategy {
+        Strategy::Rolling => Vec::new(),
+        Strategy::BlueGreen { bake_minutes } => vec![
+            ("strategy", json!("BLUE_GREEN")),
+            ("bakeTimeInMinutes", json!(bake_minutes)),
+        ],
+        Strategy::Linear => {
+            let steps = json!({ "stepPercent": 25, "stepBakeTimeInMinutes": 1 });
+            vec![
+                ("strategy", json!("LINEAR")),
+                ("linearConfiguration", steps),
+            ]
+        }
+        Strategy::Canary => {
+            let canary = json!({ "canaryPercent": 20, "canaryBakeTimeInMinutes": 2 });
+            vec![
+                ("strategy", json!("CANARY")),
+                ("canaryConfiguration", canary),
+                ("bakeTimeInMinutes", json!(1)),
+            ]
+        }
     }
 }

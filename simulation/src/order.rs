@@ -7,10 +7,7 @@ use landfall::{
 };
 use semver::Version;
 
-use crate::{
-    run::Pushed,
-    scenario::{Rule, Service},
-};
+use crate::{run::Pushed, scenario::Rule};
 
 /// What matters to the order of a service's images, as it happened.
 #[derive(Clone, Debug)]
@@ -21,14 +18,14 @@ pub enum Happened {
     Judged(Release, Verdict),
 }
 
-/// The images that a service follows, oldest first in its rule's order. A tag that is moved gives its image a place of its
+/// The images that a rule follows in a repository, oldest first in its rule's order. A tag that is moved gives its image a place of its
 /// own, after what the tag meant before. Said again here, so that a mistake in the follow rules is seen.
-pub fn ordered<'a>(service: &Service, pushes: &'a [Pushed]) -> Vec<&'a Pushed> {
+pub fn ordered<'a>(repository: &str, rule: Rule, pushes: &'a [Pushed]) -> Vec<&'a Pushed> {
     let mut followed: Vec<_> = pushes
         .iter()
-        .filter(|push| push.repository == service.repository && service.rule.admits(&push.tag))
+        .filter(|push| push.repository == repository && rule.admits(&push.tag))
         .collect();
-    if service.rule == Rule::Semver {
+    if rule == Rule::Semver {
         followed.sort_by_key(|push| Version::parse(&push.tag).ok());
     }
     followed
@@ -47,11 +44,11 @@ struct Blamed {
     place: usize,
 }
 
-/// Where an image gave way to an older one of `order` without need.
+/// Where an image of a container gave way to an older one of `order` without need.
 ///
 /// There is one need: an image was bad that is at least as new, at the time or after the one that gives way was given; and
 /// there is one image to go back to: the last good one.
-pub fn steps_back(order: &[&Pushed], happened: &[Happened]) -> Vec<String> {
+pub fn steps_back(container: &str, order: &[&Pushed], happened: &[Happened]) -> Vec<String> {
     let mut broken = Vec::new();
     let mut given: Vec<Given> = Vec::new();
     let mut blamed: Vec<Blamed> = Vec::new();
@@ -61,7 +58,7 @@ pub fn steps_back(order: &[&Pushed], happened: &[Happened]) -> Vec<String> {
             Happened::Judged(release, Verdict::Succeeded) => good = Some(release),
             Happened::Judged(release, Verdict::RolledBack | Verdict::Failed) => {
                 let same_file = good.is_some_and(|good| good.content.file == release.content.file);
-                let place = image(release)
+                let place = image(release, container)
                     .and_then(|image| places(order, image, release.created_at).last());
                 if let Some(place) = place.filter(|_| same_file) {
                     let release = release.number;
@@ -70,7 +67,7 @@ pub fn steps_back(order: &[&Pushed], happened: &[Happened]) -> Vec<String> {
             }
             Happened::Judged(..) => {}
             Happened::Given(release) => {
-                let Some(image) = image(release) else {
+                let Some(image) = image(release, container) else {
                     continue;
                 };
                 let mut places = places(order, image, release.created_at).peekable();
@@ -82,7 +79,7 @@ pub fn steps_back(order: &[&Pushed], happened: &[Happened]) -> Vec<String> {
                     ));
                     continue;
                 };
-                let back = good.and_then(self::image);
+                let back = good.and_then(|good| self::image(good, container));
                 let back = back.is_some_and(|good| good.digest == image.digest);
                 let excused = |newer: &Given| {
                     let mut blamed = blamed.iter();
@@ -114,9 +111,9 @@ pub fn steps_back(order: &[&Pushed], happened: &[Happened]) -> Vec<String> {
     broken
 }
 
-/// The image of the only container that follows anything.
-pub fn image(release: &Release) -> Option<&Image> {
-    release.content.images.get("web")
+/// The image of a container.
+pub fn image<'a>(release: &'a Release, container: &str) -> Option<&'a Image> {
+    release.content.images.get(container)
 }
 
 /// Where in the order an image may have been when a release of it was made.

@@ -63,6 +63,10 @@ pub struct Pushed {
 pub struct Story {
     /// The service file that lies in the bucket, if it is a good one.
     pub file: Option<Value>,
+    /// The revisions that the owner of an adopted service gave it, oldest first.
+    pub owners: Vec<String>,
+    /// What the parameter of the service ever was, in MiB.
+    pub parameters: BTreeSet<u32>,
     /// Whether the service file was deleted and not put again.
     pub deleted: bool,
     /// Whether the service has a foreign change in ECS.
@@ -90,6 +94,8 @@ pub struct Report {
     pub states: Vec<String>,
     /// How many calls and states were hit by a fault.
     pub faults: usize,
+    /// How many of the calls were hit because something was away.
+    pub unanswered: usize,
     /// How many executions were aborted.
     pub aborts: usize,
     /// How many changes to ECS came from an execution that had ended already.
@@ -170,6 +176,7 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
             calls: run.faults.calls(),
             states: run.faults.entries(),
             faults: run.faults.hits(),
+            unanswered: run.faults.unanswered(),
             aborts: run.stories.iter().map(|story| story.aborts).sum(),
             late_changes: changes.iter().filter(|change| !change.alive).count(),
             doubles: doubles(&run.cloud).await,

@@ -81,7 +81,7 @@ impl Guard {
             let good = match self.image(revision).await {
                 Some(digest) => pushes
                     .iter()
-                    .any(|push| push.digest == digest && service.is_good(push.behaviour)),
+                    .any(|push| push.digest == digest && service.keeps_running(push.behaviour)),
                 None => false,
             };
             if good && deployment["runningCount"].as_u64() > Some(0) {

@@ -21,6 +21,7 @@ use crate::{
     installation,
     journal::Journal,
     neighbours::Neighbours,
+    owner,
     post::Post,
     run::{Pushed, Run, RunError, Story},
     scenario::{Behaviour, Move, Scenario},
@@ -61,6 +62,7 @@ impl Stage {
         let mut settings = Settings::new("http://127.0.0.1:4599", None);
         settings.elb.bind_listeners = false;
         settings.ecs.read_lag = scenario.read_lag;
+        settings.page = scenario.page;
         let cloud = Cloud::open(world.clone(), settings).await?;
         let journal = Arc::new(Journal::new(world));
         let wire = Wire {
@@ -115,8 +117,11 @@ impl Stage {
     pub(crate) async fn play(&mut self) {
         for service in &self.scenario.services {
             // Services may share a repository.
-            self.driver.ensure_repository(&service.repository).await;
+            for (_, repository, _) in service.follows() {
+                self.driver.ensure_repository(repository).await;
+            }
         }
+        self.settle_owners().await;
         for (pause, next) in self.scenario.moves.clone() {
             self.watch(pause).await;
             self.wire.journal.note("—", format!("{next:?}"));
@@ -126,6 +131,20 @@ impl Stage {
         while self.wire.faults.away_for() > Duration::ZERO {
             sleep(Duration::from_secs(15)).await;
             self.watch(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// What there was before Landfall.
+    async fn settle_owners(&mut self) {
+        let services = self.scenario.services.iter().zip(&mut self.stories);
+        for (service, story) in services.filter(|(service, _)| service.adopted) {
+            match owner::creates(&self.wire.cloud, service).await {
+                Ok(revision) => story.owners.push(revision),
+                Err(fault) => {
+                    let refused = format!("its owner could not make {}: {fault}", service.id);
+                    self.wire.journal.note("—", refused);
+                }
+            }
         }
     }
 
@@ -230,10 +249,7 @@ impl Stage {
             } => self.move_back(repository, tag, by).await,
             Move::PutFile { service, edition } => {
                 let described = &self.scenario.services[service];
-                let mut file = described.file(edition);
-                if edition.sections {
-                    file = self.neighbours.added_to(file, &described.id);
-                }
+                let file = self.neighbours.file(described, edition);
                 self.put(service, file.to_string()).await;
                 self.stories[service].file = Some(file);
                 self.stories[service].deleted = false;
@@ -269,6 +285,8 @@ impl Stage {
                         .await;
                 }
             }
+            Move::OwnerDeploys { service } => self.owner_deploys(service).await,
+            Move::SetParameter { service, memory } => self.set_parameter(service, memory).await,
             Move::Sweep => {
                 let scheduled_at = self.wire.cloud.world.now();
                 let event = json!({ "scheduledAt": scheduled_at, "everyMinutes": 1 });
@@ -404,6 +422,33 @@ impl Stage {
             self.stories[service].foreign_changes = true;
             self.stories[service].deployed |= deploys;
         }
+    }
+
+    async fn owner_deploys(&mut self, service: usize) {
+        let described = self.scenario.services[service].clone();
+        let known = self.stories[service].owners.len();
+        let Ok(revision) = owner::registers(&self.wire.cloud, &described, known).await else {
+            return;
+        };
+        self.stories[service].owners.push(revision.clone());
+        self.foreign_change(service, json!({ "taskDefinition": revision }))
+            .await;
+    }
+
+    async fn set_parameter(&mut self, service: usize, memory: Option<u32>) {
+        let name = self.scenario.services[service].parameter_name();
+        let (operation, input) = match memory {
+            Some(memory) => {
+                self.stories[service].parameters.insert(memory);
+                let value = memory.to_string();
+                let input =
+                    json!({ "Name": name, "Type": "String", "Value": value, "Overwrite": true });
+                ("PutParameter", input)
+            }
+            None => ("DeleteParameter", json!({ "Name": name })),
+        };
+        // It may be gone already.
+        let _ = self.wire.cloud.ssm.call(operation, input).await;
     }
 
     async fn stop_task(&mut self, service: usize) {

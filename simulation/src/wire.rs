@@ -29,6 +29,7 @@ use crate::{
     fault::{Fault, Faults, Made},
     invocation::{CURRENT, Invocation},
     journal::Journal,
+    web,
     witness::Witness,
 };
 
@@ -157,7 +158,10 @@ impl Wire {
             .witness
             .before(&self.cloud, &caller, &call.name, request.body())
             .await;
-        let response = self.cloud.handle(request).await;
+        let response = match call.protocol {
+            Protocol::Web => web::answer(&self.cloud, &request).await,
+            _ => self.cloud.handle(request).await,
+        };
         self.witness.after(seen, &response);
         if call.changes() {
             self.journal.note(
@@ -195,6 +199,8 @@ enum Protocol {
     Json,
     S3,
     Query,
+    /// A request to a service, and not to AWS.
+    Web,
 }
 
 /// One refusal in the words of the JSON services, of S3, and of Elastic Load Balancing
@@ -252,6 +258,12 @@ fn action(request: &Request<Bytes>) -> Option<String> {
 
 impl Call {
     fn of(request: &Request<Bytes>) -> Self {
+        if !request.headers().contains_key("authorization") {
+            return Self {
+                name: "GET probe".into(),
+                protocol: Protocol::Web,
+            };
+        }
         let target = request
             .headers()
             .get("x-amz-target")
@@ -290,8 +302,9 @@ impl Call {
             ("/landfall-config/status/", "status"),
             ("/landfall-config/services/", "service file"),
         ];
-        if self.protocol != Protocol::S3 {
-            return self.name.clone();
+        match self.protocol {
+            Protocol::Json | Protocol::Query | Protocol::Web => return self.name.clone(),
+            Protocol::S3 => {}
         }
         let method = self.name.split(' ').next().unwrap_or_default();
         let object = OBJECTS.iter().find(|(part, _)| self.name.contains(part));
@@ -313,6 +326,7 @@ impl Call {
                 (status, body)
             }
             Protocol::S3 => (refused.s3.0, xml(refused.s3.1)),
+            Protocol::Web => (refused.s3.0, message.to_owned()),
             Protocol::Query => {
                 let (status, code) = refused.query;
                 (

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     Fault, bucket::Bucket, clock::Clock, cloud_map::CloudMap, cluster, descriptions::Descriptions,
     ecr::Ecr, ecs::Ecs, elb::Elb, events::Events, parameters::Parameters, scaling::Scaling,
-    sfn::StepFunctions, state_bucket::StateBucket, sweep_memory::SweepMemory,
+    sfn::StepFunctions, state_bucket::StateBucket, sweep_memory::SweepMemory, web::Web,
 };
 
 /// The names that `template.yaml` puts into a function's environment.
@@ -47,6 +47,7 @@ pub struct Aws {
     sdk: SdkConfig,
     settings: Settings,
     clock: Clock,
+    web: Option<Web>,
     state: OnceLock<StateBucket>,
     files: OnceLock<Bucket>,
     sweeps: OnceLock<SweepMemory>,
@@ -69,6 +70,7 @@ impl Aws {
             clock: Clock::of(&sdk),
             sdk,
             settings,
+            web: None,
             state: OnceLock::new(),
             files: OnceLock::new(),
             sweeps: OnceLock::new(),
@@ -83,6 +85,19 @@ impl Aws {
             events: OnceLock::new(),
             executions: OnceLock::new(),
         }
+    }
+
+    /// The same where services are asked by `web`, and not over the network.
+    pub fn with_web(self, web: Web) -> Self {
+        Self {
+            web: Some(web),
+            ..self
+        }
+    }
+
+    /// By what services are asked, if not over the network.
+    pub fn web(&self) -> Option<&Web> {
+        self.web.as_ref()
     }
 
     /// The present time, by which requests are signed.

@@ -28,6 +28,7 @@ pub mod side_by_side;
 pub mod state_bucket;
 pub mod status_file;
 pub mod sweep_memory;
+pub mod web;
 
 pub use aws::{Aws, Settings};
 pub use fault::{Fault, Kind, causes};

@@ -11,6 +11,7 @@ pub mod events;
 pub mod fault;
 pub mod logs;
 pub mod operations;
+mod pages;
 pub mod request_log;
 pub mod s3;
 pub mod scaling;
@@ -84,6 +85,7 @@ pub struct Cloud {
     pub bus: Bus,
     /// Identity, time and randomness.
     pub world: Arc<World>,
+    page: Option<usize>,
     saver: Option<Arc<Saver>>,
     undelivered: Mutex<Option<UnboundedReceiver<Value>>>,
 }
@@ -99,6 +101,8 @@ pub struct Settings {
     pub ecs: EcsSettings,
     /// The pace of load balancers' health checks.
     pub elb: ElbSettings,
+    /// How many items a page of a listing has at most; as many as in AWS if this is none.
+    pub page: Option<usize>,
 }
 
 impl Settings {
@@ -109,6 +113,7 @@ impl Settings {
             endpoint: endpoint.into(),
             ecs: EcsSettings::default(),
             elb: ElbSettings::default(),
+            page: None,
         }
     }
 }
@@ -237,7 +242,7 @@ impl Cloud {
         };
         Ok(Arc::new(Self {
             sts: Sts::new(world.clone()),
-            cloud_formation: CloudFormation::new(world.clone()),
+            cloud_formation: CloudFormation::new(world.clone(), settings.page),
             requests: RequestLog::default(),
             undelivered: Mutex::new(Some(undelivered)),
             ssm,
@@ -253,6 +258,7 @@ impl Cloud {
             executions,
             bus,
             world,
+            page: settings.page,
             saver,
         }))
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use landfall::{
     content::ContentHash,
     record::{Cause, Content},
-    service_id::ServiceId,
 };
 use serde_json::json;
 
@@ -63,21 +62,13 @@ fn release(number: u64, (tag, name): (&str, &str), file: &str, at: i64) -> Relea
 type Played<'a> = (&'a (&'a str, &'a str), &'a str, i64, Verdict);
 
 fn found(rule: Rule, pushes: &[(&str, &str)], played: &[Played]) -> Vec<String> {
-    let service = Service {
-        id: ServiceId::new("web", "shop").unwrap(),
-        key: "services/web-shop.yaml".into(),
-        repository: "shop".into(),
-        rule,
-        health_check: false,
-        circuit_breaker: false,
-    };
     let mut happened = Vec::new();
     for ((image, file, at, verdict), number) in played.iter().zip(1..) {
         let release = release(number, **image, file, *at);
         happened.push(Happened::Given(release.clone()));
         happened.push(Happened::Judged(release, *verdict));
     }
-    steps_back(&ordered(&service, &pushed(pushes)), &happened)
+    steps_back("web", &ordered("shop", rule, &pushed(pushes)), &happened)
 }
 
 const V1: (&str, &str) = ("1.0.1", "a");

@@ -164,14 +164,11 @@ fn a_newer_release_waits_for_the_migration_that_runs_and_an_execution_that_died_
 
         stage.later().await;
         let migrating = hello.file(Edition {
-            desired_count: 1,
-            memory: 512,
-            bake: 0,
             before: Some(Before {
                 takes: 60,
                 exit_code: 0,
             }),
-            sections: false,
+            ..Edition::PLAIN
         });
         stage
             .driver

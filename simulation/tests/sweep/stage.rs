@@ -202,13 +202,11 @@ impl Stage {
 
     /// Puts a service's file.
     pub(crate) async fn put_file(&self, service: &Service, memory: u32) {
-        let file = service.file(Edition {
-            desired_count: 1,
+        let edition = Edition {
             memory,
-            bake: 0,
-            before: None,
-            sections: false,
-        });
+            ..Edition::PLAIN
+        };
+        let file = service.file(edition);
         self.driver
             .put_file(&service.key, &file.to_string())
             .await
@@ -312,5 +310,9 @@ pub(crate) fn service(name: &str, rule: Rule) -> Service {
         rule,
         health_check: false,
         circuit_breaker: true,
+        adopted: false,
+        sidecar: None,
+        probe: false,
+        parameter: false,
     }
 }

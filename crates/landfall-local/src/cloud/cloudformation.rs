@@ -21,6 +21,7 @@ const PAGE: usize = 100;
 #[derive(Clone, Debug)]
 pub struct CloudFormation {
     world: Arc<World>,
+    page: usize,
     exports: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
@@ -35,10 +36,11 @@ pub(super) const API: Api<CloudFormation> = Api {
 };
 
 impl CloudFormation {
-    /// No exports yet.
-    pub fn new(world: Arc<World>) -> Self {
+    /// No exports yet. A page has at most `page` of them, if that is less than in AWS.
+    pub fn new(world: Arc<World>, page: Option<usize>) -> Self {
         Self {
             world,
+            page: page.map_or(PAGE, |page| page.min(PAGE)),
             exports: Arc::default(),
         }
     }
@@ -64,7 +66,7 @@ impl CloudFormation {
         let page: Vec<Value> = exports
             .iter()
             .skip(from)
-            .take(PAGE)
+            .take(self.page)
             .map(|(name, value)| json!({ "ExportingStackId": stack, "Name": name, "Value": value }))
             .collect();
         let next = from + page.len();

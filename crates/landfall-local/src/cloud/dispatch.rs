@@ -6,6 +6,7 @@ use http::{Request, Response, header, request::Parts};
 use super::{
     Cloud,
     fault::Fault,
+    pages::shorten,
     request_log::{Entry, app_id, subject},
     s3::{self, S3Request},
     wire::{
@@ -62,7 +63,10 @@ impl Cloud {
         version: aws_json::Version,
         body: &[u8],
     ) -> Answered {
-        let input = aws_json::parse(body);
+        let mut input = aws_json::parse(body);
+        if let (Ok(input), Some(page)) = (&mut input, self.page) {
+            shorten(prefix, &operation, input, page);
+        }
         let subject = input.as_ref().map(subject).unwrap_or_default();
         let (service, result) = match (prefix, input) {
             (_, Err(fault)) => ("unknown", Err(fault)),
@@ -111,7 +115,10 @@ impl Cloud {
         operation: String,
         fields: &[(String, String)],
     ) -> Answered {
-        let input = query::parse(fields);
+        let mut input = query::parse(fields);
+        if let Some(page) = self.page {
+            shorten(api_version, &operation, &mut input, page);
+        }
         let subject = subject(&input);
         let (service, namespace, result) = match api_version {
             "2011-06-15" => (
@@ -158,7 +165,10 @@ impl Cloud {
 
     async fn object_storage(&self, parts: &Parts, body: Bytes) -> Answered {
         match S3Request::parse(parts, body) {
-            Ok(request) => {
+            Ok(mut request) => {
+                if let Some(page) = self.page {
+                    request.shorten(page);
+                }
                 let subject = match (&request.bucket, &request.key) {
                     (Some(bucket), Some(key)) => format!("{bucket}/{key}"),
                     (bucket, _) => bucket.clone().unwrap_or_default(),

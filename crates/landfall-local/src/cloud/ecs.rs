@@ -381,6 +381,14 @@ fn page(input: &Value, member: &str, items: Vec<Value>) -> Value {
     answer
 }
 
+/// Refuses a request that names more than `most` things, in ECS's words.
+fn at_most(most: usize, names: &[&str], what: &str) -> Result<(), Fault> {
+    if names.len() > most {
+        return Err(invalid(format!("{what} can have at most {most} items.")));
+    }
+    Ok(())
+}
+
 /// A request that a parameter makes impossible.
 fn invalid(message: impl Into<String>) -> Fault {
     Fault::client("InvalidParameterException", message)

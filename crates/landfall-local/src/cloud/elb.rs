@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
+use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -22,7 +25,7 @@ use tokio::sync::watch;
 
 use self::proxy::Proxy;
 use self::targets::{Health, Target};
-pub use self::targets::{SimulatedHealth, TargetState};
+pub use self::targets::{SimulatedHealth, SimulatedTarget, TargetState};
 use super::fault::Fault;
 use super::operations::{Api, INVALID_ACTION};
 use crate::world::World;
@@ -150,7 +153,24 @@ impl Elb {
     /// The status that a listener, by its ARN, answers a request with whose target is simulated. No connection is made, so
     /// this can be asked on a paused clock.
     pub fn status(&self, listener: &str, host: &str, path: &str) -> u16 {
-        proxy::status(&self.inner, listener, host, path).as_u16()
+        proxy::without_connection(&self.inner, listener, host, path)
+            .status()
+            .as_u16()
+    }
+
+    /// The whole answer to a request for `path` of `host` at `port`, as [`Self::status`] has it; none if no listener has
+    /// that port.
+    pub async fn answer(&self, port: u16, host: &str, path: &str) -> Option<Response<Bytes>> {
+        let listener = {
+            let state = self.inner.lock();
+            let mut listeners = state.listeners.iter();
+            let (arn, _) = listeners.find(|(_, fields)| input::port(fields) == Some(port))?;
+            arn.clone()
+        };
+        let answer = proxy::without_connection(&self.inner, &listener, host, path);
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Response::from_parts(head, body))
     }
 
     /// Rises by one whenever a target's health or a target group's membership has changed.

@@ -22,6 +22,8 @@ pub struct SimulatedBehaviour {
     pub stopping: Duration,
     /// The variable of the environment without which it exits with 1 at once.
     pub needs: Option<&'static str>,
+    /// The body of its answers to requests.
+    pub says: &'static str,
 }
 
 impl Default for SimulatedBehaviour {
@@ -32,6 +34,7 @@ impl Default for SimulatedBehaviour {
             healthy: Healthy::After(Duration::ZERO),
             stopping: Duration::from_millis(100),
             needs: None,
+            says: "A simulated task answers.\n",
         }
     }
 }

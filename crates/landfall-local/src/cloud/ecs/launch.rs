@@ -11,7 +11,7 @@ use super::image::{ImageLookup, pinned};
 use super::process::LogTarget;
 use super::state::{State, Task};
 use super::{Inner, list, strings, text};
-use crate::cloud::elb::SimulatedHealth;
+use crate::cloud::elb::{SimulatedHealth, SimulatedTarget};
 
 /// One container of a task, ready to start.
 pub(super) struct Prepared {
@@ -41,13 +41,16 @@ impl Port {
 }
 
 impl Prepared {
-    /// How target health checks of this container go; nothing when there is a socket to ask.
-    pub(super) fn simulated_health(&self) -> Option<SimulatedHealth> {
+    /// How this container is as a target; nothing when there is a socket to ask.
+    pub(super) fn simulated_target(&self) -> Option<SimulatedTarget> {
         match &self.launch.how {
             How::Process { .. } => None,
-            How::Simulated(behaviour) => Some(match behaviour.healthy {
-                Healthy::After(delay) => SimulatedHealth::From(Instant::now() + delay),
-                Healthy::Never => SimulatedHealth::Never,
+            How::Simulated(behaviour) => Some(SimulatedTarget {
+                health: match behaviour.healthy {
+                    Healthy::After(delay) => SimulatedHealth::From(Instant::now() + delay),
+                    Healthy::Never => SimulatedHealth::Never,
+                },
+                says: behaviour.says,
             }),
         }
     }

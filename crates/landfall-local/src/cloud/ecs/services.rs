@@ -7,7 +7,7 @@ use super::service_checks::{active_task_definition, is_rolled_out_elsewhere, pla
 use super::service_description::described;
 use super::state::{Revision, Rollout, Service, ServiceStatus, State};
 use super::traffic::is_side_by_side;
-use super::{Ecs, Inner, invalid, list, page, strings, text};
+use super::{Ecs, Inner, at_most, invalid, list, page, strings, text};
 use crate::cloud::fault::Fault;
 
 /// Members whose change starts a deployment, by UpdateService's documentation
@@ -43,6 +43,10 @@ const NOT_SHOWN: [&str; 12] = [
     "vpcLatticeConfigurations",
     "monitoring",
 ];
+
+/// The most services that one call describes; the message is ECS's
+/// (<https://github.com/aws/aws-toolkit-vscode/issues/2362>).
+const DESCRIBED_AT_ONCE: usize = 10;
 
 impl Ecs {
     pub(super) fn create_service(&self, input: &Value) -> Result<Value, Fault> {
@@ -255,6 +259,7 @@ impl Ecs {
         if wanted.is_empty() {
             return Err(invalid("Services cannot be empty."));
         }
+        at_most(DESCRIBED_AT_ONCE, &wanted, "service names")?;
         let (mut services, mut failures) = (vec![], vec![]);
         for reference in wanted {
             match state

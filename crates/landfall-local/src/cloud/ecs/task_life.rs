@@ -194,7 +194,7 @@ fn start(inner: &Inner, arn: &str, prepared: Vec<Prepared>, containers: &mut Con
     });
     let simulated = prepared
         .iter()
-        .map(|container| container.simulated_health())
+        .map(|container| container.simulated_target())
         .collect::<Vec<_>>();
     for (position, container) in prepared.into_iter().enumerate() {
         let (stop, reporter) = (containers.stop.subscribe(), containers.reporter.clone());

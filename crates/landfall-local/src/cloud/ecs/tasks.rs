@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::state::{Container, ContainerHealth, LastStatus, State, Task};
-use super::{Ecs, Inner, invalid, list, page, strings, text};
+use super::{Ecs, Inner, at_most, invalid, list, page, strings, text};
 use crate::cloud::fault::Fault;
 
 /// The filters of `ListTasks` besides `startedBy`: "When you specify startedBy as the filter, it must be the only filter that
@@ -18,6 +18,8 @@ const OTHER_FILTERS: [&str; 5] = [
     "launchType",
     "serviceName",
 ];
+/// The most tasks that one call describes; the message is ECS's (<https://github.com/sil-org/ecs-deploy/issues/266>).
+const DESCRIBED_AT_ONCE: usize = 100;
 
 impl Ecs {
     pub(super) fn list_tasks(&self, input: &Value) -> Result<Value, Fault> {
@@ -68,6 +70,7 @@ impl Ecs {
         if wanted.is_empty() {
             return Err(invalid("Tasks cannot be empty."));
         }
+        at_most(DESCRIBED_AT_ONCE, &wanted, "taskIds")?;
         let (mut tasks, mut failures) = (vec![], vec![]);
         for reference in wanted {
             let found = find(&state, &cluster_arn, reference);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::input::{list, number, required, string, strings, typed};
+use super::input::{list, number, page, required, string, strings, typed};
 use super::proxy::Proxy;
 use super::{Elb, arn_suffix};
 use crate::cloud::fault::Fault;
@@ -79,7 +79,7 @@ impl Elb {
                 names.is_empty() || names.iter().any(|name| lb["LoadBalancerName"] == **name)
             })
             .collect();
-        Ok(json!({ "LoadBalancers": found }))
+        page(input, "LoadBalancers", found)
     }
 
     pub(super) fn create_listener(&self, input: &Value) -> Result<Value, Fault> {
@@ -167,7 +167,7 @@ impl Elb {
             .filter(|(_, fields)| load_balancer.is_none_or(|arn| fields["LoadBalancerArn"] == *arn))
             .map(|(_, fields)| fields)
             .collect();
-        Ok(json!({ "Listeners": found }))
+        page(input, "Listeners", found)
     }
 
     /// Starts to answer on the listener's port.

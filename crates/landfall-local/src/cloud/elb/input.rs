@@ -1,6 +1,7 @@
 //! Reads the members of a Query request, whose numbers and booleans arrive as strings.
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::cloud::fault::Fault;
 
@@ -37,6 +38,35 @@ pub(super) fn strings(value: &Value, name: &str) -> Vec<String> {
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect()
+}
+
+/// One page of `items`, of which a request may ask for `PageSize`, 400 at most; the markers are positions
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeRules.html>).
+pub(super) fn page<T: Serialize>(
+    input: &Value,
+    member: &str,
+    items: Vec<T>,
+) -> Result<Value, Fault> {
+    const LONGEST: usize = 400;
+    let begin = match string(input, "Marker") {
+        None => 0,
+        Some(marker) => marker.parse::<usize>().map_err(|_| {
+            Fault::client(
+                "ValidationError",
+                format!("'{marker}' is not a valid marker"),
+            )
+        })?,
+    };
+    let size = number(input, "PageSize").and_then(|size| usize::try_from(size).ok());
+    let size = size.unwrap_or(LONGEST).clamp(1, LONGEST);
+    let end = begin.saturating_add(size);
+    let next = (end < items.len()).then(|| end.to_string());
+    let items: Vec<T> = items.into_iter().skip(begin).take(size).collect();
+    let mut answer = json!({ member: items });
+    if let Some(next) = next {
+        answer["NextMarker"] = next.into();
+    }
+    Ok(answer)
 }
 
 /// The `Port` of a stored resource.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::target_groups::load_balancers_of;
-use super::targets::{Check, Health, SimulatedHealth, key};
+use super::targets::{Check, Health, SimulatedTarget, key};
 use super::{Elb, Inner};
 
 /// Everything one check needs, read under the lock.
@@ -24,7 +24,7 @@ struct Plan {
     timeout: Duration,
     healthy_threshold: u64,
     unhealthy_threshold: u64,
-    simulated: Option<SimulatedHealth>,
+    simulated: Option<SimulatedTarget>,
 }
 
 impl Elb {
@@ -66,7 +66,7 @@ async fn check_until_gone(inner: Weak<Inner>, group: String, target: String) {
         let check_began = Instant::now();
         if plan.in_use {
             let check = match plan.simulated {
-                Some(health) if health.is_good() => Check::Passed,
+                Some(target) if target.health.is_good() => Check::Passed,
                 Some(_) => failed("Target.FailedHealthChecks", "Health checks failed".into()),
                 None => ask(&plan).await,
             };

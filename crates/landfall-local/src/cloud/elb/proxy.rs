@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use super::Inner;
 use super::balancers::forwarded_groups;
 use super::rules::action;
-use super::targets::{InFlight, SimulatedHealth};
+use super::targets::{InFlight, SimulatedTarget};
 
 /// ALB's default idle timeout.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -96,7 +96,7 @@ async fn converse(
         .await;
 }
 
-type Answer = Response<BoxBody<Bytes, hyper::Error>>;
+pub(super) type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 
 async fn answer(
     inner: &Arc<Inner>,
@@ -118,8 +118,8 @@ async fn answer(
             Destination::Target(in_flight) => in_flight,
             Destination::LoadBalancer(answer) => return answer,
         };
-        if let Some(health) = in_flight.simulated {
-            return simulated(health);
+        if let Some(target) = in_flight.simulated {
+            return simulated(target);
         }
         let connecting = TcpStream::connect((in_flight.id.as_str(), in_flight.port));
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
@@ -192,13 +192,18 @@ fn weighted_group(inner: &Inner, action: &Value) -> Option<String> {
     })
 }
 
-/// The status of the answer to a request that no connection brought; only a simulated target can be asked so.
-pub(super) fn status(inner: &Arc<Inner>, listener: &str, host: &str, path: &str) -> StatusCode {
+/// The answer to a request that no connection brought; only a simulated target can be asked so.
+pub(super) fn without_connection(
+    inner: &Arc<Inner>,
+    listener: &str,
+    host: &str,
+    path: &str,
+) -> Answer {
     match destination(inner, listener, host, path, &[]) {
-        Destination::LoadBalancer(answer) => answer.status(),
+        Destination::LoadBalancer(answer) => answer,
         Destination::Target(in_flight) => match in_flight.simulated {
-            Some(health) => simulated(health).status(),
-            None => StatusCode::BAD_GATEWAY,
+            Some(target) => simulated(target),
+            None => plain(StatusCode::BAD_GATEWAY),
         },
     }
 }
@@ -272,9 +277,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// What a simulated target answers: it has no socket that could be asked.
-fn simulated(health: SimulatedHealth) -> Answer {
-    if health.is_good() {
-        Response::new(full("A simulated task answers.\n".into()))
+fn simulated(target: SimulatedTarget) -> Answer {
+    if target.health.is_good() {
+        Response::new(full(target.says.into()))
     } else {
         plain(StatusCode::BAD_GATEWAY)
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::balancers::{forwarded_groups, no_listener, object};
-use super::input::{list, number, required, string, strings, typed};
+use super::input::{list, number, page, required, string, strings, typed};
 use super::target_groups::load_balancers_of;
 use super::{Elb, State, arn_suffix};
 use crate::cloud::fault::Fault;
@@ -121,7 +121,7 @@ impl Elb {
                 "IsDefault": true,
             }));
         }
-        Ok(json!({ "Rules": rules }))
+        page(input, "Rules", rules)
     }
 
     /// The target groups that a rule forwards to; none if there is no such rule.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::balancers::{forwarded_groups, object};
-use super::input::{list, number, required, string, strings};
+use super::input::{list, number, page, required, string, strings};
 use super::targets::key;
 use super::{Elb, Inner, State, TargetGroup, arn_suffix};
 use crate::cloud::fault::Fault;
@@ -151,7 +151,7 @@ impl Elb {
                 })
             })
             .collect();
-        Ok(json!({ "TargetGroups": found }))
+        page(input, "TargetGroups", found)
     }
 
     pub(super) fn delete_target_group(&self, input: &Value) -> Result<Value, Fault> {

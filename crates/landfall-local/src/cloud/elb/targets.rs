@@ -29,7 +29,16 @@ pub enum TargetState {
     Unused,
 }
 
-/// How the health checks of a simulated target go: there is no socket to ask.
+/// A target without a socket that could be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct SimulatedTarget {
+    /// How its health checks go.
+    pub health: SimulatedHealth,
+    /// The body of its answers, while they are good.
+    pub says: &'static str,
+}
+
+/// How the health checks of a simulated target go.
 #[derive(Clone, Copy, Debug)]
 pub enum SimulatedHealth {
     /// Every check from this moment on succeeds.
@@ -56,7 +65,7 @@ pub(super) struct Target {
     #[serde(skip)]
     pub(super) in_flight: u32,
     #[serde(skip)]
-    pub(super) simulated: Option<SimulatedHealth>,
+    pub(super) simulated: Option<SimulatedTarget>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,7 +189,7 @@ pub(super) struct InFlight {
     pub(super) id: String,
     pub(super) port: u16,
     /// There is no socket behind this target.
-    pub(super) simulated: Option<SimulatedHealth>,
+    pub(super) simulated: Option<SimulatedTarget>,
 }
 
 impl InFlight {
@@ -265,7 +274,7 @@ impl Elb {
         group: &str,
         id: &str,
         port: u16,
-        simulated: Option<SimulatedHealth>,
+        simulated: Option<SimulatedTarget>,
     ) -> Result<(), Fault> {
         {
             let mut state = self.inner.lock();

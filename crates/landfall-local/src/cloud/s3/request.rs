@@ -78,6 +78,17 @@ impl S3Request {
         }
     }
 
+    /// Makes a listing ask for at most `most` keys.
+    pub fn shorten(&mut self, most: usize) {
+        if self.operation() == "ListObjectsV2" {
+            let asked = self
+                .parameter("max-keys")
+                .and_then(|keys| keys.parse().ok());
+            let most = asked.map_or(most, |asked: usize| asked.min(most));
+            self.query.insert("max-keys".into(), most.to_string());
+        }
+    }
+
     /// The API operation that this is, by method and what it is about; `Unknown` for what is not played.
     pub fn operation(&self) -> &'static str {
         if self.is_another_operation() {

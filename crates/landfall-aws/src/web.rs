@@ -1,0 +1,29 @@
+//! Services that are asked without a network, because what plays their load balancers is in the same process.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, SharedHttpConnector},
+    orchestrator::HttpRequest,
+};
+use aws_smithy_types::body::SdkBody;
+
+/// What answers requests in the place of all machines.
+#[derive(Clone, Debug)]
+pub struct Web(SharedHttpConnector);
+
+impl Web {
+    /// The one that `connector` reaches.
+    pub fn new(connector: impl HttpConnector + 'static) -> Self {
+        Self(SharedHttpConnector::new(connector))
+    }
+
+    /// Asks for `url`; answers the status and the body.
+    ///
+    /// # Errors
+    /// If that is no URL, or nobody answers.
+    pub async fn get(&self, url: &str) -> Result<(u16, SdkBody), Box<dyn Error + Send + Sync>> {
+        let answer = self.0.call(HttpRequest::get(url)?).await?;
+        Ok((answer.status().as_u16(), answer.into_body()))
+    }
+}
