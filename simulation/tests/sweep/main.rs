@@ -11,3 +11,4 @@ mod outages;
 mod pauses;
 mod stage;
 mod traffic;
+mod world;

@@ -33,6 +33,29 @@ async fn a_deleted_service_drains_and_its_name_is_free_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_is_described_at_once_than_ecs_describes() {
+    let cloud = cloud();
+    cloud.service("hello:1.0.0", 0, json!({})).await;
+    for (operation, member, most, what) in [
+        ("DescribeServices", "services", 10, "service names"),
+        ("DescribeTasks", "tasks", 100, "taskIds"),
+    ] {
+        let input = |count: usize| json!({ "cluster": "web", member: vec!["hello"; count] });
+        cloud.call(operation, input(most)).await;
+        let fault = cloud
+            .ecs
+            .call(operation, input(most + 1))
+            .await
+            .unwrap_err();
+        assert_eq!(fault.code, "InvalidParameterException");
+        assert_eq!(
+            fault.message,
+            format!("{what} can have at most {most} items.")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn bad_requests_are_refused_in_ecs_own_words() {
     let cloud = cloud();
     cloud.service("hello:1.0.0", 0, json!({})).await;
