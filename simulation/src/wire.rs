@@ -288,13 +288,14 @@ impl Call {
 
     /// The operation, and for S3 the kind of object, without names that differ from run to run.
     fn kind(&self) -> String {
-        const OBJECTS: [(&str, &str); 12] = [
+        const OBJECTS: [(&str, &str); 13] = [
             ("/desired.json", "desired state"),
             ("/token.json", "task token"),
             ("/tasks.json", "task runs"),
             ("/adopted.json", "adopted revision"),
             ("/releases/", "record"),
             ("/files/", "accepted file"),
+            ("/placeholders/", "placeholders"),
             ("/sources/", "source"),
             ("/follows/", "follower"),
             ("/unproven/", "unproven release"),
