@@ -27,14 +27,11 @@ async fn refusing(answer: NotYet) -> Stage {
 /// A file with a migration that takes so many seconds.
 fn migrating(service: &Service, seconds: u32) -> Value {
     service.file(Edition {
-        desired_count: 1,
-        memory: 512,
-        bake: 0,
         before: Some(Before {
             takes: 10 * seconds,
             exit_code: 0,
         }),
-        sections: false,
+        ..Edition::PLAIN
     })
 }
 
@@ -70,13 +67,7 @@ async fn slowly_stopping(stage: &Stage, circuit_breaker: bool, stopping: u64) ->
     let mut hello = service("hello", Rule::Semver);
     hello.circuit_breaker = circuit_breaker;
     push_slow(stage, "1.0.0", stopping).await;
-    let mut file = hello.file(Edition {
-        desired_count: 1,
-        memory: 512,
-        bake: 0,
-        before: None,
-        sections: false,
-    });
+    let mut file = hello.file(Edition::PLAIN);
     file["taskDefinition"]["containerDefinitions"][0]["stopTimeout"] = json!(stopping + 60);
     file["verify"]["timeout"] = json!("5h");
     put(stage, &hello, &file).await;

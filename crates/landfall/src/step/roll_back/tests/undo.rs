@@ -337,6 +337,7 @@ fn only_a_way_back_that_needs_a_deployment_waits_until_ecs_begins_one() {
     };
     let to = |number| Way::RevertTo {
         task_definition: revision(number),
+        copy_of: None,
     };
     let left = Way::LeaveToEcs {
         task_definition: revision(1),
