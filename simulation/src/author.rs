@@ -35,6 +35,8 @@ struct Features {
     capacity: bool,
     /// Tasks after the rollout that succeed, fail, and roll back.
     after: bool,
+    /// Deployments that wait until somebody continues them.
+    pauses: bool,
 }
 
 /// Writes a scenario.
@@ -60,6 +62,7 @@ impl Author {
             parameters: some(),
             capacity: some(),
             after: some(),
+            pauses: some(),
         };
         Self {
             seed,
@@ -212,6 +215,7 @@ impl Author {
                     rule: self.rule(),
                     health_check: self.rng.random_bool(0.5) || probe || self.features.strategies,
                     circuit_breaker: self.rng.random_bool(0.5),
+                    pauses: self.some(self.features.pauses) && !adopted,
                     adopted,
                     sidecar: self.some(self.features.sidecars).then(|| Sidecar {
                         repository: "sidecar".into(),

@@ -70,6 +70,10 @@ impl Service {
                 "deploymentCircuitBreaker": { "enable": self.circuit_breaker, "rollback": self.circuit_breaker },
             },
         });
+        if self.pauses {
+            service["deploymentConfiguration"]["lifecycleHooks"] =
+                json!([{ "targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"] }]);
+        }
         let mut file = json!({});
         if edition.capacity {
             let provider = self.capacity_provider();

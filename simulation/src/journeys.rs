@@ -130,6 +130,11 @@ fn unlucky() -> Vec<Told> {
     };
     vec![
         (
+            "paused",
+            |scenario| scenario.services[0].pauses = true,
+            after_first(PLAIN, vec![(LATER, good("1.1.0"))]),
+        ),
+        (
             "lost push",
             |scenario| scenario.delivery.never = Some("image-pushed"),
             after_first(PLAIN, vec![(LATER, good("1.1.0")), (SOON, Move::Sweep)]),
@@ -356,6 +361,7 @@ fn scenario(number: u64, moves: Moves) -> Option<Scenario> {
             rule: Rule::Semver,
             health_check: true,
             circuit_breaker: true,
+            pauses: false,
             adopted: false,
             sidecar: None,
             probe: false,

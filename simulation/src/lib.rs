@@ -3,6 +3,7 @@
 //! that goes wrong can be played again.
 
 mod aftermath;
+mod approver;
 mod author;
 pub mod executions;
 pub mod fault;

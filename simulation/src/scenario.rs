@@ -56,6 +56,8 @@ pub struct Service {
     pub health_check: bool,
     /// Whether ECS rolls back by itself.
     pub circuit_breaker: bool,
+    /// Whether its deployments wait before their first task until somebody continues them.
+    pub pauses: bool,
     /// Whether it existed before Landfall: its owner describes its tasks.
     pub adopted: bool,
     /// Its second container, if it has one.

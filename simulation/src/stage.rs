@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    approver::Approver,
     executions::Executions,
     fault::Faults,
     installation,
@@ -49,6 +50,7 @@ pub(crate) struct Stage {
     pushes: Vec<Pushed>,
     stories: Vec<Story>,
     guard: Guard,
+    approver: Approver,
     neighbours: Neighbours,
 }
 
@@ -95,7 +97,8 @@ impl Stage {
         let executions = Executions::new(&wire, state_machine.clone());
         executions.watch(wire.faults.clone());
         Ok(Self {
-            guard: Guard::new(cloud, &scenario),
+            guard: Guard::new(cloud.clone(), &scenario),
+            approver: Approver::new(cloud, &scenario),
             neighbours,
             stories: vec![Story::default(); scenario.services.len()],
             pushes: Vec::new(),
@@ -157,6 +160,7 @@ impl Stage {
             self.guard
                 .look(&self.pushes, &self.stories, &self.wire.journal)
                 .await;
+            self.approver.look().await;
         }
     }
 

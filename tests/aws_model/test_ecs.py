@@ -233,3 +233,39 @@ def test_requests_move_between_two_target_groups(ecs, checked, cluster):
     assert resolved["loadBalancers"] == [{"targetGroupArn": groups[1], "productionListenerRule": rule}]
     served = elb.describe_rules(RuleArns=[rule])["Rules"][0]["Actions"][0]["ForwardConfig"]["TargetGroups"]
     assert {each["TargetGroupArn"]: each["Weight"] for each in served} == {groups[0]: 0, groups[1]: 100}
+
+
+def test_a_deployment_is_paused_continued_and_rolled_back(ecs, cluster, fails):
+    first = definition(ecs, "paused")["taskDefinitionArn"]
+    ecs.create_service(
+        cluster=cluster, serviceName="s", taskDefinition="paused", desiredCount=1, launchType="FARGATE", networkConfiguration=FARGATE,
+    )
+    eventually(lambda: deployments(ecs, cluster, "s", "SUCCESSFUL"))
+    ecs.update_service(cluster=cluster, service="s", deploymentConfiguration={"lifecycleHooks": [{
+        "targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"], "timeoutConfiguration": {"timeoutInMinutes": 10, "action": "CONTINUE"},
+    }]})
+
+    def awaited(image, action):
+        given = definition(ecs, "paused", image=image)["taskDefinitionArn"]
+        ecs.update_service(cluster=cluster, service="s", taskDefinition=given)
+        arn = eventually(lambda: deployments(ecs, cluster, "s", "IN_PROGRESS"))[0]["serviceDeploymentArn"]
+
+        def described():
+            return ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"][0]
+
+        hook = eventually(lambda: described().get("lifecycleHookDetails"))[0]
+        assert (hook["targetType"], hook["status"], hook["timeoutAction"]) == ("PAUSE", "AWAITING_ACTION", "CONTINUE")
+        assert described()["lifecycleStage"] == "PRE_SCALE_UP"
+        assert ecs.continue_service_deployment(
+            serviceDeploymentArn=arn, hookId=hook["hookId"], action=action)["serviceDeploymentArn"] == arn
+        assert fails(ecs.continue_service_deployment, serviceDeploymentArn=arn, hookId=hook["hookId"]) == "InvalidParameterException"
+        return given, described
+
+    second, described = awaited("public.ecr.aws/nginx/nginx:2", "CONTINUE")
+    eventually(lambda: described()["status"] == "SUCCESSFUL")
+    assert described()["lifecycleHookDetails"][0]["status"] == "SUCCEEDED"
+    _, described = awaited("public.ecr.aws/nginx/nginx:3", "ROLLBACK")
+    eventually(lambda: described()["status"] == "ROLLBACK_SUCCESSFUL")
+    assert described()["lifecycleHookDetails"][0]["status"] == "FAILED"
+    assert ecs.describe_services(cluster=cluster, services=["s"])["services"][0]["taskDefinition"] == second != first
+    assert fails(ecs.continue_service_deployment, serviceDeploymentArn="arn:never", hookId="h") == "ServiceDeploymentNotFoundException"

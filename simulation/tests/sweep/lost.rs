@@ -196,6 +196,7 @@ fn what_no_event_tells_of_a_rollout_is_noticed_within_a_minute() {
         // Without a circuit breaker ECS tries for ever, and never says anything.
         let stalled = Service {
             circuit_breaker: false,
+            pauses: false,
             ..alone("stalled")
         };
         for service in [&unheard, &stalled] {

@@ -314,5 +314,6 @@ pub(crate) fn service(name: &str, rule: Rule) -> Service {
         sidecar: None,
         probe: false,
         parameter: false,
+        pauses: false,
     }
 }

@@ -1,6 +1,7 @@
 //! An ECS with simulated images to tell stories with.
 #![allow(clippy::unwrap_used)]
 
+mod pauses;
 mod requests;
 mod rollouts;
 mod tasks;

@@ -115,3 +115,27 @@ async fn a_function_that_fails_ends_the_wait_at_once() {
     assert_eq!(stage.run(json!({})).await["error"], "Refused");
     assert_eq!(started.elapsed(), Duration::from_secs(2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_state_waits_may_stand_in_its_input() {
+    let state = |path: &str| {
+        Stage::new(machine(claim(json!({
+            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "TimeoutSecondsPath": path,
+            "Parameters": {"FunctionName": "wait", "Payload": {"token.$": "$$.Task.Token"}},
+        }))))
+    };
+    for (path, seconds, error) in [
+        ("$.look.waitSeconds", 3600, "States.Timeout"),
+        ("$.look.never", 0, "States.Runtime"),
+        ("$.look.words", 0, "States.Runtime"),
+        ("$.look.none", 0, "States.Runtime"),
+    ] {
+        let stage = state(path);
+        stage.keep_token();
+        let started = tokio::time::Instant::now();
+        let input = json!({"look": {"waitSeconds": 3600, "words": "long", "none": 0}});
+        let ended = stage.run(input).await;
+        assert_eq!(ended["error"], error, "{path}");
+        assert_eq!(started.elapsed(), Duration::from_secs(seconds), "{path}");
+    }
+}
