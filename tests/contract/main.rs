@@ -241,6 +241,12 @@ fn every_error_that_is_caught_or_retried_is_one_that_a_step_can_end_with() {
     }
 }
 
+/// Whether the execution sleeps on a token in this state.
+fn sleeps(state: &Value) -> bool {
+    let resource = state["Resource"].as_str().unwrap();
+    resource.ends_with(".waitForTaskToken")
+}
+
 #[test]
 fn every_task_retries_what_is_transient_and_catches_everything_else() {
     let names = |state: &Value, kind: &str, error: &str| {
@@ -251,8 +257,7 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
     };
     for (name, state) in states_of_type("Task") {
         // Whatever goes wrong before it sleeps, the execution looks in a while.
-        let sleeps = state["TimeoutSeconds"].is_number();
-        let looked_for: &[&str] = if sleeps {
+        let looked_for: &[&str] = if sleeps(&state) {
             &["States.TaskFailed"]
         } else {
             &["Transient", "NotYet"]
@@ -302,7 +307,7 @@ fn waits(state: &Value, error: &str) -> (f64, f64) {
 #[test]
 fn what_passes_by_itself_is_waited_for_for_five_minutes() {
     for (name, state) in states_of_type("Task") {
-        if state["TimeoutSeconds"].is_number() {
+        if sleeps(&state) {
             continue;
         }
         let (waited, longest) = waits(&state, "NotYet");
@@ -343,7 +348,7 @@ fn patience(retry: &Value) -> f64 {
 fn every_step_waits_about_an_hour_for_aws_and_half_a_minute_after_a_crash() {
     let mut waiting = 0;
     for (name, state) in states_of_type("Task") {
-        if state["TimeoutSeconds"].is_number() {
+        if sleeps(&state) {
             continue;
         }
         let retries = state["Retry"].as_array().unwrap();
@@ -371,10 +376,15 @@ fn every_step_waits_about_an_hour_for_aws_and_half_a_minute_after_a_crash() {
 #[test]
 fn an_execution_sleeps_no_longer_than_a_look_takes_for_sight() {
     let mut tasks = states_of_type("Task");
-    tasks.retain(|(_, state)| state["TimeoutSeconds"].is_number());
-    assert_eq!(tasks.len(), 2);
+    tasks.retain(|(_, state)| sleeps(state));
+    assert_eq!(tasks.len(), 3);
     for (name, state) in tasks {
-        assert_eq!(state["TimeoutSeconds"], look::SLEEP, "{name}");
+        if name == "AwaitAction" {
+            // The look itself says for how long.
+            assert_eq!(state["TimeoutSecondsPath"], "$.look.waitSeconds");
+        } else {
+            assert_eq!(state["TimeoutSeconds"], look::SLEEP, "{name}");
+        }
     }
 }
 

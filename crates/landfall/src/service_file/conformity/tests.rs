@@ -28,7 +28,7 @@ fn nothing_is_reported_about_what_ecs_takes() {
     let container = "cpu: 10\ncommand: [npm, start]\nessential: true\nenvironment:\n- { name: PORT, value: 8080 }\n- { name: ON, value: true }\n\
                      dockerLabels: { team: web, size: 3 }\nulimits: [{ name: nofile, softLimit: 1024, hardLimit: 4096 }]\n\
                      memoryReservation: ${ssm:/hello/memory}\nportMappings: \"${ssm:/hello/ports}\"";
-    let service = "desiredCount: 2\ndeploymentConfiguration:\n  strategy: ROLLING\n  lifecycleHooks:\n  - hookDetails: { anything: [1, goes] }\n\
+    let service = "desiredCount: 2\ndeploymentConfiguration:\n  strategy: ROLLING\n  lifecycleHooks:\n  - hookDetails: { anything: [1, goes] }\n    hookTargetArn: approve\n\
                    propagateTags: SERVICE";
     assert_eq!(problems(container, service), [""; 0]);
 }
