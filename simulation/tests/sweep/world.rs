@@ -1,12 +1,12 @@
 //! The world that journeys and seeds are played in: whether each journey is the one that its name tells of.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use landfall::record::Verdict;
 use landfall_local::cloud::ecs::SimulatedBehaviour;
 use landfall_simulation::{
-    run::play as play_scenario,
-    scenario::{Edition, Rule},
+    run::{Report, play as play_scenario},
+    scenario::{Behaviour, Edition, Move, Rule},
     sweep::journeys,
 };
 
@@ -66,11 +66,7 @@ fn every_journey_goes_as_its_name_tells() {
     let mut wrong = String::new();
     for journey in journeys() {
         let report = play_scenario(journey.scenario).unwrap();
-        let verdicts = report.verdicts.iter();
-        let verdicts: Vec<_> = verdicts
-            .map(|(verdict, count)| format!("{count} {verdict}"))
-            .collect();
-        let verdicts = verdicts.join(", ");
+        let verdicts = verdicts(&report);
         // One with pages of one item goes as any other.
         let (expected, states) = told
             .get(journey.name)
@@ -107,7 +103,7 @@ fn a_service_of_more_tasks_than_ecs_describes_at_once_is_verified_and_goes_back(
         assert_eq!(stage.live(&hello).await["runningCount"], 120);
 
         let crashing = SimulatedBehaviour {
-            exits: Some((std::time::Duration::from_secs(1), 3)),
+            exits: Some((Duration::from_secs(1), 3)),
             ..SimulatedBehaviour::default()
         };
         stage.push_behaving("hello", "1.1.0", crashing).await;
@@ -116,4 +112,118 @@ fn a_service_of_more_tasks_than_ecs_describes_at_once_is_verified_and_goes_back(
         assert!(record.diagnosis.is_some(), "{record:?}");
         assert_eq!(stage.live(&hello).await["runningCount"], 120);
     });
+}
+
+/// A journey's scenario with other moves after its first release, which takes so many of its own.
+fn after(name: &str, first: usize, then: &[(u64, Move)]) -> Report {
+    let mut journeys = journeys().into_iter();
+    let journey = journeys.find(|journey| journey.name == name).unwrap();
+    let mut scenario = journey.scenario;
+    scenario.moves.truncate(first);
+    let then = then.iter().cloned();
+    let then = then.map(|(seconds, next)| (Duration::from_secs(seconds), next));
+    scenario.moves.extend(then);
+    let report = play_scenario(scenario).unwrap();
+    assert!(
+        report.violations.is_empty(),
+        "{}\n{}",
+        report.timeline,
+        report.findings()
+    );
+    report
+}
+
+/// How many releases of a run got which verdict.
+fn verdicts(report: &Report) -> String {
+    let verdicts = report.verdicts.iter();
+    let verdicts: Vec<_> = verdicts
+        .map(|(verdict, count)| format!("{count} {verdict}"))
+        .collect();
+    verdicts.join(", ")
+}
+
+fn push(repository: &str, tag: &str, behaviour: Behaviour) -> Move {
+    Move::Push {
+        repository: repository.into(),
+        tag: tag.into(),
+        behaviour,
+    }
+}
+
+#[test]
+fn a_bad_image_of_one_container_does_not_keep_the_other_one_back() {
+    for bad in ["sidecar", "hello"] {
+        let good = if bad == "hello" { "sidecar" } else { "hello" };
+        let report = after(
+            "two containers",
+            3,
+            &[
+                (60, push(bad, "1.1.0", Behaviour::Crashes)),
+                (60, push(good, "1.1.0", Behaviour::Good)),
+                (60, push(bad, "1.2.0", Behaviour::Good)),
+            ],
+        );
+        assert_eq!(verdicts(&report), "1 rolled-back, 3 succeeded");
+    }
+}
+
+#[test]
+#[ignore = "each push of one container lifts the quarantine of the other's bad image, and is rolled back together with it"]
+fn a_bad_image_that_came_with_a_good_one_does_not_keep_every_later_image_of_the_other_container_back()
+ {
+    let report = after(
+        "two containers",
+        3,
+        &[
+            (60, push("sidecar", "1.1.0", Behaviour::Crashes)),
+            (0, push("hello", "1.1.0", Behaviour::Good)),
+            // Whose fault it was is not known yet.
+            (90, push("hello", "1.2.0", Behaviour::Good)),
+            // By now it is.
+            (90, push("hello", "1.3.0", Behaviour::Good)),
+        ],
+    );
+    assert_eq!(
+        verdicts(&report),
+        "2 rolled-back, 2 succeeded, 1 superseded"
+    );
+}
+
+#[test]
+fn an_absent_parameter_keeps_a_push_back_until_the_next_one_after_it_is_there_again() {
+    let set = |memory| Move::SetParameter { service: 0, memory };
+    let report = after(
+        "placeholder",
+        3,
+        &[
+            (60, set(None)),
+            (1, push("hello", "1.1.0", Behaviour::Good)),
+            (60, set(Some(1024))),
+            (1, push("hello", "1.2.0", Behaviour::Good)),
+        ],
+    );
+    assert_eq!(verdicts(&report), "2 succeeded");
+}
+
+#[test]
+fn what_its_owner_gives_a_service_while_a_release_is_on_its_way_stays_until_somebody_resumes_it() {
+    let report = after(
+        "adoption",
+        2,
+        &[
+            (60, push("hello", "1.1.0", Behaviour::Good)),
+            (2, Move::OwnerDeploys { service: 0 }),
+            (60, Move::Resume { service: 0 }),
+        ],
+    );
+    assert_eq!(verdicts(&report), "1 drifted, 2 succeeded");
+}
+
+#[test]
+fn an_answer_is_good_or_wrong_by_what_the_probe_asks_for() {
+    let wrong = push("hello", "1.1.0", Behaviour::WrongAnswer);
+    let report = after("wrong answer", 2, &[(60, wrong.clone())]);
+    assert_eq!(verdicts(&report), "1 rolled-back, 1 succeeded");
+    let report = after("all sections", 2, &[(60, wrong)]);
+    assert_eq!(verdicts(&report), "2 succeeded");
 }
