@@ -128,32 +128,11 @@ fn a_release_whose_every_execution_dies_at_once_fails_once_and_the_next_one_goes
 
 /// The commands and exit codes of the tasks that Landfall ran alone, in the order of their creation.
 async fn ran_alone(stage: &Stage) -> Vec<(Value, Value)> {
-    let ecs = &stage.wire.cloud.ecs;
-    let mut tasks = Vec::new();
-    for status in ["RUNNING", "STOPPED"] {
-        let input = json!({ "cluster": "web", "family": "web-hello", "desiredStatus": status });
-        let arns = ecs.call("ListTasks", input).await.unwrap()["taskArns"].clone();
-        if arns.as_array().is_none_or(Vec::is_empty) {
-            continue;
-        }
-        let input = json!({ "cluster": "web", "tasks": arns });
-        let described = ecs.call("DescribeTasks", input).await.unwrap();
-        tasks.extend(described["tasks"].as_array().cloned().unwrap());
-    }
-    let alone = |task: &Value| {
-        let by = task["startedBy"].as_str().unwrap_or_default();
-        by.starts_with("landfall/")
-    };
-    tasks.retain(alone);
-    tasks.sort_by(|one, other| {
-        let at = |task: &Value| task["createdAt"].as_f64().unwrap();
-        at(one).total_cmp(&at(other))
-    });
     let described = |task: &Value| {
         let command = &task["overrides"]["containerOverrides"][0]["command"][0];
         (command.clone(), task["containers"][0]["exitCode"].clone())
     };
-    tasks.iter().map(described).collect()
+    stage.ran_alone().await.iter().map(described).collect()
 }
 
 #[test]

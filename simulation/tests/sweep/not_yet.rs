@@ -40,28 +40,6 @@ async fn put(stage: &Stage, service: &Service, file: &Value) {
     stage.driver.put_file(&service.key, &text).await.unwrap();
 }
 
-/// The tasks of Landfall that ECS remembers, as it describes them, in the order of their creation.
-async fn migrations(stage: &Stage) -> Vec<Value> {
-    let ecs = &stage.wire.cloud.ecs;
-    let mut tasks = Vec::new();
-    for status in ["RUNNING", "STOPPED"] {
-        let listed = json!({ "cluster": "web", "desiredStatus": status });
-        let arns = ecs.call("ListTasks", listed).await.unwrap()["taskArns"].clone();
-        if arns != json!([]) {
-            let asked = json!({ "cluster": "web", "tasks": arns });
-            let answer = ecs.call("DescribeTasks", asked).await.unwrap();
-            tasks.extend(answer["tasks"].as_array().cloned().unwrap());
-        }
-    }
-    tasks.retain(|task| {
-        let by = task["startedBy"].as_str().unwrap_or_default();
-        by.starts_with("landfall/")
-    });
-    let at = |task: &Value| task["createdAt"].as_f64().unwrap();
-    tasks.sort_by(|one, other| at(one).total_cmp(&at(other)));
-    tasks
-}
-
 /// A service whose containers take their time to stop.
 async fn slowly_stopping(stage: &Stage, circuit_breaker: bool, stopping: u64) -> Service {
     let mut hello = service("hello", Rule::Semver);
@@ -132,7 +110,7 @@ fn the_way_back_waits_for_a_deployment_that_ecs_takes() {
 
 #[test]
 fn a_release_that_ecs_does_not_take_for_hours_is_undecided_and_comes_when_ecs_takes_it() {
-    const STOPPING: u64 = 3 * 3600;
+    const STOPPING: u64 = 2 * 3600;
     play(async {
         let stage = Stage::open(&[]).await;
         let hello = slowly_stopping(&stage, true, STOPPING).await;
@@ -169,7 +147,7 @@ fn a_migration_and_a_service_wait_while_ec2_throttles_what_ecs_asks_it() {
             stage.push("hello", "1.1.0").await;
             stage.rest().await;
             stage.verdict(&hello, 2, Verdict::Succeeded).await;
-            assert_eq!(migrations(&stage).await.len(), 2, "one for each release");
+            assert_eq!(stage.ran_alone().await.len(), 2, "one for each release");
         });
     }
 }
@@ -183,7 +161,7 @@ fn a_migration_waits_for_an_instance() {
         put(&stage, &hello, &migrating(&hello, 6)).await;
         stage.rest().await;
         stage.verdict(&hello, 1, Verdict::Succeeded).await;
-        assert_eq!(migrations(&stage).await.len(), 1);
+        assert_eq!(stage.ran_alone().await.len(), 1);
     });
 }
 
@@ -298,7 +276,7 @@ fn a_migration_that_reads_do_not_show_yet_is_waited_for() {
         stage.rest().await;
         stage.verdict(&hello, 2, Verdict::Superseded).await;
         stage.verdict(&hello, 3, Verdict::Succeeded).await;
-        let migrations = migrations(&stage).await;
+        let migrations = stage.ran_alone().await;
         let [first, second] = &migrations[..] else {
             panic!("{migrations:#?}")
         };

@@ -264,6 +264,28 @@ impl Stage {
         record
     }
 
+    /// The tasks that Landfall ran alone and that ECS remembers, as it describes them, in the order of their creation.
+    pub(crate) async fn ran_alone(&self) -> Vec<Value> {
+        let ecs = &self.wire.cloud.ecs;
+        let mut tasks = Vec::new();
+        for status in ["RUNNING", "STOPPED"] {
+            let listed = json!({ "cluster": "web", "desiredStatus": status });
+            let arns = ecs.call("ListTasks", listed).await.unwrap()["taskArns"].clone();
+            if arns != json!([]) {
+                let asked = json!({ "cluster": "web", "tasks": arns });
+                let answer = ecs.call("DescribeTasks", asked).await.unwrap();
+                tasks.extend(answer["tasks"].as_array().cloned().unwrap());
+            }
+        }
+        tasks.retain(|task| {
+            let by = task["startedBy"].as_str().unwrap_or_default();
+            by.starts_with("landfall/")
+        });
+        let at = |task: &Value| task["createdAt"].as_f64().unwrap();
+        tasks.sort_by(|one, other| at(one).total_cmp(&at(other)));
+        tasks
+    }
+
     /// The service as ECS describes it.
     pub(crate) async fn live(&self, service: &Service) -> Value {
         let (cluster, name) = (service.id.cluster(), service.id.service());
