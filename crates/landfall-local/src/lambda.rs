@@ -12,7 +12,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -121,6 +121,16 @@ pub struct DeadLetter {
     pub attempts: usize,
 }
 
+/// Whether Lambda throttles just now.
+pub type Throttle = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How long Lambda waits before it tries a throttled asynchronous invocation again, `tried` times throttled before: from a
+/// second, doubling, up to five minutes. Such tries do not count as attempts
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
+pub fn pause_of_throttled(tried: u32) -> Duration {
+    Duration::from_secs(2u64.saturating_pow(tried).min(300))
+}
+
 /// All functions of the embedded cloud. Clones share one state.
 #[derive(Clone)]
 pub struct Functions {
@@ -135,6 +145,7 @@ struct Inner {
     idle: Mutex<BTreeMap<String, Vec<Instance>>>,
     dead_letters: Mutex<Vec<DeadLetter>>,
     at_work: AtomicUsize,
+    throttle: OnceLock<Throttle>,
 }
 
 /// One invocation, counted from its request to its answer.
@@ -168,8 +179,15 @@ impl Functions {
                 idle: Mutex::default(),
                 dead_letters: Mutex::default(),
                 at_work: AtomicUsize::default(),
+                throttle: OnceLock::new(),
             }),
         }
+    }
+
+    /// From now on no function is invoked while `throttle` says so, as where an account has no room for another concurrent
+    /// execution. There is one throttle: a second one is not heard.
+    pub fn throttle(&self, throttle: Throttle) {
+        let _ = self.inner.throttle.set(throttle);
     }
 
     /// Adds a function, or replaces the one of the same name, and answers its ARN. Idle processes of the old one end.
@@ -192,6 +210,20 @@ impl Functions {
 
     /// Invokes a function and waits for its answer. The invocation itself goes on when the caller stops waiting, as in AWS.
     pub async fn invoke(&self, name_or_arn: &str, payload: Value) -> Result<Value, FunctionError> {
+        let request_id = self.inner.world.uuid();
+        self.invoke_as(request_id, name_or_arn, payload).await
+    }
+
+    /// Invokes a function under a request id, which a repeated asynchronous invocation keeps.
+    async fn invoke_as(
+        &self,
+        request_id: String,
+        name_or_arn: &str,
+        payload: Value,
+    ) -> Result<Value, FunctionError> {
+        if self.inner.throttle.get().is_some_and(|throttle| throttle()) {
+            return Err(FunctionError::throttled());
+        }
         let name = name_of(name_or_arn);
         let function = lock(&self.inner.functions).get(name).cloned();
         let Some(function) = function else {
@@ -204,7 +236,7 @@ impl Functions {
         let name = name.to_owned();
         let at_work = AtWork::of(self);
         let invocation = tokio::spawn(async move {
-            let answer = functions.run(function, payload).await;
+            let answer = functions.run(function, &request_id, payload).await;
             drop(at_work);
             answer
         });
@@ -224,12 +256,20 @@ impl Functions {
         let mut at_work = Some(AtWork::of(self));
         tokio::spawn(async move {
             let mut delays = functions.inner.settings.retry_delays.iter();
+            let request_id = functions.inner.world.uuid();
             let mut attempts = 0;
+            let mut throttled = 0;
             loop {
-                attempts += 1;
-                let answer = functions.invoke(&name, event.clone()).await;
+                let invoked = functions.invoke_as(request_id.clone(), &name, event.clone());
+                let answer = invoked.await;
                 drop(at_work.take());
                 let Err(error) = answer else { return };
+                if error.is_throttled() {
+                    tokio::time::sleep(pause_of_throttled(throttled)).await;
+                    throttled += 1;
+                    continue;
+                }
+                attempts += 1;
                 match delays.next() {
                     Some(delay) => tokio::time::sleep(*delay).await,
                     None => {
@@ -276,15 +316,17 @@ impl Functions {
         Ok(())
     }
 
-    async fn run(&self, function: Arc<Function>, payload: Value) -> Result<Value, FunctionError> {
+    async fn run(
+        &self,
+        function: Arc<Function>,
+        request_id: &str,
+        payload: Value,
+    ) -> Result<Value, FunctionError> {
         let (path, environment) = match &function.program {
             Program::Inline(handler) => {
                 let limit = tokio::time::timeout(function.timeout, handler(payload));
                 return limit.await.unwrap_or_else(|_| {
-                    Err(FunctionError::timed_out(
-                        &self.inner.world.uuid(),
-                        function.timeout,
-                    ))
+                    Err(FunctionError::timed_out(request_id, function.timeout))
                 });
             }
             Program::Process { path, environment } => (path, environment),
@@ -303,7 +345,7 @@ impl Functions {
                 .await?
             }
         };
-        let answer = instance.invoke(&payload).await;
+        let answer = instance.invoke(request_id, &payload).await;
         // Only a process that can take another invocation, of a function that was not replaced meanwhile, is kept; a
         // dropped one is killed.
         let current = lock(&self.inner.functions)

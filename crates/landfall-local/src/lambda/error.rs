@@ -20,6 +20,10 @@ pub struct FunctionError {
     pub more: Map<String, Value>,
 }
 
+/// As Step Functions names it when Lambda has no room for an invocation
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html>).
+const TOO_MANY_REQUESTS: &str = "Lambda.TooManyRequestsException";
+
 impl FunctionError {
     /// An error of this type.
     pub fn new(error_type: &str, message: impl Into<String>) -> Self {
@@ -57,6 +61,16 @@ impl FunctionError {
             "Sandbox.Timedout",
             format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"),
         )
+    }
+
+    /// Lambda has no room for the invocation.
+    pub(super) fn throttled() -> Self {
+        Self::new(TOO_MANY_REQUESTS, "Rate Exceeded.")
+    }
+
+    /// Whether the function was not invoked at all, because Lambda had no room for it.
+    pub fn is_throttled(&self) -> bool {
+        self.error_type.as_deref() == Some(TOO_MANY_REQUESTS)
     }
 
     /// The JSON that Lambda answers to whoever invoked the function.

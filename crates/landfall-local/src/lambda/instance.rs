@@ -34,7 +34,6 @@ pub(super) struct Job {
 /// A process and the Runtime API that it alone talks to. Dropping it kills the process.
 #[derive(Debug)]
 pub(super) struct Instance {
-    world: Arc<World>,
     timeout: Duration,
     initialization_limit: Duration,
     jobs: mpsc::UnboundedSender<Job>,
@@ -150,7 +149,6 @@ impl Instance {
         let api = runtime_api::RuntimeApi::new(world.clone(), arn, function.timeout, queue);
         let server = tokio::spawn(runtime_api::serve(listener, api)).abort_handle();
         Ok(Self {
-            world: world.clone(),
             timeout: function.timeout,
             initialization_limit: settings.initialization_limit,
             jobs,
@@ -168,12 +166,15 @@ impl Instance {
 
     /// Hands it an invocation and waits for the answer, the timeout or the end of the process. After the latter two it is
     /// not alive any more.
-    pub(super) async fn invoke(&mut self, payload: &Value) -> Result<Value, FunctionError> {
-        let request_id = self.world.uuid();
+    pub(super) async fn invoke(
+        &mut self,
+        request_id: &str,
+        payload: &Value,
+    ) -> Result<Value, FunctionError> {
         let (taken, is_taken) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
         let job = Job {
-            request_id: request_id.clone(),
+            request_id: request_id.to_owned(),
             payload: payload.to_string().into_bytes(),
             taken,
             answer,
@@ -211,7 +212,7 @@ impl Instance {
             Some(answer) => answer,
             None => {
                 self.usable = false;
-                Err(FunctionError::timed_out(&request_id, limit))
+                Err(FunctionError::timed_out(request_id, limit))
             }
         }
     }

@@ -77,6 +77,11 @@ impl Functions {
                     &[("X-Amz-Executed-Version", "$LATEST")],
                     answer.to_string(),
                 ),
+                Err(error) if error.is_throttled() => fault(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "TooManyRequestsException",
+                    &error.message,
+                ),
                 Err(error) => respond(
                     StatusCode::OK,
                     &[

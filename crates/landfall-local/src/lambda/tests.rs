@@ -238,11 +238,55 @@ async fn an_event_is_tried_three_times_and_then_kept() {
     );
     assert_eq!(letter.event, json!({"do": "fail"}));
     assert_eq!(letter.error.error_type.as_deref(), Some("Transient"));
-    assert_eq!(std::iter::from_fn(|| stage.logs.try_recv().ok()).count(), 3);
+    let lines = std::iter::from_fn(|| stage.logs.try_recv().ok());
+    let requests = lines.filter(|line| line.message.starts_with("request "));
+    let requests: Vec<_> = requests.map(|line| line.message).collect();
+    assert_eq!(requests.len(), 3);
+    assert!(requests.iter().all(|id| *id == requests[0]), "{requests:?}");
 
     let after = patient().functions;
     after.restore(stage.functions.snapshot()).unwrap();
     assert_eq!(after.dead_letters(), [letter]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_event_waits_and_loses_none_of_its_attempts() {
+    let world = Arc::new(World::new(
+        "000000000000",
+        "eu-west-1",
+        Timestamp::UNIX_EPOCH,
+        7,
+    ));
+    let (sender, _) = unbounded_channel();
+    let functions = Functions::new(world, Settings::new("http://127.0.0.1:4599", sender));
+    let began = tokio::time::Instant::now();
+    let throttled = Duration::from_secs(1200);
+    functions.throttle(Arc::new(move || began.elapsed() < throttled));
+    let tried = Arc::new(Mutex::new(Vec::new()));
+    let noted = tried.clone();
+    functions.register(Function {
+        name: "image-pushed".into(),
+        program: Program::Inline(Arc::new(move |_| {
+            noted.lock().unwrap().push(began.elapsed());
+            Box::pin(async { Err(FunctionError::new("Transient", "not today")) })
+        })),
+        timeout: Duration::from_secs(30),
+        memory_size: 256,
+    });
+    let refused = functions
+        .invoke("image-pushed", json!({}))
+        .await
+        .unwrap_err();
+    let name = refused.error_type.as_deref();
+    assert_eq!(name, Some("Lambda.TooManyRequestsException"));
+    let answer = post(&functions, "image-pushed", "RequestResponse", "{}").await;
+    assert_eq!(answer.status(), 429);
+    functions.invoke_async("image-pushed", json!({}));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(functions.dead_letters()[0].attempts, 3);
+    let tried = tried.lock().unwrap();
+    assert_eq!(tried.len(), 3);
+    assert!((throttled..throttled + Duration::from_secs(300)).contains(&tried[0]));
 }
 
 async fn post(functions: &Functions, name: &str, kind: &str, body: &str) -> Response<Bytes> {

@@ -29,6 +29,7 @@ while True:
     print("working on", json.dumps(event), flush=True)
     do = event.get("do")
     if do == "fail":
+        print("request", request, flush=True)
         post(f"invocation/{request}/error", {"errorType": "Transient", "errorMessage": "try again", "stackTrace": ["a"]})
     elif do == "die":
         print("last words", file=sys.stderr)
