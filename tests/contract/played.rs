@@ -34,7 +34,7 @@ const NEEDED_BY_OTHERS: [(&str, &str); 13] = [
 ];
 
 /// What the command, the installation, the journeys and the simulation call besides, and where.
-const CALLED: [(&str, &str); 21] = [
+const CALLED: [(&str, &str); 22] = [
     ("ecr:BatchDeleteImage", "tests/journeys/way_back.rs"),
     ("ecr:BatchGetImage", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:CreateRepository", "crates/landfall-aws/src/ecr.rs"),
@@ -79,6 +79,10 @@ const CALLED: [(&str, &str); 21] = [
     ("ssm:DeleteParameter", "tests/journeys/parameters.rs"),
     ("ssm:PutParameter", "tests/journeys/parameters.rs"),
     ("states:GetExecutionHistory", "tests/journeys/order.rs"),
+    (
+        "states:RedriveExecution",
+        "simulation/tests/sweep/redriven.rs",
+    ),
     ("states:StopExecution", "simulation/src/executions.rs"),
 ];
 

@@ -31,12 +31,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub(crate) use self::api::API;
 use self::{
     asl::Definition,
-    execution::{End, Execution, Record},
+    execution::{End, Execution, Place, Record},
     failure::Failure,
     interpreter::Interpreter,
     token::Tokens,
@@ -200,17 +201,27 @@ impl StepFunctions {
         Ok(())
     }
 
-    /// Starts the interpreter of a new execution.
-    fn spawn(&self, machine: &Machine, execution: &Arc<Execution>, input: Value) {
+    /// Starts the interpreter of an execution, whose own input is `input`, at its first state or where it is redriven.
+    fn spawn(
+        &self,
+        machine: &Machine,
+        execution: &Arc<Execution>,
+        input: Value,
+        redriven: Option<Place>,
+    ) {
         let engine = self.engine.clone();
         let definition = machine.definition.clone();
-        let arn = execution.record().arn.clone();
-        let started = engine
-            .world
-            .now()
-            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-            .to_string();
+        let (arn, started) = {
+            let record = execution.record();
+            (record.arn.clone(), record.started)
+        };
+        let started = Timestamp::from_millisecond(started).unwrap_or(Timestamp::UNIX_EPOCH);
+        let started = started.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         let context = json!({"Execution": {"Id": arn, "Input": input, "StartTime": started}});
+        let from = redriven.unwrap_or_else(|| Place {
+            state: definition.start_at.clone(),
+            input,
+        });
         let interpreter = Interpreter {
             world: engine.world.clone(),
             functions: engine.functions.clone(),
@@ -220,7 +231,7 @@ impl StepFunctions {
             context,
         };
         let task = tokio::spawn(async move {
-            let run = interpreter.run(&definition, input);
+            let run = interpreter.run(&definition, from);
             let end = match tokio::time::timeout(definition.timeout, run).await {
                 Ok(Ok(output)) => End::Succeeded(output),
                 Ok(Err(failure)) => End::Failed(failure),

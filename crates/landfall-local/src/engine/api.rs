@@ -64,6 +64,12 @@ struct StopExecution {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct RedriveExecution {
+    execution_arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct SendTaskSuccess {
     task_token: String,
     output: String,
@@ -89,6 +95,9 @@ pub(crate) const API: Api<StepFunctions> = Api {
         }),
         ("StopExecution", |api, input| {
             api.stop_execution(read(input)?)
+        }),
+        ("RedriveExecution", |api, input| {
+            api.redrive_execution(&read(input)?)
         }),
         ("SendTaskSuccess", |api, input| {
             api.send_task_success(&read(input)?)
@@ -153,6 +162,7 @@ impl StepFunctions {
                 failure: None,
                 history: Vec::new(),
                 transitions: 0,
+                redrives: 0,
             };
             let details = json!({
                 "input": record.input,
@@ -176,7 +186,7 @@ impl StepFunctions {
         };
         let change = execution.record().status_change();
         self.engine.announce(&execution, change);
-        self.spawn(&machine, &execution, input);
+        self.spawn(&machine, &execution, input, None);
         Ok(json!({"executionArn": arn, "startDate": seconds(now)}))
     }
 
@@ -277,6 +287,27 @@ impl StepFunctions {
         }
         let stopped = execution.record().stopped.map(seconds);
         Ok(json!({"stopDate": stopped}))
+    }
+
+    /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html>
+    fn redrive_execution(&self, request: &RedriveExecution) -> Result<Value, Fault> {
+        let execution = self.engine.execution(&request.execution_arn)?;
+        let machine = self.machine(&execution.record().state_machine_arn.clone())?;
+        let now = self.engine.world.now().as_millisecond();
+        let redriven = execution.record().redrive(now);
+        let Some(place) = redriven else {
+            let message = format!("Execution is not redrivable: '{}'", request.execution_arn);
+            return Err(Fault::client("ExecutionNotRedrivable", message));
+        };
+        execution.ended.send_replace(false);
+        let (change, input) = {
+            let record = execution.record();
+            (record.status_change(), record.input.clone())
+        };
+        self.engine.announce(&execution, change);
+        let input = serde_json::from_str(&input).unwrap_or_default();
+        self.spawn(&machine, &execution, input, Some(place));
+        Ok(json!({"redriveDate": seconds(now)}))
     }
 
     fn send_task_success(&self, request: &SendTaskSuccess) -> Result<Value, Fault> {

@@ -69,6 +69,22 @@ pub(super) struct Record {
     pub(super) failure: Option<Failure>,
     pub(super) history: Vec<Value>,
     pub(super) transitions: u64,
+    /// How often it was redriven.
+    #[serde(default)]
+    pub(super) redrives: u64,
+}
+
+/// For how many milliseconds after its end an execution can be redriven: 14 days
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html>).
+const REDRIVABLE_FOR: i64 = 14 * 86_400_000;
+
+/// Where an execution goes on.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// The state's name.
+    pub(super) state: String,
+    /// What the state is given.
+    pub(super) input: Value,
 }
 
 impl Record {
@@ -169,15 +185,53 @@ impl Record {
         true
     }
 
+    /// Takes an execution that ended without success up again, and answers where it goes on: at the state that it entered
+    /// last. Nothing if it cannot be redriven.
+    pub(super) fn redrive(&mut self, now: i64) -> Option<Place> {
+        let is_recent = self.stopped.is_some_and(|end| now - end <= REDRIVABLE_FOR);
+        let place = self.redrivable().then(|| self.last_place()).flatten();
+        let place = place.filter(|_| is_recent)?;
+        self.status = Status::Running;
+        self.stopped = None;
+        self.failure = None;
+        self.redrives += 1;
+        let details = json!({"redriveCount": self.redrives});
+        self.push(
+            now,
+            self.history.len() as u64,
+            "ExecutionRedriven",
+            Some(("executionRedrivenEventDetails", details)),
+        );
+        Some(place)
+    }
+
+    fn redrivable(&self) -> bool {
+        !matches!(self.status, Status::Running | Status::Succeeded)
+    }
+
+    fn last_place(&self) -> Option<Place> {
+        let mut entered = self.history.iter().rev();
+        let entered = entered.find_map(|event| event.get("stateEnteredEventDetails"))?;
+        Some(Place {
+            state: entered["name"].as_str()?.to_owned(),
+            input: serde_json::from_str(entered["input"].as_str()?).ok()?,
+        })
+    }
+
     /// What DescribeExecution answers.
     pub(super) fn describe(&self, with_data: bool) -> Value {
         let mut answer = self.list_item();
-        answer.insert("redriveCount".into(), 0.into());
-        answer.insert("redriveStatus".into(), "NOT_REDRIVABLE".into());
-        answer.insert(
-            "redriveStatusReason".into(),
-            "The embedded engine does not redrive executions.".into(),
-        );
+        answer.insert("redriveCount".into(), self.redrives.into());
+        if self.redrivable() {
+            answer.insert("redriveStatus".into(), "REDRIVABLE".into());
+        } else {
+            let reason = format!(
+                "Execution is {} and cannot be redriven.",
+                self.status.name()
+            );
+            answer.insert("redriveStatus".into(), "NOT_REDRIVABLE".into());
+            answer.insert("redriveStatusReason".into(), reason.into());
+        }
         if with_data {
             answer.insert("input".into(), self.input.clone().into());
             answer.insert("inputDetails".into(), json!({"included": true}));

@@ -8,7 +8,7 @@ use super::{
     StateWatch,
     asl::{Definition, Fail, Kind, Retrier, Task},
     data::{place, within_limit},
-    execution::Execution,
+    execution::{Execution, Place},
     failure::Failure,
     path::{Path, Scope},
     route::{decide, seconds, shaped},
@@ -48,14 +48,10 @@ impl Visit<'_> {
 }
 
 impl Interpreter {
-    /// Runs to the end and answers the output.
-    pub(super) async fn run(
-        &self,
-        definition: &Definition,
-        input: Value,
-    ) -> Result<Value, Failure> {
-        let mut name = definition.start_at.as_str();
-        let mut data = input;
+    /// Runs from a place to the end and answers the output.
+    pub(super) async fn run(&self, definition: &Definition, from: Place) -> Result<Value, Failure> {
+        let mut name = from.state.as_str();
+        let mut data = from.input;
         // As in AWS, the first state's event follows event 0, not ExecutionStarted.
         let mut line = 0;
         loop {

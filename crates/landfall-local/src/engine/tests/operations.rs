@@ -169,6 +169,69 @@ async fn lists_come_in_pages_newest_first_and_can_be_filtered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stopped_execution_goes_on_where_it_stopped_when_it_is_redriven_and_no_other_does() {
+    let stage = pause();
+    let arn = stage.start(a_minute()).await;
+    let redrive = json!({"executionArn": arn});
+    let refused = stage.call("RedriveExecution", redrive.clone()).await;
+    assert_eq!(refused.unwrap_err().code, "ExecutionNotRedrivable");
+
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    stage.call("StopExecution", redrive.clone()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let described = stage.call("DescribeExecution", redrive.clone()).await;
+    assert_eq!(described.unwrap()["redriveStatus"], "REDRIVABLE");
+    let redriven = stage.call("RedriveExecution", redrive.clone()).await;
+    assert_eq!(redriven.unwrap()["redriveDate"], 605.0);
+    let described = stage
+        .call("DescribeExecution", redrive.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            &described["status"],
+            &described["redriveCount"],
+            &described["startDate"]
+        ),
+        (&json!("RUNNING"), &json!(1), &json!(0.0))
+    );
+    assert_eq!(described.get("stopDate"), None);
+
+    let ended = stage.engine.ended(&arn).await.unwrap();
+    assert_eq!(
+        (&ended["status"], &ended["stopDate"]),
+        (&json!("SUCCEEDED"), &json!(665.0))
+    );
+    let history = stage
+        .call("GetExecutionHistory", redrive.clone())
+        .await
+        .unwrap();
+    let events = history["events"].as_array().unwrap().iter();
+    let types: Vec<_> = events
+        .map(|event| event["type"].as_str().unwrap())
+        .collect();
+    let at = types
+        .iter()
+        .position(|kind| *kind == "ExecutionRedriven")
+        .unwrap();
+    assert_eq!(types[at - 1], "ExecutionAborted");
+    assert_eq!(types[at + 1], "WaitStateEntered");
+    let refused = stage.call("RedriveExecution", redrive).await;
+    assert_eq!(refused.unwrap_err().code, "ExecutionNotRedrivable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_was_stopped_more_than_14_days_ago_is_not_redriven() {
+    let stage = pause();
+    let arn = stage.start(a_minute()).await;
+    let redrive = json!({"executionArn": arn});
+    stage.call("StopExecution", redrive.clone()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(14 * 86_400 + 1)).await;
+    let refused = stage.call("RedriveExecution", redrive).await;
+    assert_eq!(refused.unwrap_err().code, "ExecutionNotRedrivable");
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_ends_an_execution_at_once_and_tells_the_bus() {
     let mut stage = pause();
     let arn = stage.start(a_minute()).await;
