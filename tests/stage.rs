@@ -94,6 +94,7 @@ impl Stage {
             data_dir,
             functions: functions(),
             file_parameters: file_parameters.into(),
+            rough: None,
         };
         let local = Local::start(settings, DEFINITION)
             .await

@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let narrator = Narrator::new(arguments.json);
     let folder = folder();
     let application = Application::prepare(&folder, &narrator).await?;
-    let local = crate::local::start(0, None, String::new()).await?;
+    let local = crate::local::start(0, None, String::new(), None).await?;
     let started = Instant::now();
     narrator.begin();
     narrator.say(&format!(

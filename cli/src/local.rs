@@ -6,7 +6,10 @@ mod push;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use landfall_local::local::{CONFIG_BUCKET, Definition, Local, REGION, Settings};
+use landfall_local::{
+    local::{CONFIG_BUCKET, Definition, Local, REGION, Settings},
+    rough::Rough,
+};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
 use crate::clients::PORT;
@@ -26,6 +29,10 @@ pub(crate) struct Arguments {
     /// What service files get for `${param:NAME}`: NAME=value, separated by commas.
     #[arg(long, default_value = "")]
     file_parameters: String,
+    /// Make AWS as rough as it is now and then: reads of ECS that lag, quotas, a service-linked role that takes its time, and
+    /// APIs that do not answer the functions. The seed decides what happens when.
+    #[arg(long, value_name = "SEED")]
+    rough: Option<u64>,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -51,10 +58,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Some(Verb::LoadBalancer(arguments)) => return load_balancer::run(arguments).await,
         None => {}
     }
+    let rough = arguments.rough.map(Rough::of);
+    let forecast = rough.as_ref().map(ToString::to_string);
     let local = start(
         arguments.port,
         arguments.data_dir,
         arguments.file_parameters,
+        rough,
     )
     .await?;
     let endpoint = local.endpoint();
@@ -70,6 +80,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
          landfall status\n\n\
          Ctrl-C stops it."
     );
+    if let Some(forecast) = forecast {
+        print!("\nThe weather is rough. {forecast}");
+    }
     tokio::signal::ctrl_c()
         .await
         .into_diagnostic()
@@ -87,6 +100,7 @@ pub(crate) async fn start(
     port: u16,
     data_dir: Option<PathBuf>,
     file_parameters: String,
+    rough: Option<Rough>,
 ) -> Result<Local> {
     let functions = std::env::current_exe()
         .into_diagnostic()
@@ -97,6 +111,7 @@ pub(crate) async fn start(
             data_dir,
             functions,
             file_parameters,
+            rough,
         },
         DEFINITION,
     )

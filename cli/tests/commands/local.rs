@@ -1,6 +1,10 @@
 //! `landfall local`, and what talks to it.
 
-use std::net::TcpListener;
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Command, Stdio},
+};
 
 use crate::stage::*;
 
@@ -123,5 +127,57 @@ async fn a_pushed_folder_is_deployed_shown_by_status_and_remembered_over_a_resta
         success(&["status", "web/hello", "--port", &local.port]),
         shown
     );
+    local.interrupt();
+}
+
+/// What `landfall local` says of the weather, up to the tenth outage.
+fn weather(seed: &str) -> Vec<String> {
+    let mut process = Command::new(LANDFALL)
+        .args(["local", "--port", "0", "--rough", seed])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let lines = lines.map(Result::unwrap);
+    let weather = lines.skip_while(|line| !line.starts_with("The weather is rough."));
+    let weather = weather.take(12).collect();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    weather
+}
+
+#[test]
+fn the_weather_of_a_seed_is_told_and_the_same_each_time() {
+    let told = weather("7");
+    assert_eq!(told, weather("7"));
+    assert_ne!(told, weather("8"));
+    assert!(told[0].contains("ECS's reads lag 2 s"), "{}", told[0]);
+    assert_eq!(told[2], "  00:29 to 01:32  ecr answers 500");
+    assert_eq!(told.len(), 12, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_goes_through_in_rough_weather() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start_with(folder.path(), &["--rough", "7"]);
+    let application = tempfile::tempdir().unwrap();
+    let dir = application.path().display().to_string();
+    let port = local.port.clone();
+    let push = [
+        "local",
+        "push",
+        "hello:1.0.0",
+        "--dir",
+        &dir,
+        "--port",
+        &port,
+    ];
+    success(&[&push, &["--", "sleep", "1000"] as &[&str]].concat());
+    let file = "cluster: { clusterName: web }\nimages: { web: { repository: hello, tag: 'semver:^1' } }\n\
+                taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64 }] }\n\
+                service: { serviceName: hello, desiredCount: 1 }\n";
+    local.put_file("services/hello.yaml", file).await;
+    let status = ["status", "web/hello", "--port", &port];
+    until_shown(&status, "succeeded").await;
     local.interrupt();
 }

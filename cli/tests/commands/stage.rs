@@ -79,9 +79,15 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, &[])
+    }
+
+    /// One with these arguments besides.
+    pub(crate) fn start_with(data_dir: &Path, arguments: &[&str]) -> Self {
         let data_dir = data_dir.display().to_string();
         let mut process = Command::new(LANDFALL)
             .args(["local", "--port", "0", "--data-dir", &data_dir])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

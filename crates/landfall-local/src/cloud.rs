@@ -11,6 +11,7 @@ pub mod events;
 pub mod fault;
 pub mod logs;
 pub mod operations;
+pub mod outage;
 mod pages;
 pub mod request_log;
 pub mod s3;
@@ -23,11 +24,12 @@ pub mod wire;
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use serde_json::Value;
 use sha2::Digest;
-use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle, time::Instant};
 
 use self::{
     bus::Bus,
@@ -38,6 +40,7 @@ use self::{
     elb::{Elb, ElbSettings},
     events::{Events, dispatcher::Deliver},
     logs::Logs,
+    outage::{Outage, Refusal},
     request_log::RequestLog,
     s3::S3,
     scaling::Scaling,
@@ -87,6 +90,8 @@ pub struct Cloud {
     pub world: Arc<World>,
     page: Option<usize>,
     saver: Option<Arc<Saver>>,
+    outages: Arc<[Outage<Refusal>]>,
+    began: Instant,
     undelivered: Mutex<Option<UnboundedReceiver<Value>>>,
 }
 
@@ -103,6 +108,8 @@ pub struct Settings {
     pub elb: ElbSettings,
     /// How many items a page of a listing has at most; as many as in AWS if this is none.
     pub page: Option<usize>,
+    /// When AWS does not answer the functions, counted from the opening of the cloud. Of `lambda`, nobody is invoked.
+    pub outages: Vec<Outage<Refusal>>,
 }
 
 impl Settings {
@@ -114,6 +121,7 @@ impl Settings {
             ecs: EcsSettings::default(),
             elb: ElbSettings::default(),
             page: None,
+            outages: Vec::new(),
         }
     }
 }
@@ -171,6 +179,14 @@ impl Cloud {
                 lambda::Settings::new(&settings.endpoint, lines),
             )
         };
+        let outages: Arc<[_]> = settings.outages.into();
+        let began = Instant::now();
+        if !outages.is_empty() {
+            let outages = outages.clone();
+            functions.throttle(Arc::new(move || {
+                refusal(&outages, "lambda", "Invoke", began.elapsed()).is_some()
+            }));
+        }
         let executions = StepFunctions::new(world.clone(), bus.clone(), functions.clone());
         let saver = match data_dir {
             None => None,
@@ -260,7 +276,14 @@ impl Cloud {
             world,
             page: settings.page,
             saver,
+            outages,
+            began,
         }))
+    }
+
+    /// What a function gets instead of an answer just now, if the service is away.
+    fn refuses(&self, api: &str, operation: &str) -> Option<Refusal> {
+        refusal(&self.outages, api, operation, self.began.elapsed())
     }
 
     /// Gives every event to the functions that the rules name, from now on; events so far are delivered first. Fails
@@ -292,6 +315,17 @@ impl Cloud {
     pub fn save(&self) -> Result<(), StoreError> {
         self.saver.as_ref().map_or(Ok(()), |saver| saver.save_all())
     }
+}
+
+fn refusal(
+    outages: &[Outage<Refusal>],
+    api: &str,
+    operation: &str,
+    at: Duration,
+) -> Option<Refusal> {
+    let mut outages = outages.iter();
+    let hits = outages.find(|outage| outage.hits(api, operation, at));
+    hits.map(|outage| outage.fault)
 }
 
 fn image(ecr: &Ecr, reference: &str) -> ImageLookup {

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod install;
 pub mod lambda;
 pub mod local;
+pub mod rough;
 pub mod schedule;
 pub mod serve;
 pub mod world;

@@ -16,6 +16,7 @@ use crate::{
     engine::LoadError,
     install::{self, InstallError, Installation, InstalledFunction},
     lambda::{Function, Program},
+    rough::Rough,
     schedule,
     serve::{self, ServeError},
     world::World,
@@ -54,6 +55,8 @@ pub struct Settings {
     pub functions: PathBuf,
     /// The template's parameter `FileParameters`.
     pub file_parameters: String,
+    /// What AWS does to everybody now and then; none if it always answers, and at once.
+    pub rough: Option<Rough>,
 }
 
 /// The environment variable that holds the parameter `FileParameters`.
@@ -124,7 +127,11 @@ impl Local {
             .as_deref()
             .map(DataDir::open)
             .transpose()?;
-        let cloud = Cloud::open(world, CloudSettings::new(&endpoint, data_dir)).await?;
+        let mut cloud = CloudSettings::new(&endpoint, data_dir);
+        if let Some(rough) = settings.rough {
+            rough.settle(&mut cloud);
+        }
+        let cloud = Cloud::open(world, cloud).await?;
         let state_machine = install(
             &cloud,
             &installation,

@@ -6,6 +6,7 @@ use http::{Request, Response, header, request::Parts};
 use super::{
     Cloud,
     fault::Fault,
+    outage::Refusal,
     pages::shorten,
     request_log::{Entry, app_id, subject},
     s3::{self, S3Request},
@@ -33,14 +34,20 @@ impl Cloud {
                 prefix,
                 operation,
                 version,
-            } => self.json(&prefix, operation, version, &body).await,
+            } => {
+                self.json(&prefix, operation, version, &body, app.is_some())
+                    .await
+            }
             Target::Query {
                 api_version,
                 operation,
                 fields,
-            } => self.query(&api_version, operation, &fields).await,
+            } => {
+                self.query(&api_version, operation, &fields, app.is_some())
+                    .await
+            }
             Target::Lambda => self.lambda(parts, body).await,
-            Target::S3 => self.object_storage(&parts, body).await,
+            Target::S3 => self.object_storage(&parts, body, app.is_some()).await,
         };
         if let Some(saver) = self.saver.as_ref().filter(|_| changes(&answered.operation)) {
             saver.mark(answered.service);
@@ -62,48 +69,45 @@ impl Cloud {
         operation: String,
         version: aws_json::Version,
         body: &[u8],
+        from_function: bool,
     ) -> Answered {
-        let mut input = aws_json::parse(body);
+        let api = api_of_target(prefix);
+        let refused = from_function.then(|| self.refuses(api, &operation));
+        let mut input = match refused.flatten() {
+            Some(refusal) => Err(refusal.fault()),
+            None => aws_json::parse(body),
+        };
         if let (Ok(input), Some(page)) = (&mut input, self.page) {
             shorten(prefix, &operation, input, page);
         }
         let subject = input.as_ref().map(subject).unwrap_or_default();
-        let (service, result) = match (prefix, input) {
-            (_, Err(fault)) => ("unknown", Err(fault)),
+        let result = match (prefix, input) {
+            (_, Err(fault)) => Err(fault),
             ("AmazonEC2ContainerRegistry_V20150921", Ok(input)) => {
-                ("ecr", self.ecr.call(&operation, input).await)
+                self.ecr.call(&operation, input).await
             }
-            ("AWSEvents", Ok(input)) => ("events", self.events.call(&operation, input).await),
-            ("Logs_20140328", Ok(input)) => ("logs", self.logs.call(&operation, input).await),
-            ("AmazonSSM", Ok(input)) => ("ssm", self.ssm.call(&operation, input).await),
+            ("AWSEvents", Ok(input)) => self.events.call(&operation, input).await,
+            ("Logs_20140328", Ok(input)) => self.logs.call(&operation, input).await,
+            ("AmazonSSM", Ok(input)) => self.ssm.call(&operation, input).await,
             ("AmazonEC2ContainerServiceV20141113", Ok(input)) => {
-                ("ecs", self.ecs.call(&operation, input).await)
+                self.ecs.call(&operation, input).await
             }
-            ("AnyScaleFrontendService", Ok(input)) => (
-                "application-autoscaling",
-                self.scaling.call(&operation, input).await,
-            ),
-            ("Route53AutoNaming_v20170314", Ok(input)) => (
-                "servicediscovery",
-                self.cloud_map.call(&operation, input).await,
-            ),
-            ("AWSStepFunctions", Ok(input)) => {
-                ("states", self.executions.call(&operation, input).await)
+            ("AnyScaleFrontendService", Ok(input)) => self.scaling.call(&operation, input).await,
+            ("Route53AutoNaming_v20170314", Ok(input)) => {
+                self.cloud_map.call(&operation, input).await
             }
+            ("AWSStepFunctions", Ok(input)) => self.executions.call(&operation, input).await,
             (other, Ok(_)) => {
                 let message = format!(
                     "The embedded cloud does not play the service behind X-Amz-Target {other}."
                 );
-                (
-                    "unknown",
-                    Err(Fault::client("UnknownOperationException", message)),
-                )
+                Err(Fault::client("UnknownOperationException", message))
             }
         };
         let response = aws_json::answer(version, &self.world.uuid(), result);
         Answered {
             response,
-            service,
+            service: api,
             operation,
             subject,
         }
@@ -114,39 +118,41 @@ impl Cloud {
         api_version: &str,
         operation: String,
         fields: &[(String, String)],
+        from_function: bool,
     ) -> Answered {
         let mut input = query::parse(fields);
         if let Some(page) = self.page {
             shorten(api_version, &operation, &mut input, page);
         }
         let subject = subject(&input);
-        let (service, namespace, result) = match api_version {
-            "2011-06-15" => (
-                "sts",
+        let api = api_of_version(api_version);
+        let refused = from_function.then(|| self.refuses(api, &operation));
+        let refused = refused.flatten().map(Refusal::fault);
+        let (namespace, result) = match (api_version, refused) {
+            (_, Some(fault)) => ("", Err(fault)),
+            ("2011-06-15", None) => (
                 "https://sts.amazonaws.com/doc/2011-06-15/",
                 self.sts.call(&operation, input).await,
             ),
-            "2015-12-01" => (
-                "elasticloadbalancing",
+            ("2015-12-01", None) => (
                 "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
                 self.elb.call(&operation, input).await,
             ),
-            "2010-05-15" => (
-                "cloudformation",
+            ("2010-05-15", None) => (
                 "http://cloudformation.amazonaws.com/doc/2010-05-15/",
                 self.cloud_formation.call(&operation, input).await,
             ),
-            other => {
+            (other, None) => {
                 let message = format!(
                     "The embedded cloud does not play the API of version {other} ({operation})."
                 );
-                ("unknown", "", Err(Fault::client("InvalidAction", message)))
+                ("", Err(Fault::client("InvalidAction", message)))
             }
         };
         let response = query::answer(namespace, &operation, &self.world.uuid(), result);
         Answered {
             response,
-            service,
+            service: api,
             operation,
             subject,
         }
@@ -163,8 +169,13 @@ impl Cloud {
         }
     }
 
-    async fn object_storage(&self, parts: &Parts, body: Bytes) -> Answered {
-        match S3Request::parse(parts, body) {
+    async fn object_storage(&self, parts: &Parts, body: Bytes, from_function: bool) -> Answered {
+        let refused = from_function.then(|| self.refuses("s3", ""));
+        let request = match refused.flatten() {
+            Some(refusal) => Err(refusal.of_s3()),
+            None => S3Request::parse(parts, body),
+        };
+        match request {
             Ok(mut request) => {
                 if let Some(page) = self.page {
                     request.shorten(page);
@@ -192,6 +203,31 @@ impl Cloud {
                 }
             }
         }
+    }
+}
+
+/// The service behind an `X-Amz-Target`, as signatures name it.
+fn api_of_target(prefix: &str) -> &'static str {
+    match prefix {
+        "AmazonEC2ContainerRegistry_V20150921" => "ecr",
+        "AWSEvents" => "events",
+        "Logs_20140328" => "logs",
+        "AmazonSSM" => "ssm",
+        "AmazonEC2ContainerServiceV20141113" => "ecs",
+        "AnyScaleFrontendService" => "application-autoscaling",
+        "Route53AutoNaming_v20170314" => "servicediscovery",
+        "AWSStepFunctions" => "states",
+        _ => "unknown",
+    }
+}
+
+/// The service of a Query API's version, as signatures name it.
+fn api_of_version(api_version: &str) -> &'static str {
+    match api_version {
+        "2011-06-15" => "sts",
+        "2015-12-01" => "elasticloadbalancing",
+        "2010-05-15" => "cloudformation",
+        _ => "unknown",
     }
 }
 
