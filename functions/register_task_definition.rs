@@ -68,14 +68,15 @@ impl Function for RegisterTaskDefinition {
                 register(aws, registration, input.release.number, may_be_there).await?
             }
         };
-        let apply_service = input.apply_service;
-        Ok(Plan::new(
+        let mut plan = Plan::new(
             task_definition,
             base,
-            apply_service,
+            input.apply_service,
             &file,
             previous.as_ref(),
-        ))
+        );
+        plan.tidy |= input.may_be_untidy();
+        Ok(plan)
     }
 }
 

@@ -8,7 +8,7 @@ use landfall::{
     drift::{Revision, Whose},
     live::{LiveService, Rollout},
     service_file::ServiceFile,
-    step::update_service::{Input, Section, Seen, existing, plan, to_note},
+    step::update_service::{Input, Section, Seen, existing, given_by, plan, to_note},
     versioned::Versioned,
 };
 use landfall_aws::{
@@ -64,9 +64,11 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
     };
     let whose = whose(aws, input, &live).await?;
     let section = if input.apply_service {
-        let previous = previous(aws, input).await?;
-        let file = file(aws, input).await?;
-        Some(Box::new(Section { file, previous }))
+        Some(Box::new(Section {
+            previous: previous(aws, input).await?,
+            given: given(aws, input, &live).await?,
+            file: file(aws, input).await?,
+        }))
     } else {
         None
     };
@@ -123,6 +125,17 @@ async fn previous(aws: &Aws, input: &Input) -> Result<Option<ServiceFile>, Fault
     let other = |good: &&GoodRelease| good.content.file != input.release.content.file;
     match input.last_good.as_ref().filter(other) {
         Some(good) => Ok(Some(aws.state().file(&good.content.file).await?)),
+        None => Ok(None),
+    }
+}
+
+/// The file of the release whose section ECS was given last, if that was not the last good one.
+async fn given(aws: &Aws, input: &Input, live: &LiveService) -> Result<Option<ServiceFile>, Fault> {
+    let Some(number) = given_by(input, live) else {
+        return Ok(None);
+    };
+    match aws.state().record(&input.service, number).await? {
+        Some(record) => Ok(Some(aws.state().file(&record.release.content.file).await?)),
         None => Ok(None),
     }
 }

@@ -26,8 +26,8 @@ pub struct Plan {
     pub after: bool,
     /// Bring Application Auto Scaling in step with the section `autoscaling`.
     pub scaling: bool,
-    /// Remove the listener rule, or rule and target group, that the last good release's file names and this one does
-    /// not.
+    /// Remove the listener rule, or rule and target group, that this release's file does not name, and the last good one's
+    /// does, or a release that came after it may have left.
     pub tidy: bool,
 }
 

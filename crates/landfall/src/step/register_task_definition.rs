@@ -40,9 +40,18 @@ pub struct Input {
     /// Whether ECS may have another `service` section than the release's: only then is there work besides the revision.
     #[serde(default)]
     pub apply_service: bool,
+    /// Whether ECS was last given the section of the last good release.
+    #[serde(default)]
+    pub from_good: bool,
 }
 
 impl Input {
+    /// Whether an earlier release may have left a listener rule or a target group of which the last good release's file says
+    /// nothing: it was bad, or a newer one took its place.
+    pub fn may_be_untidy(&self) -> bool {
+        self.apply_service && !self.from_good && self.release.number > 1
+    }
+
     /// Whether the revision may be there already: an execution or a process that died may have registered it.
     pub fn may_be_registered(&self) -> bool {
         self.attempt > 1 || self.retries > 0

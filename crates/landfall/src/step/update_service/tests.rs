@@ -51,7 +51,13 @@ fn present(live: LiveService, file: Option<ServiceFile>, previous: Option<Servic
     Seen::Present {
         live: Box::new(live),
         whose: Some(Whose::OurAttempt),
-        section: file.map(|file| Box::new(Section { file, previous })),
+        section: file.map(|file| {
+            Box::new(Section {
+                file,
+                previous,
+                given: None,
+            })
+        }),
     }
 }
 
@@ -520,4 +526,47 @@ fn a_new_deployment_is_forced_exactly_when_the_capacity_strategy_differs() {
         let push = update_body(&input(), None, &live);
         assert_eq!(push.get("forceNewDeployment"), None);
     }
+}
+
+#[test]
+fn the_section_that_ecs_was_given_last_is_known_by_the_services_tag_unless_it_is_a_good_one() {
+    let tagged = |number: &str| {
+        let mut live = live(1);
+        live.tags.insert(RELEASE_TAG.into(), number.into());
+        live
+    };
+    let input = Input {
+        release: release(5),
+        ..input()
+    };
+    assert_eq!(given_by(&input, &tagged("3")), Some(3));
+    for known in ["1", "5", "none"] {
+        assert_eq!(given_by(&input, &tagged(known)), None, "{known}");
+    }
+    assert_eq!(given_by(&input, &live(1)), None);
+    let from_good = Input {
+        from_good: true,
+        ..input
+    };
+    assert_eq!(given_by(&from_good, &tagged("3")), None);
+}
+
+#[test]
+fn what_only_the_last_section_had_that_ecs_was_given_is_cleared_although_it_was_never_good() {
+    let mut given = file();
+    let registries = json!([{ "registryArn": "arn:registry" }]);
+    given.service.insert("serviceRegistries".into(), registries);
+    let seen = Seen::Present {
+        live: Box::new(live(1)),
+        whose: Some(Whose::OurAttempt),
+        section: Some(Box::new(Section {
+            file: file(),
+            previous: None,
+            given: Some(given),
+        })),
+    };
+    let Call::Update(body) = plan(&input(), &seen, at(7)).unwrap().call else {
+        panic!("it updates the service");
+    };
+    assert_eq!(body["serviceRegistries"], json!([]));
 }

@@ -1,0 +1,90 @@
+//! What a release has made around its service, and was never good: the next one takes it away.
+
+use landfall::record::Verdict;
+use landfall_local::cloud::ecs::SimulatedBehaviour;
+use landfall_simulation::{
+    neighbours::Neighbours,
+    scenario::{Behaviour, Edition, Rule, Service},
+};
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, play, service};
+
+const PLAIN: Edition = Edition {
+    desired_count: 1,
+    memory: 512,
+    bake: 0,
+    before: None,
+    sections: false,
+};
+
+async fn put(stage: &Stage, hello: &Service, file: Value) {
+    let text = file.to_string();
+    let put = stage.driver.put_file(&hello.key, &text);
+    put.await.unwrap();
+}
+
+/// Neither rules nor target groups, and the tasks are registered nowhere.
+async fn is_plain(stage: &Stage, hello: &Service) {
+    let live = stage.live(hello).await;
+    for member in ["loadBalancers", "serviceRegistries"] {
+        let none = live[member].as_array().is_none_or(Vec::is_empty);
+        assert!(none, "{member}: {}", live[member]);
+    }
+    let elb = &stage.wire.cloud.elb;
+    let groups = elb.call("DescribeTargetGroups", json!({})).await.unwrap();
+    assert_eq!(groups["TargetGroups"], json!([]));
+}
+
+#[test]
+fn a_bad_first_release_leaves_nothing_to_the_file_that_follows() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let neighbours = Neighbours::settle(&stage.wire.cloud).await.unwrap();
+        let hello = service("hello", Rule::Semver);
+        let bad = Behaviour::Crashes.simulated();
+        stage.push_behaving("hello", "1.0.0", bad).await;
+        put(
+            &stage,
+            &hello,
+            neighbours.added_to(hello.file(PLAIN), &hello.id),
+        )
+        .await;
+        stage.rest().await;
+        stage.verdict(&hello, 1, Verdict::Failed).await;
+
+        stage.push("hello", "1.1.0").await;
+        stage.later().await;
+        put(&stage, &hello, hello.file(PLAIN)).await;
+        stage.rest().await;
+        is_plain(&stage, &hello).await;
+    });
+}
+
+#[test]
+fn a_release_that_was_passed_over_leaves_nothing_to_the_file_that_follows() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let neighbours = Neighbours::settle(&stage.wire.cloud).await.unwrap();
+        let hello = service("hello", Rule::Semver);
+        stage.first_release(&hello).await;
+        // It never gets healthy, so it is still on its way when the next one comes.
+        let never = SimulatedBehaviour {
+            healthy: landfall_local::cloud::ecs::Healthy::Never,
+            ..SimulatedBehaviour::default()
+        };
+        let digest = stage.push_behaving("hello", "1.1.0", never).await;
+        put(
+            &stage,
+            &hello,
+            neighbours.added_to(hello.file(PLAIN), &hello.id),
+        )
+        .await;
+        stage.given(&hello, &digest).await;
+        stage.push("hello", "1.2.0").await;
+        stage.later().await;
+        put(&stage, &hello, hello.file(PLAIN)).await;
+        stage.rest().await;
+        is_plain(&stage, &hello).await;
+    });
+}
