@@ -103,13 +103,17 @@ impl Bucket {
         let Some(object) = self.get(key).await? else {
             return Ok(None);
         };
-        let value = serde_json::from_slice(&object.bytes).map_err(|error| {
-            Fault::refused(format!(
-                "s3://{}/{key} is damaged: {error}; restore an earlier version of it",
-                self.name
-            ))
-        })?;
+        let value = serde_json::from_slice(&object.bytes);
+        let value = value.map_err(|error| self.damaged(key, &error))?;
         Ok(Some((value, object.etag)))
+    }
+
+    /// The refusal of an object that cannot be read.
+    pub(crate) fn damaged(&self, key: &str, error: &serde_json::Error) -> Fault {
+        Fault::refused(format!(
+            "s3://{}/{key} is damaged: {error}; restore an earlier version of it",
+            self.name
+        ))
     }
 
     /// The current version of an object; none if it is not there.

@@ -13,6 +13,7 @@ use landfall::{
     versioned::{Versioned, WriteOutcome},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     Fault,
@@ -56,19 +57,20 @@ impl StateBucket {
     /// # Errors
     /// Refused if a newer Landfall wrote it.
     pub async fn read(&self, service: &ServiceId) -> Result<Versioned<DesiredState>, Fault> {
-        let found = self
-            .0
-            .get_json::<DesiredState>(&keys::desired(service))
-            .await?;
-        let Some((desired, etag)) = found else {
+        let key = keys::desired(service);
+        let found = self.0.get_json::<Value>(&key).await?;
+        let Some((object, etag)) = found else {
             return Ok(Versioned::absent(DesiredState::new(service.clone())));
         };
-        if desired.schema > SCHEMA {
+        // Asked before anything else of it: a newer layout need not be readable.
+        let schema = object["schema"].as_u64().unwrap_or_default();
+        if schema > u64::from(SCHEMA) {
             return Err(Fault::refused(format!(
-                "the desired state of {service} has the layout {}, this Landfall knows {SCHEMA}: update the stack",
-                desired.schema
+                "the desired state of {service} has the layout {schema}, this Landfall knows {SCHEMA}: update the stack"
             )));
         }
+        let desired = serde_json::from_value(object);
+        let desired = desired.map_err(|error| self.0.damaged(&key, &error))?;
         Ok(Versioned::new(desired, &etag))
     }
 
