@@ -5,6 +5,7 @@
 mod language;
 mod played;
 mod steps;
+mod template;
 mod walk;
 
 use std::{collections::BTreeSet, sync::Arc};

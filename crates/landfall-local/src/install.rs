@@ -134,6 +134,14 @@ const SKIPPED: [&str; 18] = [
     "AWS::SQS::QueuePolicy",
 ];
 
+/// A template as a document: CloudFormation's short forms, such as `!Ref X`, become the long ones, `{"Ref": "X"}`.
+///
+/// # Errors
+/// Where the text is no YAML.
+pub fn document(template: &str) -> Result<Value, InstallError> {
+    yaml::read(template)
+}
+
 /// Reads the text of a template.
 pub fn read(template: &str, world: &World) -> Result<Installation, InstallError> {
     let template = yaml::read(template)?;
