@@ -12,7 +12,7 @@ use landfall_tests::{
 use serde_json::{Value, json};
 
 /// Starts, and exits with an error.
-fn crashing() -> SimulatedBehaviour {
+pub(crate) fn crashing() -> SimulatedBehaviour {
     SimulatedBehaviour {
         exits: Some((Duration::from_millis(100), 7)),
         ..SimulatedBehaviour::default()

@@ -9,8 +9,7 @@ use landfall_tests::{
 use serde_json::{Value, json};
 
 use crate::{
-    bad_releases::{answer, probing},
-    dying::dying,
+    bad_releases::{answer, crashing, probing},
     hold::operator,
     unproven::sweep,
 };
@@ -76,7 +75,7 @@ async fn whoever_names_the_family_alone_after_a_roll_back_gets_the_good_revision
     let stage = Stage::open().await;
     let service = web("hello");
     stage.first_release(&service).await;
-    stage.push_behaving("hello", "1.1.0", dying()).await;
+    stage.push_behaving("hello", "1.1.0", crashing()).await;
     stage.verdict(&service, 2, Verdict::RolledBack).await;
     stage.settled(&service).await;
 
@@ -111,7 +110,7 @@ async fn what_a_bad_release_added_to_the_section_is_gone_after_it() {
     stage.verdict(&service, 1, Verdict::Succeeded).await;
 
     answer(&stage, "Out of order").await;
-    file.service = "enableExecuteCommand: true\npropagateTags: SERVICE".into();
+    file.service = "enableECSManagedTags: true\npropagateTags: SERVICE".into();
     file.deployment =
         "alarms: { alarmNames: [errors], enable: true, rollback: true }\nmaximumPercent: 150"
             .into();
@@ -119,7 +118,7 @@ async fn what_a_bad_release_added_to_the_section_is_gone_after_it() {
     stage.verdict(&service, 2, Verdict::RolledBack).await;
 
     let live = stage.live(&service).await;
-    assert_eq!(live["enableExecuteCommand"], false);
+    assert_eq!(live["enableECSManagedTags"], false);
     assert_eq!(live["propagateTags"], "NONE");
     let deployments = &live["deploymentConfiguration"];
     assert_eq!(deployments["alarms"]["enable"], false);
