@@ -189,7 +189,7 @@ fn side_by_side() -> Vec<Told> {
     };
     let (quick, long) = (
         by(Strategy::BlueGreen { bake_minutes: 1 }),
-        by(Strategy::BlueGreen { bake_minutes: 25 }),
+        by(Strategy::BlueGreen { bake_minutes: 40 }),
     );
     vec![
         (
