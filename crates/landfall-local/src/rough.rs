@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::cloud::{
     Settings,
-    ecs::Quota,
+    ecs::{NotYet, Quota},
     outage::{Away, Outage, Refusal},
 };
 
@@ -73,7 +73,7 @@ impl Rough {
     /// Makes the cloud so.
     pub(crate) fn settle(self, settings: &mut Settings) {
         settings.ecs.read_lag = self.read_lag;
-        settings.ecs.linked_role = self.linked_role;
+        settings.ecs.not_yet = vec![NotYet::linked_role(self.linked_role)];
         settings.ecs.quotas = [("RegisterTaskDefinition", Quota::REGISTRATIONS)].into();
         settings.outages = self.outages;
     }
