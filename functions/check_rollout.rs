@@ -7,7 +7,7 @@
 use landfall::{
     desired::DesiredState,
     pause::Pause,
-    step::check_rollout::{Input, Output, Purpose, Sleeper, look},
+    step::check_rollout::{Input, Output, Purpose, Sleeper, depends_on_tasks, look, look_at_tasks},
     versioned::Versioned,
 };
 use landfall_aws::{
@@ -55,7 +55,12 @@ impl Function for CheckRollout {
             }
             None => None,
         };
-        let output = look(&input, &read, live.as_ref(), newest.as_ref(), aws.now());
+        let (live, newest) = (live.as_ref(), newest.as_ref());
+        let mut output = look(&input, &read, live, newest, aws.now());
+        if depends_on_tasks(live, &output) {
+            let ended = aws.ecs().ended_tasks(&input.service).await?;
+            output = look_at_tasks(&input, &read, live, newest, Some(&ended), aws.now());
+        }
         tracing::info!(purpose = ?input.purpose, outcome = ?output.outcome, reason = output.reason, "looked at the rollout");
         match &input.task_token {
             Some(_) if input.sleeps_on(&output) => {}

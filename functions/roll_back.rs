@@ -352,6 +352,7 @@ fn diagnosis(
         .flat_map(|live| &live.events)
         .filter(|(at, _)| *at >= input.release.created_at);
     Diagnosis {
+        against: Some(failure.against),
         stopped_tasks,
         service_events: events
             .take(SERVICE_EVENTS)

@@ -7,8 +7,8 @@ use landfall::{
     live::{Placement, TaskStatus},
     service_file::{OneOffTask, Phase, ServiceFile},
     step::run_task::{
-        Ended, Input, Next, Observation, Output, Run, Runs, awaited, body, judge, listed, next,
-        not_found, not_placed, refused, waiting,
+        Ended, Input, Next, Observation, Output, Run, Runs, awaited, body, judge, listed, lost,
+        next, not_found, not_placed, refused, waiting,
     },
 };
 use landfall_aws::{
@@ -230,6 +230,14 @@ async fn look(
             let status = live.map_or_else(String::new, |live| live.last_status.to_string());
             let reason = format!("the task `{}` is {status}", task.name);
             Ok(Some(waiting(&run, reason, now)))
+        }
+        Observation::Lost(reason) => {
+            tracing::warn!(task = task.name, arn, reason, "the task was lost");
+            let run = input.again(task, &run, now);
+            let reason = format!("the task `{}` is asked for again: {reason}", task.name);
+            let output = lost(&run, reason, now);
+            keep_run(aws, input, task, run, notes).await?;
+            Ok(Some(output))
         }
         Observation::Ended(ended, others_run) => {
             if others_run {

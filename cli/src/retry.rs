@@ -53,8 +53,8 @@ mod tests {
 
     use jiff::Timestamp;
     use landfall::{
-        content::ContentHash, desired::FollowedFile, hold::SetBy, record::Verdict,
-        service_id::ServiceId,
+        content::ContentHash, desired::FollowedFile, evidence::Against, hold::SetBy,
+        record::Verdict, service_id::ServiceId,
     };
 
     use super::*;
@@ -73,8 +73,8 @@ mod tests {
         };
         desired.follow_file(file, [].into(), now);
         let mut bad = desired.clone();
-        bad.conclude(1, Verdict::Failed, None);
-        desired.conclude(1, Verdict::Succeeded, None);
+        bad.conclude(1, Verdict::Failed, Against::Release, None);
+        desired.conclude(1, Verdict::Succeeded, Against::Release, None);
         desired.retry(now);
         assert_eq!(
             tried(&desired),

@@ -96,7 +96,12 @@ fn caught_up(mut desired: DesiredState, records: &[Record]) -> DesiredState {
     for record in records.iter().rev() {
         let number = record.release.number;
         if desired.open.iter().any(|release| release.number == number) {
-            desired.conclude(number, record.verdict, record.task_definition.as_ref());
+            desired.conclude(
+                number,
+                record.verdict,
+                record.against(),
+                record.task_definition.as_ref(),
+            );
         }
     }
     desired
@@ -173,8 +178,12 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
             0 => String::new(),
             paused => format!("; paused for {}", duration(paused)),
         };
+        let withheld = match record.timeline.withheld_seconds {
+            0 => String::new(),
+            withheld => format!("; ECS could not start its tasks for {}", duration(withheld)),
+        };
         lines.push(format!(
-            "  release {:<3} {verdict:<11} {}{unseen}{paused} ({})",
+            "  release {:<3} {verdict:<11} {}{unseen}{paused}{withheld} ({})",
             record.release.number, record.reason, record.release.cause
         ));
     }
@@ -244,6 +253,7 @@ mod tests {
                 concluded_at: at,
                 blind_seconds: 0,
                 paused_seconds: 0,
+                withheld_seconds: 0,
             },
         }
     }
@@ -268,6 +278,12 @@ mod tests {
         let shown = describe(&desired, &[seen_late]);
         let line = "  release 1   succeeded   it succeeded; nobody could look for 20 minutes \
                     (services/hello.yaml changed)\n";
+        assert!(shown.ends_with(line), "{shown}");
+
+        let mut started_late = record(&desired.open[0], Verdict::Succeeded);
+        started_late.timeline.withheld_seconds = 1205;
+        let shown = describe(&desired, &[started_late]);
+        let line = "it succeeded; ECS could not start its tasks for 20 minutes (services/hello.yaml changed)\n";
         assert!(shown.ends_with(line), "{shown}");
     }
 

@@ -161,6 +161,7 @@ impl Service {
             bakes: false,
             status: status.into(),
             status_reason: None,
+            ended_by: None,
             created_at: second(NEWEST_BEGAN),
             stage: None,
             hooks: Vec::new(),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use landfall::{
+    evidence::Against,
     failure::{Failure, Stage},
     live::Rollout,
     look::{self, Look},
@@ -259,6 +260,7 @@ fn look(outcome: look::Outcome, stage: Option<Stage>) -> Look<look::Outcome> {
         wait_seconds: 0,
         failure: stage.map(|stage| Failure {
             stage,
+            against: Against::Release,
             reason: String::new(),
             probe: None,
             task: None,
@@ -268,6 +270,7 @@ fn look(outcome: look::Outcome, stage: Option<Stage>) -> Look<look::Outcome> {
         blind_seconds: 0,
         pause: None,
         paused_seconds: 0,
+        withheld_seconds: 0,
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use jiff::Timestamp;
 use landfall::{
     desired::DesiredState,
+    evidence::Against,
     hold::SetBy,
     protocol::{
         claim::Claim,
@@ -155,7 +156,12 @@ impl Protocol {
         let mut desired = DesiredState::new(self.service.clone());
         let found = [(CONTAINER.to_owned(), Some(self.images[0].clone()))];
         desired.follow_file(self.followed(0), found.into(), THEN);
-        desired.conclude(1, Verdict::Succeeded, Some(&self.definitions[0]));
+        desired.conclude(
+            1,
+            Verdict::Succeeded,
+            Against::Release,
+            Some(&self.definitions[0]),
+        );
         state.desired = self.desired.keep(desired);
         state.is_follower = true;
         state.is_source = true;

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use landfall::{
+    evidence::Against,
     failure::{Failure, Stage},
     live::Rollout,
     look::Look,
@@ -254,6 +255,7 @@ fn looks<O: Copy + PartialEq + Serialize, P: Clone + Serialize, const N: usize>(
     let look = |outcome: O| {
         let failure = bad.contains(&outcome).then(|| Failure {
             stage,
+            against: Against::Release,
             reason: "it is bad".into(),
             probe: (stage == Stage::Health).then(|| ProbeAnswer {
                 url: "http://hello.example.com/".into(),
@@ -280,6 +282,7 @@ fn looks<O: Copy + PartialEq + Serialize, P: Clone + Serialize, const N: usize>(
             blind_seconds: 0,
             pause: None,
             paused_seconds: 0,
+            withheld_seconds: 0,
         })
     };
     outcomes.map(look).into()

@@ -339,6 +339,7 @@ impl Ecs {
         let mut task_definition = None;
         let mut stage = None;
         let mut hooks = Vec::new();
+        let mut ended_by = None;
         let rolled_back = status.is_rollback();
         if rolled_back || (in_stages && status == ServiceDeploymentStatus::InProgress) {
             let deployment = self.service_deployment(&arn).await?;
@@ -347,6 +348,10 @@ impl Ecs {
                 .and_then(|deployment| deployment.rollback());
             let reason = rollback.and_then(|rollback| rollback.reason());
             status_reason = reason.map(str::to_owned).or(status_reason);
+            ended_by = deployment
+                .as_ref()
+                .filter(|_| rolled_back)
+                .and_then(|deployment| describe::ended_by(deployment, status_reason.as_deref()));
             let reached = deployment
                 .as_ref()
                 .and_then(|deployment| deployment.lifecycle_stage());
@@ -374,6 +379,7 @@ impl Ecs {
             task_definition,
             status,
             status_reason,
+            ended_by,
             created_at: timestamp(created_at)?,
             stage,
             hooks,

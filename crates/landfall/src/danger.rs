@@ -121,6 +121,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use crate::{
+        evidence::Against,
         record::Verdict,
         sample::{at, desired, good, release},
     };
@@ -149,9 +150,14 @@ mod tests {
         assert_eq!(back.danger, None);
 
         let mut bad = lost.clone();
-        bad.conclude(2, Verdict::RolledBack, None);
+        bad.conclude(2, Verdict::RolledBack, Against::Release, None);
         assert_eq!(bad.danger, lost.danger, "it is the way back still");
-        lost.conclude(2, Verdict::Succeeded, Some(&good(2).task_definition));
+        lost.conclude(
+            2,
+            Verdict::Succeeded,
+            Against::Release,
+            Some(&good(2).task_definition),
+        );
         assert_eq!(lost.danger, None);
         let gone = lost.note_gone("hello", |_| true, at(9)).unwrap();
         assert_eq!(gone.danger.images["web"], release(2).content.images["web"]);

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     content::{ContentHash, FileContent},
     danger::Danger,
+    evidence::Against,
     follow::FollowRule,
     hold::Hold,
     image::Image,
@@ -502,13 +503,14 @@ impl DesiredState {
         });
     }
 
-    /// Writes the verdict of release `number` and gives up the claim. Older open releases are dropped, as are those that were
+    /// Writes the verdict of release `number` and gives up the claim; a bad verdict rests on evidence `against` somebody. Older open releases are dropped, as are those that were
     /// passed over: they were superseded. Newer ones stay open; if the newest has images that are in quarantine now, another release without
     /// them takes its place.
     pub fn conclude(
         &mut self,
         number: u64,
         verdict: Verdict,
+        against: Against,
         task_definition: Option<&TaskDefinition>,
     ) {
         let concluded = self
@@ -547,7 +549,7 @@ impl DesiredState {
                 .as_ref()
                 .map(|good| good.content.file.clone());
         }
-        self.judge_images(&release, verdict);
+        self.judge_images(&release, verdict, against);
         self.count_undecided(verdict);
         self.concluded = Some(Concluded {
             number,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    evidence::Against,
     live::Rollout,
     look::{Look, Outcome},
     record::{ProbeAnswer, TaskReport},
@@ -22,6 +23,9 @@ pub const NOT_YET: &str = "NotYet";
 pub struct Failure {
     /// Where on its way.
     pub stage: Stage,
+    /// Against whom that speaks. What older functions said spoke against the release.
+    #[serde(default)]
+    pub against: Against,
     /// In a sentence, or as the cause of a failed step.
     pub reason: String,
     /// What the HTTP probe got, if it came so far.
@@ -77,15 +81,16 @@ impl Course {
     /// What stopped the release. It is only refused where ECS had not accepted it yet: what fails after that may have
     /// changed the service.
     ///
-    /// Without an error and a bad look the execution was only to roll back: the ones before it died of the release.
+    /// Without an error and a bad look the execution was only to roll back: the ones before it died, which says nothing
+    /// about anybody.
     pub fn failure(&self) -> Failure {
-        let (stage, reason) = match (&self.error, &self.look) {
+        let (stage, against, reason) = match (&self.error, &self.look) {
             (Some(error), _)
                 if [REFUSED, NOT_YET].contains(&&*error.error) && self.rollout.is_none() =>
             {
-                (Stage::Refused, error.cause.clone())
+                (Stage::Refused, Against::File, error.cause.clone())
             }
-            (Some(error), _) => (Stage::Step, error.cause.clone()),
+            (Some(error), _) => (Stage::Step, Against::File, error.cause.clone()),
             (
                 None,
                 Some(Look {
@@ -95,11 +100,12 @@ impl Course {
             ) => return failure.clone(),
             (None, _) => {
                 let reason = "several executions died while they worked on it; their history in Step Functions says how";
-                (Stage::Step, reason.into())
+                (Stage::Step, Against::Nobody, reason.into())
             }
         };
         Failure {
             stage,
+            against,
             reason,
             probe: None,
             task: None,

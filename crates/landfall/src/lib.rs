@@ -9,6 +9,7 @@ pub mod desired;
 pub mod difference;
 pub mod drift;
 pub mod event;
+pub mod evidence;
 pub mod export;
 pub mod failure;
 pub mod follow;

@@ -18,7 +18,7 @@ pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetH
 pub use cluster::LiveCluster;
 pub use death::EndedTask;
 pub use deployment::{
-    Accepted, Declined, LiveDeployment, LiveHook, LiveServiceDeployment, Rollout,
+    Accepted, Declined, EndedBy, LiveDeployment, LiveHook, LiveServiceDeployment, Rollout,
 };
 pub use execution::ExecutionStatus;
 pub use pace::{Pace, deployment_seconds};

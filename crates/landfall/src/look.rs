@@ -45,7 +45,16 @@ pub struct Look<O, P = ()> {
     /// count against the release.
     #[serde(default)]
     pub paused_seconds: u64,
+    /// How many seconds of the rollout had passed, up to this look, when ECS last could not place or start tasks for a
+    /// reason of the platform's. They do not count against the release either.
+    #[serde(default)]
+    pub withheld_seconds: u64,
 }
+
+/// How long, in seconds, a release waits for the platform at most, beyond its own time: as long as for an AWS that does
+/// not answer. A capacity provider's task waits 10 to 30 minutes for an instance
+/// (<https://github.com/aws/containers-roadmap/issues/2381>).
+pub const WITHHELD_AT_MOST: u64 = 3600;
 
 /// For how many seconds nobody could look between `since` and the next look, which is `now`: what is longer than an
 /// execution waits. After the look at `since` it was to wait for `wait_seconds`.
@@ -54,18 +63,43 @@ pub fn blind_seconds(since: Timestamp, wait_seconds: u64, now: Timestamp) -> u64
     passed.saturating_sub(wait_seconds.max(SLEEP).saturating_add(SLACK))
 }
 
-/// How much time a release had, for people: so many seconds, those in which nobody could look, and those in which ECS waited
-/// for somebody.
-pub fn seen_within(seconds: u64, blind_seconds: u64, paused_seconds: u64) -> String {
-    let uncounted = [
-        (blind_seconds, "in which nobody could look"),
-        (paused_seconds, "in which it was paused"),
-    ];
-    let uncounted = uncounted.iter().filter(|(seconds, _)| *seconds > 0);
-    let uncounted: String = uncounted
-        .map(|(seconds, why)| format!(" and the {seconds} {why}"))
-        .collect();
-    format!("{seconds} seconds{uncounted}")
+/// Seconds of a rollout that do not count against the release. No second is in two of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// In which nobody could look, as [`Look::blind_seconds`].
+    pub blind: u64,
+    /// In which ECS waited until somebody continued the rollout, as [`Look::paused_seconds`].
+    pub paused: u64,
+    /// Until ECS could place and start its tasks, without the others, as [`Look::withheld_seconds`].
+    pub withheld: u64,
+}
+
+impl Uncounted {
+    /// How many seconds may pass where so many count.
+    pub fn added_to(self, seconds: u64) -> u64 {
+        let uncounted = [self.blind, self.paused, self.withheld];
+        uncounted.into_iter().fold(seconds, u64::saturating_add)
+    }
+
+    /// How many of the seconds that have passed count.
+    pub fn taken_from(self, passed: u64) -> u64 {
+        let uncounted = [self.blind, self.paused, self.withheld];
+        uncounted.into_iter().fold(passed, u64::saturating_sub)
+    }
+
+    /// How much time a release had, for people: the seconds that count, and those that do not.
+    pub fn told_with(self, seconds: u64) -> String {
+        let uncounted = [
+            (self.blind, "in which nobody could look"),
+            (self.paused, "in which it was paused"),
+            (self.withheld, "until ECS could start its tasks"),
+        ];
+        let uncounted = uncounted.iter().filter(|(seconds, _)| *seconds > 0);
+        let uncounted: String = uncounted
+            .map(|(seconds, why)| format!(" and the {seconds} {why}"))
+            .collect();
+        format!("{seconds} seconds{uncounted}")
+    }
 }
 
 impl<O, P> Look<O, P> {
@@ -144,6 +178,7 @@ mod tests {
             blind_seconds,
             pause: None,
             paused_seconds: 0,
+            withheld_seconds: 0,
         }
     }
 
@@ -245,10 +280,18 @@ mod tests {
 
     #[test]
     fn people_are_told_which_time_does_not_count() {
-        assert_eq!(seen_within(60, 0, 0), "60 seconds");
+        let counted = Uncounted::default();
+        assert_eq!(counted.told_with(60), "60 seconds");
+        let uncounted = Uncounted {
+            blind: 5,
+            paused: 7,
+            withheld: 9,
+        };
         assert_eq!(
-            seen_within(60, 5, 7),
-            "60 seconds and the 5 in which nobody could look and the 7 in which it was paused"
+            uncounted.told_with(60),
+            "60 seconds and the 5 in which nobody could look and the 7 in which it was paused and the 9 until ECS could start \
+             its tasks"
         );
+        assert_eq!((uncounted.added_to(60), uncounted.taken_from(81)), (81, 60));
     }
 }

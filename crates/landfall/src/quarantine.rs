@@ -1,5 +1,7 @@
 //! Quarantine: images that made a release bad are not released again by themselves.
 //!
+//! Only evidence against the release itself counts ([`crate::evidence`]): images are not left out for want of capacity.
+//!
 //! The bad release is compared with the last good one. If only images differ, those images are put into quarantine
 //! together. If the service file differs as well, the file may be the reason, and the release of a mended file shall
 //! have the newest images: nothing is put into quarantine. Nor is it before the first good release: there is no other
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     content::ContentHash,
     desired::DesiredState,
+    evidence::Against,
     image::Image,
     record::{Content, Release, Verdict},
 };
@@ -119,16 +122,21 @@ impl DesiredState {
             .retain(|quarantined| quarantined.is_among(images));
     }
 
-    /// Puts the images of a bad `release` into quarantine, and lifts the quarantine of a good one's.
-    pub(crate) fn judge_images(&mut self, release: &Release, verdict: Verdict) {
+    /// Puts the images of a bad `release` into quarantine if the evidence speaks against it, and lifts the quarantine of a
+    /// good one's.
+    pub(crate) fn judge_images(&mut self, release: &Release, verdict: Verdict, against: Against) {
         match verdict {
             Verdict::Succeeded => {
                 let proven = &release.content.images;
                 self.quarantine
                     .retain(|quarantined| !quarantined.is_among(proven));
             }
-            Verdict::RolledBack | Verdict::Failed => self.quarantine_images(release),
-            Verdict::Unproven
+            Verdict::RolledBack | Verdict::Failed if against == Against::Release => {
+                self.quarantine_images(release)
+            }
+            Verdict::RolledBack
+            | Verdict::Failed
+            | Verdict::Unproven
             | Verdict::Superseded
             | Verdict::Rejected
             | Verdict::Drifted

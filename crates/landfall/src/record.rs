@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{content::ContentHash, image::Image, service_file::Phase, service_id::ServiceId};
+use crate::{
+    content::ContentHash, evidence::Against, image::Image, service_file::Phase,
+    service_id::ServiceId,
+};
 
 /// The content of a release: a service file and the images for its containers. Two releases with the same content would
 /// do the same.
@@ -81,7 +84,7 @@ pub enum Cause {
     Retried,
     /// Tasks run of a release that was unproven, so that it can be verified.
     TasksCame,
-    /// The last release was undecided because AWS did not answer, and AWS answers again.
+    /// The last release was undecided because AWS did not answer or could not start its tasks, and AWS answers again.
     SightRestored,
 }
 
@@ -119,8 +122,9 @@ pub enum Verdict {
     Rejected,
     /// The service was given a foreign revision, and Landfall left the service alone.
     Drifted,
-    /// A step could not be made or a look could not be had, for long, because AWS did not answer: nothing speaks against
-    /// the release, and nothing for it. The service was left as it was.
+    /// Nothing speaks against the release, and nothing for it. A step could not be made or a look could not be had, for
+    /// long, because AWS did not answer: the service was left as it was. Or ECS could not place or start its tasks, for
+    /// long or until ECS gave up: the service was given the last good release again.
     Undecided,
 }
 
@@ -163,10 +167,25 @@ pub struct Ending {
     pub diagnosis: Option<Diagnosis>,
 }
 
+impl Ending {
+    /// Against whom the evidence speaks that ended a bad release.
+    pub fn against(&self) -> Against {
+        against(self.diagnosis.as_ref())
+    }
+}
+
+fn against(diagnosis: Option<&Diagnosis>) -> Against {
+    let said = diagnosis.and_then(|each| each.against);
+    said.unwrap_or_default()
+}
+
 /// What people need to know about a bad release.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
+    /// Against whom the evidence speaks; none in what older functions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Against>,
     /// Tasks of the release that stopped, newest first. Tasks that ECS stopped because the service needed them no
     /// longer come last.
     pub stopped_tasks: Vec<StoppedTask>,
@@ -284,6 +303,9 @@ pub struct Timeline {
     /// For how many seconds of its rollout ECS waited at pause hooks until somebody continued it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub paused_seconds: u64,
+    /// How many seconds of its rollout had passed when ECS could place and start its tasks at last.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withheld_seconds: u64,
 }
 
 fn is_zero(seconds: &u64) -> bool {
@@ -291,6 +313,11 @@ fn is_zero(seconds: &u64) -> bool {
 }
 
 impl Record {
+    /// Against whom the evidence spoke that ended a bad release.
+    pub fn against(&self) -> Against {
+        against(self.diagnosis.as_ref())
+    }
+
     /// The record of a release that was passed over: the next one took its place.
     pub fn passed_over(service: &ServiceId, release: &Release, now: Timestamp) -> Self {
         let by = release.number + 1;
@@ -308,6 +335,7 @@ impl Record {
                 concluded_at: now,
                 blind_seconds: 0,
                 paused_seconds: 0,
+                withheld_seconds: 0,
             },
         }
     }

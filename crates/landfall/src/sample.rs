@@ -137,6 +137,7 @@ pub(crate) fn record(number: u64, verdict: Verdict) -> Record {
             concluded_at: at(0),
             blind_seconds: 0,
             paused_seconds: 0,
+            withheld_seconds: 0,
         },
     }
 }

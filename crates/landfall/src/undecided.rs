@@ -1,9 +1,12 @@
-//! Undecided releases: AWS did not answer for so long that nobody knows how a release stands.
+//! Undecided releases: AWS did not answer for so long that nobody knows how a release stands, or could not start its tasks.
 //!
 //! A look that could not be made says nothing about a release, nor does a call that nobody took. So the service is left
 //! as it is, nothing is put into quarantine, and the service is held. Once AWS answers again, a sweep ends the hold and
 //! the desired content is released anew; so does an operator who resumes the service. A hold that an operator set stays
 //! the operator's.
+//!
+//! A release whose tasks ECS could not place or start says nothing about itself either. It was seen, so the service is given
+//! the last good release again; the rest is the same.
 //!
 //! Whether the service runs a foreign revision by then, `update-service` finds out as in every release.
 
@@ -86,6 +89,15 @@ pub fn message(service: &ServiceId, happened: &str, seconds: u64) -> String {
         "nobody could see how it stands, {} after the last answer: {happened}; nothing was undone, and {service} is left \
          alone until AWS answers again or `landfall resume {service}`",
         duration(seconds)
+    )
+}
+
+/// What happened to a release that ended undecided because ECS could not place or start its tasks, with what was undone and
+/// what comes next.
+pub fn withheld(service: &ServiceId, happened: &str, undone: &str) -> String {
+    format!(
+        "nothing speaks against it, but ECS did not start it: {happened}; {undone}, and it is tried again in a few minutes, \
+         or by `landfall resume {service}`"
     )
 }
 

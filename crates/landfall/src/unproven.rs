@@ -62,6 +62,7 @@ mod tests {
     use super::*;
     use crate::{
         desired::FollowedFile,
+        evidence::Against,
         record::Cause,
         sample::{at, desired, good, live, release, revision, service},
     };
@@ -79,7 +80,7 @@ mod tests {
         });
         desired.images = release(2).content.images;
         let given = good(2).task_definition;
-        desired.conclude(2, Verdict::Unproven, Some(&given));
+        desired.conclude(2, Verdict::Unproven, Against::Release, Some(&given));
         desired
     }
 
@@ -146,7 +147,7 @@ mod tests {
                 "another release was concluded since",
                 change(|desired| {
                     desired.open.push(release(3));
-                    desired.conclude(3, Verdict::Rejected, None);
+                    desired.conclude(3, Verdict::Rejected, Against::Release, None);
                 }),
                 Some(count(3)),
                 false,
@@ -176,7 +177,7 @@ mod tests {
             let mut desired = unproven();
             desired.open.push(release(3));
             let given = good(3).task_definition;
-            desired.conclude(3, verdict, Some(&given));
+            desired.conclude(3, verdict, Against::Release, Some(&given));
             assert_eq!(desired.unproven.is_none(), ended, "{verdict}");
         }
     }

@@ -80,7 +80,8 @@ fn settled(number: usize, image: &Image) -> DesiredState {
     };
     let found = BTreeMap::from([("web".to_owned(), Some(image.clone()))]);
     desired.follow_file(file, found, Timestamp::UNIX_EPOCH);
-    desired.conclude(1, landfall::record::Verdict::Succeeded, None);
+    let against = landfall::evidence::Against::Nobody;
+    desired.conclude(1, landfall::record::Verdict::Succeeded, against, None);
     desired
 }
 

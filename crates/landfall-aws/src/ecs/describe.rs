@@ -2,11 +2,13 @@
 
 use aws_sdk_ecs::types::{
     Deployment, DeploymentConfiguration, DeploymentLifecycleHookDetail,
-    DeploymentLifecycleHookTargetType, LoadBalancer, Service, ServiceDeployment, Task,
+    DeploymentLifecycleHookTargetType, LoadBalancer, Service, ServiceDeployment,
+    ServiceDeploymentRollbackMonitorsStatus, Task,
 };
 use landfall::{
+    evidence::is_by_person,
     live::{
-        Accepted, CapacityShare, CreatedWith, DeploymentStatus, EndedTask, LiveBalancer,
+        Accepted, CapacityShare, CreatedWith, DeploymentStatus, EndedBy, EndedTask, LiveBalancer,
         LiveDeployment, LiveHook, LiveService, Pace, TaskHealth,
     },
     record::{StoppedContainer, StoppedTask},
@@ -204,6 +206,24 @@ pub(super) fn accepted(
         id: id.to_owned(),
         created_at: primary.created_at().map(timestamp).transpose()?,
     })
+}
+
+/// What made ECS roll back a service deployment, which ended for this reason.
+pub(super) fn ended_by(deployment: &ServiceDeployment, reason: Option<&str>) -> Option<EndedBy> {
+    const TRIGGERED: ServiceDeploymentRollbackMonitorsStatus =
+        ServiceDeploymentRollbackMonitorsStatus::Triggered;
+    let alarms = deployment.alarms().and_then(|alarms| alarms.status());
+    let breaker = deployment.deployment_circuit_breaker();
+    let breaker = breaker.and_then(|breaker| breaker.status());
+    if alarms == Some(&TRIGGERED) {
+        Some(EndedBy::Alarms)
+    } else if breaker == Some(&TRIGGERED) {
+        Some(EndedBy::Breaker)
+    } else {
+        reason
+            .filter(|reason| is_by_person(reason))
+            .map(|_| EndedBy::Person)
+    }
 }
 
 pub(super) fn task_health(task: &Task) -> Result<TaskHealth, Fault> {

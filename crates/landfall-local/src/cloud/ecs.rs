@@ -23,6 +23,7 @@ mod service_checks;
 mod service_deployments;
 mod service_description;
 mod services;
+mod shortage;
 mod state;
 mod task_definitions;
 mod task_life;
@@ -43,6 +44,7 @@ pub use self::container::{Healthy, SimulatedBehaviour};
 pub use self::image::{ImageLookup, Images, LogLine, LogSink};
 pub use self::not_yet::NotYet;
 use self::not_yet::Passing;
+pub use self::shortage::Shortage;
 use self::state::State;
 use self::throttle::Buckets;
 pub use self::throttle::Quota;
@@ -126,6 +128,7 @@ struct Inner {
     views: Mutex<Vec<lag::View>>,
     buckets: Buckets,
     passing: Passing,
+    shortage: Mutex<Option<Shortage>>,
 }
 
 impl std::fmt::Debug for Ecs {
@@ -219,6 +222,7 @@ impl Ecs {
                 scheduler: Mutex::default(),
                 look: Arc::default(),
                 views: Mutex::default(),
+                shortage: Mutex::default(),
             }),
         };
         let loop_ = tokio::spawn(rollout::schedule(

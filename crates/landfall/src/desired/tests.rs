@@ -102,7 +102,7 @@ impl DesiredState {
 
     fn concluded(mut self, verdict: Verdict) -> Self {
         let number = self.last_number;
-        self.conclude(number, verdict, Some(&revision(number)));
+        self.conclude(number, verdict, Against::Release, Some(&revision(number)));
         self
     }
 

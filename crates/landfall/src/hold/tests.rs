@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     content::ContentHash,
     desired::{Concluded, FollowedFile},
+    evidence::Against,
     sample::{at, claim, desired, release, revision},
     unproven::UnprovenRelease,
 };
@@ -110,7 +111,7 @@ fn a_thousand_releases_during_a_hold_leave_a_small_desired_state_and_none_withou
         assert_eq!(all, Vec::from_iter(2..=1002), "{story}");
         desired.resume(None, at(9));
         assert_eq!(desired.next_release().unwrap().number, 1002, "{story}");
-        desired.conclude(1002, Verdict::Succeeded, None);
+        desired.conclude(1002, Verdict::Succeeded, Against::Release, None);
         assert!(desired.open.is_empty() && desired.passed_over.is_empty());
     }
 }

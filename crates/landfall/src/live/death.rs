@@ -1,22 +1,10 @@
-//! Tasks of a service that have stopped, and which of them died: of the image or the task definition that they ran, and
-//! not because ECS, a person or the machine under them stopped them.
+//! Tasks of a service that have stopped. Against whom their end speaks, and whether they died of what they ran, is decided
+//! in [`crate::evidence`].
 
 use jiff::Timestamp;
 
 use super::StopCode;
 use crate::record::StoppedTask;
-
-/// How the `stoppedReason` begins of a task that the service's scheduler stopped because its health checks failed.
-///
-/// The stop code does not tell: `ServiceSchedulerInitiated` is also the code of a task that a deployment or a lower
-/// desired count gave up, whose reason is `Scaling activity initiated by …`. Every reason that is not in this list is no
-/// death. The words are found with a capital and with a small letter at their beginning.
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>,
-/// <https://repost.aws/knowledge-center/ecs-task-stopped>)
-const FAILED_CHECKS: [&str; 2] = [
-    "task failed container health checks",
-    "task failed elb health checks in",
-];
 
 /// A task of a service that has stopped or is about to, as ECS describes it
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html>).
@@ -33,23 +21,7 @@ pub struct EndedTask {
 }
 
 impl EndedTask {
-    /// Whether the task stopped for a reason of its own: an essential container exited, also where the kernel killed it
-    /// for its memory (exit code 137), or a health check failed. What did not start, was scaled in, was interrupted with
-    /// its Spot capacity or instance, or was stopped by a person, did not die.
-    pub fn died(&self) -> bool {
-        match self.stop_code {
-            Some(StopCode::EssentialContainerExited) => true,
-            Some(StopCode::ServiceSchedulerInitiated) => {
-                let reason = self.task.reason.to_ascii_lowercase();
-                FAILED_CHECKS
-                    .iter()
-                    .any(|failed| reason.starts_with(failed))
-            }
-            _ => false,
-        }
-    }
-
-    /// Why it died, in a clause: ECS's reason, and the exit codes of its containers.
+    /// Why it ended, in a clause: ECS's reason, and the exit codes of its containers.
     pub fn cause(&self) -> String {
         let exits = self.task.containers.iter().filter_map(|container| {
             let code = container.exit_code?;
@@ -84,92 +56,6 @@ mod tests {
             stop_code: Some(code.into()),
             stopping_at: None,
         }
-    }
-
-    #[test]
-    fn a_task_dies_of_what_it_runs_and_of_nothing_else() {
-        let group = "(target-group arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web/1)";
-        let failed = format!("Task failed ELB health checks in {group}");
-        let failed_small = format!("task failed ELB health checks in {group}");
-        for (story, code, reason, died) in [
-            (
-                "exits, with any code",
-                "EssentialContainerExited",
-                "Essential container in task exited",
-                true,
-            ),
-            (
-                "takes too much memory",
-                "EssentialContainerExited",
-                "OutOfMemoryError: Container killed due to memory usage",
-                true,
-            ),
-            (
-                "fails its container health check",
-                "ServiceSchedulerInitiated",
-                "Task failed container health checks",
-                true,
-            ),
-            (
-                "fails its target's health check",
-                "ServiceSchedulerInitiated",
-                failed.as_str(),
-                true,
-            ),
-            (
-                "the same in small letters",
-                "ServiceSchedulerInitiated",
-                failed_small.as_str(),
-                true,
-            ),
-            (
-                "a deployment or a lower desired count gives it up",
-                "ServiceSchedulerInitiated",
-                "Scaling activity initiated by (deployment ecs-svc/1)",
-                false,
-            ),
-            (
-                "its availability zone has too many",
-                "ServiceSchedulerInitiated",
-                "Availability Zone rebalancing initiated by (deployment ecs-svc/1)",
-                false,
-            ),
-            (
-                "is not placed",
-                "TaskFailedToStart",
-                "ResourceInitializationError: unable to pull secrets",
-                false,
-            ),
-            (
-                "a person stops it",
-                "UserInitiated",
-                "Task failed container health checks, says a person",
-                false,
-            ),
-            (
-                "loses its Spot capacity",
-                "SpotInterruption",
-                "Your Spot Task was interrupted.",
-                false,
-            ),
-            (
-                "loses its instance",
-                "TerminationNotice",
-                "Host EC2 (instance i-1) terminated.",
-                false,
-            ),
-            (
-                "a code that nobody knows yet",
-                "SomethingNew",
-                "Essential container in task exited",
-                false,
-            ),
-        ] {
-            assert_eq!(ended(code, reason).died(), died, "{story}");
-        }
-        let mut unknown = ended("", "Essential container in task exited");
-        unknown.stop_code = None;
-        assert!(!unknown.died(), "nothing says why it stopped");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct LiveServiceDeployment {
     pub status: ServiceDeploymentStatus,
     /// Why.
     pub status_reason: Option<String>,
+    /// What made ECS roll it back, as far as ECS says.
+    pub ended_by: Option<EndedBy>,
     /// When ECS began it.
     pub created_at: Timestamp,
     /// Whether all requests go to the new tasks by now, and the old ones are only kept for the way back.
@@ -97,6 +99,19 @@ impl LiveServiceDeployment {
             _ => None,
         })
     }
+}
+
+/// What made ECS roll a service deployment back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The circuit breaker: too many tasks failed, or could not be placed
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
+    Breaker,
+    /// A CloudWatch alarm
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html>).
+    Alarms,
+    /// A person or another tool.
+    Person,
 }
 
 /// A change that ECS has accepted and now carries out.

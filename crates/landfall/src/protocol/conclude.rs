@@ -376,14 +376,21 @@ impl Conclude {
 
     /// The desired state with the verdict, and what is reported of drift.
     fn concluded(&self, input: &Input, read: &DesiredState) -> (DesiredState, Option<Report>) {
+        let ending = self.ending(input);
+        let against = ending.against();
         let Ending {
             verdict,
             reason,
             task_definition,
             diagnosis,
-        } = self.ending(input);
+        } = ending;
         let mut concluded = read.clone();
-        concluded.conclude(input.release.number, verdict, task_definition.as_ref());
+        concluded.conclude(
+            input.release.number,
+            verdict,
+            against,
+            task_definition.as_ref(),
+        );
         if verdict == Verdict::Undecided {
             concluded.hold(reason.clone(), SetBy::Undecided, self.at);
         }

@@ -1,17 +1,18 @@
 //! Step `CheckRollout`: what ECS itself says of a rollout, or of the way back.
 
+mod standing;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use self::standing::{Standing, emptied, running};
 use crate::{
     desired::DesiredState,
+    evidence::{self, Against, Evidence},
     failure::{Failure, Stage},
-    live::{
-        Declined, LiveService, LiveServiceDeployment, Rollout, RolloutState,
-        ServiceDeploymentStatus,
-    },
-    look::{self, Look},
+    live::{EndedTask, LiveService, LiveServiceDeployment, Rollout},
+    look::{self, Look, Uncounted, WITHHELD_AT_MOST},
     pause::Pause,
     record::Release,
     service_id::ServiceId,
@@ -82,6 +83,23 @@ impl Input {
         let is_ours = self.purpose == Purpose::RollBack && self.rollout.deployment.is_some();
         output.pause.as_ref().filter(|_| is_ours)
     }
+
+    /// Which seconds of the rollout do not count, up to `now`; those that were withheld, up to the last look.
+    fn uncounted(&self, now: Timestamp) -> Uncounted {
+        Uncounted {
+            blind: self.blind_seconds(now),
+            paused: self.paused_seconds(now),
+            withheld: self.withheld_seconds(),
+        }
+    }
+
+    /// The seconds that had passed when ECS last could not start tasks, by the last look at the same rollout.
+    fn withheld_seconds(&self) -> u64 {
+        let same = self
+            .last()
+            .filter(|last| last.seen_at.is_some_and(|at| at >= self.rollout.started_at));
+        same.map_or(0, |last| last.withheld_seconds)
+    }
 }
 
 /// A field that is there, whether it is `null` or not.
@@ -149,32 +167,64 @@ pub fn look(
     newest: Option<&LiveServiceDeployment>,
     now: Timestamp,
 ) -> Output {
-    let blind_seconds = input.blind_seconds(now);
-    let paused_seconds = input.paused_seconds(now);
-    let answer = |outcome, reason: String| Output {
+    look_at_tasks(input, desired, live, newest, None, now)
+}
+
+/// Whether it has to be known why tasks stopped, for a [`look_at_tasks`] that takes the place of this look: the rollout
+/// seems to fail, or tasks of it have failed. What is paused does not start any.
+pub fn depends_on_tasks(live: Option<&LiveService>, look: &Output) -> bool {
+    let has_failed_tasks = || {
+        let primary = live.and_then(LiveService::primary);
+        primary.is_some_and(|primary| primary.failed_tasks > 0)
+    };
+    match look.outcome {
+        Outcome::Failed => live.is_some(),
+        Outcome::InProgress => look.pause.is_none() && has_failed_tasks(),
+        Outcome::Steady | Outcome::Superseded | Outcome::Replaced => false,
+    }
+}
+
+/// The same as [`look`], from the tasks too that have stopped, where they were asked for.
+///
+/// ECS gives a rollout up, and runs out of time with it, for reasons that are not the release's: there is no capacity, no
+/// address, no way to a registry. So what the rollout fails of is judged by its tasks ([`evidence`]). While ECS cannot
+/// place or start tasks and nothing speaks against the release, the release's time begins anew, for
+/// [`WITHHELD_AT_MOST`] at most. And a rollout whose tasks all run, of which only old tasks are left that take their time
+/// to stop, is looked at as if ECS were done with it once its time is over.
+pub fn look_at_tasks(
+    input: &Input,
+    desired: &DesiredState,
+    live: Option<&LiveService>,
+    newest: Option<&LiveServiceDeployment>,
+    ended: Option<&[EndedTask]>,
+    now: Timestamp,
+) -> Output {
+    let mut uncounted = input.uncounted(now);
+    let answer = |outcome, against, reason: String, uncounted: Uncounted| Output {
         outcome,
         wait_seconds: 0,
-        failure: failure(input.purpose, outcome, &reason),
+        failure: failure(input.purpose, outcome, against, &reason),
         reason,
         progress: (),
         seen_at: Some(now),
-        blind_seconds,
+        blind_seconds: uncounted.blind,
         pause: None,
-        paused_seconds,
+        paused_seconds: uncounted.paused,
+        withheld_seconds: uncounted.withheld,
     };
+    let by_nobody =
+        |outcome, reason, uncounted| answer(outcome, Against::Nobody, reason, uncounted);
     if input.purpose == Purpose::Release && desired.supersedes(input.release.number) {
-        return answer(
-            Outcome::Superseded,
-            format!("release {} should run", desired.last_number),
-        );
+        let reason = format!("release {} should run", desired.last_number);
+        return by_nobody(Outcome::Superseded, reason, uncounted);
     }
     let Some(live) = live.filter(|live| live.is_active()) else {
         return if input.rollout.may_be_unseen(now) {
             let reason = format!("ECS does not show the service {} yet", input.service);
-            answer(Outcome::InProgress, reason)
+            by_nobody(Outcome::InProgress, reason, uncounted)
         } else {
             let reason = format!("the service {} is gone", input.service);
-            answer(Outcome::Failed, reason)
+            by_nobody(Outcome::Failed, reason, uncounted)
         };
     };
     // An execution that takes over finds a deployment that is older than its own call, which began none.
@@ -189,44 +239,142 @@ pub fn look(
                     || newest.task_definition == input.rollout.task_definition)
     });
     let went_back = newest.is_some_and(|newest| newest.status.is_rollback());
-    let (outcome, reason) = match &input.rollout.task_definition {
-        _ if input.rollout.is_before(live) && !went_back => (
-            Outcome::InProgress,
-            "ECS does not show the change yet".into(),
-        ),
+    let standing = match &input.rollout.task_definition {
+        _ if input.rollout.is_before(live) && !went_back => Standing::Unseen,
         None => emptied(live),
-        Some(revision) => running(revision, input.purpose, live, newest),
+        Some(revision) => running(revision, input, live, newest),
     };
-    if let Some(pause) = paused.filter(|_| outcome == Outcome::InProgress) {
+    let evidence = input.rollout.task_definition.as_ref().and_then(|revision| {
+        let since = input.rollout.started_at.checked_sub(skew).unwrap_or(now);
+        let brought = evidence::brought(&input.release, desired);
+        evidence::of_rollout(
+            ended.unwrap_or_default(),
+            Some(live),
+            revision,
+            since,
+            &brought,
+        )
+    });
+    let against = evidence.as_ref().map(|evidence| evidence.against);
+    let (short, reason) = match standing {
+        Standing::Steady(reason) => {
+            return by_nobody(Outcome::Steady, reason, uncounted);
+        }
+        Standing::Replaced(reason) => {
+            return by_nobody(Outcome::Replaced, reason, uncounted);
+        }
+        Standing::Ended {
+            decided,
+            unless_known,
+            reason,
+        } => {
+            let against = decided.or(against).unwrap_or(unless_known);
+            let reason = because_of(reason, evidence.filter(|each| each.against == against));
+            return answer(Outcome::Failed, against, reason, uncounted);
+        }
+        Standing::Hopeless(reason) => {
+            if matches!(against, Some(Against::Release | Against::File)) || ended.is_none() {
+                let against = against.unwrap_or_default();
+                let reason = because_of(reason, evidence);
+                return answer(Outcome::Failed, against, reason, uncounted);
+            }
+            (true, reason)
+        }
+        Standing::Moving { short, reason } => (short, reason),
+        Standing::Unseen => {
+            let reason = "ECS does not show the change yet";
+            (false, reason.into())
+        }
+    };
+    if let Some(pause) = paused {
         // On the way back nobody is waited for.
         let wait_seconds = match input.purpose {
-            Purpose::Release => pause.sleep_seconds(paused_seconds, now),
+            Purpose::Release => pause.sleep_seconds(uncounted.paused, now),
             Purpose::RollBack => 0,
         };
+        let sentence = pause.sentence();
         return Output {
             wait_seconds,
-            pause: Some(pause.clone()),
-            ..answer(outcome, pause.sentence())
+            pause: Some(pause),
+            ..by_nobody(Outcome::InProgress, sentence, uncounted)
         };
     }
     let seconds = input.rollout.timeout_seconds;
-    let uncounted = blind_seconds.saturating_add(paused_seconds);
-    let allowed = i64::try_from(seconds.saturating_add(uncounted)).unwrap_or(i64::MAX);
-    let deadline = input
-        .rollout
-        .started_at
-        .checked_add(SignedDuration::from_secs(allowed))
-        .unwrap_or(Timestamp::MAX);
-    if outcome == Outcome::InProgress && now >= deadline {
-        return answer(
-            Outcome::Failed,
-            format!(
-                "ECS did not complete it within {}; last: {reason}",
-                look::seen_within(seconds, blind_seconds, paused_seconds)
-            ),
-        );
+    let is_late = |allowed: u64| {
+        let allowed = i64::try_from(allowed).unwrap_or(i64::MAX);
+        let allowed = SignedDuration::from_secs(allowed);
+        let deadline = input.rollout.started_at.checked_add(allowed);
+        now >= deadline.unwrap_or(Timestamp::MAX)
+    };
+    let late = is_late(uncounted.added_to(seconds));
+    let primary = live.primary();
+    let none_runs = primary.is_some_and(|primary| primary.running_count == 0);
+    let withheld = short
+        && match against {
+            Some(against) => against == Against::Platform,
+            // What nothing is said about is not known to be late of itself, where none of its tasks ran and ended.
+            None => late && ended.is_some() && (live.pending_count > 0 || none_runs),
+        };
+    let at_most = Uncounted {
+        withheld: WITHHELD_AT_MOST,
+        ..uncounted
+    };
+    if withheld && !is_late(at_most.added_to(seconds)) {
+        let passed = now.duration_since(input.rollout.started_at).as_secs();
+        let passed = u64::try_from(passed).unwrap_or(0);
+        // All that counted until now counts no more, and what did not does not count twice.
+        uncounted.withheld += uncounted.taken_from(passed);
+        let why = evidence.map_or_else(|| "they do not start".into(), |each| each.reason);
+        let reason = format!("{reason}; waits until ECS can place and start them: {why}");
+        return by_nobody(Outcome::InProgress, reason, uncounted);
     }
-    answer(outcome, reason)
+    if !late && !withheld {
+        return by_nobody(Outcome::InProgress, reason, uncounted);
+    }
+    let speaks_against = matches!(against, Some(Against::Release | Against::File));
+    if ended.is_some() && !speaks_against && only_old_tasks_are_left(input, live) {
+        let reason = format!("{reason}; ECS waits for tasks of older deployments to stop");
+        return by_nobody(Outcome::Steady, reason, uncounted);
+    }
+    let reason = format!(
+        "ECS did not complete it within {}; last: {reason}",
+        uncounted.told_with(seconds)
+    );
+    let against = match against {
+        Some(against) if speaks_against || withheld => against,
+        _ if withheld || input.rollout.is_before(live) => Against::Platform,
+        _ => Against::Release,
+    };
+    let reason = because_of(reason, evidence.filter(|each| each.against == against));
+    answer(Outcome::Failed, against, reason, uncounted)
+}
+
+/// The reason, with what speaks for it.
+fn because_of(reason: String, evidence: Option<Evidence>) -> String {
+    match evidence {
+        Some(evidence) => format!("{reason}. {}", evidence.reason),
+        None => reason,
+    }
+}
+
+/// Whether all tasks of the rollout run, and ECS only waits for tasks of older deployments, which may take their time: a
+/// deregistration delay, a long `stopTimeout`, protection from scaling in. Where both revisions run side by side, or
+/// where pauses may be to come, ECS keeps the old tasks on purpose.
+fn only_old_tasks_are_left(input: &Input, live: &LiveService) -> bool {
+    let side_by_side = live.pace_seconds > 0
+        || live.pauses
+        || live
+            .balancers
+            .iter()
+            .any(|balancer| balancer.alternate.is_some());
+    let primary = live.primary().filter(|primary| {
+        Some(&primary.task_definition) == input.rollout.task_definition.as_ref()
+            && !input.rollout.is_before(live)
+    });
+    !side_by_side
+        && live.deployments.len() > 1
+        && live.desired_count > 0
+        && primary.is_some_and(|primary| primary.running_count >= live.desired_count)
 }
 
 /// What is known of the pause until now: from the last look, or from the execution before this one.
@@ -241,131 +389,16 @@ fn runs_what_was_asked_for(input: &Input, live: &LiveService) -> bool {
     input.rollout.task_definition.is_some() && primary == input.rollout.task_definition.as_ref()
 }
 
-/// Why ECS took a deployment back.
-fn taken_back(newest: &LiveServiceDeployment) -> String {
-    match newest.declined() {
-        Some(Declined::ByAnswer(hook)) => format!(
-            "somebody had ECS roll the deployment back, at its pause hook {}",
-            hook.id
-        ),
-        Some(Declined::ByTimeout(hook)) => format!(
-            "nobody continued the deployment in time, and ECS rolled it back: its pause hook {} timed out",
-            hook.id
-        ),
-        None => "ECS rolled the deployment back by itself".into(),
-    }
-}
-
 /// What is wrong with the release. The rollout of a roll-back has an outcome, but says nothing about the release.
-fn failure(purpose: Purpose, outcome: Outcome, reason: &str) -> Option<Failure> {
+fn failure(purpose: Purpose, outcome: Outcome, against: Against, reason: &str) -> Option<Failure> {
     let is_bad = matches!(outcome, Outcome::Failed | Outcome::Replaced);
     (is_bad && purpose == Purpose::Release).then(|| Failure {
         stage: Stage::Rollout,
+        against,
         reason: reason.to_owned(),
         probe: None,
         task: None,
     })
-}
-
-fn emptied(live: &LiveService) -> (Outcome, String) {
-    match live.running_count + live.pending_count {
-        0 => (Outcome::Steady, "no task runs".into()),
-        left => (Outcome::InProgress, format!("{left} tasks still run")),
-    }
-}
-
-fn running(
-    revision: &str,
-    purpose: Purpose,
-    live: &LiveService,
-    newest: Option<&LiveServiceDeployment>,
-) -> (Outcome, String) {
-    let Some(primary) = live.primary() else {
-        return (
-            Outcome::Failed,
-            "the service has no primary deployment".into(),
-        );
-    };
-    let because = |what: &str, reason: Option<&String>| match reason {
-        Some(reason) => format!("{what}: {reason}"),
-        None => what.to_owned(),
-    };
-    let status = newest.map(|newest| &newest.status);
-    let status_reason = newest.and_then(|newest| newest.status_reason.as_ref());
-    let rolled_back_by_ecs = status.is_some_and(ServiceDeploymentStatus::is_rollback);
-    if primary.task_definition != revision {
-        let on_its_way = status.is_some_and(ServiceDeploymentStatus::is_on_its_way_back);
-        return if purpose == Purpose::RollBack && on_its_way {
-            (Outcome::InProgress, "ECS is on its way back".into())
-        } else if let Some(newest) = newest.filter(|_| rolled_back_by_ecs) {
-            (Outcome::Failed, because(&taken_back(newest), status_reason))
-        } else {
-            let message = format!(
-                "the service was given another task definition meanwhile: {}",
-                primary.task_definition
-            );
-            (Outcome::Replaced, message)
-        };
-    }
-    if primary.rollout_state == Some(RolloutState::Failed) {
-        return (
-            Outcome::Failed,
-            because(
-                "ECS gave the deployment up",
-                primary.rollout_state_reason.as_ref(),
-            ),
-        );
-    }
-    // ECS may keep no service deployments, or none for what was asked.
-    let accepted = match (status, purpose) {
-        (None | Some(ServiceDeploymentStatus::Successful), _) => true,
-        (
-            Some(ServiceDeploymentStatus::RollbackSuccessful | ServiceDeploymentStatus::Stopped),
-            Purpose::RollBack,
-        ) => true,
-        (Some(_), _) => false,
-    };
-    let gave_up = |status: &&ServiceDeploymentStatus| match purpose {
-        Purpose::Release => status.is_rollback() || **status == ServiceDeploymentStatus::Stopped,
-        Purpose::RollBack => **status == ServiceDeploymentStatus::RollbackFailed,
-    };
-    if let Some((newest, status)) = newest.zip(status.filter(gave_up)) {
-        let what = match newest.declined() {
-            Some(_) => taken_back(newest),
-            None => format!("ECS ended the deployment as {status}"),
-        };
-        return (Outcome::Failed, because(&what, status_reason));
-    }
-    // What is bad goes back at once while the old tasks are up, so it is time to look.
-    if purpose == Purpose::Release && newest.is_some_and(|newest| newest.bakes) {
-        return (
-            Outcome::Steady,
-            format!("all requests go to {revision}, and ECS keeps the old tasks for now"),
-        );
-    }
-    // Autoscaling may change the counts at any moment, so they only matter where ECS keeps no service deployments.
-    let completed = match newest {
-        Some(_) => primary.is_completed(),
-        None => live.is_steady(),
-    };
-    if completed && accepted {
-        return (
-            Outcome::Steady,
-            format!("{} tasks run {revision}", live.running_count),
-        );
-    }
-    let enough = live.desired_count.max(3);
-    if primary.running_count == 0 && primary.failed_tasks >= enough {
-        return (
-            Outcome::Failed,
-            format!("{} tasks failed and none runs", primary.failed_tasks),
-        );
-    }
-    let message = format!(
-        "{} of {} tasks run {revision}, {} failed",
-        primary.running_count, live.desired_count, primary.failed_tasks
-    );
-    (Outcome::InProgress, message)
 }
 
 #[cfg(test)]

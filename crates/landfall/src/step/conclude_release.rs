@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::{
     desired::DesiredState,
     drift::{self, Whose},
+    evidence::Against,
     failure::{Course, StepError},
-    look::{Look, Outcome},
+    look::{Look, Outcome, Uncounted},
     plan::Plan,
     record::{Diagnosis, Ending, Record, Release, Timeline, Verdict},
     service_file::ServiceFile,
@@ -65,16 +66,15 @@ pub struct Back {
 }
 
 impl Facts {
-    /// For how many seconds nobody could look at the rollout, and at the way back.
-    fn blind_seconds(&self) -> u64 {
-        let looks = [&self.course.look, &self.back.look].into_iter().flatten();
-        looks.map(|look| look.blind_seconds).sum()
-    }
-
-    /// For how many seconds ECS waited until somebody continued the rollout.
-    fn paused_seconds(&self) -> u64 {
+    /// Which seconds of the rollout, and of the way back, do not count.
+    fn uncounted(&self) -> Uncounted {
         let look = self.course.look.as_ref();
-        look.map_or(0, |look| look.paused_seconds)
+        let looks = [look, self.back.look.as_ref()].into_iter().flatten();
+        Uncounted {
+            blind: looks.map(|look| look.blind_seconds).sum(),
+            paused: look.map_or(0, |look| look.paused_seconds),
+            withheld: look.map_or(0, |look| look.withheld_seconds),
+        }
     }
 }
 
@@ -115,10 +115,17 @@ pub fn ending(facts: &Facts) -> Ending {
         task_definition: None,
         diagnosis: diagnosis.cloned(),
     };
-    let failed = facts.course.failure().reason;
+    let failure = facts.course.failure();
+    let (failed, against) = (failure.reason, failure.against);
     if let Some(error) = &facts.back.error {
         let reason = format!("{failed}; and the roll-back failed: {}", error.cause);
-        return bad(Verdict::Failed, reason, None);
+        let known = facts.roll_back.as_ref().map(|undone| &undone.diagnosis);
+        let diagnosis = known.cloned().unwrap_or_else(|| Diagnosis {
+            against: Some(against),
+            undone: "the roll-back failed".into(),
+            ..Diagnosis::default()
+        });
+        return bad(Verdict::Failed, reason, Some(&diagnosis));
     }
     if let Some(undone) = &facts.roll_back {
         let diagnosis = Some(&undone.diagnosis);
@@ -130,6 +137,12 @@ pub fn ending(facts: &Facts) -> Ending {
                 let reason = &look.reason;
                 let reason = format!("{failed}; and the roll-back did not become steady: {reason}");
                 bad(Verdict::Failed, reason, diagnosis)
+            }
+            // The platform is no judge of a release: once the service is back, it is tried again.
+            None if against == Against::Platform
+                && matches!(undone.verdict, Verdict::RolledBack | Verdict::Failed) =>
+            {
+                bad(Verdict::Undecided, failed, diagnosis)
             }
             None => bad(undone.verdict, failed, diagnosis),
         };
@@ -179,24 +192,31 @@ pub fn records(
     desired: &DesiredState,
     now: Timestamp,
 ) -> Vec<Record> {
-    let timeline = |release: &Release, blind_seconds, paused_seconds| Timeline {
+    let timeline = |release: &Release, uncounted: Uncounted| Timeline {
         created_at: release.created_at,
         execution_started_at: Some(input.started_at),
         concluded_at: now,
-        blind_seconds,
-        paused_seconds,
+        blind_seconds: uncounted.blind,
+        paused_seconds: uncounted.paused,
+        withheld_seconds: uncounted.withheld,
     };
     let unseen = input.unseen_seconds(now);
-    let blind = match ending.verdict {
-        Verdict::Undecided => input.facts.blind_seconds().saturating_add(unseen),
-        _ => input.facts.blind_seconds(),
-    };
+    // What was undone was seen, and is undecided for the platform's sake.
+    let was_undone = ending.diagnosis.is_some();
+    let mut uncounted = input.facts.uncounted();
+    if ending.verdict == Verdict::Undecided && !was_undone {
+        uncounted.blind = uncounted.blind.saturating_add(unseen);
+    }
     let concluded = Record {
         service: input.service.clone(),
         release: input.release.clone(),
         verdict: ending.verdict,
         reason: match ending.verdict {
             Verdict::Drifted => drift::message(&input.service, &sentence(&ending.reason)),
+            Verdict::Undecided if was_undone => {
+                let undone = ending.diagnosis.as_ref().map_or("", |each| &each.undone);
+                undecided::withheld(&input.service, &sentence(&ending.reason), undone)
+            }
             Verdict::Undecided => {
                 undecided::message(&input.service, &sentence(&ending.reason), unseen)
             }
@@ -205,7 +225,7 @@ pub fn records(
         task_definition: ending.task_definition.clone(),
         diagnosis: ending.diagnosis.clone(),
         execution: Some(input.execution.clone()),
-        timeline: timeline(&input.release, blind, input.facts.paused_seconds()),
+        timeline: timeline(&input.release, uncounted),
     };
     let older = desired
         .open
@@ -217,13 +237,13 @@ pub fn records(
             input.release.number
         ),
         execution: Some(input.execution.clone()),
-        timeline: timeline(release, 0, 0),
+        timeline: timeline(release, Uncounted::default()),
         ..Record::passed_over(&input.service, release, now)
     });
     let passed_over = desired.passed_over.iter();
     let passed_over = passed_over.map(|release| Record {
         execution: Some(input.execution.clone()),
-        timeline: timeline(release, 0, 0),
+        timeline: timeline(release, Uncounted::default()),
         ..Record::passed_over(&input.service, release, now)
     });
     let superseded = superseded.chain(passed_over);

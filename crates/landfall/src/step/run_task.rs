@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     content::ContentHash,
     desired::DesiredState,
+    evidence::{self, Against, Brought},
     failure::{self, Stage},
     live::{Failure, LiveTask, StopCode, TaskStatus},
     look::{self, Look},
@@ -30,6 +31,11 @@ const NOT_YET_KNOWN: i64 = 300;
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>). A task that was asked for longer
 /// ago than these seconds and is not found may have run.
 const FORGOTTEN: i64 = 3_000;
+
+/// How often a task is asked for again that the platform did not start, or took away.
+const LOST_AT_MOST: u32 = 10;
+/// How much longer, in seconds, a lost task waits each time before it is asked for again: half an hour in all.
+const LOST_INTERVAL: u64 = 30;
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,12 +104,15 @@ pub struct Runs {
 pub struct Run {
     /// The `startedBy` by which the task is found in ECS.
     pub started_by: String,
-    /// When ECS was first asked for it.
+    /// When ECS was first asked for it; for one that was lost, when it was asked for it again.
     pub started_at: Timestamp,
     /// When it has taken too long.
     pub deadline: Timestamp,
-    /// How often ECS answered that it has no capacity for the task.
+    /// How often ECS answered that it has no capacity for the task, or lost the task.
     pub refusals: u32,
+    /// How often the task was not started, or taken away, for a reason of the platform's.
+    #[serde(default)]
+    pub lost: u32,
     /// The task's ARN; none until ECS has answered it.
     pub task: Option<String>,
     /// How it ended.
@@ -131,6 +140,9 @@ impl Run {
 pub struct Ended {
     /// Whether the container exited with 0.
     pub succeeded: bool,
+    /// If it did not: against whom that speaks.
+    #[serde(default)]
+    pub against: Against,
     /// What was seen.
     pub report: TaskReport,
 }
@@ -160,6 +172,8 @@ pub enum Observation {
     },
     /// The task's container has ended; and whether other containers of the task have to be stopped.
     Ended(Ended, bool),
+    /// The platform did not start the task, or took it away, for this reason: it is asked for again.
+    Lost(String),
 }
 
 impl Input {
@@ -177,23 +191,36 @@ impl Input {
     }
 
     /// The `startedBy` of a task of the release in ECS, whichever execution started it.
-    fn started_by(&self, task: &OneOffTask) -> String {
-        format!("landfall/{}", &self.identity(task, 0)[..40])
+    fn started_by(&self, task: &OneOffTask, refusals: u32) -> String {
+        format!("landfall/{}", &self.identity(task, refusals)[..40])
     }
 
     /// A task of the release that ECS is asked for now.
     pub fn run(&self, task: &OneOffTask, now: Timestamp) -> Run {
         let seconds = i64::try_from(task.timeout_seconds).unwrap_or(i64::MAX);
         Run {
-            started_by: self.started_by(task),
+            started_by: self.started_by(task, 0),
             started_at: now,
             deadline: now
                 .checked_add(SignedDuration::from_secs(seconds))
                 .unwrap_or(Timestamp::MAX),
             refusals: 0,
+            lost: 0,
             task: None,
             ended: None,
             task_definition: Some(self.task_definition.clone()),
+        }
+    }
+
+    /// The same task, asked for again because the platform lost it: another request, another `startedBy`, and all of its
+    /// time.
+    pub fn again(&self, task: &OneOffTask, lost: &Run, now: Timestamp) -> Run {
+        let refusals = lost.refusals + 1;
+        Run {
+            started_by: self.started_by(task, refusals),
+            refusals,
+            lost: lost.lost + 1,
+            ..self.run(task, now)
         }
     }
 
@@ -255,7 +282,7 @@ pub fn next<'a>(
             }) => {
                 let reason = failure(input.phase, task, &ended.report);
                 if input.phase == Phase::Before || task.on_failure == OnFailure::RollBack {
-                    return Next::Answer(Box::new(failed(input.phase, reason, &ended.report)));
+                    return Next::Answer(Box::new(failed(input.phase, reason, ended)));
                 }
                 reasons.push(format!("{reason}; ignored"));
             }
@@ -264,6 +291,9 @@ pub fn next<'a>(
                     task: Some(arn), ..
                 },
             ) => return Next::Look(task, run, arn),
+            Some(run) if superseded && run.lost > 0 => {
+                return Next::Answer(Box::new(supersede(desired)));
+            }
             Some(run) => return Next::Find(task, run),
         }
     }
@@ -280,19 +310,21 @@ pub fn next<'a>(
         blind_seconds: 0,
         pause: None,
         paused_seconds: 0,
+        withheld_seconds: 0,
     }))
 }
 
 /// A task before the rollout leaves the service untouched; one after it says that the release does not do well.
-fn failed(phase: Phase, reason: String, report: &TaskReport) -> Output {
+fn failed(phase: Phase, reason: String, ended: &Ended) -> Output {
     let failure = failure::Failure {
         stage: match phase {
             Phase::Before => Stage::Task,
             Phase::After => Stage::Health,
         },
+        against: ended.against,
         reason: reason.clone(),
         probe: None,
-        task: Some(report.clone()),
+        task: Some(ended.report.clone()),
     };
     Output {
         outcome: Outcome::Failed,
@@ -304,6 +336,7 @@ fn failed(phase: Phase, reason: String, report: &TaskReport) -> Output {
         blind_seconds: 0,
         pause: None,
         paused_seconds: 0,
+        withheld_seconds: 0,
     }
 }
 
@@ -318,6 +351,7 @@ fn supersede(desired: &DesiredState) -> Output {
         blind_seconds: 0,
         pause: None,
         paused_seconds: 0,
+        withheld_seconds: 0,
     }
 }
 
@@ -334,6 +368,7 @@ pub fn waiting(run: &Run, reason: impl Into<String>, now: Timestamp) -> Output {
         blind_seconds: 0,
         pause: None,
         paused_seconds: 0,
+        withheld_seconds: 0,
     }
 }
 
@@ -350,6 +385,14 @@ pub fn awaited(run: &Run, live: Option<&LiveTask>, now: Timestamp) -> Option<&'s
     }
 }
 
+/// The answer when the platform lost a task, and it is noted as `run` that it has to be asked for again.
+pub fn lost(run: &Run, reason: impl Into<String>, now: Timestamp) -> Output {
+    Output {
+        wait_seconds: LOST_INTERVAL.saturating_mul(run.lost.into()),
+        ..waiting(run, reason, now)
+    }
+}
+
 /// What ECS's refusal to place a task means: how it ended, or nothing if it is worth asking again.
 pub fn not_placed(
     input: &Input,
@@ -358,9 +401,13 @@ pub fn not_placed(
     failures: &[Failure],
     now: Timestamp,
 ) -> Option<Ended> {
-    let waits = failures.iter().any(Failure::may_pass) && now < run.deadline;
+    let may_pass = failures.iter().any(Failure::may_pass);
+    let against = match may_pass {
+        true => Against::Platform,
+        false => Against::File,
+    };
     let why = || format!("ECS does not run it: {}", listed(failures));
-    (!waits).then(|| without_task(input, task, why()))
+    (!may_pass || now >= run.deadline).then(|| without_task(input, task, against, why()))
 }
 
 /// Why ECS started no task, in a line.
@@ -375,18 +422,19 @@ pub fn not_found(input: &Input, task: &OneOffTask, run: &Run, now: Timestamp) ->
     let asked_before = now.duration_since(run.started_at);
     (asked_before > SignedDuration::from_secs(FORGOTTEN)).then(|| {
         let reason = "it is not known whether it ran: whoever started it died, and ECS no longer knows of it";
-        without_task(input, task, reason.into())
+        without_task(input, task, Against::Nobody, reason.into())
     })
 }
 
 /// How a task ended that ECS refused to run.
 pub fn refused(input: &Input, task: &OneOffTask, reason: String) -> Ended {
-    without_task(input, task, reason)
+    without_task(input, task, Against::File, reason)
 }
 
-fn without_task(input: &Input, task: &OneOffTask, reason: String) -> Ended {
+fn without_task(input: &Input, task: &OneOffTask, against: Against, reason: String) -> Ended {
     Ended {
         succeeded: false,
+        against,
         report: TaskReport {
             name: task.name.clone(),
             phase: input.phase,
@@ -416,15 +464,20 @@ pub fn judge(
         exit_code,
         log: log(file, &task.container, arn),
     };
-    let failed = |reason: String, exit_code| Ended {
+    let failed = |against, reason: String, exit_code| Ended {
         succeeded: false,
+        against,
         report: report(reason, exit_code),
     };
     let Some(live) = live else {
         return match run.may_be_unseen(now) {
             true => Observation::Runs { stop: None },
             false => Observation::Ended(
-                failed("ECS no longer knows how it ended".into(), None),
+                failed(
+                    Against::Nobody,
+                    "ECS no longer knows how it ended".into(),
+                    None,
+                ),
                 false,
             ),
         };
@@ -441,6 +494,7 @@ pub fn judge(
     if let (Some(code), true) = (exit_code, by_itself) {
         let ended = Ended {
             succeeded: code == 0,
+            against: Against::Release,
             report: report(
                 format!("container {} exited with {code}", task.container),
                 exit_code,
@@ -459,7 +513,27 @@ pub fn judge(
             Some(why) => format!("{stopped} ({why})"),
             None => stopped.to_owned(),
         };
-        return Observation::Ended(failed(reason, exit_code), false);
+        let images = input.release.content.images.iter();
+        let brought: Brought = images
+            .map(|(container, image)| (container.clone(), image.digest.clone()))
+            .collect();
+        let code = live.stop_code.as_ref();
+        let against = match evidence::of_stopped(code, stopped, &live.containers, &brought) {
+            // Landfall stopped it because it took too long: if none of its containers ran, ECS did not start it.
+            Against::Nobody if now >= run.deadline => {
+                let ran = live.containers.iter().any(|each| each.exit_code.is_some());
+                if ran {
+                    Against::Release
+                } else {
+                    Against::Platform
+                }
+            }
+            against => against,
+        };
+        if against == Against::Platform && run.lost < LOST_AT_MOST {
+            return Observation::Lost(reason);
+        }
+        return Observation::Ended(failed(against, reason, exit_code), false);
     }
     let stop = now >= run.deadline && live.desired_status != TaskStatus::Stopped;
     Observation::Runs {
@@ -534,7 +608,7 @@ pub fn body(input: &Input, file: &ServiceFile, task: &OneOffTask, run: &Run) -> 
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("taskDefinition".into(), json!(input.task_definition));
     body.insert("count".into(), json!(1));
-    body.insert("startedBy".into(), json!(input.started_by(task)));
+    body.insert("startedBy".into(), json!(run.started_by));
     body.insert(
         "clientToken".into(),
         json!(input.identity(task, run.refusals)),

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::DesiredState,
+    evidence::Against,
     failure::{Failure, Stage},
     live::{
         EndedTask, HealthStatus, LiveService, Rollout, RolloutState, Scheduling, TargetHealth,
         TaskHealth,
     },
-    look::{self, Look, blind_seconds},
+    look::{self, Look, Uncounted, WITHHELD_AT_MOST, blind_seconds},
     record::{ProbeAnswer, Release},
     service_file::{HttpProbe, Verify},
     service_id::ServiceId,
@@ -60,6 +61,14 @@ impl Input {
             .map_or(0, |seen_at| blind_seconds(seen_at, last.wait_seconds, now));
         let progress = last.progress.clone().unwrap_or_default();
         (progress, last.blind_seconds, unseen)
+    }
+
+    /// For how many seconds ECS could not start tasks up to the last look, and for how many since then, if it still
+    /// cannot; none for an execution that passes no look.
+    fn withheld(&self, now: Timestamp, unseen: u64) -> Option<(u64, u64)> {
+        let last = self.look.as_ref()?;
+        let since = seconds_since(last.seen_at?, now).saturating_sub(unseen);
+        Some((last.withheld_seconds, since))
     }
 }
 
@@ -116,9 +125,13 @@ pub struct Observation {
 
 enum Impression {
     Good,
+    /// Fewer tasks run, or are reached, than are wanted, and nothing is wrong with those that do: ECS has not started them,
+    /// or replaces what it lost. That is no evidence.
+    Short(String),
+    /// Targets or answers have not come yet.
     NotYet(String),
     Bad(String),
-    Lost(String),
+    Lost(Against, String),
     NoTask,
 }
 
@@ -134,22 +147,30 @@ pub fn decide(
     progress.started_at = progress.started_at.map(|first| after(first, unseen));
     let started_at = *progress.started_at.get_or_insert(now);
     let probe = observation.probe.clone();
-    let failure = |reason: &str| Failure {
+    let failure = |against, reason: &str| Failure {
         stage: Stage::Health,
+        against,
         reason: reason.to_owned(),
         probe: probe.clone(),
         task: None,
     };
+    let withheld = input.withheld(now, unseen);
+    let withheld_before = withheld.map_or(0, |(before, _)| before);
     let answer = |outcome, reason: String, wait_seconds: u64, progress: &Progress| Output {
         outcome,
         wait_seconds: wait_seconds.min(LONGEST_INTERVAL),
-        failure: (outcome == Outcome::Unhealthy).then(|| failure(&reason)),
+        failure: None,
         reason,
         progress: progress.clone(),
         seen_at: Some(now),
         blind_seconds: blind_before.saturating_add(unseen),
         pause: None,
         paused_seconds: input.look.as_ref().map_or(0, |last| last.paused_seconds),
+        withheld_seconds: withheld_before,
+    };
+    let unhealthy = |against, reason: String, progress: &Progress| Output {
+        failure: Some(failure(against, &reason)),
+        ..answer(Outcome::Unhealthy, reason, 0, progress)
     };
     if desired.supersedes(input.release.number) {
         let reason = format!("release {} should run", desired.last_number);
@@ -162,13 +183,48 @@ pub fn decide(
     let impression = if is_unseen(input, &observation, now) {
         Impression::NotYet("ECS does not show the change yet".into())
     } else {
-        look(&input.task_definition, http, &observation)
+        look(
+            input,
+            http,
+            &observation,
+            progress.healthy_since.is_some(),
+            now,
+        )
     };
+    let healthy = |progress: &Progress, since: Timestamp, complaint: Option<String>| {
+        let left = seconds_until(after(since, verify.bake_seconds), now);
+        let suffix = complaint
+            .as_ref()
+            .map_or_else(String::new, |short| format!("; {short}"));
+        if left > 0 {
+            let wait = left.min(interval.max(BAKE_INTERVAL));
+            let reason = format!("healthy; bakes for {left} more seconds{suffix}");
+            return answer(Outcome::Waiting, reason, wait, progress);
+        }
+        let rarely = interval.max(seconds_since(started_at, now) / 60);
+        if observation.service.as_ref().is_some_and(is_baking) {
+            let reason = "healthy; ECS keeps the old tasks until its bake time is over";
+            return answer(Outcome::Waiting, reason.into(), rarely, progress);
+        }
+        let patience = verify.timeout_seconds.saturating_add(verify.bake_seconds);
+        if complaint.is_some() && seconds_until(after(started_at, patience), now) > 0 {
+            let reason = format!("healthy{suffix}");
+            return answer(Outcome::Waiting, reason, rarely, progress);
+        }
+        answer(
+            Outcome::Healthy,
+            format!("every check passed{suffix}"),
+            0,
+            progress,
+        )
+    };
+    let is_short = matches!(impression, Impression::Short(_));
+    let mut against = Against::Release;
     let reason = match impression {
-        Impression::Lost(reason) => return answer(Outcome::Unhealthy, reason, 0, &progress),
+        Impression::Lost(against, reason) => return unhealthy(against, reason, &progress),
         _ if progress.deaths.len() > usize::try_from(verify.deaths).unwrap_or(usize::MAX) => {
             let reason = dying(progress.deaths.len(), verify, last_death);
-            return answer(Outcome::Unhealthy, reason, 0, &progress);
+            return unhealthy(Against::Release, reason, &progress);
         }
         Impression::NoTask => {
             let reason = "the service's desired count is 0: no task of the release runs, so nothing was verified";
@@ -179,24 +235,23 @@ pub fn decide(
             progress.failures = 0;
             if progress.successes >= needed {
                 let since = *progress.healthy_since.get_or_insert(now);
-                let left = seconds_until(after(since, verify.bake_seconds), now);
-                if left == 0 && observation.service.as_ref().is_some_and(is_baking) {
-                    let reason = "healthy; ECS keeps the old tasks until its bake time is over";
-                    let wait = interval.max(seconds_since(started_at, now) / 60);
-                    return answer(Outcome::Waiting, reason.into(), wait, &progress);
-                }
-                if left == 0 {
-                    return answer(Outcome::Healthy, "every check passed".into(), 0, &progress);
-                }
-                let wait = left.min(interval.max(BAKE_INTERVAL));
-                return answer(
-                    Outcome::Waiting,
-                    format!("healthy; bakes for {left} more seconds"),
-                    wait,
-                    &progress,
-                );
+                return healthy(&progress, since, None);
             }
             format!("{} of {needed} good looks in a row", progress.successes)
+        }
+        // It was healthy with all its tasks, so that some are missing now says nothing about it: somebody has scaled it
+        // out, or ECS replaces what it lost.
+        Impression::Short(reason) => {
+            progress.failures = 0;
+            let runs = |task: &TaskHealth| task.task_definition == input.task_definition;
+            let since = progress.healthy_since.take();
+            if let Some(since) = since.filter(|_| observation.tasks.iter().any(runs)) {
+                progress.healthy_since = Some(since);
+                return healthy(&progress, since, Some(reason));
+            }
+            progress.successes = 0;
+            against = Against::Platform;
+            reason
         }
         Impression::NotYet(reason) => {
             progress.successes = 0;
@@ -212,21 +267,36 @@ pub fn decide(
                     "{} looks in a row were bad; the last: {reason}",
                     progress.failures
                 );
-                return answer(Outcome::Unhealthy, reason, 0, &progress);
+                return unhealthy(Against::Release, reason, &progress);
             }
             reason
         }
     };
+    // ECS cannot start what is missing: that time does not count.
+    if let Some((before, short)) = withheld.filter(|_| is_short)
+        && before.saturating_add(short) <= WITHHELD_AT_MOST
+    {
+        progress.started_at = Some(after(started_at, short));
+        let wait = interval.max(seconds_since(started_at, now) / 60);
+        return Output {
+            withheld_seconds: before.saturating_add(short),
+            ..answer(Outcome::Waiting, reason, wait, &progress)
+        };
+    }
     if seconds_until(
         after(started_at, verify.timeout_seconds + verify.bake_seconds),
         now,
     ) == 0
     {
+        let withheld = Uncounted {
+            withheld: withheld_before,
+            ..Uncounted::default()
+        };
         let reason = format!(
-            "the checks did not pass within {} seconds; the last: {reason}",
-            verify.timeout_seconds
+            "the checks did not pass within {}; the last: {reason}",
+            withheld.told_with(verify.timeout_seconds)
         );
-        return answer(Outcome::Unhealthy, reason, 0, &progress);
+        return unhealthy(against, reason, &progress);
     }
     // An execution's history holds 25,000 events, and each look costs about ten: looks become rarer as time goes on
     // (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
@@ -312,23 +382,42 @@ fn is_unseen(input: &Input, observation: &Observation, now: Timestamp) -> bool {
     })
 }
 
-fn look(revision: &str, http: Option<&HttpProbe>, observation: &Observation) -> Impression {
+/// `was_healthy` says whether the release was healthy before, with all its tasks.
+fn look(
+    input: &Input,
+    http: Option<&HttpProbe>,
+    observation: &Observation,
+    was_healthy: bool,
+    now: Timestamp,
+) -> Impression {
+    let revision = &input.task_definition;
     let Some(service) = observation
         .service
         .as_ref()
         .filter(|service| service.is_active())
     else {
-        return Impression::Lost("the service is gone".into());
+        return Impression::Lost(Against::Nobody, "the service is gone".into());
     };
     match service.primary() {
-        Some(primary) if primary.task_definition == revision => {}
+        Some(primary) if primary.task_definition == *revision => {}
         Some(primary) => {
-            return Impression::Lost(format!(
+            let reason = format!(
                 "the service now runs {}: ECS or somebody else changed it",
                 primary.task_definition
-            ));
+            );
+            // Once a rollout is complete ECS goes back from it by itself only while it bakes.
+            let by_ecs = service.pace_seconds > 0;
+            let against = if by_ecs {
+                Against::Release
+            } else {
+                Against::Nobody
+            };
+            return Impression::Lost(against, reason);
         }
-        None => return Impression::Lost("the service has no primary deployment".into()),
+        None => {
+            let reason = "the service has no primary deployment";
+            return Impression::Lost(Against::Nobody, reason.into());
+        }
     }
     if service.wants_no_task() {
         return Impression::NoTask;
@@ -336,7 +425,17 @@ fn look(revision: &str, http: Option<&HttpProbe>, observation: &Observation) -> 
     let ours = observation
         .tasks
         .iter()
-        .filter(|task| task.task_definition == revision);
+        .filter(|task| task.task_definition == *revision);
+    // ECS counts the instances that can run a daemon, and calls it steady before it has
+    // (<https://github.com/Shippable/support/issues/4999>).
+    if service.scheduling_strategy == Scheduling::Daemon && ours.clone().next().is_none() {
+        let rollout = input.rollout.as_ref();
+        let is_new = rollout.is_some_and(|rollout| rollout.may_be_unseen(now));
+        return match service.desired_count {
+            0 if !is_new => Impression::NoTask,
+            _ => Impression::Short("no task of the daemon runs".into()),
+        };
+    }
     if let Some(task) = ours
         .clone()
         .find(|task| task.health_status == HealthStatus::Unhealthy)
@@ -348,8 +447,10 @@ fn look(revision: &str, http: Option<&HttpProbe>, observation: &Observation) -> 
     }
     let wanted = usize::try_from(service.desired_count).unwrap_or(0);
     let running = ours.count();
-    if service.scheduling_strategy == Scheduling::Replica && running < wanted {
-        return Impression::NotYet(format!("{running} of {wanted} tasks run"));
+    let mut short = (service.scheduling_strategy == Scheduling::Replica && running < wanted)
+        .then(|| format!("{running} of {wanted} tasks run"));
+    if !was_healthy && let Some(reason) = short {
+        return Impression::Short(reason);
     }
     let state_is = |states: &'static [&'static str]| {
         move |target: &&TargetHealth| states.contains(&&*target.state)
@@ -373,12 +474,20 @@ fn look(revision: &str, http: Option<&HttpProbe>, observation: &Observation) -> 
         .filter(state_is(&["healthy"]))
         .count();
     if healthy < wanted_targets {
-        return Impression::NotYet(format!("{healthy} of {wanted_targets} targets are healthy"));
+        let reason = format!("{healthy} of {wanted_targets} targets are healthy");
+        if !was_healthy {
+            return Impression::NotYet(reason);
+        }
+        short.get_or_insert(reason);
     }
-    match (http, &observation.probe) {
+    let impression = match (http, &observation.probe) {
         (Some(http), Some(answer)) => judge(http, answer),
         (Some(_), None) => Impression::NotYet("the HTTP probe was not sent".into()),
         (None, _) => Impression::Good,
+    };
+    match (impression, short) {
+        (Impression::Good, Some(reason)) => Impression::Short(reason),
+        (impression, _) => impression,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     desired::FollowedFile,
+    evidence::Against,
     sample::{at, claim, desired, good, release, service},
 };
 
@@ -21,7 +22,7 @@ fn undecided(before: u32) -> DesiredState {
         undecided: before,
         ..desired(&[2])
     };
-    desired.conclude(2, Verdict::Undecided, None);
+    desired.conclude(2, Verdict::Undecided, Against::Release, None);
     desired.hold("nobody could see".into(), SetBy::Undecided, at(0));
     desired
 }

@@ -1,5 +1,6 @@
 //! Acts on what the scheduler decides: begins, completes, fails and rolls back deployments, starts and stops tasks.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::scheduler::{Plan, Turn, Why, plan};
-use super::state::{ServiceStatus, State, Task};
+use super::state::{Deployment, ServiceDeployment, ServiceStatus, State, Task};
 use super::{Ecs, Inner};
 use crate::cloud::elb::TargetState;
 
@@ -89,25 +90,34 @@ impl Inner {
             let Some(deployment) = deployment else {
                 continue;
             };
-            deployment.failed_tasks += 1;
-            deployment.updated_at = now;
-            let doublings = u32::try_from(deployment.failed_tasks.saturating_sub(4))
-                .unwrap_or(u32::MAX)
-                .min(6);
-            if deployment.failed_tasks > 3 {
-                let units = f64::from(2_u32.pow(doublings)).min(60.0);
-                deployment.retry_at =
-                    Some(now + units * self.settings.restart_backoff.as_secs_f64());
-            }
-            let rollout = service_deployments.get_mut(&deployment.service_deployment);
-            if let Some(rollout) = rollout.filter(|rollout| rollout.status == "IN_PROGRESS") {
-                rollout.breaker["failureCount"] = deployment.failed_tasks.into();
-            }
+            self.count_failure(deployment, service_deployments, now);
             if deployment.failed_tasks >= 3 && !deployment.impaired {
                 deployment.impaired = true;
                 self.say(service, "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.");
                 self.announce_action(service, "SERVICE_TASK_START_IMPAIRED");
             }
+        }
+    }
+
+    /// One more failed task of a deployment: it waits before it starts the next.
+    pub(super) fn count_failure(
+        &self,
+        deployment: &mut Deployment,
+        service_deployments: &mut BTreeMap<String, ServiceDeployment>,
+        now: f64,
+    ) {
+        deployment.failed_tasks += 1;
+        deployment.updated_at = now;
+        let doublings = u32::try_from(deployment.failed_tasks.saturating_sub(4))
+            .unwrap_or(u32::MAX)
+            .min(6);
+        if deployment.failed_tasks > 3 {
+            let units = f64::from(2_u32.pow(doublings)).min(60.0);
+            deployment.retry_at = Some(now + units * self.settings.restart_backoff.as_secs_f64());
+        }
+        let rollout = service_deployments.get_mut(&deployment.service_deployment);
+        if let Some(rollout) = rollout.filter(|rollout| rollout.status == "IN_PROGRESS") {
+            rollout.breaker["failureCount"] = deployment.failed_tasks.into();
         }
     }
 
@@ -139,7 +149,11 @@ impl Inner {
                 }
             }
         }
-        if plan.starts > 0 {
+        let not_placed = self.places_none().filter(|_| plan.starts > 0);
+        if let Some(reason) = &not_placed {
+            self.is_not_placed(state, arn, reason);
+        }
+        if plan.starts > 0 && not_placed.is_none() {
             let tasks: Vec<Task> = (0..plan.starts)
                 .filter_map(|_| self.service_task(state, arn))
                 .collect();

@@ -127,6 +127,9 @@ async fn run_until_stopped(
     if paused(stop, inner.settings.provisioning).await {
         return;
     }
+    if let Some(reason) = inner.starts_none() {
+        return inner.fail(arn, "TaskFailedToStart", &reason);
+    }
     inner.enter(arn, LastStatus::Pending, Some("pullStartedAt"));
     let prepared = inner.prepare(arn);
     if paused(stop, inner.settings.pulling).await {

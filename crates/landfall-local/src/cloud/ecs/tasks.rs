@@ -140,6 +140,9 @@ impl Ecs {
         if !(1..=10).contains(&count) {
             return Err(invalid("Count must be between 1 and 10."));
         }
+        if let Some(reason) = inner.places_none() {
+            return Ok(json!({ "tasks": [], "failures": [{ "reason": reason }] }));
+        }
         let family = text(&Value::from(definition.clone()), "family").to_owned();
         let mut requested = Map::new();
         for member in [

@@ -35,6 +35,35 @@ fn another_service_file_is_not_released_with_an_image_that_was_bad() {
 }
 
 #[test]
+fn an_image_is_not_left_out_for_what_is_not_its_fault() {
+    for against in [
+        Against::Release,
+        Against::Platform,
+        Against::File,
+        Against::Nobody,
+    ] {
+        for verdict in [Verdict::RolledBack, Verdict::Failed] {
+            let mut desired = bad_image(Verdict::Superseded);
+            let number = desired.last_number;
+            let bad = Release {
+                number,
+                content: desired.concluded.clone().unwrap().content,
+                cause: Cause::Retried,
+                created_at: NOW,
+            };
+            desired.open = vec![bad];
+            desired.conclude(number, verdict, against, None);
+            let left_out = desired.left_out().len();
+            assert_eq!(
+                left_out,
+                usize::from(against == Against::Release),
+                "{against:?} {verdict}"
+            );
+        }
+    }
+}
+
+#[test]
 fn an_image_that_was_bad_is_tried_again_when_somebody_asks_for_it() {
     let follows = [("web", "semver:^1")];
     let again = FollowedFile {
@@ -116,7 +145,7 @@ fn a_file_that_was_uploaded_while_a_bad_image_was_on_its_way_is_released_without
         .claimed();
     let mut uploaded = bad.following(file("b", &follows));
     assert_eq!(uploaded.newest(), (3, vec!["1.1.0"]));
-    uploaded.conclude(2, Verdict::RolledBack, None);
+    uploaded.conclude(2, Verdict::RolledBack, Against::Release, None);
     assert_eq!(uploaded.newest(), (4, vec!["1.0.0"]));
     let open: Vec<_> = uploaded.open.iter().map(|release| release.number).collect();
     assert_eq!(open, [3, 4]);
@@ -212,7 +241,7 @@ fn a_file_that_the_bad_image_needs_is_released_with_it_although_it_came_while_th
         .pushed(image("1.1.0", "bad", 2))
         .claimed()
         .following(giving("a variable more", file("b", &follows)));
-    both.conclude(2, Verdict::RolledBack, None);
+    both.conclude(2, Verdict::RolledBack, Against::Release, None);
     assert_eq!(both.quarantine.len(), 1);
     assert_eq!(both.newest(), (3, vec!["1.1.0"]));
 }
@@ -304,7 +333,7 @@ proptest! {
                     false => Verdict::Succeeded,
                 };
                 state.claim = Some(crate::sample::claim("execution", release.number));
-                state.conclude(release.number, verdict, Some(&revision(release.number)));
+                state.conclude(release.number, verdict, Against::Release, Some(&revision(release.number)));
                 if verdict == Verdict::Succeeded {
                     known.retain(|(_, digest)| *digest != release.content.images["web"].digest);
                 }

@@ -4,7 +4,7 @@ use super::{
     Answer::{Desired, Done, File as Read, Found, IsThere, Source, Version, Written as Wrote},
     *,
 };
-use crate::{follow::TagPolicy, protocol::Guard, record::Verdict, sample};
+use crate::{evidence::Against, follow::TagPolicy, protocol::Guard, record::Verdict, sample};
 
 const KEY: &str = "services/hello.yaml";
 const YES: Answer = Wrote(WriteOutcome::Done);
@@ -45,7 +45,7 @@ fn follows(file: FollowedFile) -> DesiredState {
     let mut desired = DesiredState::new(sample::service());
     desired.follow_file(file, found(), sample::at(0));
     let good = sample::good(1).task_definition;
-    desired.conclude(1, Verdict::Succeeded, Some(&good));
+    desired.conclude(1, Verdict::Succeeded, Against::Release, Some(&good));
     desired
 }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     content::ContentHash,
+    evidence::Against,
     follow::{FollowRule, TagPolicy},
     sample,
 };
@@ -44,7 +45,12 @@ fn followed(policy: &str, images: &[Image], placeholders: bool) -> DesiredState 
     let found = images.first().cloned();
     desired.follow_file(file, [("web".to_owned(), found)].into(), sample::at(0));
     let good = sample::good(1).task_definition;
-    desired.conclude(1, crate::record::Verdict::Succeeded, Some(&good));
+    desired.conclude(
+        1,
+        crate::record::Verdict::Succeeded,
+        Against::Release,
+        Some(&good),
+    );
     desired
 }
 

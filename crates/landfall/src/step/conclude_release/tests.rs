@@ -58,6 +58,7 @@ fn every_release_up_to_this_one_gets_a_record_and_no_newer_one() {
         concluded_at: at(99),
         blind_seconds: 0,
         paused_seconds: 0,
+        withheld_seconds: 0,
     };
     assert!(
         records
@@ -164,6 +165,7 @@ fn look(outcome: Outcome, reason: &str, stage: Option<Stage>) -> Option<Look<Out
         wait_seconds: 0,
         failure: stage.map(|stage| Failure {
             stage,
+            against: Against::Release,
             reason: reason.into(),
             probe: None,
             task: None,
@@ -173,6 +175,7 @@ fn look(outcome: Outcome, reason: &str, stage: Option<Stage>) -> Option<Look<Out
         blind_seconds: 0,
         pause: None,
         paused_seconds: 0,
+        withheld_seconds: 0,
     })
 }
 
@@ -317,7 +320,7 @@ fn the_verdict_follows_from_the_facts_and_people_read_these_reasons() {
             back(bad(None), None, error("Unexpected", "no ARN")),
             Verdict::Failed,
             "it answered 500; and the roll-back failed: no ARN",
-            false,
+            true,
         ),
         (
             "bad, and the way back failed while it was waited for",
@@ -328,7 +331,7 @@ fn the_verdict_follows_from_the_facts_and_people_read_these_reasons() {
             ),
             Verdict::Failed,
             "it answered 500; and the roll-back failed: no ARN",
-            false,
+            true,
         ),
         (
             "refused",
@@ -511,7 +514,8 @@ fn what_an_execution_sends_that_began_under_a_definition_with_endings_is_underst
         "service": "web/hello", "execution": "me", "release": release(3), "failure": failure,
     });
     let input: roll_back::Input = serde_json::from_value(input).unwrap();
-    assert_eq!(json!(input.failure()), failure);
+    let known = json!({"against": "release", "stage": "health", "reason": "bad", "probe": null});
+    assert_eq!(json!(input.failure()), known);
 }
 
 #[test]
@@ -591,4 +595,107 @@ fn the_record_of_a_release_says_for_how_long_it_was_paused() {
     let records = records(&input, &ending, &desired(&[2, 3]), at(99));
     let paused = records.iter().map(|record| record.timeline.paused_seconds);
     assert_eq!(paused.collect::<Vec<_>>(), [86_400, 0]);
+}
+
+#[test]
+fn what_speaks_against_the_platform_leaves_a_release_undecided_once_the_service_is_back() {
+    use roll_back::Action::{NothingToUndo, Reverted};
+    let look = |outcome, against| {
+        let look = look(
+            outcome,
+            "3 tasks failed and none runs",
+            Some(Stage::Rollout),
+        );
+        look.map(|mut look| {
+            if let Some(failure) = &mut look.failure {
+                failure.against = against;
+            }
+            look
+        })
+    };
+    let steady = || Look {
+        failure: None,
+        ..look(Outcome::Steady, Against::Nobody).unwrap()
+    };
+    for (against, action, verdict, back, expected) in [
+        (
+            Against::Platform,
+            Reverted,
+            Verdict::RolledBack,
+            Outcome::Steady,
+            Verdict::Undecided,
+        ),
+        (
+            Against::Platform,
+            NothingToUndo,
+            Verdict::Failed,
+            Outcome::Steady,
+            Verdict::Undecided,
+        ),
+        (
+            Against::Platform,
+            NothingToUndo,
+            Verdict::Drifted,
+            Outcome::Steady,
+            Verdict::Drifted,
+        ),
+        (
+            Against::Platform,
+            Reverted,
+            Verdict::RolledBack,
+            Outcome::Failed,
+            Verdict::Failed,
+        ),
+        (
+            Against::File,
+            Reverted,
+            Verdict::RolledBack,
+            Outcome::Steady,
+            Verdict::RolledBack,
+        ),
+        (
+            Against::Release,
+            Reverted,
+            Verdict::RolledBack,
+            Outcome::Steady,
+            Verdict::RolledBack,
+        ),
+    ] {
+        let mut undone = undone(action, verdict);
+        if let Some(undone) = &mut undone {
+            undone.diagnosis.against = Some(against);
+        }
+        let facts = Facts {
+            course: Course {
+                look: look(Outcome::Failed, against),
+                ..Course::default()
+            },
+            roll_back: undone,
+            back: Back {
+                look: Some(Look {
+                    outcome: back,
+                    ..steady()
+                }),
+                error: None,
+            },
+            ..Facts::default()
+        };
+        let ending = ending(&facts);
+        assert_eq!(
+            (ending.verdict, ending.against()),
+            (expected, against),
+            "{against:?} {back:?}"
+        );
+        if expected == Verdict::Undecided {
+            let input = Input {
+                facts,
+                ..input(Verdict::Failed, "")
+            };
+            let records = records(&input, &ending, &desired(&[3]), at(9000));
+            let reason = &records[0].reason;
+            assert!(reason.starts_with("nothing speaks against it"), "{reason}");
+            assert!(reason.contains("3 tasks failed and none runs"), "{reason}");
+            assert_eq!(records[0].timeline.blind_seconds, 0);
+        }
+    }
 }

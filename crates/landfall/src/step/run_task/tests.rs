@@ -286,6 +286,7 @@ fn a_task_is_judged_by_its_containers_exit_code_and_by_why_it_stopped() {
         &file,
         at(now),
     ) {
+        Observation::Lost(reason) => format!("lost {reason}"),
         Observation::Runs { stop: None } => "runs".to_owned(),
         Observation::Runs { stop: Some(reason) } => format!("stop: {reason}"),
         Observation::Ended(ended, others) => {
@@ -295,7 +296,7 @@ fn a_task_is_judged_by_its_containers_exit_code_and_by_why_it_stopped() {
     let mut container_ended = running();
     container_ended.containers[0].exit_code = Some(0);
     let mut pulling = stopped("TaskFailedToStart", None);
-    pulling.containers[0].reason = Some("CannotPullContainerError: gone".into());
+    pulling.containers[0].reason = Some("CannotPullContainerError: hello: not found".into());
     let stopping = LiveTask {
         last_status: "STOPPING".into(),
         ..stopped("UserInitiated", None)
@@ -344,13 +345,31 @@ fn a_task_is_judged_by_its_containers_exit_code_and_by_why_it_stopped() {
             "interrupted",
             Some(stopped("SpotInterruption", Some(143))),
             1,
-            "false because of SpotInterruption false",
+            "lost because of SpotInterruption",
+        ),
+        (
+            "not pulled",
+            Some(pulling),
+            1,
+            "false because of TaskFailedToStart (CannotPullContainerError: hello: not found) false",
         ),
         (
             "never started",
-            Some(pulling),
+            Some(stopped("TaskFailedToStart", None)),
             1,
-            "false because of TaskFailedToStart (CannotPullContainerError: gone) false",
+            "lost because of TaskFailedToStart",
+        ),
+        (
+            "stopped because it did not start in time",
+            Some(stopped("UserInitiated", None)),
+            61,
+            "lost because of UserInitiated",
+        ),
+        (
+            "stopped because it ran too long",
+            Some(stopped("UserInitiated", Some(143))),
+            61,
+            "false because of UserInitiated false",
         ),
     ] {
         assert_eq!(described(live, now), expected, "{story}");
@@ -383,6 +402,59 @@ fn a_task_is_noted_with_its_family_but_for_notes_of_before_that() {
     noted.as_object_mut().unwrap().remove("taskDefinition");
     let older: Run = serde_json::from_value(noted).unwrap();
     assert_eq!(older.family(), None);
+}
+
+#[test]
+fn a_task_that_the_platform_lost_is_asked_for_again_ten_times_and_then_speaks_against_the_platform()
+{
+    let file = with_tasks();
+    let input = input(Phase::Before);
+    let task = &file.before[0];
+    let mut run = input.run(task, at(0));
+    let taken = stopped("SpotInterruption", Some(143));
+    let mut asked = std::collections::BTreeSet::new();
+    for nth in 1..=10 {
+        let second = nth * 1000;
+        let seen = judge(
+            &input,
+            task,
+            &run,
+            "arn:task/1",
+            Some(&taken),
+            &file,
+            at(second),
+        );
+        assert!(matches!(seen, Observation::Lost(_)), "{nth}: {seen:?}");
+        run = input.again(task, &run, at(second));
+        assert_eq!((run.task.clone(), run.started_at), (None, at(second)));
+        assert_eq!(run.deadline, at(second + 60), "it has all of its time");
+        let wait = lost(&run, "lost", at(second)).wait_seconds;
+        assert_eq!(wait, 30 * u64::try_from(nth).unwrap());
+        let sent = body(&input, &file, task, &run);
+        assert_eq!(sent["startedBy"], json!(run.started_by));
+        assert!(asked.insert(sent["clientToken"].to_string()));
+        assert!(asked.insert(run.started_by.clone()));
+    }
+    let seen = judge(
+        &input,
+        task,
+        &run,
+        "arn:task/1",
+        Some(&taken),
+        &file,
+        at(10001),
+    );
+    let Observation::Ended(ended, _) = seen else {
+        panic!("{seen:?}")
+    };
+    assert_eq!((ended.succeeded, ended.against), (false, Against::Platform));
+
+    // A newer release does not let an older one's be asked for again.
+    let mut runs = Runs::none(2);
+    runs.note(2, input.key(task), run);
+    assert_eq!(then(Phase::Before, &[2], &runs), "find migrate");
+    let superseded = then(Phase::Before, &[2, 3], &runs);
+    assert!(superseded.starts_with("Superseded"), "{superseded}");
 }
 
 #[test]

@@ -117,6 +117,42 @@ fn not_yet() -> Observation {
     }
 }
 
+/// All tasks run, and are not reached yet.
+fn unreached() -> Observation {
+    let balancer = LiveBalancer {
+        target_group: "arn:group".into(),
+        ..LiveBalancer::default()
+    };
+    Observation {
+        service: Some(LiveService {
+            balancers: vec![balancer],
+            ..live(2)
+        }),
+        targets: targets(&["healthy", "healthy", "initial"]),
+        ..good_observation()
+    }
+}
+
+/// One task fewer than are wanted.
+fn scaled_out() -> Observation {
+    let mut observation = good_observation();
+    observation.tasks.pop();
+    observation
+}
+
+/// The last answer of looks at these seconds, as an execution makes them: the rollout was looked at at second 0.
+fn last_of(observations: Vec<(i64, Observation)>) -> Output {
+    let mut input = input();
+    input.look = Some(rolled_out(0));
+    let mut answers = Vec::new();
+    for (second, observation) in observations {
+        let output = decide(&input, &probing(), &desired(&[2]), observation, at(second));
+        input.look = Some(last(output.clone()));
+        answers.push(output);
+    }
+    answers.pop().unwrap()
+}
+
 /// What comes of looks at these seconds, each carrying on from the one before.
 fn looks(verify: &Verify, observations: Vec<(i64, Observation)>) -> Vec<(Outcome, u64)> {
     let mut input = input();
@@ -364,7 +400,12 @@ fn where_no_task_is_to_run_nothing_is_verified_and_nothing_else_is_looked_at() {
     };
     let outcome = |observation| looks(&probing(), vec![(0, observation)])[0].0;
     assert_eq!(outcome(seen(service("REPLICA"))), Outcome::Unproven);
-    assert_eq!(outcome(seen(service("DAEMON"))), Outcome::Waiting);
+    assert_eq!(outcome(seen(service("DAEMON"))), Outcome::Unproven);
+    let wanted = LiveService {
+        desired_count: 3,
+        ..service("DAEMON")
+    };
+    assert_eq!(outcome(seen(wanted)), Outcome::Waiting);
     // It is lost all the same, and tasks that died before the count was lowered died.
     let mut other = service("REPLICA");
     other.deployments = live(1).deployments;
@@ -498,6 +539,7 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
         let output = decide(&last, &probing(), &desired(&[2]), observation, at(0));
         let failure = Failure {
             stage: Stage::Health,
+            against: Against::Release,
             reason: output.reason,
             probe: Some(probe),
             task: None,
@@ -547,6 +589,7 @@ fn last(output: Output) -> Look<look::Outcome, Option<Progress>> {
         blind_seconds: output.blind_seconds,
         pause: None,
         paused_seconds: output.paused_seconds,
+        withheld_seconds: output.withheld_seconds,
     }
 }
 
@@ -554,17 +597,7 @@ fn last(output: Output) -> Look<look::Outcome, Option<Progress>> {
 fn time_in_which_nobody_could_look_does_not_count_against_the_checks() {
     use Outcome::{Unhealthy, Waiting};
     let mut input = input();
-    input.look = Some(Look {
-        outcome: look::Outcome::Steady,
-        reason: "3 tasks run".into(),
-        wait_seconds: 0,
-        failure: None,
-        progress: None,
-        seen_at: Some(at(0)),
-        blind_seconds: 40,
-        pause: None,
-        paused_seconds: 500,
-    });
+    input.look = Some(rolled_out(40));
     // The checks have 100 seconds and 60 to bake. Looks follow each other within 10, and may be 90 apart.
     for (second, outcome, blind) in [
         (1, Waiting, 40),
@@ -573,12 +606,90 @@ fn time_in_which_nobody_could_look_does_not_count_against_the_checks() {
         (1360, Waiting, 1240),
         (1361, Unhealthy, 1240),
     ] {
-        let output = decide(&input, &probing(), &desired(&[2]), not_yet(), at(second));
+        let output = decide(&input, &probing(), &desired(&[2]), unreached(), at(second));
         let found = (output.outcome, output.blind_seconds);
         assert_eq!(found, (outcome, blind), "at second {second}");
         assert_eq!(output.paused_seconds, 500, "the rollout was paused");
         input.look = Some(last(output));
     }
+}
+
+/// The look at second 0 that found the rollout done.
+fn rolled_out(blind_seconds: u64) -> Look<look::Outcome, Option<Progress>> {
+    Look {
+        outcome: look::Outcome::Steady,
+        reason: "3 tasks run".into(),
+        wait_seconds: 0,
+        failure: None,
+        progress: None,
+        seen_at: Some(at(0)),
+        blind_seconds,
+        pause: None,
+        paused_seconds: 500,
+        withheld_seconds: 0,
+    }
+}
+
+#[test]
+fn scaling_out_neither_ends_a_bake_time_nor_begins_it_again() {
+    use Outcome::{Healthy, Unhealthy, Waiting};
+    let healthy = || vec![(1, good_observation()), (11, good_observation())];
+    let then = |more: Vec<(i64, Observation)>| {
+        let mut all = healthy();
+        all.extend(more);
+        last_of(all)
+    };
+    // The checks have 100 seconds and 60 to bake; it is healthy from second 11 on.
+    let out = then(vec![(41, scaled_out()), (71, good_observation())]);
+    assert_eq!(out.outcome, Healthy);
+    let out = then(vec![(71, scaled_out())]);
+    assert_eq!(out.outcome, Waiting, "{}", out.reason);
+    let out = then(vec![
+        (71, scaled_out()),
+        (81, scaled_out()),
+        (161, scaled_out()),
+    ]);
+    assert_eq!(
+        (out.outcome, &*out.reason),
+        (Healthy, "every check passed; 2 of 3 tasks run")
+    );
+    // What runs is looked at all the same.
+    let mut failing = scaled_out();
+    failing.probe = Some(answer(500, ""));
+    let out = then(vec![(41, failing.clone()), (51, failing)]);
+    assert_eq!(out.outcome, Unhealthy);
+    assert_eq!(out.failure.unwrap().against, Against::Release);
+    // Where no task is left, it has to become healthy again.
+    let out = then(vec![
+        (41, not_yet()),
+        (51, good_observation()),
+        (71, good_observation()),
+    ]);
+    assert_eq!(out.outcome, Waiting, "{}", out.reason);
+}
+
+#[test]
+fn tasks_that_ecs_does_not_start_are_waited_for_for_an_hour_and_speak_against_the_platform() {
+    let until = |end: i64| {
+        let looks = (1..=end / 30).map(|nth| (nth * 30, not_yet()));
+        last_of(looks.collect())
+    };
+    let waits = until(3600);
+    assert_eq!(
+        (waits.outcome, waits.withheld_seconds),
+        (Outcome::Waiting, 3600)
+    );
+    let ends = until(3600 + 180);
+    assert_eq!(ends.outcome, Outcome::Unhealthy);
+    assert_eq!(ends.failure.unwrap().against, Against::Platform);
+    // What comes then has all of its time.
+    let mut looks: Vec<_> = (1..=100).map(|nth| (nth * 30, not_yet())).collect();
+    looks.extend([
+        (3030, good_observation()),
+        (3040, good_observation()),
+        (3100, good_observation()),
+    ]);
+    assert_eq!(last_of(looks).outcome, Outcome::Healthy);
 }
 
 #[test]
