@@ -7,6 +7,7 @@ use crate::{ensure_ingress, register_task_definition::register};
 use landfall::{
     desired::{DesiredState, GoodRelease},
     drift::{Revision, Whose},
+    evidence::Against,
     failure::Failure,
     live::{LiveService, LiveServiceDeployment, ServiceDeploymentStatus},
     record::{Diagnosis, Release, StoppedTask, TaskDefinition},
@@ -66,7 +67,10 @@ impl Function for RollBack {
         let failure = input.failure();
         let plan = |way| plan(desired, live, failure.stage, way, &seen.files, aws.now());
         let mut undo = plan(seen.way);
-        let by_ecs = undo.stops_deployment && stop_deployment(aws, &input).await?;
+        // Where ECS cannot start tasks, it cannot start those of the last good release again either.
+        let keeps_old = failure.against == Against::Platform && undo.way.old_tasks_are_up(live);
+        let stops = undo.stops_deployment || keeps_old;
+        let by_ecs = stops && stop_deployment(aws, &input).await?;
         if !by_ecs && let Some(way) = registered_again(aws, &input, &undo.way).await? {
             undo = plan(way);
         }

@@ -1,3 +1,6 @@
+//! The sweep: what is found without any event, which calls that takes, and what becomes of executions that die.
+#![allow(clippy::unwrap_used)]
+
 mod deaths;
 mod herds;
 mod lag;

@@ -120,12 +120,12 @@ pub fn ending(facts: &Facts) -> Ending {
     if let Some(error) = &facts.back.error {
         let reason = format!("{failed}; and the roll-back failed: {}", error.cause);
         let known = facts.roll_back.as_ref().map(|undone| &undone.diagnosis);
-        let diagnosis = known.cloned().unwrap_or_else(|| Diagnosis {
+        let unknown = Diagnosis {
             against: Some(against),
             undone: "the roll-back failed".into(),
             ..Diagnosis::default()
-        });
-        return bad(Verdict::Failed, reason, Some(&diagnosis));
+        };
+        return bad(Verdict::Failed, reason, Some(known.unwrap_or(&unknown)));
     }
     if let Some(undone) = &facts.roll_back {
         let diagnosis = Some(&undone.diagnosis);

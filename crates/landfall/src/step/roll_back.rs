@@ -195,21 +195,39 @@ impl Way {
     /// the bad ones, this gives the requests back to them: it takes no new tasks, and no bake time. Where deployments have
     /// pause hooks, these hold every new deployment, but not ECS's own way back.
     pub fn can_be_left_to_ecs(&self, live: Option<&LiveService>) -> bool {
-        let (Self::Revert { good, .. }, Some(live)) = (self, live) else {
+        let Some(live) = live else {
             return false;
         };
         let has_two = live
             .balancers
             .iter()
             .any(|balancer| balancer.alternate.is_some());
-        let is_there = |deployment: &&LiveDeployment| {
-            deployment.status != DeploymentStatus::Primary
-                && deployment.task_definition == good.task_definition.arn
+        (live.pauses && self.old_deployments(live).next().is_some())
+            || (has_two && self.old_tasks_are_up(Some(live)))
+    }
+
+    /// Whether all tasks of the last good release are still up in the deployment that they came with: ECS can keep those if
+    /// it is told to end the newer deployment, and needs no place for others.
+    pub fn old_tasks_are_up(&self, live: Option<&LiveService>) -> bool {
+        live.is_some_and(|live| {
+            self.old_deployments(live)
+                .any(|deployment| deployment.running_count >= live.desired_count.max(1))
+        })
+    }
+
+    /// The deployments that brought the last good release and have made room for a newer one.
+    fn old_deployments<'a>(
+        &'a self,
+        live: &'a LiveService,
+    ) -> impl Iterator<Item = &'a LiveDeployment> {
+        let revision = match self {
+            Self::Revert { good, .. } => Some(&good.task_definition.arn),
+            _ => None,
         };
-        let is_up =
-            |deployment: &LiveDeployment| deployment.running_count >= live.desired_count.max(1);
-        let mut there = live.deployments.iter().filter(is_there);
-        there.any(|deployment| live.pauses || has_two && is_up(deployment))
+        live.deployments.iter().filter(move |deployment| {
+            deployment.status != DeploymentStatus::Primary
+                && Some(&deployment.task_definition) == revision
+        })
     }
 
     /// The verdict of the release once the plan is carried out.

@@ -183,13 +183,9 @@ pub fn decide(
     let impression = if is_unseen(input, &observation, now) {
         Impression::NotYet("ECS does not show the change yet".into())
     } else {
-        look(
-            input,
-            http,
-            &observation,
-            progress.healthy_since.is_some(),
-            now,
-        )
+        // Whether all tasks ran before: what runs now is judged then, also while some are missing.
+        let was_complete = progress.healthy_since.is_some() || progress.failures > 0;
+        look(input, http, &observation, was_complete, now)
     };
     let healthy = |progress: &Progress, since: Timestamp, complaint: Option<String>| {
         let left = seconds_until(after(since, verify.bake_seconds), now);
@@ -242,7 +238,6 @@ pub fn decide(
         // It was healthy with all its tasks, so that some are missing now says nothing about it: somebody has scaled it
         // out, or ECS replaces what it lost.
         Impression::Short(reason) => {
-            progress.failures = 0;
             let runs = |task: &TaskHealth| task.task_definition == input.task_definition;
             let since = progress.healthy_since.take();
             if let Some(since) = since.filter(|_| observation.tasks.iter().any(runs)) {
@@ -382,12 +377,12 @@ fn is_unseen(input: &Input, observation: &Observation, now: Timestamp) -> bool {
     })
 }
 
-/// `was_healthy` says whether the release was healthy before, with all its tasks.
+/// `was_complete` says whether all tasks of the release ran before.
 fn look(
     input: &Input,
     http: Option<&HttpProbe>,
     observation: &Observation,
-    was_healthy: bool,
+    was_complete: bool,
     now: Timestamp,
 ) -> Impression {
     let revision = &input.task_definition;
@@ -449,7 +444,7 @@ fn look(
     let running = ours.count();
     let mut short = (service.scheduling_strategy == Scheduling::Replica && running < wanted)
         .then(|| format!("{running} of {wanted} tasks run"));
-    if !was_healthy && let Some(reason) = short {
+    if !was_complete && let Some(reason) = short {
         return Impression::Short(reason);
     }
     let state_is = |states: &'static [&'static str]| {
@@ -475,7 +470,7 @@ fn look(
         .count();
     if healthy < wanted_targets {
         let reason = format!("{healthy} of {wanted_targets} targets are healthy");
-        if !was_healthy {
+        if !was_complete {
             return Impression::NotYet(reason);
         }
         short.get_or_insert(reason);

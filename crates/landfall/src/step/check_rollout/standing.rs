@@ -84,9 +84,8 @@ pub(super) fn running(
             // An alarm is what the release's owner has ECS watch for bad answers.
             Some(EndedBy::Alarms) => (Some(Against::Release), Against::Release),
             Some(EndedBy::Person) => (Some(Against::Nobody), Against::Nobody),
-            None if newest.status == ServiceDeploymentStatus::Stopped => {
-                (Some(Against::Nobody), Against::Nobody)
-            }
+            // The circuit breaker ends one so that may not go back, and so does whoever stops it.
+            None if newest.status == ServiceDeploymentStatus::Stopped => (None, Against::Nobody),
             // A lifecycle hook of the release's owner, for example.
             None => (None, Against::Release),
         },

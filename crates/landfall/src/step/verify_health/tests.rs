@@ -679,7 +679,7 @@ fn tasks_that_ecs_does_not_start_are_waited_for_for_an_hour_and_speak_against_th
         (waits.outcome, waits.withheld_seconds),
         (Outcome::Waiting, 3600)
     );
-    let ends = until(3600 + 180);
+    let ends = until(3600 + 300);
     assert_eq!(ends.outcome, Outcome::Unhealthy);
     assert_eq!(ends.failure.unwrap().against, Against::Platform);
     // What comes then has all of its time.
