@@ -8,7 +8,7 @@ use landfall::{
     hold::SetBy,
     record::{Cause, Verdict},
 };
-use landfall_local::cloud::ecs::{Healthy, Shortage, SimulatedBehaviour};
+use landfall_local::cloud::ecs::{Shortage, SimulatedBehaviour};
 use landfall_simulation::scenario::{Before, Edition, Rule, Service};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -48,10 +48,8 @@ fn hello(circuit_breaker: bool) -> Service {
 fn file(hello: &Service, before: Option<Before>, change: impl FnOnce(&mut Value)) -> String {
     let mut file = hello.file(Edition {
         desired_count: 2,
-        memory: 512,
-        bake: 0,
         before,
-        sections: false,
+        ..Edition::PLAIN
     });
     change(&mut file);
     file.to_string()
@@ -187,9 +185,8 @@ fn old_tasks_that_take_hours_to_stop_do_not_undo_what_took_their_place() {
         });
         let stage = Stage::open(&[]).await;
         let slow = SimulatedBehaviour {
-            healthy: Healthy::After(Duration::ZERO),
             stopping: 180 * MINUTE,
-            exits: None,
+            ..SimulatedBehaviour::default()
         };
         stage.push_behaving("hello", "1.0.0", slow).await;
         stage.driver.put_file(&hello.key, &file).await.unwrap();

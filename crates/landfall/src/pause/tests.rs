@@ -22,6 +22,7 @@ fn deployment(status: &str, hooks: Vec<LiveHook>) -> LiveServiceDeployment {
         arn: "arn:deployment".into(),
         status: status.into(),
         status_reason: None,
+        ended_by: None,
         created_at: at(900),
         bakes: false,
         task_definition: None,

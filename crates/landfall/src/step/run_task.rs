@@ -59,14 +59,15 @@ pub struct Input {
 }
 
 impl Input {
-    /// The answer with the time that the looks so far say was blind or paused: nothing of that is added by tasks, whose
-    /// deadlines are their own.
+    /// The answer with the time that the looks so far say was blind, paused or withheld: nothing of that is added by tasks,
+    /// whose deadlines are their own.
     #[must_use]
     pub fn carried_on(&self, output: Output) -> Output {
         let last = self.look.as_ref();
         Output {
             blind_seconds: last.map_or(0, |last| last.blind_seconds),
             paused_seconds: last.map_or(0, |last| last.paused_seconds),
+            withheld_seconds: last.map_or(0, |last| last.withheld_seconds),
             ..output
         }
     }

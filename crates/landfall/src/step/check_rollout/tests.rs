@@ -983,6 +983,52 @@ fn a_rollout_that_waited_for_the_platform_has_all_of_its_time_afterwards() {
 }
 
 #[test]
+fn a_pause_within_the_time_until_tasks_could_start_does_not_count_twice() {
+    use Outcome::{Failed, InProgress};
+    let failing = primary(rolling(1, 2, 0), |primary| primary.failed_tasks = 1);
+    let running = rolling(1, 2, 3);
+    let alone = LiveService {
+        deployments: running.deployments[..1].to_vec(),
+        ..running
+    };
+    let (moves, waits) = ("SUCCEEDED", "AWAITING_ACTION");
+    let mut input = input(Purpose::Release);
+    // It began at second 1000, has 600 seconds, waits from 1120 to 1240, and cannot start its tasks until 1300.
+    for (second, live, hook, outcome, paused, withheld) in [
+        (1060, &failing, moves, InProgress, 0, 60),
+        (1120, &failing, waits, InProgress, 0, 60),
+        (1180, &failing, waits, InProgress, 60, 60),
+        (1240, &failing, moves, InProgress, 120, 120),
+        (1300, &failing, moves, InProgress, 120, 180),
+        (1360, &alone, moves, InProgress, 120, 180),
+        (1899, &alone, moves, InProgress, 120, 180),
+        (1900, &alone, moves, Failed, 120, 180),
+    ] {
+        let seen = at_hook("IN_PROGRESS", hook);
+        // Looks follow each other within a minute, as an execution makes them.
+        if let Some(Some(last)) = &mut input.look {
+            last.seen_at = Some(at(second - 60));
+        }
+        let output = look_at_tasks(
+            &input,
+            &desired(&[2]),
+            Some(live),
+            Some(&seen),
+            Some(&[unstarted(1100)]),
+            at(second),
+        );
+        let found = (
+            output.outcome,
+            output.paused_seconds,
+            output.withheld_seconds,
+        );
+        assert_eq!(found, (outcome, paused, withheld), "at second {second}");
+        assert_eq!(output.blind_seconds, 0, "at second {second}");
+        input.look = then(&output);
+    }
+}
+
+#[test]
 fn a_rollout_that_only_waits_for_old_tasks_is_looked_at_once_its_time_is_over() {
     use Outcome::{Failed, InProgress, Steady};
     let release = Some(Against::Release);

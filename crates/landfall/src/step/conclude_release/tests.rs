@@ -588,17 +588,21 @@ fn the_record_of_a_release_says_for_how_long_nobody_could_look() {
 }
 
 #[test]
-fn the_record_of_a_release_says_for_how_long_it_was_paused() {
+fn the_record_of_a_release_says_for_how_long_it_was_paused_and_withheld() {
     let mut input = input(Verdict::RolledBack, "nobody continued it");
     let seen = look(Outcome::Failed, "nobody continued it", Some(Stage::Rollout));
     input.facts.course.look = seen.map(|look| Look {
         paused_seconds: 86_400,
+        withheld_seconds: 1200,
         ..look
     });
     let ending = ending(&input.facts);
     let records = records(&input, &ending, &desired(&[2, 3]), at(99));
-    let paused = records.iter().map(|record| record.timeline.paused_seconds);
-    assert_eq!(paused.collect::<Vec<_>>(), [86_400, 0]);
+    let uncounted = records.iter().map(|record| {
+        let timeline = &record.timeline;
+        (timeline.paused_seconds, timeline.withheld_seconds)
+    });
+    assert_eq!(uncounted.collect::<Vec<_>>(), [(86_400, 1200), (0, 0)]);
 }
 
 #[test]

@@ -543,7 +543,7 @@ fn a_report_names_the_log_that_the_awslogs_driver_writes() {
 }
 
 #[test]
-fn tasks_carry_on_for_how_long_the_rollout_before_them_was_paused_and_blind() {
+fn tasks_carry_on_for_how_long_the_rollout_before_them_was_blind_paused_and_withheld() {
     let mut input = input(Phase::After);
     let done = supersede(&desired(&[2, 3]));
     assert_eq!(input.carried_on(done.clone()), done);
@@ -557,8 +557,10 @@ fn tasks_carry_on_for_how_long_the_rollout_before_them_was_paused_and_blind() {
         blind_seconds: 7,
         pause: None,
         paused_seconds: 300,
+        withheld_seconds: 900,
     });
     let carried = input.carried_on(done.clone());
     assert_eq!((carried.blind_seconds, carried.paused_seconds), (7, 300));
+    assert_eq!(carried.withheld_seconds, 900);
     assert_eq!(carried.reason, done.reason);
 }
