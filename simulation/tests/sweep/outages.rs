@@ -217,20 +217,23 @@ fn whatever_goes_wrong_without_evidence_is_tried_again_after_a_pause_that_grows(
 fn a_bad_release_whose_way_back_nobody_answers_has_failed() {
     play(async {
         let stage = Stage::open(&[]).await;
-        let hello = service("hello", Rule::Semver);
+        let hello = Service {
+            circuit_breaker: false,
+            ..service("hello", Rule::Semver)
+        };
         stage.first_release(&hello).await;
-        // `roll-back` alone asks which tasks stopped.
-        let tasks = Away::Operation("ListTasks");
-        stage
-            .wire
-            .faults
-            .go_away(tasks, Fault::ServerError, FOR_HOURS);
         let crashes = SimulatedBehaviour {
             exits: Some((Duration::from_millis(300), 1)),
             healthy: Healthy::Never,
             ..SimulatedBehaviour::default()
         };
-        stage.push_behaving("hello", "1.1.0", crashes).await;
+        let digest = stage.push_behaving("hello", "1.1.0", crashes).await;
+        stage.given(&hello, &digest).await;
+        let changes = Away::Operation("UpdateService");
+        stage
+            .wire
+            .faults
+            .go_away(changes, Fault::ServerError, FOR_HOURS);
         let record = concluded(&stage, &hello, 2).await;
         assert_eq!(record.verdict, Verdict::Failed);
         let reason = &record.reason;

@@ -254,7 +254,7 @@ fn landfall_ends_what_ecs_would_try_for_ever() {
             Some("StopServiceDeployment")
         );
         assert!(
-            record.reason.ends_with("tasks failed and none runs"),
+            record.reason.contains("tasks failed and none runs. "),
             "{}",
             record.reason
         );
