@@ -187,6 +187,8 @@ impl Author {
             Away::Api("s3"),
             Away::Api("elasticloadbalancing"),
             Away::Api("events"),
+            Away::Api("lambda"),
+            Away::Api("lambda"),
             Away::Operation("DescribeServices"),
             Away::Operation("ListServiceDeployments"),
             Away::Operation("RegisterTaskDefinition"),

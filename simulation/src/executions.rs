@@ -91,9 +91,27 @@ impl Executions {
             .count()
     }
 
+    /// How many executions of a service ended without success.
+    pub async fn died(&self, service: &ServiceId) -> usize {
+        let wanted = service.to_string();
+        let mut died = 0;
+        for status in ["ABORTED", "FAILED", "TIMED_OUT"] {
+            let all = self.of_status(status).await;
+            died += all
+                .values()
+                .filter(|input| input["service"] == *wanted)
+                .count();
+        }
+        died
+    }
+
     /// The executions that run, and their inputs.
     pub async fn running(&self) -> BTreeMap<String, Value> {
-        let all = self.driver.executions(&self.state_machine, Some("RUNNING"));
+        self.of_status("RUNNING").await
+    }
+
+    async fn of_status(&self, status: &str) -> BTreeMap<String, Value> {
+        let all = self.driver.executions(&self.state_machine, Some(status));
         let mut running = BTreeMap::new();
         for execution in all.await.unwrap_or_default() {
             let input = self.driver.input(&execution).await.unwrap_or_default();

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+pub use landfall_local::cloud::outage::Away;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -34,7 +35,12 @@ pub enum Fault {
     Aborted,
     /// ECS has too many registrations of one family at once, which it says with a `ClientException`.
     TooManyRegistrations,
+    /// AWS answers 500 to this function's calls of this kind for two minutes.
+    Away,
 }
+
+/// How long a call is away.
+const AWAY: Duration = Duration::from_secs(120);
 
 impl Fault {
     /// What can go wrong with any call.
@@ -73,47 +79,17 @@ pub struct Made {
 }
 
 impl Made {
+    fn operation(&self) -> &str {
+        self.name.rsplit(' ').next().unwrap_or_default()
+    }
+
     fn registers(&self) -> bool {
-        self.name.ends_with(" RegisterTaskDefinition")
+        self.operation() == "RegisterTaskDefinition"
     }
 }
 
-/// A time in which AWS does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outage {
-    /// What is away.
-    pub away: Away,
-    /// What becomes of the calls.
-    pub fault: Fault,
-    /// When it begins, counted from the beginning of the run.
-    pub from: Duration,
-    /// How long it lasts.
-    pub lasts: Duration,
-}
-
-/// What is away in an outage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Away {
-    /// The API of this service.
-    Api(&'static str),
-    /// This operation.
-    Operation(&'static str),
-}
-
-impl Outage {
-    /// When it ends, counted from the beginning of the run.
-    pub fn until(&self) -> Duration {
-        self.from + self.lasts
-    }
-
-    fn hits(&self, made: &Made, at: Duration) -> bool {
-        let is_away = match self.away {
-            Away::Api(api) => made.api == api,
-            Away::Operation(operation) => made.name.rsplit(' ').next() == Some(operation),
-        };
-        is_away && (self.from..self.until()).contains(&at)
-    }
-}
+/// A time, counted from the beginning of the run, in which calls meet a fault.
+pub type Outage = landfall_local::cloud::outage::Outage<Fault>;
 
 /// Which calls are hit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -155,6 +131,8 @@ pub struct Faults {
     hits: AtomicUsize,
     began: Instant,
     outages: Mutex<Vec<Outage>>,
+    /// The call that is away, and until when.
+    away: Mutex<Option<(String, Duration)>>,
     unanswered: AtomicUsize,
 }
 
@@ -172,6 +150,7 @@ impl Faults {
             hits: AtomicUsize::new(0),
             began: Instant::now(),
             outages: Mutex::default(),
+            away: Mutex::default(),
             unanswered: AtomicUsize::new(0),
         }
     }
@@ -199,12 +178,16 @@ impl Faults {
     /// From now on nothing is away.
     pub fn come_back(&self) {
         self.outages().clear();
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// For how long something may still be away.
     pub fn away_for(&self) -> Duration {
         let outages = self.outages();
-        let until = outages.iter().map(Outage::until).max().unwrap_or_default();
+        let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = outages.iter().map(Outage::until);
+        let until = until.chain(away.as_ref().map(|(_, until)| *until));
+        let until = until.max().unwrap_or_default();
         until.saturating_sub(self.began.elapsed())
     }
 
@@ -212,18 +195,37 @@ impl Faults {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an outage does to a call.
-    fn outage(&self, made: &Made) -> Option<Fault> {
+    /// What an outage does to a call of `operation` to the API of `api`.
+    fn outage(&self, api: &str, operation: &str) -> Option<Fault> {
         let now = self.began.elapsed();
         let outages = self.outages();
-        let mut hitting = outages.iter().filter(|outage| outage.hits(made, now));
-        hitting.next().map(|outage| outage.fault)
+        let mut outages = outages.iter();
+        let hits = outages.find(|outage| outage.hits(api, operation, now));
+        hits.map(|outage| outage.fault)
+    }
+
+    /// What becomes of a call that a fault of the plan has taken away.
+    fn is_away(&self, name: &str) -> Option<Fault> {
+        let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let (what, until) = away.as_ref()?;
+        (what == name && self.began.elapsed() < *until).then_some(Fault::ServerError)
+    }
+
+    /// Whether Lambda has no room for an invocation; counts it then.
+    pub fn throttles_lambda(&self) -> bool {
+        let throttles = self.outage("lambda", "Invoke").is_some();
+        if throttles {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        throttles
     }
 
     /// What happens to the next call, if anything.
     pub fn next(&self, made: Made) -> Option<Fault> {
         let registers = made.registers();
-        let away = self.outage(&made);
+        let name = made.name.clone();
+        let lasting = self.is_away(&name);
+        let away = self.outage(&made.api, made.operation()).or(lasting);
         let call = {
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
             calls.push(made);
@@ -253,8 +255,13 @@ impl Faults {
             }
             (fault, _) => fault,
         };
-        if fault.is_some() {
+        if fault.is_some() && lasting.is_none() {
             self.hits.fetch_add(1, Ordering::Relaxed);
+        }
+        if fault == Some(Fault::Away) {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+            *away = Some((name, self.began.elapsed() + AWAY));
         }
         if fault == Some(Fault::Denied) {
             self.denials.fetch_add(1, Ordering::Relaxed);

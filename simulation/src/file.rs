@@ -67,6 +67,8 @@ impl Service {
             "serviceName": self.id.service(),
             "desiredCount": edition.desired_count,
             "deploymentConfiguration": {
+                // Another file has another section, of which nothing depends.
+                "maximumPercent": if edition.memory == 512 { 200 } else { 300 },
                 "deploymentCircuitBreaker": { "enable": self.circuit_breaker, "rollback": self.circuit_breaker },
             },
         });

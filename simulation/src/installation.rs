@@ -49,6 +49,11 @@ pub async fn install(wire: &Wire) -> Result<(String, Vec<InstalledSchedule>), In
     }
     let program = |function: &InstalledFunction| Program::Inline(handlers[&function.name].clone());
     let state_machine = local::install(cloud, &installation, STATE_MACHINE, program).await?;
+    let faults = Arc::downgrade(&wire.faults);
+    cloud.functions.throttle(Arc::new(move || {
+        let faults = faults.upgrade();
+        faults.is_some_and(|faults| faults.throttles_lambda())
+    }));
     Ok((state_machine, installation.schedules))
 }
 
@@ -87,6 +92,9 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let invocation = Invocation {
             function: entry.name.to_owned(),
+            service: payload["service"]
+                .as_str()
+                .and_then(|service| service.parse().ok()),
             execution: text(&payload["execution"]),
             release: payload["release"]["number"].as_u64(),
             kill: Arc::new(Notify::new()),

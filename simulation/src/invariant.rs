@@ -1,29 +1,31 @@
 //! The invariants of `docs/evidence.md`, asked of a run that has come to rest.
+//!
+//! What should be, the scenario knows: which images are good, which files were uploaded. What is, AWS says. Landfall's own
+//! words, the records and the desired state, are asked for what they alone know, such as the verdicts, and are held
+//! against both.
+
+mod convergence;
+mod judgement;
+mod rest;
+mod surroundings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
-use landfall::{
-    desired::DesiredState,
-    hold::SetBy,
-    image::Image,
-    record::{Content, Verdict},
-    service_file::{Phase, ServiceFile},
-};
+use landfall::{desired::DesiredState, record::Verdict, service_file::Phase};
 use serde::Serialize;
-use serde_json::{Value, json};
 
+pub(crate) use self::rest::asked;
+use self::{convergence::converged, judgement::judged, rest::rests};
 use crate::{
-    aftermath,
-    file::fails,
     invocation::short,
-    order::{self, Happened, ordered, steps_back},
-    run::{Pushed, Run, Story},
-    scenario::{Service, WEB},
-    serving::digest,
-    witness::{desired, is_foreign, record},
+    order::{Happened, ordered, steps_back},
+    run::Run,
+    scenario::Service,
+    serving::runs,
+    witness::{Touch, desired, record},
 };
 
 /// An invariant that did not hold.
@@ -54,7 +56,7 @@ impl fmt::Display for Violation {
 /// Everything that did not hold.
 pub async fn broken(run: &Run) -> Vec<Violation> {
     let mut broken = run.gaps.clone();
-    broken.extend(one_writer(run));
+    broken.extend(one_writer(&run.witness.touches()));
     broken.extend(holds(run));
     broken.extend(foreign_changes(run));
     broken.extend(tasks_run_once(run));
@@ -86,28 +88,30 @@ pub async fn broken(run: &Run) -> Vec<Violation> {
         broken.extend(never_older(run, service, &desired).await);
         broken.extend(one_verdict_each(run, &desired).await);
         broken.extend(untouched_by_failed_tasks(run, &desired).await);
+        broken.extend(judged(run, service, story, &desired).await);
         broken.extend(converged(run, service, story, &desired).await);
+        broken.extend(rests(run, service, story, &desired).await);
     }
     broken
 }
 
-/// 1. Whoever changes a service in ECS holds the claim, also if its execution has ended meanwhile.
-fn one_writer(run: &Run) -> Vec<Violation> {
-    let changes = run.witness.changes();
-    let intruders = changes
+/// 1. Whoever changes anything of a service holds its claim, also if its execution has ended meanwhile.
+fn one_writer(touches: &[Touch]) -> Vec<Violation> {
+    let intruders = touches
         .iter()
-        .filter(|change| change.claim != change.execution);
+        .filter(|touch| touch.execution.is_none() || touch.claim != touch.execution);
     intruders
-        .map(|change| {
+        .map(|touch| {
             let name = |arn: &Option<String>| arn.as_deref().map_or("nobody", short).to_owned();
+            let service = touch.service.as_ref().map(ToString::to_string);
             Violation::new(
                 1,
-                &change.service,
+                service.unwrap_or_else(|| "no service".into()),
                 format!(
                     "was changed by {} of {} while {} held the claim",
-                    change.function,
-                    name(&change.execution),
-                    name(&change.claim)
+                    touch.name,
+                    name(&touch.execution),
+                    name(&touch.claim)
                 ),
             )
         })
@@ -223,8 +227,7 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
     let mut judged = BTreeSet::new();
     let mut heard = 0;
     for change in run.witness.changes() {
-        let forward = change.function == "update-service" && change.status < 300;
-        if change.service != service.id || !forward {
+        if change.service != service.id || change.status >= 300 {
             continue;
         }
         for verdict in &announced[heard..change.announced] {
@@ -236,13 +239,16 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
             }
         }
         heard = change.announced;
+        if change.function != "update-service" {
+            let revision = change.task_definition;
+            broken.extend(back_to_another(run, revision, &happened).await);
+            continue;
+        }
         let release = change.release.and_then(|number| releases.get(&number));
         let (Some(release), Some(revision)) = (release, change.task_definition) else {
             continue;
         };
-        let runs = digest(&run.cloud, &revision).await;
-        let image = order::image(release, WEB);
-        if runs.as_ref() != image.map(|image| &image.digest) {
+        if !runs(&run.cloud, &revision, &release.content.images).await {
             broken.push(format!(
                 "was given {revision} by release {}, whose image is another one",
                 release.number
@@ -258,6 +264,25 @@ async fn never_older(run: &Run, service: &Service, desired: &DesiredState) -> Ve
     broken
         .map(|text| Violation::new(3, &service.id, text))
         .collect()
+}
+
+/// What a roll-back gave a service that is not the image of the newest release that was good by then.
+async fn back_to_another(
+    run: &Run,
+    revision: Option<String>,
+    happened: &[Happened],
+) -> Option<String> {
+    let mut happened = happened.iter().rev();
+    let good = happened.find_map(|happened| match happened {
+        Happened::Judged(release, Verdict::Succeeded) => Some(release),
+        _ => None,
+    });
+    let (good, revision) = (good?, revision?);
+    let is_good = runs(&run.cloud, &revision, &good.content.images).await;
+    (!is_good).then(|| {
+        let number = good.number;
+        format!("was rolled back to {revision}, although release {number} was good since")
+    })
 }
 
 /// 4. Every release has one record and one verdict, which was announced at least once and always the same.
@@ -315,201 +340,7 @@ async fn one_verdict_each(run: &Run, desired: &DesiredState) -> Vec<Violation> {
     broken
 }
 
-/// 2. What should run got its verdict, and ECS runs it, or the last good release.
-async fn converged(
-    run: &Run,
-    service: &Service,
-    story: &Story,
-    desired: &DesiredState,
-) -> Vec<Violation> {
-    let mut broken = Vec::new();
-    let mut wrong = |text: String| broken.push(Violation::new(2, &service.id, text));
-    if story.deleted && desired.file.is_some() {
-        wrong("still follows a service file that was deleted".into());
-    }
-    if let Some(expected) = story
-        .file
-        .as_ref()
-        .filter(|_| desired.hold.is_none())
-        .and_then(|file| Wanted::of(file, service, story, &run.pushes))
-    {
-        let tags = expected.tags();
-        match &desired.concluded {
-            None => wrong(format!("never got a release of {tags}")),
-            Some(concluded) if keeps_good(desired, &concluded.content, &expected) => {}
-            Some(concluded) if !expected.runs(&concluded.content) => {
-                let images = concluded.content.images.values();
-                let runs: Vec<_> = images.map(|image| &*image.tag).collect();
-                wrong(format!(
-                    "should run {tags} with the newest service file, but the newest release is {} of {}",
-                    runs.join(" and "),
-                    concluded.content.file
-                ));
-            }
-            Some(concluded) => {
-                let good = expected.is_good(service) && !story.file.as_ref().is_some_and(fails);
-                // That AWS did not answer speaks against no release.
-                let excused = run.faults.denials() > 0 || story.aborts > 2;
-                match concluded.verdict {
-                    Verdict::Succeeded if !good => {
-                        wrong(format!("runs {tags}, which is bad"));
-                    }
-                    Verdict::Drifted if !story.deployed => {
-                        wrong(format!(
-                            "release {} ended as drifted, and nobody else changed it",
-                            concluded.number
-                        ));
-                    }
-                    Verdict::Superseded => wrong("was superseded by nothing".into()),
-                    // AWS answers by now, and nothing keeps anybody from going on.
-                    Verdict::Undecided => wrong(format!(
-                        "release {} ended as undecided, and nobody went on",
-                        concluded.number
-                    )),
-                    Verdict::Failed | Verdict::RolledBack | Verdict::Rejected
-                        if good && !excused =>
-                    {
-                        wrong(format!(
-                            "release {} of {tags} is good and was {}",
-                            concluded.number, concluded.verdict
-                        ));
-                    }
-                    Verdict::Succeeded => {
-                        broken.extend(aftermath::missing(run, service, story, &expected).await);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-    broken.extend(rests(run, service, story, desired).await);
-    broken.extend(undecided_rightly(run, service, desired).await);
-    broken
-}
-
-/// 2. A release is undecided only if AWS did not answer, or policies forbade to look.
-async fn undecided_rightly(
-    run: &Run,
-    service: &Service,
-    desired: &DesiredState,
-) -> Option<Violation> {
-    if run.faults.unanswered() > 0 || run.faults.denials() > 0 {
-        return None;
-    }
-    for number in 1..=desired.last_number {
-        let record = record(&run.cloud, &service.id, number).await;
-        if let Some(record) = record.filter(|record| record.verdict == Verdict::Undecided) {
-            let text = format!("release {number} is undecided: {}", record.reason);
-            return Some(Violation::new(2, &service.id, text));
-        }
-    }
-    None
-}
-
-/// 2. ECS runs the last good release, with all its tasks.
-///
-/// A foreign revision stays where Landfall saw it, and may be there unseen while the service is held or not followed,
-/// or where the event was lost. After an undecided release the service stays as it was, until somebody goes on.
-async fn rests(
-    run: &Run,
-    service: &Service,
-    story: &Story,
-    desired: &DesiredState,
-) -> Option<Violation> {
-    let good = desired.last_good.as_ref()?;
-    let concluded = desired.concluded.as_ref();
-    if concluded.is_some_and(|concluded| concluded.verdict == Verdict::Undecided) {
-        return None;
-    }
-    let live = live(run, service).await;
-    let mut deployments = live["deployments"].as_array().into_iter().flatten();
-    let primary = deployments.find(|deployment| deployment["status"] == "PRIMARY");
-    let runs = primary.and_then(|primary| primary["taskDefinition"].as_str());
-    let runs = runs.unwrap_or_default();
-    let hold = desired.hold.as_ref();
-    let drifted = hold.is_some_and(|hold| hold.set_by == SetBy::Drift);
-    let unseen = hold.is_some() || desired.file.is_none() || run.scenario.delivery.lost > 0.0;
-    let theirs = story.owners.last().is_some_and(|newest| newest == runs);
-    let text = if story.deployed && is_foreign(runs) && unseen || theirs {
-        return None;
-    } else if drifted {
-        format!("is held because it drifted, and runs {runs}")
-    } else if runs != good.task_definition.arn {
-        format!(
-            "runs {runs}, the last good release is {} ({})",
-            good.number, good.task_definition.arn
-        )
-    } else if live["runningCount"] != live["desiredCount"] || live["desiredCount"] == 0 {
-        format!(
-            "runs {} of {} tasks",
-            live["runningCount"], live["desiredCount"]
-        )
-    } else {
-        return None;
-    };
-    Some(Violation::new(2, &service.id, text))
-}
-
-pub(crate) async fn live(run: &Run, service: &Service) -> Value {
-    let input = json!({ "cluster": service.id.cluster(), "services": [service.id.service()] });
-    let answer = run.cloud.ecs.call("DescribeServices", input).await;
-    answer.unwrap_or_default()["services"][0].take()
-}
-
-/// What a service should run; none while it waits for an image.
-pub(crate) struct Wanted<'a> {
-    /// The hash of the service file; with placeholders, one for each value that they ever had.
-    files: BTreeSet<String>,
-    /// The newest image of each followed container.
-    pub(crate) images: BTreeMap<&'static str, &'a Pushed>,
-}
-
-impl<'a> Wanted<'a> {
-    fn of(file: &Value, service: &Service, story: &Story, pushes: &'a [Pushed]) -> Option<Self> {
-        let text = file.to_string();
-        let values = story.parameters.iter().map(u32::to_string);
-        let placeholder = format!("${{ssm:{}}}", service.parameter_name());
-        let texts = values.map(|value| text.replace(&placeholder, &value));
-        let hash = |text: &str| {
-            let parsed = ServiceFile::parse(text.as_bytes()).ok()?;
-            Some(parsed.stored().ok()?.0.to_string())
-        };
-        let files = [text.clone()].into_iter().chain(texts);
-        let files: BTreeSet<_> = files.filter_map(|text| hash(&text)).collect();
-        let newest = |(container, repository, rule)| {
-            Some((container, *ordered(repository, rule, pushes).last()?))
-        };
-        let images = service.follows().map(newest).collect::<Option<_>>()?;
-        (!files.is_empty()).then_some(Self { files, images })
-    }
-
-    fn runs(&self, content: &Content) -> bool {
-        let runs = |container: &str, digest: &str| {
-            let image = content.images.get(container);
-            image.is_some_and(|image| image.digest == digest)
-        };
-        let mut images = self.images.iter();
-        self.files.contains(&content.file.to_string())
-            && images.all(|(container, push)| runs(container, &push.digest))
-    }
-
-    fn is_good(&self, service: &Service) -> bool {
-        let mut images = self.images.values();
-        images.all(|push| service.is_good(push.behaviour))
-    }
-
-    fn tags(&self) -> String {
-        let tags: Vec<_> = self.images.values().map(|push| &*push.tag).collect();
-        tags.join(" and ")
-    }
-}
-
-/// Whether the newest service file runs with the last good images, because a newer one was bad.
-fn keeps_good(desired: &DesiredState, content: &Content, wanted: &Wanted<'_>) -> bool {
-    let digests = |images: &BTreeMap<String, Image>| -> Vec<String> {
-        images.values().map(|image| image.digest.clone()).collect()
-    };
-    !desired.left_out().is_empty()
-        && wanted.files.contains(&content.file.to_string())
-        && digests(&desired.images_to_run()) == digests(&content.images)
-}
+#[cfg(test)]
+mod tampered;
+#[cfg(test)]
+mod tests;

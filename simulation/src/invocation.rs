@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use landfall::service_id::ServiceId;
 use tokio::sync::Notify;
 
 /// One invocation of a function.
@@ -9,6 +10,8 @@ use tokio::sync::Notify;
 pub struct Invocation {
     /// The function's name.
     pub function: String,
+    /// The service that it works on; none for triggers.
+    pub service: Option<ServiceId>,
     /// The ARN of the execution that invoked it; none for triggers.
     pub execution: Option<String>,
     /// The release that it works on; none for triggers and before the claim.

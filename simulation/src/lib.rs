@@ -2,7 +2,6 @@
 //! with faults in every call and events that come late, twice and in any order. All chance comes from one seed, so a run
 //! that goes wrong can be played again.
 
-mod aftermath;
 mod approver;
 mod author;
 pub mod executions;
@@ -18,6 +17,7 @@ pub mod neighbours;
 pub mod order;
 mod owner;
 pub mod post;
+pub mod rotation;
 pub mod run;
 pub mod scenario;
 pub mod serving;

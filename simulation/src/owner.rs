@@ -8,6 +8,9 @@ use crate::scenario::Service;
 /// The least memory of a task, in MiB: each revision of an owner has more than the one before.
 const LEAST_MEMORY: usize = 512;
 
+/// How many tasks the owner asks for.
+pub(crate) const TASKS: u64 = 2;
+
 /// Makes the service, as a template of its owner would. Answers the revision that it runs.
 ///
 /// # Errors
@@ -23,7 +26,7 @@ pub(crate) async fn creates(cloud: &Cloud, service: &Service) -> Result<String, 
         "cluster": cluster,
         "serviceName": service.id.service(),
         "taskDefinition": revision,
-        "desiredCount": 2,
+        "desiredCount": TASKS,
         "deploymentConfiguration": { "deploymentCircuitBreaker": breaker },
     });
     ecs.call("CreateService", input).await?;

@@ -2,6 +2,7 @@
 //! some of them never.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -9,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use landfall_local::{cloud::Cloud, cloud::events::dispatcher::Deliver};
+use landfall_local::{
+    cloud::{Cloud, events::dispatcher::Deliver},
+    lambda::pause_of_throttled,
+};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -63,6 +67,8 @@ pub struct Post {
     punctual: AtomicBool,
     under_way: AtomicUsize,
     dead: Mutex<Vec<(String, Value)>>,
+    /// The functions of which an event was lost.
+    missed: Mutex<BTreeSet<String>>,
 }
 
 impl Post {
@@ -76,6 +82,7 @@ impl Post {
             punctual: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
             dead: Mutex::default(),
+            missed: Mutex::default(),
         }
     }
 
@@ -91,15 +98,22 @@ impl Post {
         if delays.is_empty() {
             self.journal
                 .note(function, format!("lost: {}", describe(&event)));
+            let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+            missed.insert(function.to_owned());
         }
         // The schedule fires for ever: its firings keep nothing from being quiet.
         let awaited = usize::from(function != SWEEP);
+        // EventBridge may send an event twice, which makes two invocations; or Lambda runs one invocation twice, which then
+        // has one request id (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html>).
+        let by_lambda = delays.len() > 1 && self.cloud.world.fraction() < 0.5;
+        let shared = by_lambda.then(|| self.cloud.world.uuid());
         for delay in delays {
             self.under_way.fetch_add(awaited, Ordering::Relaxed);
             let (post, function, event) = (self.clone(), function.to_owned(), event.clone());
+            let request_id = shared.clone().unwrap_or_else(|| self.cloud.world.uuid());
             tokio::spawn(async move {
                 sleep(delay).await;
-                post.invoke(&function, event).await;
+                post.invoke(&function, event, request_id).await;
                 post.under_way.fetch_sub(awaited, Ordering::Relaxed);
             });
         }
@@ -108,6 +122,12 @@ impl Post {
     /// From now on every event comes, once and soon.
     pub fn become_punctual(&self) {
         self.punctual.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an event for a function was lost.
+    pub fn missed(&self, function: &str) -> bool {
+        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.contains(function)
     }
 
     /// How many letters are under way.
@@ -120,18 +140,25 @@ impl Post {
         std::mem::take(&mut *self.dead.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn invoke(&self, function: &str, event: Value) {
+    async fn invoke(&self, function: &str, event: Value, request_id: String) {
         let mut payload = event.clone();
-        payload[REQUEST_ID] = json!(self.cloud.world.uuid());
+        payload[REQUEST_ID] = json!(request_id);
         let mut retries = RETRIES.iter();
+        let mut throttled = 0;
         loop {
             self.journal
                 .note(function, format!("← {}", describe(&event)));
             let answer = self.cloud.functions.invoke(function, payload.clone()).await;
-            match (answer, retries.next()) {
-                (Ok(_), _) => return,
-                (Err(_), Some(pause)) => sleep(*pause).await,
-                (Err(_), None) => {
+            let Err(error) = answer else { return };
+            if error.is_throttled() {
+                self.journal.note(function, "throttled");
+                sleep(pause_of_throttled(throttled)).await;
+                throttled += 1;
+                continue;
+            }
+            match retries.next() {
+                Some(pause) => sleep(*pause).await,
+                None => {
                     self.journal.note(function, "dead letter");
                     self.dead
                         .lock()

@@ -6,15 +6,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use landfall::tags::CONTENT_TAG;
+use landfall::{record::Content, service_file::ServiceFile, tags::CONTENT_TAG};
 use landfall_local::cloud::{Cloud, fault::Fault, store::StoreError};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
     fault::{Faults, Made},
     installation::InstallationError,
     invariant::{self, Violation},
-    scenario::{Behaviour, Scenario},
+    scenario::{Behaviour, Scenario, Service},
     stage::Stage,
     witness::Witness,
 };
@@ -37,7 +38,9 @@ pub struct Run {
     pub quiet: bool,
     /// Events that no attempt could handle, even after the faults had ended.
     pub dead_letters: usize,
-    /// Moments at which nothing good served.
+    /// Whether nobody may have heard of a foreign revision: the event was lost.
+    pub drift_unheard: bool,
+    /// Moments at which too little that is good served.
     pub gaps: Vec<Violation>,
 }
 
@@ -58,10 +61,61 @@ pub struct Pushed {
     pub manifest: String,
 }
 
+/// A service file as somebody uploaded it, which can be read once its placeholder has a value.
+#[derive(Clone, Debug)]
+pub struct Uploaded {
+    /// What was uploaded.
+    pub file: Value,
+    /// What may come of it, by the hashes with which releases name it: with a placeholder, one content for each value that
+    /// it ever had.
+    pub(crate) contents: BTreeMap<String, Value>,
+}
+
+impl Uploaded {
+    /// A file of a service whose parameter had these values so far.
+    pub fn new(file: Value, service: &Service, parameters: &BTreeSet<u32>) -> Self {
+        let mut uploaded = Self {
+            contents: hash(&file)
+                .map(|hash| (hash, file.clone()))
+                .into_iter()
+                .collect(),
+            file,
+        };
+        for memory in parameters {
+            uploaded.may_have(service, *memory);
+        }
+        uploaded
+    }
+
+    /// The service's parameter has this value.
+    pub fn may_have(&mut self, service: &Service, memory: u32) {
+        let placeholder = format!("${{ssm:{}}}", service.parameter_name());
+        let text = self
+            .file
+            .to_string()
+            .replace(&placeholder, &memory.to_string());
+        let content = serde_json::from_str(&text).unwrap_or_default();
+        self.contents
+            .extend(hash(&content).map(|hash| (hash, content)));
+    }
+
+    /// Whether a release names it.
+    pub fn is_of(&self, content: &Content) -> bool {
+        self.contents.contains_key(&content.file.to_string())
+    }
+}
+
+fn hash(file: &Value) -> Option<String> {
+    let parsed = ServiceFile::parse(file.to_string().as_bytes()).ok()?;
+    Some(parsed.stored().ok()?.0.to_string())
+}
+
 /// What happened to one service.
 #[derive(Clone, Debug, Default)]
 pub struct Story {
-    /// The service file that lies in the bucket, if it is a good one.
+    /// Every service file that can be read, oldest first.
+    pub files: Vec<Uploaded>,
+    /// The service file that lies in the bucket, if it can be read.
     pub file: Option<Value>,
     /// The revisions that the owner of an adopted service gave it, oldest first.
     pub owners: Vec<String>,
@@ -69,12 +123,25 @@ pub struct Story {
     pub parameters: BTreeSet<u32>,
     /// Whether the service file was deleted and not put again.
     pub deleted: bool,
-    /// Whether the service has a foreign change in ECS.
-    pub foreign_changes: bool,
+    /// The desired counts that strangers gave the service.
+    pub counts: Vec<u64>,
+    /// Until when a task may be missing, because a stranger stopped one.
+    pub disturbed_until: Option<Instant>,
     /// Whether it was given a foreign revision.
     pub deployed: bool,
     /// How many of its executions were aborted.
     pub aborts: usize,
+    /// How many of its executions ended without success, for whatever reason.
+    pub died: usize,
+}
+
+impl Story {
+    /// The file that a release names, with values in the places of placeholders.
+    pub fn file_of(&self, content: &Content) -> Option<&Value> {
+        let hash = content.file.to_string();
+        let mut files = self.files.iter().rev();
+        files.find_map(|file| file.contents.get(&hash))
+    }
 }
 
 /// What a run came to.

@@ -9,6 +9,7 @@ use crate::{
     author,
     fault::{Outage, Plan},
     post::Delivery,
+    run::Pushed,
 };
 
 /// One run, wholly determined by its seed.
@@ -318,9 +319,17 @@ impl Service {
         }
     }
 
-    /// Whether ECS keeps such containers running. A wrong answer is found out after a rolling deployment only.
-    pub fn keeps_running(&self, behaviour: Behaviour) -> bool {
-        behaviour == Behaviour::WrongAnswer || self.is_good(behaviour)
+    /// Whether ECS keeps the containers of an image that was pushed running. A wrong answer is found out after a rolling
+    /// deployment only.
+    pub fn keeps_running(&self, pushes: &[Pushed], digest: &str) -> bool {
+        let mut pushes = pushes.iter().filter(|push| push.digest == digest);
+        pushes.any(|push| push.behaviour == Behaviour::WrongAnswer || self.is_good(push.behaviour))
+    }
+
+    /// Whether an image that was pushed proves good in this service.
+    pub fn runs_well(&self, pushes: &[Pushed], digest: &str) -> bool {
+        let mut pushes = pushes.iter().filter(|push| push.digest == digest);
+        pushes.any(|push| self.is_good(push.behaviour))
     }
 
     /// Its followed containers: name, repository and rule.

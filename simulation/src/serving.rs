@@ -1,110 +1,178 @@
-//! Watches that what was serving keeps serving.
+//! Watches that what was serving keeps serving, with as many tasks as people asked for.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use landfall::{image::Image, record::Verdict};
 use landfall_local::cloud::Cloud;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
-    invariant::Violation,
+    invariant::{Violation, asked},
     journal::Journal,
     run::{Pushed, Story},
     scenario::{Scenario, Service},
-    witness::desired,
+    witness::{Witness, record},
 };
 
 /// Looks at every service again and again.
 pub struct Guard {
     cloud: Arc<Cloud>,
+    witness: Arc<Witness>,
     services: Vec<Service>,
-    /// Revision → the digest it runs.
-    images: BTreeMap<String, Option<String>>,
+    /// Revision → the digests that it runs, by container.
+    images: BTreeMap<String, BTreeMap<String, String>>,
     gaps: BTreeMap<String, Violation>,
-    /// The services that had a good release, as they have for ever then.
-    proven: BTreeSet<String>,
+    /// Service → the newest release that was announced as good, and the hash of its file.
+    proven: BTreeMap<String, (u64, String)>,
 }
 
 impl Guard {
     /// A guard over the services of a scenario.
-    pub fn new(cloud: Arc<Cloud>, scenario: &Scenario) -> Self {
+    pub fn new(cloud: Arc<Cloud>, witness: Arc<Witness>, scenario: &Scenario) -> Self {
         Self {
             cloud,
+            witness,
             services: scenario.services.clone(),
             images: BTreeMap::new(),
             gaps: BTreeMap::new(),
-            proven: BTreeSet::new(),
+            proven: BTreeMap::new(),
         }
     }
 
-    /// The services that ran nothing good for a moment, although they had a good release.
+    /// The services that ran too little that is good for a moment, although they had a good release.
     pub fn gaps(&self) -> Vec<Violation> {
         self.gaps.values().cloned().collect()
     }
 
-    /// One look. A service with a good release has a running task of a good image at any time, unless its service
-    /// has a foreign change.
+    /// One look. A service with a good release has running tasks of good images at any time, as many as its file or a newer
+    /// one asks for or a stranger left it; unless a stranger deployed something else.
     pub async fn look(&mut self, pushes: &[Pushed], stories: &[Story], journal: &Journal) {
         for (service, story) in self.services.clone().iter().zip(stories) {
             let name = service.id.to_string();
-            if story.foreign_changes || self.gaps.contains_key(&name) {
+            let disturbed = story
+                .disturbed_until
+                .is_some_and(|end| Instant::now() < end);
+            if story.deployed || disturbed || self.gaps.contains_key(&name) {
                 continue;
             }
-            if !self.proven.contains(&name) {
-                let desired = desired(&self.cloud, &service.id).await;
-                if desired.is_none_or(|desired| desired.last_good.is_none()) {
-                    continue;
-                }
-                self.proven.insert(name.clone());
-            }
-            if !self.serves(service, pushes).await {
-                journal.note("—", format!("⚠ nothing good serves {name}"));
-                let gap = Violation::new(
-                    5,
-                    &name,
-                    "had a good release, and no task of a good image ran for a moment",
+            let Some(file) = self.proven(service).await else {
+                continue;
+            };
+            let (least, running) = (least(story, &file), self.running(service, pushes).await);
+            if running < least {
+                let text = format!(
+                    "had a good release, and {running} of {least} tasks of a good image ran for a moment"
                 );
+                journal.note("—", format!("⚠ {name} {text}"));
+                let gap = Violation::new(5, &name, text);
                 self.gaps.insert(name, gap);
             }
         }
     }
 
-    async fn serves(&mut self, service: &Service, pushes: &[Pushed]) -> bool {
+    /// The hash of the file of the newest release that was announced as good.
+    async fn proven(&mut self, service: &Service) -> Option<String> {
+        let announced = self.witness.announced().into_iter();
+        let good = announced.filter(|verdict| {
+            verdict.service == service.id && verdict.verdict == Verdict::Succeeded
+        });
+        let newest = good.map(|verdict| verdict.number).max()?;
+        let name = service.id.to_string();
+        match self.proven.get(&name) {
+            Some((known, file)) if *known == newest => Some(file.clone()),
+            _ => {
+                let record = record(&self.cloud, &service.id, newest).await?;
+                let file = record.release.content.file.to_string();
+                self.proven.insert(name, (newest, file.clone()));
+                Some(file)
+            }
+        }
+    }
+
+    /// How many tasks of good images run.
+    async fn running(&mut self, service: &Service, pushes: &[Pushed]) -> u64 {
         let input = json!({ "cluster": service.id.cluster(), "services": [service.id.service()] });
         let answer = self.cloud.ecs.call("DescribeServices", input).await;
         let answer = answer.unwrap_or_default();
         let deployments = answer["services"][0]["deployments"].as_array().cloned();
+        let mut running = 0;
         for deployment in deployments.unwrap_or_default() {
             let revision = deployment["taskDefinition"].as_str().unwrap_or_default();
-            let good = match self.image(revision).await {
-                Some(digest) => pushes
-                    .iter()
-                    .any(|push| push.digest == digest && service.keeps_running(push.behaviour)),
-                None => false,
-            };
-            if good && deployment["runningCount"].as_u64() > Some(0) {
-                return true;
+            let images = self.images(revision).await;
+            let keeps_running = |digest: &String| service.keeps_running(pushes, digest);
+            let good = !images.is_empty() && images.values().all(keeps_running);
+            if good {
+                running += deployment["runningCount"].as_u64().unwrap_or_default();
             }
         }
-        false
+        running
     }
 
-    async fn image(&mut self, revision: &str) -> Option<String> {
+    async fn images(&mut self, revision: &str) -> BTreeMap<String, String> {
         if let Some(known) = self.images.get(revision) {
             return known.clone();
         }
-        let digest = digest(&self.cloud, revision).await;
-        self.images.insert(revision.to_owned(), digest.clone());
-        digest
+        let digests = digests(&self.cloud, revision).await;
+        self.images.insert(revision.to_owned(), digests.clone());
+        digests
     }
 }
 
-/// The digest that the first container of a revision runs.
-pub async fn digest(cloud: &Cloud, revision: &str) -> Option<String> {
+/// The fewest tasks that anybody asked for: the file with this hash, those that were uploaded since, and strangers.
+fn least(story: &Story, hash: &str) -> u64 {
+    let mut files = story.files.iter();
+    let at = files.rposition(|file| file.contents.contains_key(hash));
+    let files = &story.files[at.unwrap_or_default()..];
+    let asked = files.iter().map(|file| asked(&file.file).0);
+    asked.chain(story.counts.iter().copied()).min().unwrap_or(1)
+}
+
+/// The digests that a revision runs, by container.
+pub async fn digests(cloud: &Cloud, revision: &str) -> BTreeMap<String, String> {
     let input = json!({ "taskDefinition": revision });
-    let answer: Value = cloud.ecs.call("DescribeTaskDefinition", input).await.ok()?;
-    let image = answer["taskDefinition"]["containerDefinitions"][0]["image"].as_str()?;
-    Some(image.split_once('@')?.1.to_owned())
+    let answer = cloud.ecs.call("DescribeTaskDefinition", input).await;
+    let answer: Value = answer.unwrap_or_default();
+    let containers = answer["taskDefinition"]["containerDefinitions"].as_array();
+    let containers = containers.into_iter().flatten();
+    let image = |container: &Value| {
+        let (_, digest) = container["image"].as_str()?.split_once('@')?;
+        Some((container["name"].as_str()?.to_owned(), digest.to_owned()))
+    };
+    containers.filter_map(image).collect()
+}
+
+/// Whether a revision runs the images of a release.
+pub async fn runs(cloud: &Cloud, revision: &str, images: &BTreeMap<String, Image>) -> bool {
+    let digests = digests(cloud, revision).await;
+    let mut images = images.iter();
+    images.all(|(container, image)| digests.get(container) == Some(&image.digest))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::run::Uploaded;
+
+    fn uploaded(hash: &str, count: u64) -> Uploaded {
+        let file = json!({ "service": { "desiredCount": count } });
+        let contents = BTreeMap::from([(hash.to_owned(), file.clone())]);
+        Uploaded { file, contents }
+    }
+
+    #[test]
+    fn as_many_tasks_serve_as_the_good_file_asks_for_or_a_newer_one_or_a_stranger_if_that_is_fewer()
+    {
+        let mut story = Story {
+            files: vec![uploaded("a", 1), uploaded("b", 3)],
+            ..Story::default()
+        };
+        assert_eq!(least(&story, "b"), 3);
+        assert_eq!(least(&story, "a"), 1);
+        story.files.push(uploaded("c", 2));
+        assert_eq!(least(&story, "b"), 2);
+        story.counts.push(1);
+        assert_eq!(least(&story, "b"), 1);
+    }
 }

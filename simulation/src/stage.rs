@@ -24,7 +24,7 @@ use crate::{
     neighbours::Neighbours,
     owner,
     post::Post,
-    run::{Pushed, Run, RunError, Story},
+    run::{Pushed, Run, RunError, Story, Uploaded},
     scenario::{Behaviour, Move, Scenario},
     serving::Guard,
     wire::{self, Wire},
@@ -97,7 +97,7 @@ impl Stage {
         let executions = Executions::new(&wire, state_machine.clone());
         executions.watch(wire.faults.clone());
         Ok(Self {
-            guard: Guard::new(cloud.clone(), &scenario),
+            guard: Guard::new(cloud.clone(), wire.witness.clone(), &scenario),
             approver: Approver::new(cloud, &scenario),
             neighbours,
             stories: vec![Story::default(); scenario.services.len()],
@@ -208,6 +208,7 @@ impl Stage {
         }
         for (service, story) in self.scenario.services.iter().zip(&mut self.stories) {
             story.aborts = self.executions.aborted(&service.id);
+            story.died = self.executions.died(&service.id).await;
         }
         let run = Run {
             scenario: self.scenario,
@@ -218,6 +219,7 @@ impl Stage {
             stories: self.stories,
             quiet: quiet_looks >= looks,
             dead_letters,
+            drift_unheard: self.post.missed("watch-drift"),
             gaps: self.guard.gaps(),
         };
         (run, journal)
@@ -255,8 +257,11 @@ impl Stage {
                 let described = &self.scenario.services[service];
                 let file = self.neighbours.file(described, edition);
                 self.put(service, file.to_string()).await;
-                self.stories[service].file = Some(file);
-                self.stories[service].deleted = false;
+                let story = &mut self.stories[service];
+                let uploaded = Uploaded::new(file.clone(), described, &story.parameters);
+                story.files.push(uploaded);
+                story.file = Some(file);
+                story.deleted = false;
             }
             Move::BreakFile { service } => {
                 self.put(service, "images: [".into()).await;
@@ -410,6 +415,7 @@ impl Stage {
 
     async fn foreign_change(&mut self, service: usize, change: Value) {
         let deploys = change["taskDefinition"].is_string();
+        let count = change["desiredCount"].as_u64();
         let mut input = change;
         let id = &self.scenario.services[service].id;
         input["cluster"] = json!(id.cluster());
@@ -423,8 +429,8 @@ impl Stage {
             .await
             .is_ok()
         {
-            self.stories[service].foreign_changes = true;
             self.stories[service].deployed |= deploys;
+            self.stories[service].counts.extend(count);
         }
     }
 
@@ -440,10 +446,15 @@ impl Stage {
     }
 
     async fn set_parameter(&mut self, service: usize, memory: Option<u32>) {
-        let name = self.scenario.services[service].parameter_name();
+        let described = &self.scenario.services[service];
+        let name = described.parameter_name();
         let (operation, input) = match memory {
             Some(memory) => {
-                self.stories[service].parameters.insert(memory);
+                let story = &mut self.stories[service];
+                story.parameters.insert(memory);
+                for file in &mut story.files {
+                    file.may_have(described, memory);
+                }
                 let value = memory.to_string();
                 let input =
                     json!({ "Name": name, "Type": "String", "Value": value, "Overwrite": true });
@@ -464,7 +475,8 @@ impl Stage {
             return;
         };
         if let Some(task) = tasks["taskArns"][0].as_str() {
-            self.stories[service].foreign_changes = true;
+            let missed = Instant::now() + Duration::from_secs(120);
+            self.stories[service].disturbed_until = Some(missed);
             // It may have stopped by itself meanwhile.
             let _ = ecs
                 .call("StopTask", json!({ "cluster": cluster, "task": task }))

@@ -30,7 +30,7 @@ use crate::{
     invocation::{CURRENT, Invocation},
     journal::Journal,
     web,
-    witness::Witness,
+    witness::{Asked, Witness},
 };
 
 /// How the functions of one run reach the embedded cloud.
@@ -127,9 +127,10 @@ impl Wire {
             request.headers_mut().remove("if-match");
             request.headers_mut().remove("if-none-match");
         }
+        let api = api(&request);
         let fault = self.faults.next(Made {
             name: format!("{} {}", caller.function, call.kind()),
-            api: api(&request),
+            api: api.clone(),
             in_execution: caller.execution.is_some(),
         });
         if let Some(fault) = fault {
@@ -139,7 +140,7 @@ impl Wire {
         sleep(Duration::from_millis(self.faults.latency())).await;
         match fault {
             Some(Fault::Throttled) => return Ok(call.refusal(&THROTTLED)),
-            Some(Fault::ServerError) => return Ok(call.refusal(&SERVER_ERROR)),
+            Some(Fault::ServerError | Fault::Away) => return Ok(call.refusal(&SERVER_ERROR)),
             Some(Fault::Denied) => return Ok(call.refusal(&DENIED)),
             Some(Fault::TooManyRegistrations) => {
                 return Ok(call.refusal(&TOO_MANY_REGISTRATIONS));
@@ -156,7 +157,7 @@ impl Wire {
         }
         let seen = self
             .witness
-            .before(&self.cloud, &caller, &call.name, request.body())
+            .before(&self.cloud, &caller, &call.asked(&api), request.body())
             .await;
         let response = match call.protocol {
             Protocol::Web => web::answer(&self.cloud, &request).await,
@@ -310,6 +311,15 @@ impl Call {
         let method = self.name.split(' ').next().unwrap_or_default();
         let object = OBJECTS.iter().find(|(part, _)| self.name.contains(part));
         format!("{method} {}", object.map_or("list", |(_, kind)| kind))
+    }
+
+    /// What the witness needs to know.
+    fn asked<'a>(&'a self, api: &'a str) -> Asked<'a> {
+        Asked {
+            api,
+            operation: &self.name,
+            changes: self.changes(),
+        }
     }
 
     fn changes(&self) -> bool {

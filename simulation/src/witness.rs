@@ -1,12 +1,13 @@
-//! Who changed what in ECS, while who held the claim; and which verdicts were announced.
+//! Who changed what in AWS, while who held the claim; and which verdicts were announced.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
+use jiff::{SignedDuration, Timestamp};
 use landfall::{
     desired::DesiredState,
     hold::Hold,
@@ -32,19 +33,41 @@ pub struct Change {
     pub release: Option<u64>,
     /// Whether that execution was running.
     pub alive: bool,
-    /// Who held the claim.
-    pub claim: Option<String>,
     /// The revision that it gave the service.
     pub task_definition: Option<String>,
     /// Why the service was on hold, if the change was for a release that the hold kept from beginning.
     pub held: Option<Hold>,
-    /// The foreign revision that it took the place of, although the function had seen it there, and nobody had
-    /// resumed the service.
+    /// The foreign revision that it took the place of, although it had been there for longer than a function works, and nobody
+    /// had resumed the service.
     pub overwrote: Option<String>,
     /// The HTTP status of ECS's answer.
     pub status: u16,
     /// How many verdicts had been announced before.
     pub announced: usize,
+}
+
+/// A call that changes anything in the services that run releases: ECS, load balancing, scaling, discovery, logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The function and the call, e.g. `run-task RunTask`.
+    pub name: String,
+    /// The service that the function worked on; none for a trigger.
+    pub service: Option<ServiceId>,
+    /// The execution that the function worked for.
+    pub execution: Option<String>,
+    /// Who held the service's claim.
+    pub claim: Option<String>,
+}
+
+/// A request, as far as the witness has to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The service whose API it is for, as signatures name it.
+    pub api: &'a str,
+    /// The operation; of S3 the method and the path.
+    pub operation: &'a str,
+    /// Whether it can change anything.
+    pub changes: bool,
 }
 
 /// A verdict that was put on the event bus.
@@ -61,6 +84,10 @@ pub struct Announced {
 /// A task that ran alone, as ECS was asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
+    /// The service.
+    pub service: Option<ServiceId>,
+    /// The release that it was for.
+    pub release: Option<u64>,
     /// What it was asked for by: the same for every request that means the same task of one release.
     pub started_by: String,
     /// Its ARN.
@@ -78,8 +105,10 @@ pub enum Seen {
     Change(Change),
     /// Verdicts.
     Announced(Vec<Announced>),
-    /// A task: what it was asked for by, and the tasks that ran alone already.
-    Task(String, Vec<String>),
+    /// A task, of which the ARN is not known yet.
+    Task(Ran),
+    /// A desired state that is written.
+    Desired(Box<DesiredState>, Timestamp),
 }
 
 /// Remembers what the invariants are asked about.
@@ -88,8 +117,25 @@ pub struct Witness {
     changes: Mutex<Vec<Change>>,
     announced: Mutex<Vec<Announced>>,
     ran: Mutex<Vec<Ran>>,
-    /// Invocation → the revision that the service was heading for when it last looked.
-    looks: Mutex<BTreeMap<usize, String>>,
+    touches: Mutex<Vec<Touch>>,
+    /// Service and release → when it was first claimed.
+    begun: Mutex<Begun>,
+}
+
+/// Service and release → when it was first claimed.
+type Begun = BTreeMap<(ServiceId, u64), Timestamp>;
+
+/// The APIs of the services that run releases. What Landfall keeps for itself, and its events, are no changes to a service.
+const RUNNING: [&str; 5] = [
+    "ecs",
+    "elasticloadbalancing",
+    "application-autoscaling",
+    "servicediscovery",
+    "logs",
+];
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Witness {
@@ -98,38 +144,32 @@ impl Witness {
         &self,
         cloud: &Arc<Cloud>,
         caller: &Invocation,
-        operation: &str,
+        asked: &Asked<'_>,
         body: &Bytes,
     ) -> Seen {
-        match operation {
-            "DescribeServices" => {
-                self.look(cloud, caller, body).await;
-                Seen::Nothing
-            }
-            "CreateService" | "UpdateService" => match change(cloud, caller, body).await {
-                Some(mut change) => {
-                    let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-                    let seen = looks.get(&name(caller));
-                    let overwrote = change.overwrote.take();
-                    change.overwrote = overwrote.filter(|theirs| seen == Some(theirs));
-                    change.announced = self.announced().len();
-                    Seen::Change(change)
+        if asked.changes && RUNNING.contains(&asked.api) {
+            let touch = touch(cloud, caller, asked.operation).await;
+            lock(&self.touches).push(touch);
+        }
+        match (asked.api, asked.operation) {
+            ("ecs", "CreateService" | "UpdateService") => {
+                match self.change(cloud, caller, body).await {
+                    Some(change) => Seen::Change(change),
+                    None => Seen::Nothing,
                 }
-                None => Seen::Nothing,
-            },
-            "PutEvents" => Seen::Announced(verdicts(body)),
-            "RunTask" => task(cloud, body).await,
+            }
+            (_, "PutEvents") => Seen::Announced(verdicts(body)),
+            (_, "RunTask") => Seen::Task(task(cloud, caller, body).await),
+            ("s3", written)
+                if written.starts_with("PUT ") && written.ends_with("/desired.json") =>
+            {
+                match serde_json::from_slice(body) {
+                    Ok(desired) => Seen::Desired(desired, cloud.world.now()),
+                    Err(_) => Seen::Nothing,
+                }
+            }
             _ => Seen::Nothing,
         }
-    }
-
-    async fn look(&self, cloud: &Cloud, caller: &Invocation, body: &Bytes) {
-        let input: Value = serde_json::from_slice(body).unwrap_or_default();
-        let revision = primary(cloud, &input["cluster"], &input["services"][0]).await;
-        self.looks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name(caller), revision.unwrap_or_default());
     }
 
     /// Remembers the call with its answer.
@@ -137,30 +177,21 @@ impl Witness {
         let status = response.status().as_u16();
         match seen {
             Seen::Nothing => {}
-            Seen::Change(change) => self
-                .changes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(Change { status, ..change }),
-            Seen::Announced(announced) if status < 300 => self
-                .announced
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(announced),
-            Seen::Announced(_) => {}
-            Seen::Task(started_by, running) => {
+            Seen::Change(change) => lock(&self.changes).push(Change { status, ..change }),
+            Seen::Announced(announced) if status < 300 => lock(&self.announced).extend(announced),
+            Seen::Desired(desired, at) if status < 300 => {
+                if let Some(claim) = &desired.claim {
+                    let release = (desired.service.clone(), claim.release);
+                    lock(&self.begun).entry(release).or_insert(at);
+                }
+            }
+            Seen::Announced(_) | Seen::Desired(..) => {}
+            Seen::Task(mut ran) => {
                 let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
                 if let Some(task) = answer["tasks"][0]["taskArn"].as_str() {
-                    let beside = running.into_iter().filter(|other| other != task);
-                    let ran = Ran {
-                        started_by,
-                        task: task.into(),
-                        beside: beside.collect(),
-                    };
-                    self.ran
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(ran);
+                    ran.beside.retain(|other| other != task);
+                    ran.task = task.into();
+                    lock(&self.ran).push(ran);
                 }
             }
         }
@@ -168,65 +199,79 @@ impl Witness {
 
     /// The tasks that ran alone so far, oldest first, once for each request.
     pub fn ran(&self) -> Vec<Ran> {
-        self.ran
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.ran).clone()
     }
 
     /// The changes so far, oldest first, also those that ECS refused.
     pub fn changes(&self) -> Vec<Change> {
-        self.changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.changes).clone()
+    }
+
+    /// Every call that could change anything, oldest first, also those that were refused.
+    pub fn touches(&self) -> Vec<Touch> {
+        lock(&self.touches).clone()
     }
 
     /// The verdicts so far, oldest first.
     pub fn announced(&self) -> Vec<Announced> {
-        self.announced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.announced).clone()
+    }
+
+    async fn change(&self, cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Change> {
+        let input: Value = serde_json::from_slice(body).ok()?;
+        let name = input["service"]
+            .as_str()
+            .or(input["serviceName"].as_str())?;
+        let cluster = input["cluster"].as_str()?.rsplit('/').next()?;
+        let service = ServiceId::new(cluster, name).ok()?;
+        let alive = match &caller.execution {
+            Some(execution) => is_running(cloud, execution).await,
+            None => false,
+        };
+        let desired = desired(cloud, &service).await;
+        let theirs = primary(cloud, &input["cluster"], &input["service"]).await;
+        let now = cloud.world.epoch_seconds();
+        let theirs = theirs.filter(|theirs| {
+            is_foreign(&theirs.revision) && now - theirs.since > LONGEST_INVOCATION
+        });
+        let overwrote = match theirs.map(|theirs| theirs.revision) {
+            Some(revision) if !may_replace(cloud, &service, desired.as_ref(), &revision).await => {
+                Some(revision)
+            }
+            _ => None,
+        };
+        let held = desired.and_then(|desired| violated_hold(&desired, &lock(&self.begun)));
+        Some(Change {
+            overwrote,
+            held,
+            service,
+            function: caller.function.clone(),
+            execution: caller.execution.clone(),
+            release: caller.release,
+            alive,
+            task_definition: input["taskDefinition"].as_str().map(str::to_owned),
+            status: 0,
+            announced: self.announced().len(),
+        })
     }
 }
 
-async fn change(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Option<Change> {
-    let input: Value = serde_json::from_slice(body).ok()?;
-    let name = input["service"]
-        .as_str()
-        .or(input["serviceName"].as_str())?;
-    let cluster = input["cluster"].as_str()?.rsplit('/').next()?;
-    let service = ServiceId::new(cluster, name).ok()?;
-    let alive = match &caller.execution {
-        Some(execution) => is_running(cloud, execution).await,
-        None => false,
+/// How long, in seconds, a function may work that changes a service: what came since then it cannot have seen.
+const LONGEST_INVOCATION: f64 = 30.0;
+
+/// A call that changes something, and who holds the claim just before it.
+async fn touch(cloud: &Cloud, caller: &Invocation, operation: &str) -> Touch {
+    let desired = match &caller.service {
+        Some(service) => desired(cloud, service).await,
+        None => None,
     };
-    let desired = desired(cloud, &service).await;
-    let theirs = primary(cloud, &input["cluster"], &input["service"])
-        .await
-        .filter(|revision| is_foreign(revision));
-    let overwrote = match theirs {
-        Some(revision) if !may_replace(cloud, &service, desired.as_ref(), &revision).await => {
-            Some(revision)
-        }
-        _ => None,
-    };
-    Some(Change {
-        overwrote,
-        held: desired.as_ref().and_then(violated_hold),
-        claim: desired
-            .and_then(|desired| desired.claim)
-            .map(|claim| claim.execution),
-        service,
-        function: caller.function.clone(),
+    let claim = desired.and_then(|desired| desired.claim);
+    Touch {
+        name: format!("{} {operation}", caller.function),
+        service: caller.service.clone(),
         execution: caller.execution.clone(),
-        release: caller.release,
-        alive,
-        task_definition: input["taskDefinition"].as_str().map(str::to_owned),
-        status: 0,
-        announced: 0,
-    })
+        claim: claim.map(|claim| claim.execution),
+    }
 }
 
 /// What the docs name: an operator resumed the service with that revision in it, or it is what a foreign service ran
@@ -254,37 +299,48 @@ pub fn is_foreign(revision: &str) -> bool {
 /// The family of the foreign revisions, as it stands in their ARNs.
 const FOREIGN: &str = ":task-definition/foreign:";
 
-/// What tells an invocation from those at the same time.
-fn name(caller: &Invocation) -> usize {
-    Arc::as_ptr(&caller.kill) as usize
+/// What a service is heading for, as reads show it.
+struct Primary {
+    revision: String,
+    /// Since when, in seconds since 1970.
+    since: f64,
 }
 
-/// The revision that a service is heading for.
-async fn primary(cloud: &Cloud, cluster: &Value, service: &Value) -> Option<String> {
+async fn primary(cloud: &Cloud, cluster: &Value, service: &Value) -> Option<Primary> {
     let input = json!({ "cluster": cluster, "services": [service] });
     let answer = cloud.ecs.call("DescribeServices", input).await.ok()?;
     let deployments = answer["services"][0]["deployments"].as_array()?;
     let mut primary = deployments
         .iter()
         .filter(|deployment| deployment["status"] == "PRIMARY");
-    Some(primary.next()?["taskDefinition"].as_str()?.to_owned())
+    let primary = primary.next()?;
+    Some(Primary {
+        revision: primary["taskDefinition"].as_str()?.to_owned(),
+        since: primary["createdAt"].as_f64()?,
+    })
 }
 
-/// The hold that ought to have kept anybody from changing the service. Releases that are older than the hold may have
-/// been begun.
-fn violated_hold(desired: &DesiredState) -> Option<Hold> {
+/// An operator who finds the desired state changed meanwhile decides again, with the time that it was before.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
+
+/// The hold that ought to have kept anybody from changing the service: the claimed release was not begun when the hold
+/// came, nor did it take the place of one that was.
+fn violated_hold(desired: &DesiredState, begun: &Begun) -> Option<Hold> {
     let hold = desired.hold.as_ref()?;
-    let claim = desired.claim.as_ref();
-    let claimed = claim.and_then(|claim| {
-        let mut open = desired.open.iter();
-        open.find(|release| release.number == claim.release)
+    let was_begun = |release: u64| {
+        let at = begun.get(&(desired.service.clone(), release));
+        at.is_some_and(|at| *at <= hold.since + SAME_MOMENT)
+    };
+    let claimed = desired.claim.as_ref().map(|claim| claim.release);
+    let took_over = desired.concluded.as_ref().is_some_and(|concluded| {
+        concluded.verdict == Verdict::Superseded && was_begun(concluded.number)
     });
-    let may = claimed.is_some_and(|release| release.created_at <= hold.since);
+    let may = claimed.is_some_and(|release| was_begun(release) || took_over);
     (!may).then(|| hold.clone())
 }
 
 /// A request for a task that runs alone, and what runs alone of the same family.
-async fn task(cloud: &Cloud, body: &Bytes) -> Seen {
+async fn task(cloud: &Cloud, caller: &Invocation, body: &Bytes) -> Ran {
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
     let revision = input["taskDefinition"].as_str().unwrap_or_default();
     let family = revision.rsplit('/').next().unwrap_or_default();
@@ -311,8 +367,13 @@ async fn task(cloud: &Cloud, body: &Bytes) -> Seen {
                 .is_some_and(|started_by| started_by.starts_with("landfall/"))
         });
     let running = alone.filter_map(|task| task["taskArn"].as_str().map(str::to_owned));
-    let started_by = input["startedBy"].as_str().unwrap_or_default();
-    Seen::Task(started_by.into(), running.collect())
+    Ran {
+        service: caller.service.clone(),
+        release: caller.release,
+        started_by: input["startedBy"].as_str().unwrap_or_default().into(),
+        task: String::new(),
+        beside: running.collect(),
+    }
 }
 
 async fn is_running(cloud: &Cloud, execution: &str) -> bool {
