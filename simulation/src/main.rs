@@ -36,6 +36,9 @@ struct Arguments {
     /// Play every journey with every fault at every call and an abort at every state instead, and print the tables.
     #[arg(long)]
     sweep: bool,
+    /// In the sweep, have each call away for minutes instead of all that can go wrong with it once.
+    #[arg(long, requires = "sweep", conflicts_with = "write")]
+    lasting: bool,
     /// Of the sweep, play only one in so many.
     #[arg(long, value_name = "N", default_value_t = 1)]
     one_in: usize,
@@ -138,7 +141,11 @@ fn sweep(threads: usize, arguments: &Arguments) -> Result<bool, SimulateError> {
         journeys.retain(|journey| journey.name == name);
     }
     for journey in &journeys {
-        let numbered = journey.hits()?.into_iter().enumerate();
+        let each = match arguments.lasting {
+            true => journey.lasting_hits()?,
+            false => journey.hits()?,
+        };
+        let numbered = each.into_iter().enumerate();
         hits.extend(numbered.map(|(number, hit)| (journey, number, hit)));
     }
     if let Some(hit) = arguments.hit {
@@ -157,8 +164,9 @@ fn sweep(threads: usize, arguments: &Arguments) -> Result<bool, SimulateError> {
                 println!("{}, {hit}: {wrong}", journey.name);
             }
             if !wrong.is_empty() {
+                let lasting = if arguments.lasting { " --lasting" } else { "" };
                 println!(
-                    "  again: --sweep --journey {:?} --hit {number}",
+                    "  again: --sweep{lasting} --journey {:?} --hit {number}",
                     journey.name
                 );
             }

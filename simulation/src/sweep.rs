@@ -63,6 +63,20 @@ impl fmt::Display for Hit {
 }
 
 impl Journey {
+    /// Every call that the journey makes while nothing goes wrong, away for minutes.
+    ///
+    /// # Errors
+    /// As [`play`].
+    pub fn lasting_hits(&self) -> Result<Vec<Hit>, RunError> {
+        let calls = play(self.scenario.clone())?.calls.into_iter().enumerate();
+        let away = calls.map(|(number, made)| Hit::Call {
+            number,
+            made,
+            fault: Fault::Away,
+        });
+        Ok(away.collect())
+    }
+
     /// Everything that can hit the journey: every fault at every call that it makes while nothing goes wrong, and an abort
     /// at every state that it enters.
     ///

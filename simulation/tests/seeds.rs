@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    collections::BTreeSet,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -9,17 +10,32 @@ use std::{
 use landfall_simulation::{
     fault::Fault,
     matrix::Matrix,
+    rotation::Rotation,
     run::{Report, play},
     scenario::Scenario,
     sweep::{Hit, journeys},
 };
+use serde_json::Value;
 
 /// How many seeds are played here; `simulate` plays as many as one likes.
-const SEEDS: usize = 200;
+const SEEDS: usize = 150;
+/// Seeds that were bad once: of Landfall, of the embedded cloud, or of what is asked of them.
+const ONCE_BAD: [u64; 8] = [2, 10, 21, 23, 25, 39, 10_801, 19_317];
 /// Of all faults at all calls of all journeys, one in so many is tried here; `simulate --sweep` tries all.
 const ONE_IN: usize = 83;
-/// Within so many seeds it is noticed if writes overwrite each other.
-const NOTICED_WITHIN: u64 = 60;
+/// Of all calls of all journeys, one in so many is away for minutes here; `simulate --sweep --lasting` has all.
+const AWAY_ONE_IN: usize = 29;
+/// The states of the state machine that no journey of the sweep enters.
+const NOT_ENTERED: [&str; 4] = [
+    "NotConcluded",
+    "UndoIngress",
+    "WaitForCapacity",
+    "WaitForTheDead",
+];
+
+/// Seeds that notice it if writes overwrite each other: the first of them did, in both ways, when this was written. After a
+/// change of what a seed plays another one does.
+const NOTICE: std::ops::Range<u64> = 3..63;
 
 /// The scenario of a seed in which writes overwrite each other.
 fn overwriting(seed: u64) -> Scenario {
@@ -52,8 +68,13 @@ fn on_two_threads(end: usize, work: impl Fn(usize) + Sync) {
 
 #[test]
 fn no_schedule_and_no_fault_breaks_an_invariant() {
-    on_two_threads(SEEDS, |seed| {
-        let report = play(Scenario::of(seed as u64)).unwrap();
+    let rotation = Rotation::current().unwrap();
+    let first = rotation.first_seed(SEEDS as u64);
+    let last = first + SEEDS as u64 - 1;
+    rotation.announce(format_args!("seeds {first} to {last}, and {ONCE_BAD:?}"));
+    let seeds: Vec<_> = ONCE_BAD.into_iter().chain(first..=last).collect();
+    on_two_threads(seeds.len(), |number| {
+        let report = play(Scenario::of(seeds[number])).unwrap();
         assert!(report.violations.is_empty(), "{}", described(&report));
     });
 }
@@ -67,9 +88,8 @@ fn a_seed_plays_the_same_every_time() {
 }
 
 #[test]
-#[ignore = "plays up to 60 seeds"]
-fn a_seed_notices_writes_that_overwrite_each_other_and_says_how_to_play_it_again() {
-    let bad = (0..NOTICED_WITHIN)
+fn it_is_noticed_when_writes_overwrite_each_other_and_said_how_to_play_that_again() {
+    let bad = NOTICE
         .map(|seed| play(overwriting(seed)).unwrap())
         .find(|report| !report.violations.is_empty());
     let text = described(&bad.expect("without compare-and-swap something goes wrong"));
@@ -80,9 +100,8 @@ fn a_seed_notices_writes_that_overwrite_each_other_and_says_how_to_play_it_again
 }
 
 #[test]
-#[ignore = "plays up to 60 seeds"]
-fn a_seed_notices_an_older_image_once_writes_overwrite_each_other() {
-    let noticed = (0..NOTICED_WITHIN).any(|seed| {
+fn an_older_image_is_noticed_when_writes_overwrite_each_other() {
+    let noticed = NOTICE.into_iter().any(|seed| {
         let violations = play(overwriting(seed)).unwrap().violations;
         violations
             .iter()
@@ -104,16 +123,56 @@ fn one_fault_at_one_place_of_a_journey_breaks_no_invariant() {
                 .map(|hit| (journey, hit)),
         );
     }
+    let rotation = Rotation::current().unwrap();
+    rotation.announce(format_args!("one in {ONE_IN} of {} places", hits.len()));
     let sample: Vec<_> = hits
         .iter()
         .enumerate()
-        .filter(|(number, (_, hit))| number % ONE_IN == 0 || registers_with_care(hit))
+        .filter(|(number, (_, hit))| rotation.has(*number, ONE_IN) || registers_with_care(hit))
         .collect();
     on_two_threads(sample.len(), |number| {
         let (_, (journey, hit)) = sample[number];
         let wrong = journey.play(hit).unwrap().wrong;
         assert!(wrong.is_empty(), "{}, {hit}: {wrong:?}", journey.name);
     });
+}
+
+#[test]
+fn a_call_that_is_away_for_minutes_breaks_no_invariant() {
+    let rotation = Rotation::current().unwrap();
+    let journeys = journeys();
+    let mut hits = Vec::new();
+    for journey in &journeys {
+        let each = journey.lasting_hits().unwrap().into_iter();
+        hits.extend(each.map(|hit| (journey, hit)));
+    }
+    rotation.announce(format_args!(
+        "one in {AWAY_ONE_IN} of {} calls away",
+        hits.len()
+    ));
+    let places = hits.iter().enumerate();
+    let sample: Vec<_> = places
+        .filter(|(number, _)| rotation.has(*number, AWAY_ONE_IN))
+        .collect();
+    on_two_threads(sample.len(), |number| {
+        let (_, (journey, hit)) = sample[number];
+        let wrong = journey.play(hit).unwrap().wrong;
+        assert!(wrong.is_empty(), "{}, {hit}: {wrong:?}", journey.name);
+    });
+}
+
+#[test]
+fn the_journeys_of_the_sweep_enter_every_state_of_the_state_machine_but_those_that_are_named() {
+    let machine = include_str!("../../statemachine/release.asl.json");
+    let machine: Value = serde_json::from_str(machine).unwrap();
+    let states = machine["States"].as_object().unwrap().keys();
+    let mut states: BTreeSet<&str> = states.map(String::as_str).collect();
+    let entered: BTreeSet<_> = journeys()
+        .into_iter()
+        .flat_map(|journey| play(journey.scenario).unwrap().states)
+        .collect();
+    states.retain(|state| !entered.contains(*state));
+    assert_eq!(states, NOT_ENTERED.into());
 }
 
 #[test]

@@ -4,11 +4,15 @@
 mod deaths;
 mod herds;
 mod lag;
+mod lambda;
+mod left_behind;
 mod lost;
+mod newer;
 mod not_yet;
 mod numbers;
 mod outages;
 mod pauses;
+mod redriven;
 mod shortage;
 mod stage;
 mod traffic;
