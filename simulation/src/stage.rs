@@ -137,7 +137,7 @@ impl Stage {
         }
     }
 
-    /// What there was before Landfall.
+    /// What there was before Landfall, and long enough for every read to show it.
     async fn settle_owners(&mut self) {
         let services = self.scenario.services.iter().zip(&mut self.stories);
         for (service, story) in services.filter(|(service, _)| service.adopted) {
@@ -148,6 +148,9 @@ impl Stage {
                     self.wire.journal.note("—", refused);
                 }
             }
+        }
+        if self.scenario.services.iter().any(|service| service.adopted) {
+            sleep(self.scenario.read_lag).await;
         }
     }
 

@@ -10,12 +10,10 @@ use serde_json::{Value, json};
 
 use crate::stage::{Stage, play, service};
 
-const PLAIN: Edition = Edition {
-    desired_count: 1,
-    memory: 512,
-    bake: 0,
-    before: None,
-    sections: false,
+const PLAIN: Edition = Edition::PLAIN;
+const SURROUNDED: Edition = Edition {
+    sections: true,
+    ..PLAIN
 };
 
 async fn put(stage: &Stage, hello: &Service, file: Value) {
@@ -44,12 +42,7 @@ fn a_bad_first_release_leaves_nothing_to_the_file_that_follows() {
         let hello = service("hello", Rule::Semver);
         let bad = Behaviour::Crashes.simulated();
         stage.push_behaving("hello", "1.0.0", bad).await;
-        put(
-            &stage,
-            &hello,
-            neighbours.added_to(hello.file(PLAIN), &hello.id),
-        )
-        .await;
+        put(&stage, &hello, neighbours.file(&hello, SURROUNDED)).await;
         stage.rest().await;
         stage.verdict(&hello, 1, Verdict::Failed).await;
 
@@ -74,12 +67,7 @@ fn a_release_that_was_passed_over_leaves_nothing_to_the_file_that_follows() {
             ..SimulatedBehaviour::default()
         };
         let digest = stage.push_behaving("hello", "1.1.0", never).await;
-        put(
-            &stage,
-            &hello,
-            neighbours.added_to(hello.file(PLAIN), &hello.id),
-        )
-        .await;
+        put(&stage, &hello, neighbours.file(&hello, SURROUNDED)).await;
         stage.given(&hello, &digest).await;
         stage.push("hello", "1.2.0").await;
         stage.later().await;
