@@ -19,20 +19,12 @@ use serde_json::Value;
 
 /// How many seeds are played here; `simulate` plays as many as one likes.
 const SEEDS: usize = 150;
-/// Seeds that were bad once: of Landfall, of the embedded cloud, or of what is asked of them.
-const ONCE_BAD: [u64; 6] = [2, 21, 23, 25, 10_801, 19_317];
+/// Seeds that were bad once, with what they play since the world of the simulation was widened.
+const ONCE_BAD: [u64; 5] = [12, 34, 39, 42, 45];
 /// Of all faults at all calls of all journeys, one in so many is tried here; `simulate --sweep` tries all.
 const ONE_IN: usize = 83;
 /// Of all calls of all journeys, one in so many is away for minutes here; `simulate --sweep --lasting` has all.
 const AWAY_ONE_IN: usize = 29;
-/// The states of the state machine that no journey of the sweep enters.
-const NOT_ENTERED: [&str; 4] = [
-    "NotConcluded",
-    "UndoIngress",
-    "WaitForCapacity",
-    "WaitForTheDead",
-];
-
 /// Seeds that notice it if writes overwrite each other: the first of them did, in both ways, when this was written. After a
 /// change of what a seed plays another one does.
 const NOTICE: std::ops::Range<u64> = 3..63;
@@ -162,7 +154,7 @@ fn a_call_that_is_away_for_minutes_breaks_no_invariant() {
 }
 
 #[test]
-fn the_journeys_of_the_sweep_enter_every_state_of_the_state_machine_but_those_that_are_named() {
+fn the_journeys_of_the_sweep_enter_every_state_of_the_state_machine() {
     let machine = include_str!("../../statemachine/release.asl.json");
     let machine: Value = serde_json::from_str(machine).unwrap();
     let states = machine["States"].as_object().unwrap().keys();
@@ -172,7 +164,7 @@ fn the_journeys_of_the_sweep_enter_every_state_of_the_state_machine_but_those_th
         .flat_map(|journey| play(journey.scenario).unwrap().states)
         .collect();
     states.retain(|state| !entered.contains(*state));
-    assert_eq!(states, NOT_ENTERED.into());
+    assert_eq!(states, BTreeSet::new());
 }
 
 #[test]
