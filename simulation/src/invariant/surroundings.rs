@@ -32,9 +32,13 @@ impl Rest<'_> {
         let groups: Vec<Value> = groups.into_iter().flatten().collect();
         let wanted = &self.file["ingress"];
         let expected = usize::from(is_set(wanted));
-        // Where two revisions run side by side, there is a group for each.
-        let expected_groups = if is_set(&wanted["roleArn"]) {
+        // Where two revisions run side by side, there is a group for each. The second one stays when they no longer do, as
+        // long as there is an ingress.
+        let side_by_side = |file: &Value| is_set(&file["ingress"]["roleArn"]);
+        let expected_groups = if side_by_side(self.file) {
             2
+        } else if story.files.iter().any(|file| side_by_side(&file.file)) {
+            groups.len().clamp(expected, 2 * expected)
         } else {
             expected
         };
