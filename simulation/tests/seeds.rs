@@ -27,7 +27,7 @@ const ONE_IN: usize = 83;
 const AWAY_ONE_IN: usize = 29;
 /// Seeds that notice it if writes overwrite each other: the first of them did, in both ways, when this was written. After a
 /// change of what a seed plays another one does.
-const NOTICE: std::ops::Range<u64> = 3..63;
+const NOTICE: std::ops::Range<u64> = 15..75;
 
 /// The scenario of a seed in which writes overwrite each other.
 fn overwriting(seed: u64) -> Scenario {
