@@ -3,16 +3,18 @@
 
 use std::{
     collections::BTreeSet,
+    ops::Range,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
+    time::Duration,
 };
 
 use landfall_simulation::{
-    fault::Fault,
+    fault::{Fault, Plan},
     matrix::Matrix,
     rotation::Rotation,
     run::{Report, play},
-    scenario::Scenario,
+    scenario::{Behaviour, Move, Scenario},
     sweep::{Hit, journeys},
 };
 use serde_json::Value;
@@ -25,15 +27,51 @@ const ONCE_BAD: [u64; 5] = [12, 34, 39, 42, 45];
 const ONE_IN: usize = 83;
 /// Of all calls of all journeys, one in so many is away for minutes here; `simulate --sweep --lasting` has all.
 const AWAY_ONE_IN: usize = 29;
-/// Seeds that notice it if writes overwrite each other: the first of them did, in both ways, when this was written. After a
-/// change of what a seed plays another one does.
-const NOTICE: std::ops::Range<u64> = 15..75;
+/// Seeds that notice it if writes overwrite each other: the first of them did when this was written. After a change of what
+/// a seed plays another one does.
+const NOTICE: Range<u64> = 15..75;
+/// Such seeds of the crowded scenario.
+const CROWDED: Range<u64> = 132..332;
 
 /// The scenario of a seed in which writes overwrite each other.
 fn overwriting(seed: u64) -> Scenario {
     Scenario {
         unconditional: true,
         ..Scenario::of(seed)
+    }
+}
+
+/// One service that follows many pushes, whose events come late and twice and whose executions are aborted, while writes
+/// overwrite each other.
+fn crowded(seed: u64) -> Scenario {
+    let mut journeys = journeys().into_iter();
+    let journey = journeys.find(|journey| journey.name == "supersede");
+    let mut scenario = journey.unwrap().scenario;
+    for version in 3..15 {
+        let push = Move::Push {
+            repository: scenario.services[0].repository.clone(),
+            tag: format!("1.{version}.0"),
+            behaviour: Behaviour::Good,
+        };
+        let abort = Move::Abort {
+            service: 0,
+            after: Duration::from_millis(600),
+        };
+        scenario.moves.push((Duration::from_millis(300), push));
+        scenario.moves.push((Duration::from_millis(100), abort));
+    }
+    scenario.delivery.twice = 0.5;
+    scenario.delivery.late = 0.4;
+    scenario.delivery.latest = 5;
+    Scenario {
+        seed,
+        slow: 0.3,
+        faults: Plan::Sometimes {
+            rate: 0.08,
+            denials: false,
+        },
+        unconditional: true,
+        ..scenario
     }
 }
 
@@ -93,8 +131,8 @@ fn it_is_noticed_when_writes_overwrite_each_other_and_said_how_to_play_that_agai
 
 #[test]
 fn an_older_image_is_noticed_when_writes_overwrite_each_other() {
-    let noticed = NOTICE.into_iter().any(|seed| {
-        let violations = play(overwriting(seed)).unwrap().violations;
+    let noticed = CROWDED.into_iter().any(|seed| {
+        let violations = play(crowded(seed)).unwrap().violations;
         violations
             .iter()
             .any(|violation| violation.invariant == 3 && violation.text.contains(" after "))
