@@ -248,6 +248,9 @@ impl Faults {
                 (hit && (denials || fault != Fault::Denied)).then_some(fault)
             }
         };
+        if fault.is_some() {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+        }
         let fault = match (fault, away) {
             (None, Some(_)) => {
                 self.unanswered.fetch_add(1, Ordering::Relaxed);
@@ -255,9 +258,6 @@ impl Faults {
             }
             (fault, _) => fault,
         };
-        if fault.is_some() && lasting.is_none() {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-        }
         if fault == Some(Fault::Away) {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
             let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
@@ -316,7 +316,7 @@ impl Faults {
             .clone()
     }
 
-    /// How many calls and entries were hit.
+    /// How many calls and entries were hit by a fault that was planned for them.
     pub fn hits(&self) -> usize {
         self.hits.load(Ordering::Relaxed)
     }

@@ -215,6 +215,7 @@ fn add(sum: &Mutex<BTreeMap<String, usize>>, report: &Report) {
     let mut add = |what: String, count: usize| *sum.entry(what).or_default() += count;
     add("calls to AWS".into(), report.calls.len());
     add("calls hit by a fault".into(), report.faults);
+    add("calls while something was away".into(), report.unanswered);
     add("executions aborted".into(), report.aborts);
     add(
         "changes to ECS from executions that had ended".into(),

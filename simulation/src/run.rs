@@ -6,7 +6,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use landfall::{record::Content, service_file::ServiceFile, tags::CONTENT_TAG};
+use landfall::{
+    record::Content,
+    service_file::ServiceFile,
+    tags::{CONTENT_TAG, RELEASE_TAG},
+};
 use landfall_local::cloud::{Cloud, fault::Fault, store::StoreError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -159,7 +163,7 @@ pub struct Report {
     pub calls: Vec<Made>,
     /// The states that executions entered, in their order.
     pub states: Vec<String>,
-    /// How many calls and states were hit by a fault.
+    /// How many calls and states were hit by a fault that was planned for them.
     pub faults: usize,
     /// How many of the calls were hit because something was away.
     pub unanswered: usize,
@@ -167,7 +171,7 @@ pub struct Report {
     pub aborts: usize,
     /// How many changes to ECS came from an execution that had ended already.
     pub late_changes: usize,
-    /// The task definition revisions that have the same content as one before them.
+    /// The task definition revisions that were registered a second time for their release.
     pub doubles: Vec<String>,
     /// How many releases got which verdict.
     pub verdicts: BTreeMap<String, usize>,
@@ -256,7 +260,7 @@ pub fn play(scenario: Scenario) -> Result<Report, RunError> {
     })
 }
 
-/// The revisions that Landfall registered although there was one of the same family and content.
+/// The revisions that Landfall registered although there was one of the same family, content and release.
 async fn doubles(cloud: &Cloud) -> Vec<String> {
     let listed = cloud.ecs.call("ListTaskDefinitions", json!({})).await;
     let listed = listed.unwrap_or_default();
@@ -270,15 +274,14 @@ async fn doubles(cloud: &Cloud) -> Vec<String> {
         let input = json!({ "taskDefinition": arn, "include": ["TAGS"] });
         let described = cloud.ecs.call("DescribeTaskDefinition", input).await;
         let described = described.unwrap_or_default();
-        let tags = described["tags"].as_array().into_iter().flatten();
-        let content = tags
-            .filter(|tag| tag["key"] == CONTENT_TAG)
-            .find_map(|tag| tag["value"].as_str());
-        if let Some(content) = content
-            && !seen.insert(format!(
-                "{} {content}",
-                described["taskDefinition"]["family"]
-            ))
+        let tag = |key: &str| {
+            let mut tags = described["tags"].as_array().into_iter().flatten();
+            let found = tags.find(|tag| tag["key"] == key)?;
+            found["value"].as_str()
+        };
+        let family = &described["taskDefinition"]["family"];
+        if let (Some(content), Some(release)) = (tag(CONTENT_TAG), tag(RELEASE_TAG))
+            && !seen.insert(format!("{family} {release} {content}"))
         {
             doubles.push(arn.as_str().unwrap_or_default().to_owned());
         }

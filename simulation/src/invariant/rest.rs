@@ -63,6 +63,7 @@ pub(super) async fn rests(
             service,
             file,
             live: &live,
+            was_denied: run.faults.denials() > 0,
         };
         wrong.extend(rest.differences(story).await);
     }
@@ -125,6 +126,8 @@ pub(super) struct Rest<'a> {
     pub(super) service: &'a Service,
     pub(super) file: &'a Value,
     pub(super) live: &'a Value,
+    /// Whether a policy forbade a call.
+    pub(super) was_denied: bool,
 }
 
 impl Rest<'_> {
@@ -136,6 +139,10 @@ impl Rest<'_> {
         };
         wrong.extend(self.section());
         wrong.extend(self.count(story));
+        // What may not be made or taken away stays as it is until the next release.
+        if self.was_denied {
+            return wrong;
+        }
         wrong.extend(self.ingress(story).await);
         // If an execution dies between the scaling and its verdict, the scaling stays: docs/design.md says so.
         if story.died == 0 {

@@ -245,7 +245,9 @@ pub fn look_at_tasks(
         Some(revision) => running(revision, input, live, newest),
     };
     let evidence = input.rollout.task_definition.as_ref().and_then(|revision| {
-        let since = input.rollout.started_at.checked_sub(skew).unwrap_or(now);
+        // An execution that takes over asks for the rollout anew: its tasks may have stopped by then.
+        let began = input.rollout.started_at.min(input.release.created_at);
+        let since = began.checked_sub(skew).unwrap_or(now);
         let brought = evidence::brought(&input.release, desired);
         evidence::of_rollout(
             ended.unwrap_or_default(),

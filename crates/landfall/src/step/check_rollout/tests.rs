@@ -858,6 +858,13 @@ fn a_deployment_that_ecs_took_back_is_judged_by_why_its_tasks_stopped() {
             vec![died(1100)],
             Release,
         ),
+        (
+            "the same, and they died before another execution took over",
+            &gave_up,
+            None,
+            vec![died(900)],
+            Release,
+        ),
     ] {
         let newest = by(ended_by);
         let newest = (live == &back).then_some(&newest);
