@@ -146,7 +146,8 @@ def test_a_task_is_asked_for_twice_and_runs_once(ecs, cluster, fails):
     assert ecs.run_task(**request)["tasks"][0]["taskArn"] == first["taskArn"]
     assert first["overrides"]["containerOverrides"][0]["command"] == ["migrate"]
     assert fails(ecs.run_task, **dict(request, startedBy="landfall/2")) == "ConflictException"
-    stopped = eventually(lambda: ecs.list_tasks(cluster=cluster, startedBy="landfall/1", desiredStatus="STOPPED")["taskArns"])
+    assert fails(ecs.list_tasks, cluster=cluster, startedBy="landfall/1", desiredStatus="STOPPED") == "InvalidParameterException"
+    stopped = eventually(lambda: ecs.list_tasks(cluster=cluster, family="once", desiredStatus="STOPPED")["taskArns"])
     task = eventually(lambda: [each for each in ecs.describe_tasks(cluster=cluster, tasks=stopped)["tasks"] if each["lastStatus"] == "STOPPED"])[0]
     assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 3)
 

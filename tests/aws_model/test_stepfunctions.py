@@ -63,6 +63,16 @@ def test_an_execution_times_out_or_is_stopped(states, fails):
     assert fails(states.send_task_success, taskToken="never", output="{}") in ("InvalidToken", "TaskDoesNotExist")
 
 
+def test_an_execution_that_was_stopped_is_redriven(states, fails):
+    arn, _ = start(states)
+    assert fails(states.redrive_execution, executionArn=arn) == "ExecutionNotRedrivable"
+    states.stop_execution(executionArn=arn)
+    assert ended(states, arn)["status"] == "ABORTED"
+    states.redrive_execution(executionArn=arn)
+    assert states.describe_execution(executionArn=arn)["status"] == "RUNNING"
+    assert ended(states, arn)["error"] == "States.Timeout"
+
+
 def test_a_function_is_invoked(checked, states, fails):
     functions = checked("lambda")
     assert fails(functions.invoke, FunctionName="never") == "ResourceNotFoundException"

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{record::StoppedContainer, sample::*, service_file::OneOffTask};
+use crate::{record::StoppedContainer, sample::*, service_file::OneOffTask, tags::SERVICE_TAG};
 
 const TASKS: &str = r#"
 before:
