@@ -361,21 +361,34 @@ async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() 
     let changed = written.replace("max: 4", "max: 6").replace(
         "example.com }",
         "example.com, healthCheck: { path: /health } }",
-    ) + "before: [{ name: migrate, container: web, command: [migrate, --password=hunter2] }]\n";
+    );
     let (code, output) = diff(&changed, &stage);
     assert_eq!(code, Some(2), "{output}");
     for line in [
         "  + ingress.healthCheck: { path: /health }\n  ~ autoscaling.max: 4 → 6\n2 differences.\n",
-        "Before the service is touched runs migrate (container web).\n",
         remembered,
         "A release waits for `landfall resume web/hello`.\n",
     ] {
         assert!(output.contains(line), "{line}: {output}");
     }
     let (_, output) = diff(&changed, &[&stage[..], &["--json"]].concat());
-    assert!(!output.contains("hunter2"), "{output}");
     let output: Value = serde_json::from_str(&output).unwrap();
     assert_eq!(output["leftOut"][0]["release"], 2);
+
+    // What the image may have needed comes with the newest image.
+    let changed = changed
+        + "before: [{ name: migrate, container: web, command: [migrate, --password=hunter2] }]\n";
+    let (code, output) = diff(&changed, &stage);
+    assert_eq!(code, Some(2), "{output}");
+    for line in [
+        "[web].image: hello:1.0.0 (",
+        "3 differences.\nBefore the service is touched runs migrate (container web).\n",
+    ] {
+        assert!(output.contains(line), "{line}: {output}");
+    }
+    let (_, output) = diff(&changed, &[&stage[..], &["--json"]].concat());
+    assert!(!output.contains("hunter2"), "{output}");
+    let output: Value = serde_json::from_str(&output).unwrap();
     assert_eq!(output["hold"]["reason"], "sale");
     assert_eq!(
         output["before"],
