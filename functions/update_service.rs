@@ -55,22 +55,23 @@ impl Function for UpdateService {
 async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
     let live = existing(aws.ecs().service(&input.service).await?);
     // Where the revision alone is sent to the last good one, the look at the claim would be a call more for each push.
-    if live.is_none() || input.apply_service {
-        claimed(aws, input).await?;
-    }
+    let desired = if live.is_none() || input.apply_service {
+        Some(claimed(aws, input).await?.into_value())
+    } else {
+        None
+    };
     let Some(live) = live else {
         let file = Box::new(file(aws, input).await?);
         return Ok(Seen::Absent { file });
     };
     let whose = whose(aws, input, &live).await?;
-    let section = if input.apply_service {
-        Some(Box::new(Section {
+    let section = match desired {
+        Some(desired) => Some(Box::new(Section {
             previous: previous(aws, input).await?,
-            given: given(aws, input, &live).await?,
+            given: given(aws, input, &desired, &live).await?,
             file: file(aws, input).await?,
-        }))
-    } else {
-        None
+        })),
+        None => None,
     };
     Ok(Seen::Present {
         live: Box::new(live),
@@ -130,12 +131,27 @@ async fn previous(aws: &Aws, input: &Input) -> Result<Option<ServiceFile>, Fault
 }
 
 /// The file of the release whose section ECS was given last, if that was not the last good one.
-async fn given(aws: &Aws, input: &Input, live: &LiveService) -> Result<Option<ServiceFile>, Fault> {
+///
+/// A release that this one takes over from has no record yet.
+async fn given(
+    aws: &Aws,
+    input: &Input,
+    desired: &DesiredState,
+    live: &LiveService,
+) -> Result<Option<ServiceFile>, Fault> {
     let Some(number) = given_by(input, live) else {
         return Ok(None);
     };
-    match aws.state().record(&input.service, number).await? {
-        Some(record) => Ok(Some(aws.state().file(&record.release.content.file).await?)),
+    let mut open = desired.open.iter();
+    let release = match open.find(|release| release.number == number) {
+        Some(release) => Some(release.clone()),
+        None => {
+            let record = aws.state().record(&input.service, number).await?;
+            record.map(|record| record.release)
+        }
+    };
+    match release {
+        Some(release) => Ok(Some(aws.state().file(&release.content.file).await?)),
         None => Ok(None),
     }
 }
