@@ -31,6 +31,18 @@ pub(crate) fn probing(stage: &Stage, body: &str) -> String {
     )
 }
 
+/// Brings `web/hello` its first release, which proves good: its probe wants the answer `Hello`. Answers the service file and
+/// the digest of the image.
+pub(crate) async fn good_behind_a_probe(stage: &Stage) -> (SampleFile, String) {
+    answer(stage, "Hello, World!").await;
+    let good = stage.push("hello", "1.0.0").await;
+    let mut file = SampleFile::new("hello", "hello", "semver:^1");
+    file.verify = probing(stage, "Hello");
+    stage.follow("services/hello.yaml", &file.text()).await;
+    stage.verdict(&web("hello"), 1, Verdict::Succeeded).await;
+    (file, good)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crashing_image_is_rolled_back_with_its_diagnosis_and_not_tried_again() {
     let stage = Stage::open().await;
@@ -84,12 +96,7 @@ async fn a_crashing_image_is_rolled_back_with_its_diagnosis_and_not_tried_again(
 async fn a_release_that_ecs_is_content_with_but_the_probe_is_not_is_rolled_back_by_landfall() {
     let stage = Stage::open().await;
     let service = web("hello");
-    answer(&stage, "Hello, World!").await;
-    let good = stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = probing(&stage, "Hello");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    let (_, good) = good_behind_a_probe(&stage).await;
 
     answer(&stage, "Out of order").await;
     let bad = stage.push("hello", "1.1.0").await;

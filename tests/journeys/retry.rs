@@ -1,13 +1,10 @@
 //! A bad release is tried again because an operator says so, and for no other reason.
 
 use landfall::record::Verdict;
-use landfall_tests::{
-    sample::SampleFile,
-    stage::{Stage, web},
-};
+use landfall_tests::stage::{Stage, web};
 
 use crate::{
-    bad_releases::{answer, probing},
+    bad_releases::{answer, good_behind_a_probe},
     hold::operator,
 };
 
@@ -15,12 +12,7 @@ use crate::{
 async fn the_same_file_uploaded_again_does_nothing_and_a_retry_tries_the_bad_image_again() {
     let stage = Stage::open().await;
     let service = web("hello");
-    answer(&stage, "Hello, World!").await;
-    stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = probing(&stage, "Hello");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    let (file, _) = good_behind_a_probe(&stage).await;
 
     answer(&stage, "The database is away").await;
     let unlucky = stage.push("hello", "1.1.0").await;

@@ -8,7 +8,7 @@ use landfall_tests::{
 use serde_json::json;
 
 use crate::{
-    bad_releases::{answer, probing},
+    bad_releases::{answer, good_behind_a_probe},
     dying::dying,
 };
 
@@ -28,12 +28,7 @@ pub(crate) async fn sweep(stage: &Stage) {
 async fn what_no_task_ran_of_proves_nothing_and_is_verified_once_tasks_run() {
     let stage = Stage::open().await;
     let service = web("hello");
-    answer(&stage, "Hello, World!").await;
-    stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = probing(&stage, "Hello");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    good_behind_a_probe(&stage).await;
     scale(&stage, &service, 0).await;
 
     // The probe would fail: nothing is there to answer it.

@@ -9,7 +9,7 @@ use landfall_tests::{
 use serde_json::{Value, json};
 
 use crate::{
-    bad_releases::{answer, crashing, probing},
+    bad_releases::{answer, crashing, good_behind_a_probe, probing},
     hold::operator,
     unproven::sweep,
 };
@@ -35,11 +35,7 @@ async fn expire(stage: &Stage, digest: &str) {
 async fn a_good_release_whose_revision_was_deregistered_serves_again_after_a_bad_one() {
     let stage = Stage::open().await;
     let service = web("hello");
-    answer(&stage, "Hello, World!").await;
-    let good = stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = probing(&stage, "Hello");
-    stage.follow("services/hello.yaml", &file.text()).await;
+    let (_, good) = good_behind_a_probe(&stage).await;
     let first = stage.verdict(&service, 1, Verdict::Succeeded).await;
     let first = first.task_definition.unwrap();
     let by_hand = json!({"taskDefinition": first.arn});
@@ -102,12 +98,7 @@ async fn whoever_names_the_family_alone_after_a_roll_back_gets_the_good_revision
 async fn what_a_bad_release_added_to_the_section_is_gone_after_it() {
     let stage = Stage::open().await;
     let service = web("hello");
-    answer(&stage, "Hello, World!").await;
-    stage.push("hello", "1.0.0").await;
-    let mut file = SampleFile::new("hello", "hello", "semver:^1");
-    file.verify = probing(&stage, "Hello");
-    stage.follow("services/hello.yaml", &file.text()).await;
-    stage.verdict(&service, 1, Verdict::Succeeded).await;
+    let (mut file, _) = good_behind_a_probe(&stage).await;
 
     answer(&stage, "Out of order").await;
     file.service = "enableECSManagedTags: true\npropagateTags: SERVICE".into();
