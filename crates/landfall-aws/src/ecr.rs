@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ecr::{
     Client,
     error::ProvideErrorMetadata,
+    operation::describe_images::builders::DescribeImagesFluentBuilder,
     types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, TagStatus},
 };
 use aws_smithy_types::DateTime;
@@ -83,46 +84,35 @@ impl Ecr {
             .describe_images()
             .repository_name(repository)
             .filter(tagged);
-        let mut pages = request.into_paginator().page_size(LARGEST_PAGE).send();
         let mut images = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = match page {
-                Ok(page) => page,
-                Err(error) if is_missing(error.code()) => return Ok(Vec::new()),
-                Err(error) => return Err(Fault::of(CALL, error)),
-            };
-            for detail in page.image_details() {
-                for tag in detail.image_tags() {
-                    images.push(self.tagged(repository, tag, detail)?);
-                }
+        let is_there = each(request, |detail| {
+            for tag in detail.image_tags() {
+                images.push(self.tagged(repository, tag, detail)?);
             }
-        }
-        Ok(images)
+            Ok(())
+        });
+        Ok(if is_there.await? { images } else { Vec::new() })
     }
 
     /// All images of a repository; none if there is no such repository.
     pub async fn listing(&self, repository: &str) -> Result<Listing, Fault> {
         let request = self.client.describe_images().repository_name(repository);
-        let mut pages = request.into_paginator().page_size(LARGEST_PAGE).send();
         let mut listing = Listing::default();
-        while let Some(page) = pages.next().await {
-            let page = match page {
-                Ok(page) => page,
-                Err(error) if is_missing(error.code()) => return Ok(Listing::default()),
-                Err(error) => return Err(Fault::of(CALL, error)),
-            };
-            for detail in page.image_details() {
-                if detail.image_tags().is_empty() {
-                    let digest = detail.image_digest().map(str::to_owned);
-                    listing.untagged.extend(digest);
-                }
-                for tag in detail.image_tags() {
-                    let image = self.tagged(repository, tag, detail)?;
-                    listing.tagged.push(image);
-                }
+        let is_there = each(request, |detail| {
+            if detail.image_tags().is_empty() {
+                let digest = detail.image_digest().map(str::to_owned);
+                listing.untagged.extend(digest);
             }
-        }
-        Ok(listing)
+            for tag in detail.image_tags() {
+                let image = self.tagged(repository, tag, detail)?;
+                listing.tagged.push(image);
+            }
+            Ok(())
+        });
+        Ok(match is_there.await? {
+            true => listing,
+            false => Listing::default(),
+        })
     }
 
     /// Whether the image with this digest is there.
@@ -247,6 +237,25 @@ fn pushed_at(pushed: &DateTime) -> Result<Timestamp, Fault> {
     timestamp(pushed)?
         .round(Unit::Millisecond)
         .map_err(|error| Fault::unexpected(error.to_string()))
+}
+
+/// Gives `take` each image that is asked for, page by page. Whether the repository is there.
+async fn each(
+    request: DescribeImagesFluentBuilder,
+    mut take: impl FnMut(&ImageDetail) -> Result<(), Fault>,
+) -> Result<bool, Fault> {
+    let mut pages = request.into_paginator().page_size(LARGEST_PAGE).send();
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) if is_missing(error.code()) => return Ok(false),
+            Err(error) => return Err(Fault::of(CALL, error)),
+        };
+        for detail in page.image_details() {
+            take(detail)?;
+        }
+    }
+    Ok(true)
 }
 
 fn is_missing(code: Option<&str>) -> bool {
