@@ -158,7 +158,6 @@ impl Service {
         LiveServiceDeployment {
             task_definition: None,
             arn: String::new(),
-            bakes: false,
             status: status.into(),
             status_reason: None,
             ended_by: None,

@@ -14,9 +14,9 @@ use aws_sdk_ecs::{
     operation::list_tasks::builders::ListTasksFluentBuilder,
     primitives::DateTime,
     types::{
-        CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceDeployment,
-        ServiceDeploymentLifecycleStage, ServiceField, ServiceRevision, SortOrder,
-        StopServiceDeploymentStopType, Tag, TaskDefinitionField, TaskDefinitionStatus as Status,
+        CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceDeployment, ServiceField,
+        ServiceRevision, SortOrder, StopServiceDeploymentStopType, Tag, TaskDefinitionField,
+        TaskDefinitionStatus as Status,
     },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -335,7 +335,6 @@ impl Ecs {
             .service_deployment_arn()
             .ok_or_else(|| Fault::incomplete(CALL, "serviceDeploymentArn"))?
             .to_owned();
-        let mut bakes = false;
         let mut task_definition = None;
         let mut stage = None;
         let mut hooks = Vec::new();
@@ -352,12 +351,9 @@ impl Ecs {
                 .as_ref()
                 .filter(|_| rolled_back)
                 .and_then(|deployment| describe::ended_by(deployment, status_reason.as_deref()));
-            let reached = deployment
-                .as_ref()
-                .and_then(|deployment| deployment.lifecycle_stage());
-            bakes = reached == Some(&ServiceDeploymentLifecycleStage::BakeTime);
-            stage = reached.map(|stage| stage.as_str().to_owned());
             if let Some(deployment) = &deployment {
+                let reached = deployment.lifecycle_stage();
+                stage = reached.map(|stage| stage.as_str().to_owned());
                 hooks = describe::pause_hooks("ecs:DescribeServiceDeployments", deployment)?;
             }
             let target = deployment
@@ -375,7 +371,6 @@ impl Ecs {
             .ok_or_else(|| Fault::incomplete(CALL, "createdAt"))?;
         Ok(Some(LiveServiceDeployment {
             arn,
-            bakes,
             task_definition,
             status,
             status_reason,

@@ -53,8 +53,6 @@ pub struct LiveServiceDeployment {
     pub ended_by: Option<EndedBy>,
     /// When ECS began it.
     pub created_at: Timestamp,
-    /// Whether all requests go to the new tasks by now, and the old ones are only kept for the way back.
-    pub bakes: bool,
     /// The revision that it was to bring, as far as ECS says; only asked for where ECS rolled it back.
     pub task_definition: Option<String>,
     /// The stage that it has reached (`lifecycleStage`); only asked for where it bakes, or can be paused.
@@ -87,6 +85,11 @@ pub enum Declined<'a> {
 }
 
 impl LiveServiceDeployment {
+    /// Whether all requests go to the new tasks by now, and the old ones are only kept for the way back.
+    pub fn bakes(&self) -> bool {
+        self.stage.as_deref() == Some("BAKE_TIME")
+    }
+
     /// The decision at a pause for which ECS took the deployment back, if there was one. A pause hook has failed if
     /// `ContinueServiceDeployment` was called with `ROLLBACK`
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_hook_state_change_events.html>).

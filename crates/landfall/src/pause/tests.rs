@@ -24,7 +24,6 @@ fn deployment(status: &str, hooks: Vec<LiveHook>) -> LiveServiceDeployment {
         status_reason: None,
         ended_by: None,
         created_at: at(900),
-        bakes: false,
         task_definition: None,
         stage: Some("POST_SCALE_UP".into()),
         hooks,

@@ -143,7 +143,7 @@ pub(super) fn running(
         return ended(unless_known, because(&what, status_reason));
     }
     // What is bad goes back at once while the old tasks are up, so it is time to look.
-    if purpose == Purpose::Release && newest.is_some_and(|newest| newest.bakes) {
+    if purpose == Purpose::Release && newest.is_some_and(LiveServiceDeployment::bakes) {
         return Standing::Steady(format!(
             "all requests go to {revision}, and ECS keeps the old tasks for now"
         ));

@@ -35,7 +35,6 @@ fn input(purpose: Purpose) -> Input {
 fn newest(status: &str) -> LiveServiceDeployment {
     LiveServiceDeployment {
         arn: "arn:deployment".into(),
-        bakes: false,
         task_definition: None,
         status: status.into(),
         status_reason: Some("ECS says why".into()),
@@ -428,7 +427,7 @@ fn a_stopped_service_is_waited_for_until_its_last_task_is_gone() {
 #[test]
 fn a_release_is_looked_at_while_the_old_tasks_are_still_kept_and_goes_back_to_them_step_by_step() {
     let baking = LiveServiceDeployment {
-        bakes: true,
+        stage: Some("BAKE_TIME".into()),
         ..newest("IN_PROGRESS")
     };
     let forward = input(Purpose::Release);
