@@ -11,9 +11,9 @@ use crate::{
     content::ContentHash,
     desired::{Claim, DesiredState, GoodRelease},
     image::Image,
-    live::{CreatedWith, HookAction, LiveDeployment, LiveService},
+    live::{CreatedWith, EndedTask, HookAction, LiveDeployment, LiveService},
     pause::{AwaitedHook, Pause},
-    record::{Cause, Content, Record, Release, TaskDefinition, Timeline, Verdict},
+    record::{Cause, Content, Record, Release, StoppedTask, TaskDefinition, Timeline, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
 };
@@ -118,6 +118,20 @@ pub(crate) fn claimed(desired: DesiredState, execution: &str, release: u64) -> D
     DesiredState {
         claim: Some(claim(execution, release)),
         ..desired
+    }
+}
+
+/// A task of release 2's revision that stopped with this code, for this reason.
+pub(crate) fn ended(code: &str, reason: &str) -> EndedTask {
+    EndedTask {
+        task: StoppedTask {
+            task: "arn:task".into(),
+            reason: reason.into(),
+            containers: Vec::new(),
+        },
+        task_definition: revision(2),
+        stop_code: Some(code.into()),
+        stopping_at: None,
     }
 }
 

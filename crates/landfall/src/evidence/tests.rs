@@ -1,21 +1,5 @@
 use super::*;
-use crate::{
-    record::StoppedTask,
-    sample::{at, desired, live, release, revision},
-};
-
-fn ended(code: &str, reason: &str) -> EndedTask {
-    EndedTask {
-        task: StoppedTask {
-            task: "arn:task".into(),
-            reason: reason.into(),
-            containers: Vec::new(),
-        },
-        task_definition: revision(2),
-        stop_code: Some(code.into()),
-        stopping_at: None,
-    }
-}
+use crate::sample::{at, desired, ended, live, release, revision};
 
 #[test]
 fn a_task_dies_of_what_it_runs_and_of_nothing_else() {

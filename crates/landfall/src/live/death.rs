@@ -42,21 +42,7 @@ impl EndedTask {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::record::StoppedContainer;
-
-    fn ended(code: &str, reason: &str) -> EndedTask {
-        EndedTask {
-            task: StoppedTask {
-                task: "arn:task".into(),
-                reason: reason.into(),
-                containers: Vec::new(),
-            },
-            task_definition: "arn:definition".into(),
-            stop_code: Some(code.into()),
-            stopping_at: None,
-        }
-    }
+    use crate::{record::StoppedContainer, sample::ended};
 
     #[test]
     fn the_cause_names_each_container_that_exited_and_how() {

@@ -10,7 +10,6 @@ use crate::{
         Accepted, EndedBy, HookAction, LiveBalancer, LiveDeployment, LiveHook,
         LiveServiceDeployment,
     },
-    record::StoppedTask,
     sample::*,
 };
 
@@ -95,14 +94,8 @@ fn then(output: &Output) -> Option<Option<Look<look::Outcome, Value>>> {
 /// A task of release 2's revision that stopped at this second.
 fn stopped(code: &str, reason: &str, second: i64) -> EndedTask {
     EndedTask {
-        task: StoppedTask {
-            task: "arn:task".into(),
-            reason: reason.into(),
-            containers: Vec::new(),
-        },
-        task_definition: revision(2),
-        stop_code: Some(code.into()),
         stopping_at: Some(at(second)),
+        ..ended(code, reason)
     }
 }
 
