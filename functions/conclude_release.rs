@@ -10,9 +10,10 @@ use landfall::{
         conclude::{Answer, Ask, Conclude},
     },
     record::Verdict,
-    revocation::{family, is_revoked, kept, registered_after},
+    revocation::{is_revoked, kept, registered_after},
     service_id::ServiceId,
     step::conclude_release::{Input, Output, ending, is_overtaken},
+    task_definition::family,
 };
 use landfall_aws::{
     Aws, Fault, drift,
@@ -131,10 +132,10 @@ async fn revoke(aws: &Aws, service: &ServiceId, bad: u64) -> Result<(), Fault> {
     let Some(kept) = kept(live.as_ref()) else {
         return Ok(());
     };
-    let listed = aws
-        .ecs()
-        .newest_revisions(family(kept).unwrap_or_default())
-        .await?;
+    let Some(family) = family(kept) else {
+        return Ok(());
+    };
+    let listed = aws.ecs().newest_revisions(family).await?;
     for arn in registered_after(kept, &listed) {
         if is_revoked(aws.ecs().registered_for(arn, service).await?, bad) {
             aws.ecs().deregister_task_definition(arn).await?;

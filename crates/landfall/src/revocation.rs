@@ -9,7 +9,9 @@
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html>). A release of the same
 //! content, as after `landfall retry`, registers a revision of its own.
 
-use crate::{drift::Registered, live::LiveService, record::Verdict};
+use crate::{
+    drift::Registered, live::LiveService, record::Verdict, task_definition::family_and_number,
+};
 
 /// Whether a release with this verdict leaves a revision that nobody shall be given: it was tried or refused, and the
 /// service runs something else.
@@ -31,18 +33,15 @@ pub fn kept(live: Option<&LiveService>) -> Option<&str> {
     Some(&primary.task_definition)
 }
 
-/// The family of a revision, by its ARN.
-pub fn family(revision: &str) -> Option<&str> {
-    parts(revision).map(|(family, _)| family)
-}
-
 /// Those of `listed` that were registered after the revision `kept`, of the same family.
 pub fn registered_after<'a>(kept: &str, listed: &'a [String]) -> Vec<&'a String> {
-    let Some((family, number)) = parts(kept) else {
+    let Some((family, number)) = family_and_number(kept) else {
         return Vec::new();
     };
     let mut after: Vec<_> = listed.iter().collect();
-    after.retain(|arn| parts(arn).is_some_and(|(other, later)| other == family && later > number));
+    after.retain(|arn| {
+        family_and_number(arn).is_some_and(|(other, later)| other == family && later > number)
+    });
     after
 }
 
@@ -52,17 +51,13 @@ pub fn is_revoked(registered: Option<Registered>, bad: u64) -> bool {
     registered.is_some_and(|ours| ours.release.is_none_or(|release| release <= bad))
 }
 
-/// Family and number of `arn:…:task-definition/<family>:<revision>`.
-fn parts(arn: &str) -> Option<(&str, u64)> {
-    let (_, name) = arn.rsplit_once('/')?;
-    let (family, number) = name.rsplit_once(':')?;
-    Some((family, number.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{live, revision};
+    use crate::{
+        sample::{live, revision},
+        task_definition::family,
+    };
 
     #[test]
     fn only_what_was_registered_for_a_bad_release_after_what_runs_is_revoked() {

@@ -1,6 +1,18 @@
-//! Task definitions as they are written: JSON of which Landfall knows a few members.
+//! Task definitions as they are written, JSON of which Landfall knows a few members, and the ARNs of their revisions.
 
 use serde_json::{Map, Value};
+
+/// The family and the number of a revision, by its ARN: `arn:…:task-definition/<family>:<number>`.
+pub fn family_and_number(revision: &str) -> Option<(&str, u64)> {
+    let (_, name) = revision.rsplit_once('/')?;
+    let (family, number) = name.rsplit_once(':')?;
+    Some((family, number.parse().ok()?))
+}
+
+/// The family of a revision, by its ARN.
+pub fn family(revision: &str) -> Option<&str> {
+    family_and_number(revision).map(|(family, _)| family)
+}
 
 /// The container definitions of a task definition.
 pub fn containers(

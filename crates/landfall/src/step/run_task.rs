@@ -22,7 +22,7 @@ use crate::{
     record::{Release, TaskLog, TaskReport},
     service_file::{OnFailure, OneOffTask, Phase, ServiceFile},
     service_id::ServiceId,
-    task_definition::containers,
+    task_definition::{containers, family},
 };
 
 /// Seconds between two looks at a task; they become rarer with its time.
@@ -128,8 +128,7 @@ pub struct Run {
 impl Run {
     /// The family of its task definition, if that is known.
     pub fn family(&self) -> Option<&str> {
-        let revision = self.task_definition.as_ref()?.rsplit('/').next()?;
-        revision.split(':').next()
+        self.task_definition.as_deref().and_then(family)
     }
 
     /// Whether it was asked for so short a time ago that ECS may not show it yet.
