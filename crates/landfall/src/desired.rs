@@ -503,9 +503,9 @@ impl DesiredState {
         });
     }
 
-    /// Writes the verdict of release `number` and gives up the claim; a bad verdict rests on evidence `against` somebody. Older open releases are dropped, as are those that were
-    /// passed over: they were superseded. Newer ones stay open; if the newest has images that are in quarantine now, another release without
-    /// them takes its place.
+    /// Writes the verdict of release `number` and gives up the claim; a bad verdict rests on evidence `against` somebody.
+    /// Older open releases are dropped, as are those that were passed over: they were superseded. Newer ones stay open; if
+    /// the newest has images that are in quarantine now, another release without them takes its place.
     pub fn conclude(
         &mut self,
         number: u64,
