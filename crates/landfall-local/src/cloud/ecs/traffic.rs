@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::state::{Revision, State};
+use super::state::{Revision, Rollout, State};
 use super::{Inner, list, text};
 
 /// Strategies that have two revisions side by side.
@@ -162,12 +162,21 @@ pub(super) fn resolved(revision: &Revision) -> Vec<(Value, String)> {
 }
 
 impl Inner {
-    /// The deployment that a service's requests go to.
+    /// The deployment that a service's requests go to. In a rolling update which is under way or has failed that is the one
+    /// that was completed last: the new tasks may never have come up.
     pub(super) fn serving(&self, state: &State, arn: &str) -> Option<String> {
-        let primary = state.services.get(arn)?.deployments.first()?;
+        let service = state.services.get(arn)?;
+        let primary = service.deployments.first()?;
         let record = state.service_deployments.get(&primary.service_deployment);
         match record.and_then(|record| record.shift.as_ref()) {
             Some(shift) if shift.percent() < 100.0 => shift.serving.clone(),
+            None if primary.rollout != Rollout::Completed => {
+                let completed = service.last_completed.as_ref();
+                let mut older = service.deployments.iter().skip(1);
+                let serving =
+                    older.find(|older| Some(&older.id) == completed.map(|known| &known.id));
+                Some(serving.unwrap_or(primary).id.clone())
+            }
             _ => Some(primary.id.clone()),
         }
     }

@@ -268,6 +268,30 @@ async fn a_deployment_that_takes_the_place_of_another_leaves_those_who_serve_alo
 }
 
 #[tokio::test(start_paused = true)]
+async fn side_by_side_with_a_rolling_update_that_never_came_up_the_old_tasks_serve_on() {
+    let cloud = cloud();
+    let ways = ways(&cloud).await;
+    ways.service(&cloud, json!({ "strategy": "ROLLING" })).await;
+    let never = SimulatedBehaviour {
+        healthy: Healthy::Never,
+        ..SimulatedBehaviour::default()
+    };
+    cloud.ecs.simulate("sha256:1.1.0", never);
+    let bad = cloud.definition("hello:1.1.0", json!({})).await;
+    cloud.update(json!({ "taskDefinition": bad })).await;
+    sleep(Duration::from_secs(5)).await;
+    let good = cloud.definition("hello:1.2.0", json!({})).await;
+    cloud
+        .update(json!({
+            "taskDefinition": good,
+            "deploymentConfiguration": { "strategy": "BLUE_GREEN" },
+        }))
+        .await;
+    let seen = ways.watched(&cloud).await;
+    assert_eq!(seen.last().unwrap().0, "CLEAN_UP");
+}
+
+#[tokio::test(start_paused = true)]
 async fn both_target_groups_have_to_be_the_rules() {
     let cloud = cloud();
     let ways = ways(&cloud).await;
