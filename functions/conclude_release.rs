@@ -119,9 +119,9 @@ async fn foreign_revision(aws: &Aws, input: &Input) -> Result<Option<String>, Fa
     let desired = aws.state().read(&input.service).await?;
     let content = &input.release.content.file;
     let file = aws.state().file(content).await?;
-    let revision = Revision::of_file(arn, &file);
+    let mut revision = Revision::of_file(arn, &file);
     let (state, ecs) = (aws.state(), aws.ecs());
-    let whose = drift::whose(state, ecs, &desired, &live, revision, content).await?;
+    let whose = drift::whose(state, ecs, &desired, &live, &mut revision, content).await?;
     Ok(is_overtaken(whose, &file).then(|| arn.clone()))
 }
 

@@ -12,6 +12,7 @@ use landfall::{
     live::{LiveService, LiveServiceDeployment, ServiceDeploymentStatus},
     record::{Diagnosis, Release, StoppedTask, TaskDefinition},
     service_file::ServiceFile,
+    service_section::given_by,
     step::{
         register_task_definition::{copy, render, render_live},
         roll_back::{Action, Files, Input, Output, Provenance, Way, plan, way_back},
@@ -110,7 +111,7 @@ async fn observe(
     desired: Versioned<DesiredState>,
 ) -> Result<Observation, Fault> {
     let live = changed_service(aws, input).await?;
-    let provenance = provenance(aws, input, &desired, live.as_ref()).await?;
+    let (provenance, runs) = provenance(aws, input, &desired, live.as_ref()).await?;
     let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
     let good = desired.last_good.as_ref();
     let stopped_tasks = match &live {
@@ -121,7 +122,12 @@ async fn observe(
         }
         None => Vec::new(),
     };
-    let files = files(aws, input, good, &way).await?;
+    let mut files = files(aws, input, good, &way).await?;
+    if let Some(live) = live.as_ref().filter(|_| way.sends_section()) {
+        let known = [Some(input.release.number), good.map(|good| good.number)];
+        let numbers = given_by(live, runs, &known);
+        files.given = aws.state().files_of(&desired, &numbers).await?;
+    }
     Ok(Observation {
         desired,
         live,
@@ -157,6 +163,7 @@ async fn files(
     Ok(Files {
         good,
         bad,
+        given: vec![],
         balancer: None,
     })
 }
@@ -320,27 +327,30 @@ async fn changed_service(aws: &Aws, input: &Input) -> Result<Option<LiveService>
     }
 }
 
+/// What the service runs and ran before, and the number of the release that the revision was registered for that it runs.
 async fn provenance(
     aws: &Aws,
     input: &Input,
     desired: &DesiredState,
     live: Option<&LiveService>,
-) -> Result<Provenance, Fault> {
+) -> Result<(Provenance, Option<u64>), Fault> {
     let Some((live, primary)) = live.and_then(|live| Some((live, live.primary()?))) else {
-        return Ok(Provenance::default());
+        return Ok((Provenance::default(), None));
     };
-    let revision = Revision::new(&primary.task_definition);
+    let mut revision = Revision::new(&primary.task_definition);
     let file = &input.release.content.file;
-    let whose = drift::whose(aws.state(), aws.ecs(), desired, live, revision, file).await?;
+    let (state, ecs) = (aws.state(), aws.ecs());
+    let whose = drift::whose(state, ecs, desired, live, &mut revision, file).await?;
     let way_back = match (whose, &desired.last_good, &desired.accepted) {
         (Whose::OurAttempt, None, None) => aws.state().adopted(&input.service).await?,
         (Whose::OurAttempt, None, Some(accepted)) => Some(accepted.clone()),
         _ => None,
     };
-    Ok(Provenance {
+    let provenance = Provenance {
         whose: Some(whose),
         way_back,
-    })
+    };
+    Ok((provenance, revision.release()))
 }
 
 fn diagnosis(

@@ -8,7 +8,8 @@ use landfall::{
     drift::{Revision, Whose},
     live::{LiveService, Rollout},
     service_file::ServiceFile,
-    step::update_service::{Input, Section, Seen, existing, given_by, plan, to_note},
+    service_section::given_by,
+    step::update_service::{Input, Section, Seen, existing, plan, to_note},
     versioned::Versioned,
 };
 use landfall_aws::{
@@ -64,11 +65,11 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
         let file = Box::new(file(aws, input).await?);
         return Ok(Seen::Absent { file });
     };
-    let whose = whose(aws, input, &live).await?;
+    let (whose, runs) = whose(aws, input, &live).await?;
     let section = match desired {
         Some(desired) => Some(Box::new(Section {
             previous: previous(aws, input).await?,
-            given: given(aws, input, &desired, &live).await?,
+            given: given(aws, input, &desired, &live, runs).await?,
             file: file(aws, input).await?,
         })),
         None => None,
@@ -86,24 +87,30 @@ async fn claimed(aws: &Aws, input: &Input) -> Result<Versioned<DesiredState>, Fa
         .await
 }
 
-/// Whose the revision is that the service runs; none if it runs none. Only one that the release does not know costs
-/// calls.
-async fn whose(aws: &Aws, input: &Input, live: &LiveService) -> Result<Option<Whose>, Fault> {
+/// Whose the revision is that the service runs, and the number of the release that it was registered for; none if it runs
+/// none. Only a revision that the release does not know costs calls.
+async fn whose(
+    aws: &Aws,
+    input: &Input,
+    live: &LiveService,
+) -> Result<(Option<Whose>, Option<u64>), Fault> {
     let primary = live.primary().filter(|_| live.is_active());
     let Some(arn) = primary.map(|primary| &primary.task_definition) else {
-        return Ok(None);
+        return Ok((None, None));
     };
-    let good = input.last_good.as_ref();
-    if good.is_some_and(|good| good.task_definition.arn == *arn) {
-        return Ok(Some(Whose::Good));
+    if let Some(good) = &input.last_good
+        && good.task_definition.arn == *arn
+    {
+        return Ok((Some(Whose::Good), Some(good.number)));
     }
     if input.task_definition == *arn {
-        return Ok(Some(Whose::OurAttempt));
+        return Ok((Some(Whose::OurAttempt), Some(input.release.number)));
     }
     let desired = claimed(aws, input).await?;
-    let (revision, file) = (Revision::new(arn), &input.release.content.file);
-    let whose = drift::whose(aws.state(), aws.ecs(), &desired, live, revision, file);
-    whose.await.map(Some)
+    let (mut revision, file) = (Revision::new(arn), &input.release.content.file);
+    let (state, ecs) = (aws.state(), aws.ecs());
+    let whose = drift::whose(state, ecs, &desired, live, &mut revision, file).await?;
+    Ok((Some(whose), revision.release()))
 }
 
 /// The release's file, with its tasks registered in the Cloud Map service that it names.
@@ -130,28 +137,19 @@ async fn previous(aws: &Aws, input: &Input) -> Result<Option<ServiceFile>, Fault
     }
 }
 
-/// The file of the release whose section ECS was given last, if that was not the last good one.
-///
-/// A release that this one takes over from has no record yet.
+/// The files of the releases whose sections ECS may have, besides this one's and that of the last good one; `runs` is the
+/// release whose revision the service runs.
 async fn given(
     aws: &Aws,
     input: &Input,
     desired: &DesiredState,
     live: &LiveService,
-) -> Result<Option<ServiceFile>, Fault> {
-    let Some(number) = given_by(input, live) else {
-        return Ok(None);
-    };
-    let mut open = desired.open.iter();
-    let release = match open.find(|release| release.number == number) {
-        Some(release) => Some(release.clone()),
-        None => {
-            let record = aws.state().record(&input.service, number).await?;
-            record.map(|record| record.release)
-        }
-    };
-    match release {
-        Some(release) => Ok(Some(aws.state().file(&release.content.file).await?)),
-        None => Ok(None),
+    runs: Option<u64>,
+) -> Result<Vec<ServiceFile>, Fault> {
+    if input.from_good {
+        return Ok(vec![]);
     }
+    let good = input.last_good.as_ref().map(|good| good.number);
+    let numbers = given_by(live, runs, &[Some(input.release.number), good]);
+    aws.state().files_of(desired, &numbers).await
 }

@@ -79,7 +79,7 @@ async fn foreign_revision(aws: &Aws, desired: &DesiredState) -> Result<Option<St
         return Ok(None);
     };
     let arn = &primary.task_definition;
-    let (state, ecs, revision) = (aws.state(), aws.ecs(), Revision::new(arn));
-    let whose = drift::whose(state, ecs, desired, live, revision, &file.content).await?;
+    let (state, ecs, mut revision) = (aws.state(), aws.ecs(), Revision::new(arn));
+    let whose = drift::whose(state, ecs, desired, live, &mut revision, &file.content).await?;
     Ok((whose == Whose::Foreign).then(|| arn.clone()))
 }

@@ -216,7 +216,7 @@ impl Protocol {
                     Box::new(Section {
                         file: file.clone(),
                         previous: None,
-                        given: None,
+                        given: vec![],
                     })
                 }),
             },

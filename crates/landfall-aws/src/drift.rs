@@ -19,12 +19,12 @@ pub async fn whose(
     ecs: &Ecs,
     desired: &DesiredState,
     live: &LiveService,
-    mut revision: Revision,
+    revision: &mut Revision,
     file: &ContentHash,
 ) -> Result<Whose, Fault> {
     let service = &desired.service;
     loop {
-        match drift::whose(desired, live, &revision) {
+        match drift::whose(desired, live, revision) {
             Ok(whose) => return Ok(whose),
             Err(Question::Registered) => {
                 let registered = ecs.registered_for(&revision.arn, service).await?;

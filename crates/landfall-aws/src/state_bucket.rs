@@ -1,5 +1,7 @@
 //! The desired states and everything else in the state bucket.
 
+use std::collections::BTreeSet;
+
 use aws_config::SdkConfig;
 use landfall::{
     content::ContentHash,
@@ -157,6 +159,33 @@ impl StateBucket {
             ))
         };
         Ok(found.ok_or_else(missing)?.0)
+    }
+
+    /// The files of the service's releases of these numbers. A release that is taken over from has no record yet; one that
+    /// is known nowhere is passed over.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub async fn files_of(
+        &self,
+        desired: &DesiredState,
+        numbers: &BTreeSet<u64>,
+    ) -> Result<Vec<ServiceFile>, Fault> {
+        let mut files = vec![];
+        for number in numbers {
+            let open = desired.open.iter().find(|open| open.number == *number);
+            let content = match open {
+                Some(open) => Some(open.content.file.clone()),
+                None => {
+                    let record = self.record(&desired.service, *number).await?;
+                    record.map(|record| record.release.content.file)
+                }
+            };
+            if let Some(content) = content {
+                files.push(self.file(&content).await?);
+            }
+        }
+        Ok(files)
     }
 
     /// Stores an accepted service file and answers its hash.

@@ -89,6 +89,11 @@ impl Revision {
         }
     }
 
+    /// The number of the release that Landfall registered it for, if its tags have been read and say one.
+    pub fn release(&self) -> Option<u64> {
+        self.registered.flatten()?.release
+    }
+
     /// A revision that runs in the service of this file.
     pub fn of_file(arn: &str, file: &ServiceFile) -> Self {
         Self {

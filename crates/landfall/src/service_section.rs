@@ -3,12 +3,14 @@
 mod balancers;
 mod capacity;
 mod count;
+mod given;
 mod leftovers;
 pub mod unchangeable;
 
 use serde_json::{Map, Value, json};
 
 pub use count::{changes_count, drop_unowned_count, keep_count, who_counts};
+pub use given::given_by;
 pub use leftovers::{kept, with_resets};
 
 use crate::{

@@ -76,3 +76,34 @@ fn a_release_that_was_passed_over_leaves_nothing_to_the_file_that_follows() {
         is_plain(&stage, &hello).await;
     });
 }
+
+#[test]
+fn what_ecs_went_back_to_by_itself_leaves_nothing_although_it_was_never_good() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let neighbours = Neighbours::settle(&stage.wire.cloud).await.unwrap();
+        let hello = service("hello", Rule::Semver);
+        stage.push("hello", "1.0.0").await;
+        let baking = Edition {
+            bake: 3600,
+            ..SURROUNDED
+        };
+        put(&stage, &hello, neighbours.file(&hello, baking)).await;
+        let completed = async || {
+            let live = stage.live(&hello).await;
+            live["deployments"][0]["rolloutState"] == "COMPLETED"
+        };
+        while !completed().await {
+            stage.later().await;
+        }
+        let bad = Behaviour::Crashes.simulated();
+        stage.push_behaving("hello", "1.1.0", bad).await;
+        put(&stage, &hello, hello.file(PLAIN)).await;
+        stage.rest().await;
+        stage.verdict(&hello, 1, Verdict::Superseded).await;
+
+        stage.push("hello", "1.2.0").await;
+        stage.rest().await;
+        is_plain(&stage, &hello).await;
+    });
+}

@@ -321,6 +321,9 @@ pub struct Files {
     pub good: Option<ServiceFile>,
     /// The bad release's, if it is another one and the service is not left alone.
     pub bad: Option<ServiceFile>,
+    /// The files of the other releases whose sections ECS may have, if the last good one's is sent
+    /// ([`given_by`](crate::service_section::given_by)).
+    pub given: Vec<ServiceFile>,
     /// What the last good release is reached by, if its section is sent and has an `ingress`.
     pub balancer: Option<Balancer>,
 }
@@ -355,7 +358,10 @@ pub fn plan(
         verdict: way.verdict(desired, stage),
         stops_deployment: way.can_be_left_to_ecs(live),
         change: change(desired, live, &way, files, now),
-        ingress: bad.is_some_and(|bad| leaves_behind(bad, good, &desired.service, live)),
+        ingress: bad
+            .into_iter()
+            .chain(&files.given)
+            .any(|earlier| leaves_behind(earlier, good, &desired.service, live)),
         way,
     }
 }
@@ -371,7 +377,12 @@ fn change(
     let service = &desired.service;
     let bad = files.bad.as_ref();
     let sent = files.good.as_ref().filter(|_| way.sends_section());
-    let sent = sent.map(|good| with_resets(good.clone(), bad));
+    let sent = sent.map(|good| {
+        let earlier = bad.into_iter().chain(&files.given);
+        earlier.fold(good.clone(), |file, earlier| {
+            with_resets(file, Some(earlier))
+        })
+    });
     let mut body = match (&sent, way) {
         (_, Way::LeaveToEcs { .. }) => None,
         (Some(file), _) => Some(section(file, service, files.balancer.as_ref(), live)),

@@ -91,20 +91,9 @@ pub struct Section {
     pub file: ServiceFile,
     /// The last good release's file, if it is another one: members that only that file has are cleared.
     pub previous: Option<ServiceFile>,
-    /// The file of the release whose section ECS was given last, if that was not the last good one: it was bad, or a newer
-    /// release took its place. Members that only that file has are cleared too.
-    pub given: Option<ServiceFile>,
-}
-
-/// The number of the release whose section a service was given last, by its tag; none if ECS has the section of the last
-/// good release or of this one.
-pub fn given_by(input: &Input, live: &LiveService) -> Option<u64> {
-    let tag = live.tags.get(RELEASE_TAG).filter(|_| !input.from_good)?;
-    let good = input.last_good.as_ref().map(|good| good.number);
-    let known = [Some(input.release.number), good];
-    tag.parse()
-        .ok()
-        .filter(|number| !known.contains(&Some(*number)))
+    /// The files of the other releases whose sections ECS may have ([`given_by`](crate::service_section::given_by)): they
+    /// were bad, or newer releases took their place. Members that only these files have are cleared too.
+    pub given: Vec<ServiceFile>,
 }
 
 /// The revision that has to be noted as the way back before the service is changed: what a service that Landfall did
@@ -203,8 +192,10 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
             obstacle,
         };
     };
-    let file = with_resets(file.clone(), previous.as_ref());
-    let file = with_resets(file, given.as_ref());
+    let earlier = previous.iter().chain(given);
+    let file = earlier.fold(file.clone(), |file, earlier| {
+        with_resets(file, Some(earlier))
+    });
     let mut body = update_body(input, Some(&file), live);
     if input.from_good {
         keep_count(&mut body, previous.as_ref());

@@ -55,7 +55,7 @@ fn present(live: LiveService, file: Option<ServiceFile>, previous: Option<Servic
             Box::new(Section {
                 file,
                 previous,
-                given: None,
+                given: vec![],
             })
         }),
     }
@@ -529,30 +529,7 @@ fn a_new_deployment_is_forced_exactly_when_the_capacity_strategy_differs() {
 }
 
 #[test]
-fn the_section_that_ecs_was_given_last_is_known_by_the_services_tag_unless_it_is_a_good_one() {
-    let tagged = |number: &str| {
-        let mut live = live(1);
-        live.tags.insert(RELEASE_TAG.into(), number.into());
-        live
-    };
-    let input = Input {
-        release: release(5),
-        ..input()
-    };
-    assert_eq!(given_by(&input, &tagged("3")), Some(3));
-    for known in ["1", "5", "none"] {
-        assert_eq!(given_by(&input, &tagged(known)), None, "{known}");
-    }
-    assert_eq!(given_by(&input, &live(1)), None);
-    let from_good = Input {
-        from_good: true,
-        ..input
-    };
-    assert_eq!(given_by(&from_good, &tagged("3")), None);
-}
-
-#[test]
-fn what_only_the_last_section_had_that_ecs_was_given_is_cleared_although_it_was_never_good() {
+fn what_only_a_section_had_that_ecs_was_given_is_cleared_although_it_was_never_good() {
     let mut given = file();
     let registries = json!([{ "registryArn": "arn:registry" }]);
     given.service.insert("serviceRegistries".into(), registries);
@@ -562,7 +539,7 @@ fn what_only_the_last_section_had_that_ecs_was_given_is_cleared_although_it_was_
         section: Some(Box::new(Section {
             file: file(),
             previous: None,
-            given: Some(given),
+            given: vec![given, file()],
         })),
     };
     let Call::Update(body) = plan(&input(), &seen, at(7)).unwrap().call else {

@@ -209,7 +209,7 @@ fn the_last_good_section_takes_away_what_only_the_bad_release_had() {
     let files = Files {
         good: Some(good),
         bad: Some(bad),
-        balancer: None,
+        ..Files::default()
     };
     let undo = plan(&uncertain, Some(&runs), Stage::Health, way(), &files, at(7));
     let change = undo.change.unwrap();
@@ -311,7 +311,7 @@ fn what_only_the_bad_release_had_at_the_load_balancer_goes_but_not_under_a_forei
         let files = Files {
             good,
             bad,
-            balancer: None,
+            ..Files::default()
         };
         let undo = plan(
             &desired(&[2]),
