@@ -313,7 +313,9 @@ async fn changed_service(aws: &Aws, input: &Input) -> Result<Option<LiveService>
         None => false,
         Some(live) if rollout.is_before(live) => {
             let newest = newest_deployment(aws, input).await?;
-            newest.is_some_and(|newest| newest.status.is_rollback())
+            newest.is_some_and(|newest| {
+                newest.status.is_rollback() && !rollout.is_newer_than(&newest)
+            })
         }
         Some(_) => true,
     };

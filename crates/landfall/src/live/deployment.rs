@@ -165,6 +165,15 @@ impl Rollout {
         !shows_it && !is_later
     }
 
+    /// Whether ECS had begun `earlier` before it began the deployment with which it accepted this change: the list of
+    /// service deployments lags too, and how such a one ended says nothing about this change.
+    pub fn is_newer_than(&self, earlier: &LiveServiceDeployment) -> bool {
+        let accepted = self.deployment.as_ref();
+        accepted
+            .and_then(|accepted| accepted.created_at)
+            .is_some_and(|begun| begun.duration_since(earlier.created_at).as_secs() > BEGUN_WITHIN)
+    }
+
     /// Whether `now` is so soon after the change that ECS may still answer as if the service were not there: Terraform's
     /// provider gives it two minutes
     /// (<https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/ecs/service.go>,
@@ -173,6 +182,10 @@ impl Rollout {
         now.duration_since(self.started_at).as_secs() < UNSEEN_SECONDS
     }
 }
+
+/// How many seconds may lie between the times of a service deployment and of its deployment within the service, both by
+/// ECS's clock. No source says that they are one.
+const BEGUN_WITHIN: i64 = 2;
 
 /// How long, in seconds, after a change ECS may answer as before it.
 const UNSEEN_SECONDS: i64 = 120;

@@ -158,7 +158,7 @@ const CLOCK_SKEW: i64 = 2;
 ///
 /// An update that changes nothing ECS deploys, such as the way back to what runs already, begins no service deployment.
 /// The newest one is then older than the rollout, and how it ended says nothing about this rollout. (On the way back it
-/// may well be older: ECS's own roll-back is waited for.) One that was to bring another revision says nothing either:
+/// may well be older, where ECS's own roll-back is waited for; not where ECS accepted a later change.) One that was to bring another revision says nothing either:
 /// the release before this one may have begun it a moment ago.
 pub fn look(
     input: &Input,
@@ -233,7 +233,7 @@ pub fn look_at_tasks(
         .and_then(|newest| Pause::of(newest, noted(input, desired), now));
     let skew = SignedDuration::from_secs(CLOCK_SKEW);
     let newest = newest.filter(|newest| {
-        input.purpose == Purpose::RollBack
+        input.purpose == Purpose::RollBack && !input.rollout.is_newer_than(newest)
             || input.rollout.started_at.duration_since(newest.created_at) <= skew
                 && (newest.task_definition.is_none()
                     || newest.task_definition == input.rollout.task_definition)

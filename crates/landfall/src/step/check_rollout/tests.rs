@@ -282,6 +282,28 @@ fn an_earlier_service_deployment_says_nothing_about_this_rollout() {
 }
 
 #[test]
+fn how_the_bad_deployment_ended_says_nothing_about_the_way_back_that_ecs_accepted_after_it() {
+    // ECS had gone back to a revision that was never good; the service and its deployments still look like that.
+    let earlier = |second| LiveServiceDeployment {
+        created_at: at(second),
+        ..newest("ROLLBACK_SUCCESSFUL")
+    };
+    let seen = begun(live(1), 400);
+    let back = accepted(Purpose::RollBack);
+    for (story, second, expected) in [
+        ("the bad one", 900, Outcome::InProgress),
+        ("the way back's own", 999, Outcome::Failed),
+        ("another one after it", 1001, Outcome::Failed),
+    ] {
+        let got = outcome(&back, &seen, Some(&earlier(second)));
+        assert_eq!(got, expected, "{story}");
+    }
+    let left_to_ecs = input(Purpose::RollBack);
+    let got = outcome(&left_to_ecs, &seen, Some(&earlier(900)));
+    assert_eq!(got, Outcome::Failed);
+}
+
+#[test]
 fn a_deployment_that_cannot_come_up_is_given_up() {
     let failing = |running: i32, failed: i32| {
         primary(rolling(1, 2, running), |primary| {
