@@ -311,7 +311,7 @@ async fn changed_service(aws: &Aws, input: &Input) -> Result<Option<LiveService>
     let shows_it = match &live {
         _ if !rollout.may_be_unseen(aws.now()) => true,
         None => false,
-        Some(live) if rollout.is_before(live) => {
+        Some(live) if rollout.is_before(live, aws.now()) => {
             let newest = newest_deployment(aws, input).await?;
             newest.is_some_and(|newest| {
                 newest.status.is_rollback() && !rollout.is_newer_than(&newest)

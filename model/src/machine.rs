@@ -250,6 +250,7 @@ fn rollout() -> Rollout {
         started_at: THEN,
         timeout_seconds: 0,
         deployment: None,
+        count_before: None,
     }
 }
 

@@ -284,6 +284,7 @@ impl Protocol {
                 started_at: begun(way.after_newest),
                 timeout_seconds: TIMEOUT_SECONDS,
                 deployment: None,
+                count_before: None,
             },
             look: Some(None),
             task_token: None,

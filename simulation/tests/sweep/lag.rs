@@ -5,8 +5,9 @@ use std::time::Duration;
 use landfall::record::Verdict;
 use landfall_simulation::{
     fault::Plan,
-    scenario::{Behaviour, Rule},
+    scenario::{Behaviour, Edition, Rule},
 };
+use serde_json::json;
 
 use crate::stage::{Stage, play, service};
 
@@ -55,5 +56,47 @@ fn a_bad_release_goes_back_though_ecs_shows_neither_it_nor_the_way_back_yet() {
                 assert!(stage.live_image(&hello).await.ends_with(&good));
             });
         }
+    }
+}
+
+/// When each task of the service that runs was started, in seconds since 1970.
+async fn started(stage: &Stage) -> Vec<f64> {
+    let ecs = &stage.wire.cloud.ecs;
+    let listed = json!({ "cluster": "web", "serviceName": "hello" });
+    let arns = ecs.call("ListTasks", listed).await.unwrap()["taskArns"].clone();
+    let asked = json!({ "cluster": "web", "tasks": arns });
+    let answer = ecs.call("DescribeTasks", asked).await.unwrap();
+    let tasks = answer["tasks"].as_array().unwrap().iter();
+    tasks
+        .filter_map(|task| task["startedAt"].as_f64())
+        .collect()
+}
+
+#[test]
+fn a_release_of_nothing_but_more_tasks_succeeds_once_they_run() {
+    for seconds in LAGS {
+        play(async {
+            let stage = Stage::open_in(&[], Plan::Never, |settings| {
+                settings.ecs.read_lag = Duration::from_secs(seconds);
+                settings.ecs.pulling = Duration::from_secs(20);
+            })
+            .await;
+            let hello = service("hello", Rule::Semver);
+            stage.first_release(&hello).await;
+            stage.verdict(&hello, 1, Verdict::Succeeded).await;
+
+            let file = hello.file(Edition {
+                desired_count: 3,
+                ..Edition::PLAIN
+            });
+            let text = file.to_string();
+            stage.driver.put_file(&hello.key, &text).await.unwrap();
+            stage.rest().await;
+            let record = stage.verdict(&hello, 2, Verdict::Succeeded).await;
+            let concluded = record.timeline.concluded_at.as_duration().as_secs_f64();
+            let started = started(&stage).await;
+            let before = started.iter().filter(|at| **at <= concluded).count();
+            assert_eq!(before, 3, "{seconds}: {started:?} {concluded}");
+        });
     }
 }

@@ -205,6 +205,7 @@ pub(super) fn accepted(
     Ok(Accepted {
         id: id.to_owned(),
         created_at: primary.created_at().map(timestamp).transpose()?,
+        desired_count: Some(service.desired_count()),
     })
 }
 

@@ -131,6 +131,10 @@ pub struct Rollout {
     /// None if no call was made, and for an execution that began before this was noted.
     #[serde(default)]
     pub deployment: Option<Accepted>,
+    /// How many tasks were wanted when the change was decided ([`LiveService::chosen_count`]): where ECS begins no deployment
+    /// for the change, this tells the answers of before it.
+    #[serde(default)]
+    pub count_before: Option<i32>,
 }
 
 /// The deployment with which ECS accepted a change.
@@ -141,6 +145,9 @@ pub struct Accepted {
     pub id: String,
     /// When ECS began it, by ECS's clock; none if it does not say.
     pub created_at: Option<Timestamp>,
+    /// The service's desired count in the same answer; none for an execution that began before this was noted.
+    #[serde(default)]
+    pub desired_count: Option<i32>,
 }
 
 impl Rollout {
@@ -151,10 +158,22 @@ impl Rollout {
     /// A view that shows the deployment of the change, or begins with a later one, is new enough. After ECS has gone
     /// back by itself the primary deployment may be the older one again, with its old time or as a new one, which no
     /// source says: whoever asks this looks at the newest service deployment first.
-    pub fn is_before(&self, live: &LiveService) -> bool {
+    ///
+    /// A change of the desired count alone begins no deployment: "This parameter doesn't trigger a new service deployment"
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>, `desiredCount`). A view that shows
+    /// the count of before it is older, as long as ECS may answer so: after that, a person or a scaling policy has set
+    /// it again.
+    pub fn is_before(&self, live: &LiveService, now: Timestamp) -> bool {
         let Some(accepted) = &self.deployment else {
             return false;
         };
+        let former = self.count_before.filter(|former| {
+            let answered = accepted.desired_count;
+            answered.is_some_and(|answered| answered != *former)
+        });
+        if former.is_some() && live.chosen_count() == former && self.may_be_unseen(now) {
+            return true;
+        }
         let shows_it = live.deployments.iter().any(|each| each.id == accepted.id);
         let begun = live.primary().and_then(|primary| primary.created_at);
         let is_later = match (begun, accepted.created_at) {

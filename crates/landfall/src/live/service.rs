@@ -108,9 +108,14 @@ impl LiveService {
         self.tags.get(SERVICE_TAG) == Some(&service_tag(service))
     }
 
+    /// The desired count, where ECS does not choose it by its instances.
+    pub fn chosen_count(&self) -> Option<i32> {
+        (self.scheduling_strategy == Scheduling::Replica).then_some(self.desired_count)
+    }
+
     /// Whether it is to run no task at all. ECS chooses a daemon's count by its instances.
     pub fn wants_no_task(&self) -> bool {
-        self.scheduling_strategy == Scheduling::Replica && self.desired_count == 0
+        self.chosen_count() == Some(0)
     }
 
     /// How many deployments ECS carries out of it, if it begins no other one besides: see [`MOST_DEPLOYMENTS`].

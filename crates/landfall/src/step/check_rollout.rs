@@ -240,7 +240,7 @@ pub fn look_at_tasks(
     });
     let went_back = newest.is_some_and(|newest| newest.status.is_rollback());
     let standing = match &input.rollout.task_definition {
-        _ if input.rollout.is_before(live) && !went_back => Standing::Unseen,
+        _ if input.rollout.is_before(live, now) && !went_back => Standing::Unseen,
         None => emptied(live),
         Some(revision) => running(revision, input, live, newest),
     };
@@ -334,7 +334,7 @@ pub fn look_at_tasks(
         return by_nobody(Outcome::InProgress, reason, uncounted);
     }
     let speaks_against = matches!(against, Some(Against::Release | Against::File));
-    if ended.is_some() && !speaks_against && only_old_tasks_are_left(input, live) {
+    if ended.is_some() && !speaks_against && only_old_tasks_are_left(input, live, now) {
         let reason = format!("{reason}; ECS waits for tasks of older deployments to stop");
         return by_nobody(Outcome::Steady, reason, uncounted);
     }
@@ -344,7 +344,7 @@ pub fn look_at_tasks(
     );
     let against = match against {
         Some(against) if speaks_against || withheld => against,
-        _ if withheld || input.rollout.is_before(live) => Against::Platform,
+        _ if withheld || input.rollout.is_before(live, now) => Against::Platform,
         _ => Against::Release,
     };
     let reason = because_of(reason, evidence.filter(|each| each.against == against));
@@ -362,7 +362,7 @@ fn because_of(reason: String, evidence: Option<Evidence>) -> String {
 /// Whether all tasks of the rollout run, and ECS only waits for tasks of older deployments, which may take their time: a
 /// deregistration delay, a long `stopTimeout`, protection from scaling in. Where both revisions run side by side, or
 /// where pauses may be to come, ECS keeps the old tasks on purpose.
-fn only_old_tasks_are_left(input: &Input, live: &LiveService) -> bool {
+fn only_old_tasks_are_left(input: &Input, live: &LiveService, now: Timestamp) -> bool {
     let side_by_side = live.pace_seconds > 0
         || live.pauses
         || live
@@ -371,7 +371,7 @@ fn only_old_tasks_are_left(input: &Input, live: &LiveService) -> bool {
             .any(|balancer| balancer.alternate.is_some());
     let primary = live.primary().filter(|primary| {
         Some(&primary.task_definition) == input.rollout.task_definition.as_ref()
-            && !input.rollout.is_before(live)
+            && !input.rollout.is_before(live, now)
     });
     !side_by_side
         && live.deployments.len() > 1

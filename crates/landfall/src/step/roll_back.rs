@@ -426,6 +426,7 @@ fn change(
             started_at: now,
             timeout_seconds: deployment_seconds(TIMEOUT_SECONDS, sent.as_ref(), live),
             deployment: None,
+            count_before: live.and_then(LiveService::chosen_count),
         },
     })
 }

@@ -229,6 +229,7 @@ fn rollout(
         started_at: now,
         timeout_seconds: deployment_seconds(input.timeout_seconds, file, live),
         deployment: None,
+        count_before: live.and_then(LiveService::chosen_count),
     }
 }
 

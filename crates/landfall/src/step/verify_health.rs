@@ -373,7 +373,7 @@ fn is_unseen(input: &Input, observation: &Observation, now: Timestamp) -> bool {
     let rollout = input.rollout.as_ref();
     rollout.is_some_and(|rollout| {
         let service = observation.service.as_ref();
-        rollout.may_be_unseen(now) && service.is_none_or(|live| rollout.is_before(live))
+        rollout.may_be_unseen(now) && service.is_none_or(|live| rollout.is_before(live, now))
     })
 }
 

@@ -25,6 +25,7 @@ fn input(purpose: Purpose) -> Input {
             started_at: at(1000),
             timeout_seconds: 600,
             deployment: None,
+            count_before: None,
         },
         look: None,
         task_token: None,
@@ -60,6 +61,7 @@ fn accepted(purpose: Purpose) -> Input {
     input.rollout.deployment = Some(Accepted {
         id: "ecs-svc/2".into(),
         created_at: Some(at(1000)),
+        desired_count: None,
     });
     input
 }

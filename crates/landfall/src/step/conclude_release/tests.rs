@@ -444,6 +444,7 @@ fn a_release_is_refused_only_until_ecs_has_accepted_it() {
         started_at: at(0),
         timeout_seconds: 900,
         deployment: None,
+        count_before: None,
     };
     let seen = || look(Outcome::Failed, "exited with 3", Some(Stage::Task));
     for (rollout, look, error, stage, reason) in [
@@ -538,6 +539,7 @@ fn the_record_of_an_undecided_release_says_for_how_long_nobody_could_see() {
         started_at: at(100),
         timeout_seconds: 900,
         deployment: None,
+        count_before: None,
     };
     // The execution began at second 10.
     for (story, rollout, look, blind, minutes) in [

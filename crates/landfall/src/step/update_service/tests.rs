@@ -77,6 +77,7 @@ fn the_call_follows_from_what_ecs_has() {
         started_at: at(7),
         timeout_seconds: 900,
         deployment: None,
+        count_before: None,
     };
     let created = planned(&absent(file()));
     assert_eq!(created.call, Call::Create(create_body(&input(), &file())));
@@ -88,7 +89,11 @@ fn the_call_follows_from_what_ecs_has() {
     let body = update_body(&input(), None, &active);
     assert_eq!((pushed.call, pushed.tags), (Call::Update(body), None));
     assert_eq!(pushed.count, Count::Keep);
-    assert_eq!(pushed.rollout, rollout);
+    let counted = Rollout {
+        count_before: Some(3),
+        ..rollout
+    };
+    assert_eq!(pushed.rollout, counted);
 
     let applied = planned(&present(active.clone(), Some(file()), None));
     let body = update_body(&input(), Some(&file()), &active);

@@ -185,6 +185,7 @@ fn only_a_way_back_that_landfall_asked_for_is_continued_by_landfall() {
         input.rollout.deployment = is_ours.then(|| Accepted {
             id: "ecs-svc/2".into(),
             created_at: None,
+            desired_count: None,
         });
         let output = look(
             &input,

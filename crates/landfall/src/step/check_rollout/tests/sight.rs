@@ -42,10 +42,43 @@ fn the_way_back_is_not_done_before_ecs_shows_that_it_began() {
     back.rollout.deployment = Some(Accepted {
         id: "ecs-svc/9".into(),
         created_at: Some(at(1000)),
+        desired_count: None,
     });
     let before = begun(live(2), 900);
     assert_eq!(outcome(&back, &before, None), Outcome::InProgress);
     assert_eq!(outcome(&back, &begun(live(2), 1001), None), Outcome::Steady);
+}
+
+#[test]
+fn more_tasks_alone_are_not_there_before_ecs_shows_their_number() {
+    use Outcome::{InProgress, Steady};
+    // ECS begins no deployment for it: the service had two tasks, and is to have three.
+    let mut more = accepted(Purpose::Release);
+    let answer = |desired_count| Accepted {
+        id: "ecs-svc/2".into(),
+        created_at: Some(at(500)),
+        desired_count,
+    };
+    let with = |count: i32| LiveService {
+        desired_count: count,
+        running_count: count,
+        ..begun(live(2), 500)
+    };
+    for (story, before, answered, seen, second, expected) in [
+        ("as before", Some(2), Some(3), 2, 1001, InProgress),
+        ("as before, for long", Some(2), Some(3), 2, 1119, InProgress),
+        ("somebody took it back", Some(2), Some(3), 2, 1120, Steady),
+        ("as it is", Some(2), Some(3), 3, 1001, Steady),
+        ("somebody set another", Some(2), Some(3), 5, 1001, Steady),
+        ("it had them already", Some(3), Some(3), 3, 1001, Steady),
+        ("the count was not noted", None, None, 2, 1001, Steady),
+        ("it was just made", None, Some(3), 2, 1001, Steady),
+    ] {
+        more.rollout.count_before = before;
+        more.rollout.deployment = Some(answer(answered));
+        let seen = look(&more, &desired(&[2]), Some(&with(seen)), None, at(second));
+        assert_eq!(seen.outcome, expected, "{story}");
+    }
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn each_plan_is_one_call_at_most_and_says_what_to_wait_for() {
             started_at: at(7),
             timeout_seconds: TIMEOUT_SECONDS,
             deployment: None,
+            count_before: None,
         })
     };
     let to_first =
