@@ -3,10 +3,7 @@
 //! In: `Input`, from `Claimed`. Out: `Output`, the cluster's ARN, to `UpdateService`.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
-use landfall::step::{
-    ensure_cluster::{Input, Output, Plan, plan},
-    update_service::nothing_to_adopt,
-};
+use landfall::step::ensure_cluster::{Input, Output, Plan, plan};
 use landfall_aws::{
     Aws, Fault,
     function::{Function, step_span},
@@ -30,7 +27,8 @@ impl Function for EnsureCluster {
     /// to wait for them.
     ///
     /// # Errors
-    /// Transient while the cluster comes up or goes down; refused as AWS refuses.
+    /// Transient while the cluster comes up or goes down; refused as AWS refuses, and if the file adopts a service of which not
+    /// even the cluster is there; not yet while that may be about to be made.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let plan = plan(aws.ecs().cluster(input.service.cluster()).await?);
         let known = match plan {
@@ -49,7 +47,7 @@ impl Function for EnsureCluster {
             .await?;
         let file = aws.state().file(&input.release.content.file).await?;
         if known.is_none() && !file.owns_task_definition() {
-            return Err(nothing_to_adopt(&input.service).into());
+            return Err(Fault::unadopted(&input.service, &input.release, aws.now()));
         }
         let (needs, service) = (aws.cluster_needs(), &input.service);
         needs.create_log_groups(&file, service).await?;

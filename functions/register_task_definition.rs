@@ -11,10 +11,7 @@ use landfall::{
     record::TaskDefinition,
     service_file::ServiceFile,
     service_section::unchangeable,
-    step::{
-        register_task_definition::{Input, Output, Registration, render, render_live, reusable},
-        update_service::nothing_to_adopt,
-    },
+    step::register_task_definition::{Input, Output, Registration, render, render_live, reusable},
 };
 use landfall_aws::{
     Aws, Fault,
@@ -38,7 +35,7 @@ impl Function for RegisterTaskDefinition {
     ///
     /// # Errors
     /// Refused as ECS refuses, if the file wants what ECS cannot change in place, and if it adopts a service that is
-    /// not there.
+    /// not there; not yet while that may be about to be made.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let file = aws.state().file(&input.release.content.file).await?;
         let live = match input.apply_service || !file.owns_task_definition() {
@@ -89,7 +86,7 @@ async fn adopted(
     live: Option<LiveService>,
 ) -> Result<(Registration, Option<TaskDefinition>, String), Fault> {
     let live = live.filter(LiveService::is_active);
-    let live = live.ok_or_else(|| nothing_to_adopt(&input.service))?;
+    let live = live.ok_or_else(|| Fault::unadopted(&input.service, &input.release, aws.now()))?;
     let primary = live.primary().ok_or_else(|| {
         Fault::refused(format!(
             "{} has no primary deployment to start from: its deployment controller is {}",

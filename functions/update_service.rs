@@ -37,7 +37,7 @@ impl Function for UpdateService {
     /// # Errors
     /// Refused as ECS refuses, if something else controls the service, if it runs a foreign revision, or if the execution
     /// does not hold the claim; transient while a service of this name is still being deleted, or ECS carries out as many
-    /// deployments of the service as it takes.
+    /// deployments of the service as it takes; not yet while the service that the file adopts may be about to be made.
     async fn handle(aws: &Aws, input: Input) -> Result<Rollout, Fault> {
         let seen = observe(aws, &input).await?;
         if let Some(revision) = to_note(&input, &seen) {
@@ -63,6 +63,9 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
     };
     let Some(live) = live else {
         let file = Box::new(file(aws, input).await?);
+        if !file.owns_task_definition() {
+            return Err(Fault::unadopted(&input.service, &input.release, aws.now()));
+        }
         return Ok(Seen::Absent { file });
     };
     let (whose, runs) = whose(aws, input, &live).await?;

@@ -5,7 +5,10 @@ use std::{error::Error, fmt};
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use lambda_runtime::Diagnostic;
-use landfall::refusal::Refusal;
+use jiff::Timestamp;
+use landfall::{
+    record::Release, refusal::Refusal, service_id::ServiceId, step::update_service::nothing_to_adopt,
+};
 
 use crate::not_yet;
 
@@ -83,6 +86,15 @@ impl Fault {
     /// Something that Landfall refuses.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused, message.into())
+    }
+
+    /// A release finds no service that its file could adopt: it may be made in a moment, or is not there.
+    pub fn unadopted(service: &ServiceId, release: &Release, now: Timestamp) -> Self {
+        let refusal = nothing_to_adopt(service);
+        match release.may_precede_its_service(now) {
+            true => Self::not_yet(refusal.0),
+            false => refusal.into(),
+        }
     }
 
     /// Something that should not happen.

@@ -17,6 +17,7 @@ mod task;
 pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetHealth};
 pub use cluster::LiveCluster;
 pub use death::EndedTask;
+pub(crate) use deployment::UNSEEN_SECONDS;
 pub use deployment::{
     Accepted, Declined, EndedBy, LiveDeployment, LiveHook, LiveServiceDeployment, Rollout,
 };

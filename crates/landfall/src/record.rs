@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    content::ContentHash, evidence::Against, image::Image, service_file::Phase,
-    service_id::ServiceId,
+    content::ContentHash, evidence::Against, image::Image, live::UNSEEN_SECONDS,
+    service_file::Phase, service_id::ServiceId,
 };
 
 /// The content of a release: a service file and the images for its containers. Two releases with the same content would
@@ -54,6 +54,14 @@ pub struct Release {
     pub cause: Cause,
     /// When the release was written into the desired state.
     pub created_at: Timestamp,
+}
+
+impl Release {
+    /// Whether the release is so new that the service which its file adopts may only be being made: a template makes both
+    /// in one go, and ECS shows a new service only after a while ([`UNSEEN_SECONDS`]).
+    pub fn may_precede_its_service(&self, now: Timestamp) -> bool {
+        now.duration_since(self.created_at).as_secs() < UNSEEN_SECONDS
+    }
 }
 
 /// What a release was made for.

@@ -1,6 +1,7 @@
 //! The sweep: what is found without any event, which calls that takes, and what becomes of executions that die.
 #![allow(clippy::unwrap_used)]
 
+mod adoption;
 mod deaths;
 mod herds;
 mod lag;

@@ -207,4 +207,4 @@ impl Rollout {
 const BEGUN_WITHIN: i64 = 2;
 
 /// How long, in seconds, after a change ECS may answer as before it.
-const UNSEEN_SECONDS: i64 = 120;
+pub(crate) const UNSEEN_SECONDS: i64 = 120;
