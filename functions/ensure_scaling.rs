@@ -1,7 +1,8 @@
 //! Step `EnsureScaling`: Application Auto Scaling does what the service file says.
 //!
 //! In: `Input`, from `Verified` or `RanAfter`. Out: `Output`, what was changed, which nobody asks for.
-//! Fails with `Transient`, which the state machine retries, or `Refused`, which makes the release a bad one.
+//! Fails with `Transient`, which the state machine retries, `Refused`, which makes the release a bad one, or `Denied`, which
+//! leaves it undecided.
 
 use landfall::{
     service_file::Autoscaling,
@@ -9,7 +10,7 @@ use landfall::{
     step::ensure_scaling::{Change, Input, Output, needs_label, plan},
 };
 use landfall_aws::{
-    Aws, Fault,
+    Aws, Fault, Kind,
     function::{Function, step_span},
 };
 
@@ -27,7 +28,8 @@ impl Function for EnsureScaling {
     }
 
     /// Makes the scalable target, policies and actions that the file asks for, and removes those that it does not ask
-    /// for any more. If AWS refuses, the last good release's scaling is put back before the step fails.
+    /// for any more. If AWS refuses that, the last good release's scaling is put back before the step fails; where AWS does
+    /// not show what there is, it stays.
     ///
     /// # Errors
     /// As AWS refuses.
@@ -46,7 +48,7 @@ impl Function for EnsureScaling {
         let (wanted, good) = (file.autoscaling.as_ref(), good.as_ref());
         let brought = bring(aws, &input.service, wanted, good).await;
         if let Err(fault) = &brought
-            && fault.is_refused()
+            && fault.kind == Kind::Refused
         {
             tracing::warn!(reason = %fault, "the scaling of the last good release is put back");
             if let Err(fault) = bring(aws, &input.service, good, wanted).await {

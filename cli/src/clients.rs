@@ -41,7 +41,7 @@ pub(crate) fn report_aws(fault: Fault) -> Report {
             help = "it asks in the Region and account of the environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL",
             "{fault}"
         ),
-        Kind::NotYet | Kind::Refused | Kind::Unexpected => miette!("{fault}"),
+        Kind::NotYet | Kind::Refused | Kind::Denied | Kind::Unexpected => miette!("{fault}"),
     }
 }
 
@@ -52,6 +52,6 @@ pub(crate) fn report(fault: Fault) -> Report {
             help = "is `landfall local` running, and on this port?",
             "{fault}"
         ),
-        Kind::NotYet | Kind::Refused | Kind::Unexpected => miette!("{fault}"),
+        Kind::NotYet | Kind::Refused | Kind::Denied | Kind::Unexpected => miette!("{fault}"),
     }
 }

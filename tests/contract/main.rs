@@ -261,7 +261,7 @@ fn every_task_retries_what_is_transient_and_catches_everything_else() {
         let looked_for: &[&str] = if sleeps(&state) {
             &["States.TaskFailed"]
         } else {
-            &["Transient", "NotYet"]
+            &["Transient", "NotYet", "Denied"]
         };
         for error in looked_for {
             assert!(names(&state, "Retry", error), "{name}: {error}");

@@ -24,9 +24,10 @@ fn installed() -> String {
 }
 
 /// What may go wrong with a step: what its function says, and what Step Functions says of it.
-fn failures() -> [Failure; 4] {
+fn failures() -> [Failure; 5] {
     let cause = r#"{"errorType":"Refused","errorMessage":"no such role"}"#;
-    ["Refused", "NotYet", "Transient", "States.Timeout"].map(|name| Failure::new(name, cause))
+    ["Refused", "Denied", "NotYet", "Transient", "States.Timeout"]
+        .map(|name| Failure::new(name, cause))
 }
 
 fn context() -> Value {

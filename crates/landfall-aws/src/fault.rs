@@ -4,10 +4,11 @@ use std::{error::Error, fmt};
 
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
-use lambda_runtime::Diagnostic;
 use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
 use landfall::{
-    record::Release, refusal::Refusal, service_id::ServiceId, step::update_service::nothing_to_adopt,
+    record::Release, refusal::Refusal, service_id::ServiceId,
+    step::update_service::nothing_to_adopt,
 };
 
 use crate::not_yet;
@@ -34,6 +35,9 @@ pub enum Kind {
     NotYet,
     /// AWS or Landfall refuses: a retry would be refused too, until an operator changes something.
     Refused,
+    /// AWS denies a read: what the function has to know cannot be seen, until an operator changes a policy. That says nothing
+    /// about what the function was to do.
+    Denied,
     /// Something that should not happen.
     Unexpected,
 }
@@ -45,6 +49,7 @@ impl Kind {
             Self::Transient => "Transient",
             Self::NotYet => "NotYet",
             Self::Refused => "Refused",
+            Self::Denied => "Denied",
             Self::Unexpected => "Unexpected",
         }
     }
@@ -69,9 +74,26 @@ const THROTTLES: [&str; 8] = [
     "ConcurrentUpdateException",
 ];
 
+/// Error codes with which AWS denies a call to who makes it, whatever it asks for
+/// (<https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/common-errors.html>; S3 says `AccessDenied`,
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
+const DENIALS: [&str; 6] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "NotAuthorized",
+    "UnrecognizedClientException",
+    // Application Auto Scaling may not read the alarms of a policy
+    // (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalingPolicies.html>).
+    "FailedResourceAccessException",
+];
+
+/// How the operations begin that read, over all services in use.
+const READS: [&str; 5] = ["BatchGet", "Describe", "Get", "Head", "List"];
+
 impl Fault {
     /// The error names that a function can answer; the state machine's `Retry` and `Catch` match on them.
-    pub const NAMES: [&str; 4] = ["Transient", "NotYet", "Refused", "Unexpected"];
+    pub const NAMES: [&str; 5] = ["Transient", "NotYet", "Refused", "Denied", "Unexpected"];
 
     /// Something that passes by itself.
     pub fn transient(message: impl Into<String>) -> Self {
@@ -126,9 +148,14 @@ impl Fault {
         self.kind == Kind::Transient
     }
 
-    /// Whether AWS or Landfall refuses.
+    /// Whether AWS or Landfall refuses, so that a retry would be refused too: a change, or a read.
     pub fn is_refused(&self) -> bool {
-        self.kind == Kind::Refused
+        matches!(self.kind, Kind::Refused | Kind::Denied)
+    }
+
+    /// The same kind of failure, with a sentence of Landfall's.
+    pub fn told(self, message: impl Into<String>) -> Self {
+        Self::new(self.kind, message.into())
     }
 
     /// The same failure, where the caller knows that it passes within minutes.
@@ -181,7 +208,14 @@ fn kind(call: &str, status: u16, code: Option<&str>, message: &str) -> Kind {
     if status >= 500 || status == 429 || code.is_some_and(|code| THROTTLES.contains(&code)) {
         Kind::Transient
     } else if (400..500).contains(&status) {
-        not_yet::patience(action, code, message).unwrap_or(Kind::Refused)
+        let operation = action.split(':').next_back().unwrap_or(action);
+        let is_read = READS.iter().any(|read| operation.starts_with(read));
+        let is_denied = is_read && code.is_some_and(|code| DENIALS.contains(&code));
+        let refused = match is_denied {
+            true => Kind::Denied,
+            false => Kind::Refused,
+        };
+        not_yet::patience(action, code, message).unwrap_or(refused)
     } else {
         Kind::Unexpected
     }
@@ -255,11 +289,46 @@ mod tests {
     }
 
     #[test]
+    fn only_a_read_is_denied_and_only_for_want_of_a_permission() {
+        for (call, code, expected) in [
+            (
+                "ecs:DescribeServices",
+                "AccessDeniedException",
+                Kind::Denied,
+            ),
+            (
+                "application-autoscaling:DescribeScalingPolicies",
+                "FailedResourceAccessException",
+                Kind::Denied,
+            ),
+            (
+                "s3:GetObject of s3://landfall-state/files/1.json",
+                "AccessDenied",
+                Kind::Denied,
+            ),
+            (
+                "application-autoscaling:PutScalingPolicy",
+                "AccessDeniedException",
+                Kind::Refused,
+            ),
+            // The file names the listener.
+            (
+                "elasticloadbalancing:DescribeListeners",
+                "ListenerNotFound",
+                Kind::Refused,
+            ),
+        ] {
+            assert_eq!(kind(call, 400, Some(code), ""), expected, "{call}");
+        }
+    }
+
+    #[test]
     fn every_kind_has_its_name() {
         let kinds = [
             Kind::Transient,
             Kind::NotYet,
             Kind::Refused,
+            Kind::Denied,
             Kind::Unexpected,
         ];
         assert_eq!(kinds.map(Kind::name), Fault::NAMES);

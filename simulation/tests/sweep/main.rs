@@ -3,6 +3,7 @@
 
 mod adoption;
 mod deaths;
+mod denied;
 mod herds;
 mod lag;
 mod lambda;

@@ -87,7 +87,7 @@ async fn a_refusal_tells_code_and_message_in_every_protocol() {
         .await;
     assert_eq!(
         describe(refused.unwrap_err()),
-        "Refused: secretsmanager:DescribeSecret was refused: AccessDeniedException: not you"
+        "Denied: secretsmanager:DescribeSecret was refused: AccessDeniedException: not you"
     );
     let refused = QueryClient::new(&config, IAM)
         .call::<Value>("GetRole", &[])
