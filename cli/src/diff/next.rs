@@ -111,9 +111,9 @@ impl Next {
         };
         let (state, ecs, desired) = (&known.state, Ecs::new(sdk), &known.desired);
         let arn = live.revision_arn();
-        let revision = Revision::of_file(arn, file);
+        let mut revision = Revision::of_file(arn, file);
         let content = &self.release.content.file;
-        let whose = whose(state, &ecs, desired, &live.known, revision, content).await;
+        let whose = whose(state, &ecs, desired, &live.known, &mut revision, content).await;
         Ok(match whose.map_err(report_aws)? {
             Whose::Foreign => Found::refused(drift::reason(&desired.service, arn)),
             _ => Found::default(),

@@ -58,7 +58,7 @@ pub(super) fn compared(
             section: Some(Box::new(Section {
                 file: file.clone(),
                 previous: known.and_then(|known| known.good.clone()),
-                given: None,
+                given: vec![],
             })),
         },
     };
