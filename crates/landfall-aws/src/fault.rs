@@ -77,15 +77,12 @@ const THROTTLES: [&str; 8] = [
 /// Error codes with which AWS denies a call to who makes it, whatever it asks for
 /// (<https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/common-errors.html>; S3 says `AccessDenied`,
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
-const DENIALS: [&str; 6] = [
+const DENIALS: [&str; 5] = [
     "AccessDenied",
     "AccessDeniedException",
     "ExpiredTokenException",
     "NotAuthorized",
     "UnrecognizedClientException",
-    // Application Auto Scaling may not read the alarms of a policy
-    // (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalingPolicies.html>).
-    "FailedResourceAccessException",
 ];
 
 /// How the operations begin that read, over all services in use.
@@ -298,7 +295,7 @@ mod tests {
             ),
             (
                 "application-autoscaling:DescribeScalingPolicies",
-                "FailedResourceAccessException",
+                "AccessDeniedException",
                 Kind::Denied,
             ),
             (
