@@ -73,8 +73,8 @@ mod tests {
         };
         desired.follow_file(file, [].into(), now);
         let mut bad = desired.clone();
-        bad.conclude(1, Verdict::Failed, Against::Release, None);
-        desired.conclude(1, Verdict::Succeeded, Against::Release, None);
+        bad.conclude(1, Verdict::Failed, Against::Release, None, now);
+        desired.conclude(1, Verdict::Succeeded, Against::Release, None, now);
         desired.retry(now);
         assert_eq!(
             tried(&desired),

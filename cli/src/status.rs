@@ -101,6 +101,7 @@ fn caught_up(mut desired: DesiredState, records: &[Record]) -> DesiredState {
                 record.verdict,
                 record.against(),
                 record.task_definition.as_ref(),
+                record.timeline.concluded_at,
             );
         }
     }
@@ -125,9 +126,17 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
             rule.repository, rule.tag
         ));
     }
-    for (container, image, release) in desired.left_out() {
+    for left in desired.left_out() {
+        let why = match left.waits {
+            true => format!(
+                "it waits, the images of release {} are tried one container at a time",
+                left.release
+            ),
+            false => format!("release {} was no success", left.release),
+        };
+        let (image, container) = (left.image, left.container);
         lines.push(format!(
-            "  left out  {}:{} (container {container}): release {release} was no success",
+            "  left out  {}:{} (container {container}): {why}",
             image.repository, image.tag
         ));
     }

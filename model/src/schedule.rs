@@ -161,6 +161,7 @@ impl Protocol {
             Verdict::Succeeded,
             Against::Release,
             Some(&self.definitions[0]),
+            THEN,
         );
         state.desired = self.desired.keep(desired);
         state.is_follower = true;

@@ -63,11 +63,12 @@ pub(super) struct Comparison {
     left_out: Vec<LeftOut>,
 }
 
-/// An image that was bad.
+/// An image that was bad, or waits for the trial of another.
 struct LeftOut {
     container: String,
     image: String,
     release: u64,
+    waits: bool,
 }
 
 const PLAIN: Style = Style::new();
@@ -92,10 +93,11 @@ impl Comparison {
             hold: desired.and_then(|desired| desired.hold.clone()),
             left_out: left_out
                 .into_iter()
-                .map(|(container, image, release)| LeftOut {
-                    container: container.clone(),
-                    image: format!("{}:{}", image.repository, image.tag),
-                    release,
+                .map(|left| LeftOut {
+                    container: left.container.to_owned(),
+                    image: format!("{}:{}", left.image.repository, left.image.tag),
+                    release: left.release,
+                    waits: left.waits,
                 })
                 .collect(),
         }
@@ -139,7 +141,12 @@ impl Comparison {
                 .collect()
         };
         let left_out = self.left_out.iter().map(|left| {
-            json!({ "container": left.container, "image": left.image, "release": left.release })
+            json!({
+                "container": left.container,
+                "image": left.image,
+                "release": left.release,
+                "waits": left.waits,
+            })
         });
         json!({
             "service": self.service,
@@ -218,10 +225,18 @@ impl Comparison {
         }
         all.extend(self.found.notes.iter().cloned());
         for left in &self.left_out {
-            all.push(format!(
-                "{} is left out (container {}), because release {} was no success with it; `landfall retry {}` tries it again.",
-                left.image, left.container, left.release, self.service
-            ));
+            let (image, container, release) = (&left.image, &left.container, left.release);
+            all.push(match left.waits {
+                true => format!(
+                    "{image} waits (container {container}), because the images of release {release}, which was no success, \
+                     are tried one container at a time."
+                ),
+                false => format!(
+                    "{image} is left out (container {container}), because release {release} was no success with it; \
+                     `landfall retry {}` tries it again.",
+                    self.service
+                ),
+            });
         }
         if let Some(hold) = &self.hold {
             all.push(format!(

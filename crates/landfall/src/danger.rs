@@ -150,13 +150,14 @@ mod tests {
         assert_eq!(back.danger, None);
 
         let mut bad = lost.clone();
-        bad.conclude(2, Verdict::RolledBack, Against::Release, None);
+        bad.conclude(2, Verdict::RolledBack, Against::Release, None, at(9));
         assert_eq!(bad.danger, lost.danger, "it is the way back still");
         lost.conclude(
             2,
             Verdict::Succeeded,
             Against::Release,
             Some(&good(2).task_definition),
+            at(9),
         );
         assert_eq!(lost.danger, None);
         let gone = lost.note_gone("hello", |_| true, at(9)).unwrap();

@@ -76,7 +76,7 @@ pub struct DesiredState {
     /// The hold on the service, while there is one: no release is started before it ends.
     #[serde(default)]
     pub hold: Option<Hold>,
-    /// The images that made releases bad, as long as they are the newest ones of their containers.
+    /// The images that made releases bad, as long as one of a set is the newest of its container.
     #[serde(default)]
     pub quarantine: Vec<Quarantined>,
     /// The ARN of a foreign revision that an operator lets Landfall replace, until a release is good; or of the last good
@@ -380,6 +380,11 @@ impl DesiredState {
         self.release(Cause::TasksCame, Again::EvenIfGood, now);
     }
 
+    /// Makes a release of the followed file and the images that are to be tried next, unless the last one was of the same.
+    pub(crate) fn release_trial(&mut self, cause: Cause, now: Timestamp) {
+        self.release(cause, Again::IfChanged, now);
+    }
+
     fn release(&mut self, cause: Cause, again: Again, now: Timestamp) {
         let Some(file) = &self.file else { return };
         if !self.waiting_for().is_empty() {
@@ -505,14 +510,18 @@ impl DesiredState {
 
     /// Writes the verdict of release `number` and gives up the claim; a bad verdict rests on evidence `against` somebody.
     /// Older open releases are dropped, as are those that were passed over: they were superseded. Newer ones stay open; if
-    /// the newest has images that are in quarantine now, another release without them takes its place.
+    /// the newest has images that are left out now, another release without them takes its place. If none is open, and it
+    /// is not known which images of a bad release were bad, a release tries the next of them ([`crate::quarantine`]); `now`
+    /// is when that is made.
     pub fn conclude(
         &mut self,
         number: u64,
         verdict: Verdict,
         against: Against,
         task_definition: Option<&TaskDefinition>,
+        now: Timestamp,
     ) {
+        let doubted = self.in_doubt();
         let concluded = self
             .open
             .iter()
@@ -556,7 +565,7 @@ impl DesiredState {
             content: release.content,
             verdict,
         });
-        self.replace_what_is_left_out();
+        self.release_after_verdict(doubted, now);
     }
 }
 

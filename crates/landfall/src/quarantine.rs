@@ -2,19 +2,39 @@
 //!
 //! Only evidence against the release itself counts ([`crate::evidence`]): images are not left out for want of capacity.
 //!
-//! The bad release is compared with the last good one. If only images differ, those images are put into quarantine
-//! together. If the service file differs as well, the file may be the reason, and the release of a mended file shall
-//! have the newest images: nothing is put into quarantine. Nor is it before the first good release: there is no other
-//! image to run.
+//! The bad release is compared with the last good one. If only images differ, those images are put into quarantine, as
+//! one set. If the service file differs as well, the file may be the reason, and the release of a mended file shall have
+//! the newest images: nothing is put into quarantine. Nor is it before the first good release: there is no other image to
+//! run.
 //!
-//! An image may need what only the next file gives its containers, such as a variable of the environment. So images are
-//! in quarantine with what their containers ran with ([`ServiceFile::containers`]): a file with something else there is
-//! released with the newest images, one with the same is not, whatever else it changes. If the newest images are bad with
-//! the other file too, they stay in quarantine with the first: whoever goes back to it does not meet them again.
+//! **What a set says.** At least one of its images is bad. A set of one image says which: the image is left out. A larger
+//! set says only that its images are in doubt, and the next releases find out by themselves. While an image in doubt is
+//! among the newest, the newest images that were not good yet are tried one container at a time, beside the last good
+//! images of the others:
 //!
-//! While images are in quarantine their containers keep the last good images. A push of another image, a moved tag, a
-//! changed follow rule and an operator's `landfall retry` lift the quarantine. Another upload of the same service file does
-//! not.
+//! | bad | tried next | if that is good | if that is bad |
+//! |---|---|---|---|
+//! | {A2, B2} | {A2, B1} | B2 is bad: {A2, B1} stays | A2 is bad: {A1, B2} is tried |
+//!
+//! A good release takes its images out of all sets. A bad one makes a set of its own, which explains every larger set
+//! that has all its images: those are dropped, and nothing speaks against the rest of their images any more. So with one
+//! bad image among several there is at most one trial for each, and with more of them less than two.
+//!
+//! The trial that the newest open release makes is not given up for a push to another container, which waits for its
+//! verdict: else a bad image would not be found out where pushes come faster than trials, and be tried together with each
+//! of them. A push to the container that is tried takes the trial's place.
+//!
+//! That two images are bad only together is not told from one of them being bad: the one that was tried first stays.
+//!
+//! **With what containers run.** An image may need what only the next file gives its containers, such as a variable of the
+//! environment. So images are in quarantine with what their containers ran with ([`ServiceFile::containers`]): a file with
+//! something else there is released with the newest images, one with the same is not, whatever else it changes. If the
+//! newest images are bad with the other file too, they stay in quarantine with the first: whoever goes back to it does not
+//! meet them again.
+//!
+//! **How it ends.** A push of another image, a moved tag, a changed follow rule and an operator's `landfall retry` lift the
+//! quarantine. Another upload of the same service file does not. A set stays as long as one of its images is the newest of
+//! its container: that image is in doubt still.
 //!
 //! The images are a field of [`DesiredState`]; the methods about them are here.
 //!
@@ -22,20 +42,21 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     content::ContentHash,
     desired::DesiredState,
-    evidence::Against,
+    evidence::{Against, brought},
     image::Image,
-    record::{Content, Release, Verdict},
+    record::{Cause, Content, Release, Verdict},
 };
 
 /// How many sets of images the desired state remembers at most: one for each bad release of the newest images.
 const MOST: usize = 16;
 
-/// The images of one bad release that the last good release did not have.
+/// Images of one bad release that the last good release did not have: at least one of them is bad.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Quarantined {
@@ -48,14 +69,47 @@ pub struct Quarantined {
     pub containers: Option<ContentHash>,
 }
 
+/// One of the newest images that a release made now would not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut<'a> {
+    /// The container that follows it.
+    pub container: &'a str,
+    /// The image.
+    pub image: &'a Image,
+    /// The release that was bad because of it, or whose images are tried one container at a time.
+    pub release: u64,
+    /// Whether it only waits until the images of other containers have been tried without it.
+    pub waits: bool,
+}
+
 impl Quarantined {
+    /// Whether this image is one of these.
+    fn has(&self, container: &str, image: &Image) -> bool {
+        self.images
+            .get(container)
+            .is_some_and(|digest| image.digest == *digest)
+    }
+
     /// Whether `images` has all of these images.
     fn is_among(&self, images: &BTreeMap<String, Image>) -> bool {
         self.images.iter().all(|(container, digest)| {
-            images
-                .get(container)
-                .is_some_and(|image| image.digest == *digest)
+            let image = images.get(container);
+            image.is_some_and(|image| image.digest == *digest)
         })
+    }
+
+    /// Whether `images` has any of these images.
+    fn meets(&self, images: &BTreeMap<String, Image>) -> bool {
+        images
+            .iter()
+            .any(|(container, image)| self.has(container, image))
+    }
+
+    /// Whether all images of `other` are among these, in containers that ran with the same.
+    fn is_explained_by(&self, other: &Self) -> bool {
+        let mut images = other.images.iter();
+        self.containers == other.containers
+            && images.all(|(container, digest)| self.images.get(container) == Some(digest))
     }
 
     /// Whether the images were bad in containers that run with this too. What is not known of either counts as the same:
@@ -69,21 +123,97 @@ impl Quarantined {
 }
 
 impl DesiredState {
-    /// The images that a release made now would run: the newest ones, and in place of those in quarantine the last good
-    /// ones.
+    /// The images that a release made now would run: the newest ones, and in place of those that are left out the last
+    /// good ones.
     pub fn images_to_run(&self) -> BTreeMap<String, Image> {
         let mut images = self.images.clone();
-        let Some(good) = &self.last_good else {
-            return images;
-        };
-        for quarantined in self.in_force() {
-            for container in quarantined.images.keys() {
-                if let Some(image) = good.content.images.get(container) {
-                    images.insert(container.clone(), image.clone());
-                }
+        let good = self.last_good.as_ref().map(|good| &good.content.images);
+        for left in self.left_out() {
+            if let Some(good) = good.and_then(|good| good.get(left.container)) {
+                images.insert(left.container.to_owned(), good.clone());
             }
         }
         images
+    }
+
+    /// The newest images that a release made now would not run: those that are bad, and while one is in doubt all that
+    /// were not good yet, but for those of one container.
+    pub fn left_out(&self) -> Vec<LeftOut<'_>> {
+        let unproven = self.unproven_images();
+        let bad = unproven.iter().filter_map(|(container, image)| {
+            Some(LeftOut {
+                container,
+                image,
+                release: self.bad_since(container, image)?,
+                waits: false,
+            })
+        });
+        let mut left_out: Vec<_> = bad.collect();
+        if let Some(release) = self.in_doubt() {
+            let untried = self.untried();
+            let tried = self.tried_by_newest(&untried);
+            let tried = tried.or_else(|| untried.keys().next().copied());
+            let waiting = untried
+                .into_iter()
+                .filter(|(container, _)| Some(*container) != tried);
+            left_out.extend(waiting.map(|(container, image)| LeftOut {
+                container,
+                image,
+                release,
+                waits: true,
+            }));
+        }
+        left_out
+    }
+
+    /// The newest images that the last good release does not run, of the containers of which it runs another.
+    fn unproven_images(&self) -> BTreeMap<&str, &Image> {
+        let good = self.last_good.as_ref().map(|good| &good.content.images);
+        let unproven = self.images.iter().filter(|(container, image)| {
+            let good = good.and_then(|good| good.get(*container));
+            good.is_some_and(|good| good.digest != image.digest)
+        });
+        unproven
+            .map(|(container, image)| (&**container, image))
+            .collect()
+    }
+
+    /// The unproven images that are not known to be bad.
+    fn untried(&self) -> BTreeMap<&str, &Image> {
+        let mut unproven = self.unproven_images();
+        unproven.retain(|container, image| self.bad_since(container, image).is_none());
+        unproven
+    }
+
+    /// The release that was bad because of this image alone.
+    fn bad_since(&self, container: &str, image: &Image) -> Option<u64> {
+        let mut known = self.in_force();
+        let known = known.find(|known| known.images.len() == 1 && known.has(container, image));
+        known.map(|known| known.release)
+    }
+
+    /// The bad release of which it is not known which image was bad, while one of those may still be tried.
+    pub(crate) fn in_doubt(&self) -> Option<u64> {
+        let untried = self.untried();
+        let may_be = |doubted: &&Quarantined| {
+            let mut untried = untried.iter();
+            doubted.images.len() > 1
+                && untried.any(|(container, image)| doubted.has(container, image))
+        };
+        self.in_force().find(may_be).map(|doubted| doubted.release)
+    }
+
+    /// The container whose newest image the newest open release tries alone.
+    fn tried_by_newest<'a>(&self, untried: &BTreeMap<&'a str, &Image>) -> Option<&'a str> {
+        let good = &self.last_good.as_ref()?.content.images;
+        let images = &self.newest_open()?.content.images;
+        let mut brought = images.iter().filter(|(container, image)| {
+            let good = good.get(*container);
+            good.is_some_and(|good| good.digest != image.digest)
+        });
+        let (container, image) = brought.next()?;
+        let (container, newest) = untried.get_key_value(&**container)?;
+        (brought.next().is_none() && newest.digest == image.digest).then_some(*container)
     }
 
     /// The sets of images in quarantine that the followed file would be released with otherwise.
@@ -91,46 +221,22 @@ impl DesiredState {
         let file = self.file.as_ref();
         let containers = file.and_then(|file| file.containers.as_ref());
         self.quarantine.iter().filter(move |quarantined| {
-            quarantined.is_among(&self.images) && quarantined.ran_with(containers)
+            quarantined.meets(&self.images) && quarantined.ran_with(containers)
         })
     }
 
-    /// The newest images that are in quarantine: container name, image, and the number of the release that was bad
-    /// because of it.
-    pub fn left_out(&self) -> Vec<(&String, &Image, u64)> {
-        let run = self.images_to_run();
-        let release = |container: &String| {
-            self.in_force()
-                .find(|quarantined| quarantined.images.contains_key(container))
-                .map(|quarantined| quarantined.release)
-        };
-        self.images
-            .iter()
-            .filter(|(container, image)| {
-                run.get(*container)
-                    .is_some_and(|other| other.digest != image.digest)
-            })
-            .filter_map(|(container, image)| Some((container, image, release(container)?)))
-            .collect()
-    }
-
-    /// Lifts the quarantine of images that are no longer the newest. If they become the newest again, they were pushed
-    /// or asked for again.
+    /// Lifts the quarantine of images of which none is the newest any more. If they become the newest again, they were
+    /// pushed or asked for again.
     pub(crate) fn lift_quarantine(&mut self) {
         let images = &self.images;
         self.quarantine
-            .retain(|quarantined| quarantined.is_among(images));
+            .retain(|quarantined| quarantined.meets(images));
     }
 
-    /// Puts the images of a bad `release` into quarantine if the evidence speaks against it, and lifts the quarantine of a
-    /// good one's.
+    /// Puts the images of a bad `release` into quarantine if the evidence speaks against it, and takes a good one's out.
     pub(crate) fn judge_images(&mut self, release: &Release, verdict: Verdict, against: Against) {
         match verdict {
-            Verdict::Succeeded => {
-                let proven = &release.content.images;
-                self.quarantine
-                    .retain(|quarantined| !quarantined.is_among(proven));
-            }
+            Verdict::Succeeded => self.acquit(&release.content),
             Verdict::RolledBack | Verdict::Failed if against == Against::Release => {
                 self.quarantine_images(release)
             }
@@ -144,17 +250,26 @@ impl DesiredState {
         }
     }
 
-    /// Replaces the newest open release if it has images in quarantine: the service file was uploaded while their
-    /// release was still open, which made a release of both.
-    pub(crate) fn replace_what_is_left_out(&mut self) {
+    /// Brings what is released next in step with what a verdict has shown of the images: `doubted` is the release whose
+    /// images were in doubt before it.
+    ///
+    /// The newest open release is replaced if it has images that are left out now: the service file was uploaded while
+    /// their release was still open, which made a release of both. If none is open, the next trial is released.
+    pub(crate) fn release_after_verdict(&mut self, doubted: Option<u64>, now: Timestamp) {
+        let doubted = self.in_doubt().or(doubted);
         let Some(newest) = self.newest_open().cloned() else {
+            if let Some(release) = doubted {
+                self.release_trial(Cause::Trial { release }, now);
+            }
             return;
         };
         let content = Content {
             images: self.images_to_run(),
             ..newest.content.clone()
         };
-        if !self.left_out().is_empty() && !newest.content.runs_the_same_as(&content) {
+        let concerns = doubted.is_some() || !self.left_out().is_empty();
+        let follows_the_same = newest.content.images.keys().eq(content.images.keys());
+        if concerns && follows_the_same && !newest.content.runs_the_same_as(&content) {
             self.last_number += 1;
             self.open.push(Release {
                 number: self.last_number,
@@ -164,32 +279,37 @@ impl DesiredState {
         }
     }
 
+    /// Takes the images of a good release out of quarantine. In containers that run with something else than theirs, they
+    /// are known to be good only if all images of a set are.
+    fn acquit(&mut self, good: &Content) {
+        self.quarantine.retain_mut(|quarantined| {
+            if !quarantined.ran_with(good.containers.as_ref()) {
+                return !quarantined.is_among(&good.images);
+            }
+            quarantined.images.retain(|container, digest| {
+                let good = good.images.get(container);
+                good.is_none_or(|good| good.digest != *digest)
+            });
+            !quarantined.images.is_empty()
+        });
+        self.lift_quarantine();
+    }
+
     fn quarantine_images(&mut self, release: &Release) {
         let Some(good) = &self.last_good else { return };
         if good.content.file != release.content.file {
             return;
         }
-        let good = &good.content.images;
-        let differs = |container: &String, image: &Image| {
-            good.get(container)
-                .is_none_or(|good| good.digest != image.digest)
-        };
-        let images: BTreeMap<_, _> = release
-            .content
-            .images
-            .iter()
-            .filter(|(container, image)| differs(container, image))
-            .map(|(container, image)| (container.clone(), image.digest.clone()))
-            .collect();
         let quarantined = Quarantined {
             release: release.number,
-            images,
+            images: brought(release, self),
             containers: release.content.containers.clone(),
         };
-        let is_new = !self.quarantine.iter().any(|known| {
-            known.images == quarantined.images && known.containers == quarantined.containers
-        });
-        if !quarantined.images.is_empty() && is_new && quarantined.is_among(&self.images) {
+        let mut known = self.quarantine.iter();
+        let is_new = !known.any(|known| quarantined.is_explained_by(known));
+        if !quarantined.images.is_empty() && is_new && quarantined.meets(&self.images) {
+            self.quarantine
+                .retain(|known| !known.is_explained_by(&quarantined));
             self.quarantine.push(quarantined);
             let over = self.quarantine.len().saturating_sub(MOST);
             self.quarantine.drain(..over);

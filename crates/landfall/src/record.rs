@@ -94,6 +94,11 @@ pub enum Cause {
     TasksCame,
     /// The last release was undecided because AWS did not answer or could not start its tasks, and AWS answers again.
     SightRestored,
+    /// A release with new images of several containers was bad, and the images are tried one container at a time.
+    Trial {
+        /// The number of the release that was bad.
+        release: u64,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -107,6 +112,10 @@ impl fmt::Display for Cause {
             Self::Retried => f.write_str("it was tried again"),
             Self::TasksCame => f.write_str("tasks run of a release that was unproven"),
             Self::SightRestored => f.write_str("AWS answers again"),
+            Self::Trial { release } => write!(
+                f,
+                "the images of release {release} are tried one container at a time"
+            ),
         }
     }
 }

@@ -75,12 +75,22 @@ impl FileStatus {
                 .collect();
             format!("waiting for the first push of {}", wanted.join(", "))
         };
-        for (container, image, release) in desired.left_out() {
+        for left in desired.left_out() {
+            let (container, image, release) = (left.container, left.image, left.release);
             message += &format!(
-                "; {}:{} (container {container}) is left out, because release {release} was no success: push another image, or \
-                 try it again with `landfall retry {}`",
-                image.repository, image.tag, desired.service
+                "; {}:{} (container {container}) ",
+                image.repository, image.tag
             );
+            message += &match left.waits {
+                true => format!(
+                    "waits, because the images of release {release}, which was no success, are tried one container at a time"
+                ),
+                false => format!(
+                    "is left out, because release {release} was no success: push another image, or try it again with \
+                     `landfall retry {}`",
+                    desired.service
+                ),
+            };
         }
         if let Some(danger) = &desired.danger {
             message += &format!("; {}", danger.message());

@@ -80,7 +80,7 @@ mod tests {
         });
         desired.images = release(2).content.images;
         let given = good(2).task_definition;
-        desired.conclude(2, Verdict::Unproven, Against::Release, Some(&given));
+        desired.conclude(2, Verdict::Unproven, Against::Release, Some(&given), at(9));
         desired
     }
 
@@ -147,7 +147,7 @@ mod tests {
                 "another release was concluded since",
                 change(|desired| {
                     desired.open.push(release(3));
-                    desired.conclude(3, Verdict::Rejected, Against::Release, None);
+                    desired.conclude(3, Verdict::Rejected, Against::Release, None, at(9));
                 }),
                 Some(count(3)),
                 false,
@@ -177,7 +177,7 @@ mod tests {
             let mut desired = unproven();
             desired.open.push(release(3));
             let given = good(3).task_definition;
-            desired.conclude(3, verdict, Against::Release, Some(&given));
+            desired.conclude(3, verdict, Against::Release, Some(&given), at(9));
             assert_eq!(desired.unproven.is_none(), ended, "{verdict}");
         }
     }

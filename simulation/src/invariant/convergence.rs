@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 
 use landfall::{desired::DesiredState, record::Verdict};
 
-use super::{
-    Violation,
-    judgement::{excused, runs_well},
-};
+use super::{Violation, judgement::excused};
 use crate::{
     order::ordered,
     run::{Pushed, Run, Story, Uploaded},
     scenario::Service,
-    witness::record,
 };
 
-/// The newest service file and the newest image that it follows got a release. An image is left out only if it is bad.
+/// The newest service file and the newest image of each container that follows one got a release, and each of these images
+/// runs if it is good. An image is left out only if it is bad.
 pub(super) async fn converged(
     run: &Run,
     service: &Service,
@@ -47,10 +44,10 @@ pub(super) async fn converged(
     let mut right = file.is_of(content);
     for (container, push) in &newest {
         let image = content.images.get(*container);
+        let in_place = image.is_some_and(|image| service.runs_well(&run.pushes, &image.digest));
         let is_newest = image.is_some_and(|image| image.digest == push.digest);
-        right &= is_newest
-            || runs_well(run, service, content)
-                && (excused(run, story) || was_bad(run, service, desired, container, push).await);
+        let may_be_left_out = excused(run, story) || !service.is_good(push.behaviour);
+        right &= is_newest || in_place && may_be_left_out;
     }
     if !right {
         let images: Vec<_> = content.images.values().map(|image| &*image.tag).collect();
@@ -58,6 +55,16 @@ pub(super) async fn converged(
             "should run {tags} with the newest service file, but the newest release is {} of {}",
             images.join(" and "),
             content.file
+        ));
+    }
+    let given_up = match excused(run, story) {
+        true => Vec::new(),
+        false => given_up(service, desired, &newest),
+    };
+    for push in given_up {
+        wrong(format!(
+            "does not run {}:{}, which is good: it was given up with an image of another container",
+            push.repository, push.tag
         ));
     }
     match concluded.verdict {
@@ -74,29 +81,26 @@ pub(super) async fn converged(
     broken
 }
 
-/// Whether an image is bad, or was released together with one that is: those go into quarantine together.
-async fn was_bad(
-    run: &Run,
+/// The newest images that are good, and that the service went back from. Only if the file changed as well, it may have been
+/// to blame for that.
+fn given_up<'a>(
     service: &Service,
     desired: &DesiredState,
-    container: &str,
-    push: &Pushed,
-) -> bool {
-    if !service.is_good(push.behaviour) {
-        return true;
+    newest: &BTreeMap<&str, &'a Pushed>,
+) -> Vec<&'a Pushed> {
+    let (Some(concluded), Some(good)) = (&desired.concluded, &desired.last_good) else {
+        return Vec::new();
+    };
+    let went_back = matches!(concluded.verdict, Verdict::RolledBack | Verdict::Failed);
+    if !went_back || concluded.content.file != good.content.file {
+        return Vec::new();
     }
-    for number in 1..=desired.last_number {
-        let Some(record) = record(&run.cloud, &service.id, number).await else {
-            continue;
-        };
-        let content = &record.release.content;
-        let has_it = content.images.get(container);
-        if has_it.is_some_and(|image| image.digest == push.digest)
-            && matches!(record.verdict, Verdict::RolledBack | Verdict::Failed)
-            && !runs_well(run, service, content)
-        {
-            return true;
-        }
-    }
-    false
+    let runs = |container: &str, push: &Pushed| {
+        let image = good.content.images.get(container);
+        image.is_some_and(|image| image.digest == push.digest)
+    };
+    let given_up = newest
+        .iter()
+        .filter(|(container, push)| service.is_good(push.behaviour) && !runs(container, push));
+    given_up.map(|(_, push)| *push).collect()
 }

@@ -67,7 +67,7 @@ pub(super) async fn judged(
 }
 
 /// Whether every image of a release is good.
-pub(super) fn runs_well(run: &Run, service: &Service, content: &Content) -> bool {
+fn runs_well(run: &Run, service: &Service, content: &Content) -> bool {
     service.follows().all(|(container, _, _)| {
         let image = content.images.get(container);
         image.is_some_and(|image| service.runs_well(&run.pushes, &image.digest))

@@ -81,7 +81,8 @@ fn settled(number: usize, image: &Image) -> DesiredState {
     let found = BTreeMap::from([("web".to_owned(), Some(image.clone()))]);
     desired.follow_file(file, found, Timestamp::UNIX_EPOCH);
     let against = landfall::evidence::Against::Nobody;
-    desired.conclude(1, landfall::record::Verdict::Succeeded, against, None);
+    let verdict = landfall::record::Verdict::Succeeded;
+    desired.conclude(1, verdict, against, None, Timestamp::UNIX_EPOCH);
     desired
 }
 

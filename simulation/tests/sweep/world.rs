@@ -184,25 +184,56 @@ fn a_bad_image_of_one_container_does_not_keep_the_other_one_back() {
 }
 
 #[test]
-#[ignore = "each push of one container lifts the quarantine of the other's bad image, and is rolled back together with it"]
 fn a_bad_image_that_came_with_a_good_one_does_not_keep_every_later_image_of_the_other_container_back()
  {
-    let report = after(
-        "two containers",
-        3,
-        &[
-            (60, push("sidecar", "1.1.0", Behaviour::Crashes)),
-            (0, push("hello", "1.1.0", Behaviour::Good)),
-            // Whose fault it was is not known yet.
-            (90, push("hello", "1.2.0", Behaviour::Good)),
-            // By now it is.
-            (90, push("hello", "1.3.0", Behaviour::Good)),
-        ],
-    );
-    assert_eq!(
-        verdicts(&report),
-        "2 rolled-back, 2 succeeded, 1 superseded"
-    );
+    for (bad, rolled_back) in [("sidecar", 2), ("hello", 1)] {
+        let good = if bad == "hello" { "sidecar" } else { "hello" };
+        let report = after(
+            "two containers",
+            3,
+            &[
+                (60, push(bad, "1.1.0", Behaviour::Crashes)),
+                (0, push(good, "1.1.0", Behaviour::Good)),
+                // By now it is known whose fault it was.
+                (240, push(good, "1.2.0", Behaviour::Good)),
+                (90, push(good, "1.3.0", Behaviour::Good)),
+            ],
+        );
+        assert_eq!(
+            verdicts(&report),
+            format!("{rolled_back} rolled-back, 4 succeeded, 1 superseded"),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_image_that_came_with_a_good_one_is_found_out_between_the_pushes_of_the_other_container() {
+    for bad in ["sidecar", "hello"] {
+        let good = if bad == "hello" { "sidecar" } else { "hello" };
+        for seconds in [10, 25, 40] {
+            let mut then = vec![(60, push(bad, "1.1.0", Behaviour::Crashes))];
+            let later = (1..8).map(|minor| {
+                let seconds = if minor == 1 { 0 } else { seconds };
+                (
+                    seconds,
+                    push(good, &format!("1.{minor}.0"), Behaviour::Good),
+                )
+            });
+            then.extend(later);
+            let report = after("two containers", 3, &then);
+            let count = report
+                .verdicts
+                .get("rolled-back")
+                .copied()
+                .unwrap_or_default();
+            assert!(
+                (1..=2).contains(&count),
+                "{bad}, {seconds}: {}",
+                verdicts(&report)
+            );
+        }
+    }
 }
 
 #[test]

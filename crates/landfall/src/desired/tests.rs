@@ -4,6 +4,7 @@ mod concluding;
 mod following;
 mod quarantine;
 mod releasing;
+mod trials;
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -102,7 +103,13 @@ impl DesiredState {
 
     fn concluded(mut self, verdict: Verdict) -> Self {
         let number = self.last_number;
-        self.conclude(number, verdict, Against::Release, Some(&revision(number)));
+        self.conclude(
+            number,
+            verdict,
+            Against::Release,
+            Some(&revision(number)),
+            NOW,
+        );
         self
     }
 

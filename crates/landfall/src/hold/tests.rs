@@ -111,7 +111,7 @@ fn a_thousand_releases_during_a_hold_leave_a_small_desired_state_and_none_withou
         assert_eq!(all, Vec::from_iter(2..=1002), "{story}");
         desired.resume(None, at(9));
         assert_eq!(desired.next_release().unwrap().number, 1002, "{story}");
-        desired.conclude(1002, Verdict::Succeeded, Against::Release, None);
+        desired.conclude(1002, Verdict::Succeeded, Against::Release, None, at(9));
         assert!(desired.open.is_empty() && desired.passed_over.is_empty());
     }
 }

@@ -390,6 +390,7 @@ impl Conclude {
             verdict,
             against,
             task_definition.as_ref(),
+            self.at,
         );
         if verdict == Verdict::Undecided {
             concluded.hold(reason.clone(), SetBy::Undecided, self.at);

@@ -22,7 +22,7 @@ fn undecided(before: u32) -> DesiredState {
         undecided: before,
         ..desired(&[2])
     };
-    desired.conclude(2, Verdict::Undecided, Against::Release, None);
+    desired.conclude(2, Verdict::Undecided, Against::Release, None, at(0));
     desired.hold("nobody could see".into(), SetBy::Undecided, at(0));
     desired
 }

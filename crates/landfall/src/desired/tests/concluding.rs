@@ -11,7 +11,7 @@ fn a_conclusion_drops_the_older_releases_and_keeps_the_newer_ones() {
         .claimed()
         .pushed(image("c", "c", 3));
     let mut concluded = three.clone();
-    concluded.conclude(2, Verdict::Superseded, Against::Release, None);
+    concluded.conclude(2, Verdict::Superseded, Against::Release, None, NOW);
     let open: Vec<_> = concluded
         .open
         .iter()

@@ -24,7 +24,7 @@ fn another_service_file_is_not_released_with_an_image_that_was_bad() {
         let releases: Vec<_> = good
             .left_out()
             .into_iter()
-            .map(|(container, image, release)| (&**container, &*image.tag, release))
+            .map(|left| (left.container, &*left.image.tag, left.release))
             .collect();
         assert_eq!(releases, [("web", "1.1.0", 2)], "{verdict}");
     }
@@ -52,7 +52,7 @@ fn an_image_is_not_left_out_for_what_is_not_its_fault() {
                 created_at: NOW,
             };
             desired.open = vec![bad];
-            desired.conclude(number, verdict, against, None);
+            desired.conclude(number, verdict, against, None, NOW);
             let left_out = desired.left_out().len();
             assert_eq!(
                 left_out,
@@ -145,7 +145,7 @@ fn a_file_that_was_uploaded_while_a_bad_image_was_on_its_way_is_released_without
         .claimed();
     let mut uploaded = bad.following(file("b", &follows));
     assert_eq!(uploaded.newest(), (3, vec!["1.1.0"]));
-    uploaded.conclude(2, Verdict::RolledBack, Against::Release, None);
+    uploaded.conclude(2, Verdict::RolledBack, Against::Release, None, NOW);
     assert_eq!(uploaded.newest(), (4, vec!["1.0.0"]));
     let open: Vec<_> = uploaded.open.iter().map(|release| release.number).collect();
     assert_eq!(open, [3, 4]);
@@ -241,7 +241,7 @@ fn a_file_that_the_bad_image_needs_is_released_with_it_although_it_came_while_th
         .pushed(image("1.1.0", "bad", 2))
         .claimed()
         .following(giving("a variable more", file("b", &follows)));
-    both.conclude(2, Verdict::RolledBack, Against::Release, None);
+    both.conclude(2, Verdict::RolledBack, Against::Release, None, NOW);
     assert_eq!(both.quarantine.len(), 1);
     assert_eq!(both.newest(), (3, vec!["1.1.0"]));
 }
@@ -333,7 +333,7 @@ proptest! {
                     false => Verdict::Succeeded,
                 };
                 state.claim = Some(crate::sample::claim("execution", release.number));
-                state.conclude(release.number, verdict, Against::Release, Some(&revision(release.number)));
+                state.conclude(release.number, verdict, Against::Release, Some(&revision(release.number)), NOW);
                 if verdict == Verdict::Succeeded {
                     known.retain(|(_, digest)| *digest != release.content.images["web"].digest);
                 }

@@ -170,7 +170,7 @@ proptest! {
                 Happening::Claim => {}
                 Happening::Conclude(verdict) => {
                     if let Some(claim) = state.claim.clone() {
-                        state.conclude(claim.release, verdict, Against::Release, Some(&revision(claim.release)));
+                        state.conclude(claim.release, verdict, Against::Release, Some(&revision(claim.release)), NOW);
                         prop_assert!(state.claim.is_none());
                         prop_assert_eq!(state.concluded.as_ref().unwrap().number, claim.release);
                     }

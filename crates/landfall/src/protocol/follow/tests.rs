@@ -45,7 +45,13 @@ fn follows(file: FollowedFile) -> DesiredState {
     let mut desired = DesiredState::new(sample::service());
     desired.follow_file(file, found(), sample::at(0));
     let good = sample::good(1).task_definition;
-    desired.conclude(1, Verdict::Succeeded, Against::Release, Some(&good));
+    desired.conclude(
+        1,
+        Verdict::Succeeded,
+        Against::Release,
+        Some(&good),
+        sample::at(0),
+    );
     desired
 }
 

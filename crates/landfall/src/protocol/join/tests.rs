@@ -50,6 +50,7 @@ fn followed(policy: &str, images: &[Image], placeholders: bool) -> DesiredState 
         crate::record::Verdict::Succeeded,
         Against::Release,
         Some(&good),
+        sample::at(0),
     );
     desired
 }
