@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::partition::Partition;
+
 /// A tagged image of this account's registry, as ECR described it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// The registry's host, `<account>.dkr.ecr.<region>.amazonaws.com`.
+    /// The registry's host, e.g. `<account>.dkr.ecr.<region>.amazonaws.com`.
     pub registry: String,
     /// The repository's name, e.g. `team/hello`.
     pub repository: String,
@@ -29,10 +31,24 @@ impl Image {
 /// The host of `account`'s private registry in `region`
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html>).
 pub fn registry_host(account: &str, region: &str) -> String {
-    let suffix = if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
+    let suffix = Partition::of(region).dns_suffix();
     format!("{account}.dkr.ecr.{region}.{suffix}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_in_the_domain_of_its_partition() {
+        for (region, domain) in [
+            ("eu-west-1", "amazonaws.com"),
+            ("us-gov-west-1", "amazonaws.com"),
+            ("cn-north-1", "amazonaws.com.cn"),
+            ("eusc-de-east-1", "amazonaws.eu"),
+        ] {
+            let host = format!("123456789012.dkr.ecr.{region}.{domain}");
+            assert_eq!(registry_host("123456789012", region), host);
+        }
+    }
 }

@@ -18,6 +18,7 @@ pub mod image;
 pub mod keys;
 pub mod live;
 pub mod look;
+pub mod partition;
 pub mod pause;
 pub mod plan;
 pub mod prerequisites;

@@ -31,6 +31,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{body::SdkBody, config_bag::Layer, retry::RetryConfig};
 use aws_types::{SigningName, region::SigningRegion, service_config::ServiceConfigKey};
+use landfall::partition::Partition;
 
 use super::{Refused, Request, Service};
 use crate::Fault;
@@ -158,14 +159,13 @@ fn endpoint(config: &SdkConfig, service: Service, region: &Region) -> String {
             _ => "",
         };
         let name = service.name;
-        match Partition::of(region) {
-            Partition::Aws if service.global => format!("https://{name}{fips}.amazonaws.com"),
-            Partition::China if service.global => {
-                format!("https://{name}.cn-north-1.amazonaws.com.cn")
-            }
-            Partition::GovCloud if service.global => format!("https://{name}.us-gov.amazonaws.com"),
-            Partition::China => format!("https://{name}{fips}.{region}.amazonaws.com.cn"),
-            _ => format!("https://{name}{fips}.{region}.amazonaws.com"),
+        let partition = Partition::of(region.as_ref());
+        let suffix = partition.dns_suffix();
+        match partition.global_label() {
+            // Outside of the partition `aws`, the one endpoint of a service is not another one for FIPS.
+            Some(label) if service.global => format!("https://{name}.{label}.{suffix}"),
+            None if service.global => format!("https://{name}{fips}.{suffix}"),
+            _ => format!("https://{name}{fips}.{region}.{suffix}"),
         }
     })
 }
@@ -175,25 +175,5 @@ fn signing_region(service: Service, region: &Region) -> Region {
     if !service.global {
         return region.clone();
     }
-    Region::from_static(match Partition::of(region) {
-        Partition::Aws => "us-east-1",
-        Partition::China => "cn-north-1",
-        Partition::GovCloud => "us-gov-west-1",
-    })
-}
-
-enum Partition {
-    Aws,
-    China,
-    GovCloud,
-}
-
-impl Partition {
-    fn of(region: &Region) -> Self {
-        match region.as_ref() {
-            name if name.starts_with("cn-") => Self::China,
-            name if name.starts_with("us-gov-") => Self::GovCloud,
-            _ => Self::Aws,
-        }
-    }
+    Region::from_static(Partition::of(region.as_ref()).global_region())
 }

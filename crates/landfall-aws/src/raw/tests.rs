@@ -112,6 +112,51 @@ async fn a_refusal_tells_code_and_message_in_every_protocol() {
     );
 }
 
+/// The endpoints and Regions are those of botocore's endpoint rules.
+#[tokio::test]
+async fn every_partition_has_endpoints_of_its_own() {
+    for (region, ec2, iam, signed_for) in [
+        (
+            "eu-west-1",
+            "ec2.eu-west-1.amazonaws.com",
+            "iam.amazonaws.com",
+            "us-east-1",
+        ),
+        (
+            "us-gov-east-1",
+            "ec2.us-gov-east-1.amazonaws.com",
+            "iam.us-gov.amazonaws.com",
+            "us-gov-west-1",
+        ),
+        (
+            "cn-northwest-1",
+            "ec2.cn-northwest-1.amazonaws.com.cn",
+            "iam.cn-north-1.amazonaws.com.cn",
+            "cn-north-1",
+        ),
+        (
+            "eusc-de-east-1",
+            "ec2.eusc-de-east-1.amazonaws.eu",
+            "iam.eusc-de-east-1.amazonaws.eu",
+            "eusc-de-east-1",
+        ),
+    ] {
+        let aws = Aws::answering(&[(400, "<Response/>"), (400, "<Response/>")]);
+        let config = aws.config(region).build();
+        for (service, operation) in [(EC2, "DescribeSubnets"), (IAM, "GetRole")] {
+            let call = QueryClient::new(&config, service)
+                .call::<Value>(operation, &[])
+                .await;
+            call.unwrap_err();
+        }
+        let asked = aws.asked();
+        assert_eq!(asked[0].uri, format!("https://{ec2}/"));
+        assert_eq!(asked[1].uri, format!("https://{iam}/"));
+        let scope = format!("/{signed_for}/iam/aws4_request");
+        assert!(asked[1].authorization.contains(&scope), "{region}");
+    }
+}
+
 #[tokio::test]
 async fn a_failure_says_what_to_do_about_it_by_status_and_code() {
     let busy = r#"{"__type":"ThrottlingException","Message":"slower"}"#;

@@ -1,0 +1,56 @@
+//! AWS's partitions: groups of Regions with accounts, ARNs and host names of their own
+//! (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
+
+/// A partition that Landfall is built for. The isolated ones of governments are not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partition {
+    /// `aws`
+    Aws,
+    /// `aws-cn`
+    China,
+    /// `aws-eusc`, the European Sovereign Cloud.
+    EuropeanSovereign,
+    /// `aws-us-gov`
+    GovCloud,
+}
+
+impl Partition {
+    /// The partition of a Region, e.g. of `cn-north-1`.
+    pub fn of(region: &str) -> Self {
+        match region {
+            name if name.starts_with("cn-") => Self::China,
+            name if name.starts_with("eusc-") => Self::EuropeanSovereign,
+            name if name.starts_with("us-gov-") => Self::GovCloud,
+            _ => Self::Aws,
+        }
+    }
+
+    /// What its host names end with: `dnsSuffix` in botocore's `partitions.json`.
+    pub fn dns_suffix(self) -> &'static str {
+        match self {
+            Self::Aws | Self::GovCloud => "amazonaws.com",
+            Self::China => "amazonaws.com.cn",
+            Self::EuropeanSovereign => "amazonaws.eu",
+        }
+    }
+
+    /// The Region for which requests to a service are signed that has one endpoint for the whole partition, as IAM has
+    /// (<https://docs.aws.amazon.com/general/latest/gr/iam-service.html>).
+    pub fn global_region(self) -> &'static str {
+        match self {
+            Self::Aws => "us-east-1",
+            Self::China => "cn-north-1",
+            Self::EuropeanSovereign => "eusc-de-east-1",
+            Self::GovCloud => "us-gov-west-1",
+        }
+    }
+
+    /// What stands between the name of such a service and [`Self::dns_suffix`] in its host's name.
+    pub fn global_label(self) -> Option<&'static str> {
+        match self {
+            Self::Aws => None,
+            Self::GovCloud => Some("us-gov"),
+            Self::China | Self::EuropeanSovereign => Some(self.global_region()),
+        }
+    }
+}
