@@ -74,7 +74,8 @@ impl Machine {
     /// If the engine does not run it.
     pub(crate) fn installed() -> Self {
         let functions = "arn:aws:lambda:eu-west-1:000000000000:function:";
-        let text = ASL.replace("${", functions).replace("FunctionArn}", "");
+        let text = ASL.replace("${Partition}", "aws");
+        let text = text.replace("${", functions).replace("FunctionArn}", "");
         let definition = match load::load(&text) {
             Ok(definition) => definition,
             Err(error) => panic!("the state machine cannot be loaded: {error}"),

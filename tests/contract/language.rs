@@ -52,7 +52,8 @@ impl Used {
         if let Some(integration) = state["Resource"].as_str()
             && !integration.starts_with("${")
         {
-            self.note("integrations", integration);
+            // The engine is given the definition of an installation in the partition `aws`.
+            self.note("integrations", &integration.replace("${Partition}", "aws"));
             self.fields("invoke", &state["Parameters"]);
         }
         self.expressions(state);

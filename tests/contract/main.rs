@@ -37,7 +37,7 @@ fn states_of_type(kind: &str) -> Vec<(String, Value)> {
 /// The function that a Task calls and what it is sent.
 fn call(state: &Value) -> (String, Value) {
     let resource = state["Resource"].as_str().unwrap();
-    let (function, payload) = if resource.starts_with("arn:aws:states:::lambda:invoke") {
+    let (function, payload) = if resource.starts_with("arn:${Partition}:states:::lambda:invoke") {
         let parameters = &state["Parameters"];
         (
             parameters["FunctionName"].as_str().unwrap(),

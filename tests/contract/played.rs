@@ -8,7 +8,7 @@ use std::{
 use landfall_local::cloud::operations;
 
 /// What the roles of `template.yaml` allow and nobody calls: permissions that other operations need.
-const NEEDED_BY_OTHERS: [(&str, &str); 13] = [
+const NEEDED_BY_OTHERS: [(&str, &str); 15] = [
     (
         "application-autoscaling:TagResource",
         "RegisterScalableTarget with tags",
@@ -30,7 +30,15 @@ const NEEDED_BY_OTHERS: [(&str, &str); 13] = [
         "lambda:InvokeFunction",
         "the state machine, which calls functions in the process",
     ),
+    (
+        "lambda:SourceFunctionArn",
+        "no operation: the key of a condition",
+    ),
     ("servicediscovery:TagResource", "CreateService with tags"),
+    (
+        "sts:AssumeRole",
+        "Scheduler, which takes the role of the schedule",
+    ),
 ];
 
 /// What the command, the installation, the journeys and the simulation call besides, and where.

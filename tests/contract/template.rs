@@ -29,8 +29,11 @@ fn the_buckets_are_kept_versioned_encrypted_private_and_closed_to_plain_http() {
         let properties = &bucket["Properties"];
         assert_eq!(properties["VersioningConfiguration"]["Status"], "Enabled");
         let encryption = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
-        let algorithm = &encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"];
-        assert_eq!(algorithm, "AES256", "{name}");
+        // With a key of one's own, and without.
+        for (way, expected) in [(1, "aws:kms"), (2, "AES256")] {
+            let encryption = &encryption["Fn::If"][way]["ServerSideEncryptionByDefault"];
+            assert_eq!(encryption["SSEAlgorithm"], expected, "{name}");
+        }
         let access = properties["PublicAccessBlockConfiguration"].as_object();
         let access = access.unwrap();
         assert_eq!(access.len(), 4, "{name}");

@@ -20,7 +20,9 @@ use super::{
 /// The state machine as it is installed, with the step's name as each function's name.
 fn installed() -> String {
     let functions = "arn:aws:lambda:eu-west-1:123456789012:function:";
-    ASL.replace("${", functions).replace("FunctionArn}", "")
+    ASL.replace("${Partition}", "aws")
+        .replace("${", functions)
+        .replace("FunctionArn}", "")
 }
 
 /// What may go wrong with a step: what its function says, and what Step Functions says of it.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Properties of a function that only matter in AWS. Failed events go to the embedded dead letters in any case.
-const SKIPPED_FUNCTION_PROPERTIES: [&str; 14] = [
+const SKIPPED_FUNCTION_PROPERTIES: [&str; 17] = [
     "Architectures",
     "AutoPublishAlias",
     "CodeUri",
@@ -18,13 +18,16 @@ const SKIPPED_FUNCTION_PROPERTIES: [&str; 14] = [
     "Description",
     "EphemeralStorage",
     "EventInvokeConfig",
+    "PermissionsBoundary",
     "Policies",
     "ReservedConcurrentExecutions",
     "Role",
+    "RolePath",
     "Runtime",
     "Tags",
     "Tracing",
     "VersionDescription",
+    "VpcConfig",
 ];
 
 /// A function, from its properties with `Globals` under them.

@@ -10,13 +10,14 @@ use super::{
     resolve::{Resolver, error},
 };
 
-/// Properties of a schedule that this machine knows; the last two only matter in AWS.
-const PROPERTIES: [&str; 5] = [
+/// Properties of a schedule that this machine knows; the last three only matter in AWS.
+const PROPERTIES: [&str; 6] = [
     "Input",
     "Name",
     "ScheduleExpression",
     "DeadLetterConfig",
     "RetryPolicy",
+    "RoleArn",
 ];
 
 /// The schedules among the events of a function.

@@ -18,6 +18,7 @@ Globals:
     Runtime: provided.al2023
     MemorySize: 256
     Timeout: 30
+    RolePath: /delivery/
     LoggingConfig: { LogFormat: JSON, ApplicationLogLevel: !Ref LogLevel, LogGroup: !Ref Logs }
     Environment:
       Variables:
@@ -46,6 +47,7 @@ Resources:
           QUEUE: !GetAtt DeadLetters.Arn
           EVENTS: !Sub "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
       Policies: [!If [HasTopic, a, b]]
+      VpcConfig: !If [HasTopic, { SubnetIds: [subnet-1] }, !Ref AWS::NoValue]
       Events:
         ServiceFile:
           Type: EventBridgeRule
@@ -58,6 +60,7 @@ Resources:
           Type: ScheduleV2
           Properties:
             Name: !Sub ${AWS::StackName}-again
+            RoleArn: arn:aws:iam::000000000000:role/schedule
             ScheduleExpression: rate(2 minutes)
             Input: !Sub '{"scheduledAt": "<aws.scheduler.scheduled-time>", "limit": ${Limit}}'
             DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }
