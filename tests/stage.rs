@@ -32,6 +32,9 @@ const DEFINITION: Definition<'static> = Definition {
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(50);
+/// The environment variable that names the file for the requests that functions make. What they ask for and whether their roles
+/// allow it is checked by `tests/permissions`.
+const RECORDING: &str = "LANDFALL_RECORD_REQUESTS";
 
 /// A Landfall with nothing in it yet, and clients of it. Everything here panics when it fails: it is for tests.
 pub struct Stage {
@@ -99,6 +102,10 @@ impl Stage {
         let local = Local::start(settings, DEFINITION)
             .await
             .expect("Landfall starts");
+        if let Some(path) = std::env::var_os(RECORDING) {
+            let recorded = local.cloud.record_requests_in(Path::new(&path));
+            recorded.expect("the requests are recorded");
+        }
         // Its stories are told in the simulation; here it would only come in between.
         local.courier.hold("sweep-due");
         let config = config::local(local.endpoint(), REGION).await;

@@ -13,6 +13,7 @@ pub mod logs;
 pub mod operations;
 pub mod outage;
 mod pages;
+mod recording;
 pub mod request_log;
 pub mod s3;
 pub mod scaling;
@@ -23,7 +24,8 @@ pub mod wire;
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    path::Path,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -41,6 +43,7 @@ use self::{
     events::{Events, dispatcher::Deliver},
     logs::Logs,
     outage::{Outage, Refusal},
+    recording::Recording,
     request_log::RequestLog,
     s3::S3,
     scaling::Scaling,
@@ -88,6 +91,7 @@ pub struct Cloud {
     pub bus: Bus,
     /// Identity, time and randomness.
     pub world: Arc<World>,
+    recording: OnceLock<Recording>,
     page: Option<usize>,
     saver: Option<Arc<Saver>>,
     outages: Arc<[Outage<Refusal>]>,
@@ -260,6 +264,7 @@ impl Cloud {
             sts: Sts::new(world.clone()),
             cloud_formation: CloudFormation::new(world.clone(), settings.page),
             requests: RequestLog::default(),
+            recording: OnceLock::new(),
             undelivered: Mutex::new(Some(undelivered)),
             ssm,
             s3,
@@ -284,6 +289,17 @@ impl Cloud {
     /// What a function gets instead of an answer just now, if the service is away.
     fn refuses(&self, api: &str, operation: &str) -> Option<Refusal> {
         refusal(&self.outages, api, operation, self.began.elapsed())
+    }
+
+    /// From now on every request of a function is written to the file at `path` as well, for `tests/permissions`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened for writing.
+    pub fn record_requests_in(&self, path: &Path) -> io::Result<()> {
+        let recording = Recording::open(path)?;
+        // There is one recording: a second one changes nothing.
+        let _ = self.recording.set(recording);
+        Ok(())
     }
 
     /// Gives every event to the functions that the rules name, from now on; events so far are delivered first. Fails

@@ -29,6 +29,8 @@ impl Cloud {
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let app = text(&parts.headers, header::USER_AGENT.as_str()).and_then(app_id);
+        let recorded = self.recording.get().zip(app.clone());
+        let recorded = recorded.map(|(to, function)| (to, function, parts.clone(), body.clone()));
         let answered = match Target::of(&parts, &body) {
             Target::Json {
                 prefix,
@@ -51,6 +53,16 @@ impl Cloud {
         };
         if let Some(saver) = self.saver.as_ref().filter(|_| changes(&answered.operation)) {
             saver.mark(answered.service);
+        }
+        if let Some((recording, function, parts, body)) = recorded {
+            let status = answered.response.status().as_u16();
+            let (body, answer): (&[u8], &[u8]) = match answered.service {
+                "s3" => (&[], &[]),
+                _ => (&body, answered.response.body()),
+            };
+            if let Err(error) = recording.write(&function, &parts, body, status, answer) {
+                tracing::error!(%error, "a request is not recorded");
+            }
         }
         self.requests.record(Entry {
             at: self.world.now(),
