@@ -102,7 +102,8 @@ def _widen_resources(template: dict) -> None:
     """Let statements about ECS and load balancers name any resource, whatever its tags.
 
     ministack takes every ECS call for one on its cluster or on no resource at all, and every call of Elastic Load Balancing, whose
-    parameters are in the body, for one on no resource. So of these statements only the actions are held to.
+    parameters are in the body, for one on no resource. So of these statements only the actions are held to. Resources and conditions
+    are held to by tests/permissions: every request of the journeys has to be allowed by the statements as they are written.
     """
     policies = [policy for function in functions_of(template).values() for policy in function["Properties"]["Policies"]]
     policies += [

@@ -9,7 +9,7 @@ What ministack does not do, and what stands in for it here:
   deployments are empty. So nothing is rolled back here, and `rollout-changed` is not woken.
 - It listens on plain HTTP and enforces aws:SecureTransport, so the policies' TLS-only statements are left out.
 - The roles of the state machine and of the rules are not enforced; those of the functions are, but in statements about ECS and
-  load balancers only the actions: it does not work out which resource a call is about.
+  load balancers only the actions: it does not work out which resource a call is about. tests/permissions does.
 - The state machine's own TimeoutSeconds is ignored.
 - There are no target groups worth asking, so the service has no load balancer and no HTTP probe.
 """

@@ -100,6 +100,19 @@ def test_the_state_machine_waits_for_tokens_by_an_integration_of_its_partition(s
     assert "${" not in stack.definition
 
 
+def test_the_state_machine_and_the_schedule_may_invoke_what_they_call_and_nothing_else(stack):
+    called = set(re.findall(r"arn:[^\"]+:function:[^\"]+", stack.definition))
+    [schedule] = stack.of_type("AWS::Scheduler::Schedule").values()
+    scheduled = {schedule["Target"]["Arn"]}
+    for role, functions in [("ReleaseStateMachineRole", called), ("SweepScheduleRole", scheduled)]:
+        statements = stack.statements(role)
+        for name in stack.of_type("AWS::Lambda::Function"):
+            arn = stack.arn(name)
+            assert allows(statements, "lambda:InvokeFunction", arn, {}) == (arn in functions), f"{role}: {name}"
+    queue = schedule["Target"]["DeadLetterConfig"]["Arn"]
+    assert allows(stack.statements("SweepScheduleRole"), "sqs:SendMessage", queue, {})
+
+
 def test_nothing_that_is_installed_spells_a_partition_out():
     sources = [ROOT / "template.yaml", ROOT / "statemachine/release.asl.json", *ROOT.glob("examples/*/template.yaml")]
     for source in sources:
