@@ -112,7 +112,9 @@ def _widen_resources(template: dict) -> None:
     ]
     for policy in policies:
         for statement in policy.get("Statement", []):
-            if all(action.startswith(("ecs:", "elasticloadbalancing:")) for action in _listed(statement["Action"])):
+            # One with a condition of the template, about a key of one's own, is as it is.
+            actions = _listed(statement.get("Action", []))
+            if actions and all(action.startswith(("ecs:", "elasticloadbalancing:")) for action in actions):
                 statement["Resource"] = "*"
                 statement.pop("Condition", None)
 
