@@ -119,6 +119,23 @@ def test_nothing_that_is_installed_spells_a_partition_out():
         assert not re.search(r"arn:aws\b", source.read_text()), source
 
 
+def test_the_code_spells_no_partition_out():
+    found = []
+    for crate in ("crates/landfall/src", "crates/landfall-aws/src", "functions", "cli/src"):
+        for source in (ROOT / crate).rglob("*.rs"):
+            if source.name in ("tests.rs", "partition.rs", "sample.rs") or "tests" in source.parts:
+                continue
+            code, _, _ = source.read_text().partition("#[cfg(test)]")
+            for line in code.splitlines():
+                # Examples in comments and hints are of the partition that most people know.
+                if line.strip().startswith("//") or ".hint(" in line:
+                    continue
+                for name in re.findall(r"arn:aws\b[^\"`]*|[\w.-]*amazonaws[\w.-]*", line):
+                    if name not in PRINCIPALS:
+                        found.append(f"{source.relative_to(ROOT)}: {name}")
+    assert not found
+
+
 def test_parameters_of_the_account_and_of_aws_can_be_placeholders(stack, place):
     own = f"arn:{place.partition}:ssm:{place.region}"
     for function in ("image-pushed", "config-changed", "sweep-due"):
