@@ -156,6 +156,7 @@ fn a_good_image_that_is_left_out_is_noticed() {
         }
         let found = broken(&run).await;
         noticed(&found, 2, "release 2 is good and was rolled-back");
+        noticed(&found, 2, "does not run hello:1.1.0, which is good");
     });
 }
 

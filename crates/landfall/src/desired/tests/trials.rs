@@ -49,7 +49,7 @@ fn images(release: &Release) -> String {
 impl DesiredState {
     /// Releases one after the other until none is open. A release is bad if it has one of these images. Answers what was
     /// released, with a `!` where it was bad.
-    fn to_rest(&mut self, bad: &[&str]) -> Vec<String> {
+    fn run_to_rest(&mut self, bad: &[&str]) -> Vec<String> {
         let mut released = Vec::new();
         while let Some(newest) = self.newest_open().cloned() {
             let images = images(&newest);
@@ -85,7 +85,7 @@ fn the_images_of_a_bad_release_are_tried_one_container_at_a_time() {
         (&[], &["a2 b2"], &[]),
     ] {
         let mut state = good(&["a", "b"]).taking("a", 2).pushed(of("b", 2));
-        assert_eq!(state.to_rest(bad), expected, "{bad:?}");
+        assert_eq!(state.run_to_rest(bad), expected, "{bad:?}");
         let left = state.left_out();
         let digests = left
             .iter()
@@ -98,7 +98,7 @@ fn the_images_of_a_bad_release_are_tried_one_container_at_a_time() {
         // What is known by now is not asked again.
         let mut next = state.pushed(of("a", 3));
         let with = if bad.contains(&"b2") { "b1" } else { "b2" };
-        assert_eq!(next.to_rest(bad), [format!("a3 {with}")], "{bad:?}");
+        assert_eq!(next.run_to_rest(bad), [format!("a3 {with}")], "{bad:?}");
     }
 }
 
@@ -111,7 +111,7 @@ fn what_explains_a_bad_release_clears_its_other_images() {
     ] {
         let all = good(&["a", "b", "c"]).taking("a", 2).taking("b", 2);
         let mut state = all.pushed(of("c", 2));
-        assert_eq!(state.to_rest(bad), expected, "{bad:?}");
+        assert_eq!(state.run_to_rest(bad), expected, "{bad:?}");
     }
 }
 
@@ -131,24 +131,24 @@ fn a_push_while_images_are_in_doubt_is_not_blamed_for_them() {
     // The other container's push waits for the trial's verdict.
     let mut waiting = doubted.clone().pushed(of("b", 3));
     assert_eq!(waiting.last_number, 3);
-    assert_eq!(waiting.to_rest(&["a2"]), ["a2 b1!", "a1 b3"]);
+    assert_eq!(waiting.run_to_rest(&["a2"]), ["a2 b1!", "a1 b3"]);
     // A push of the container that is tried takes the trial's place, and the image that came with the bad one is tried
     // after it.
     let mended = doubted.clone().pushed(of("a", 3));
-    assert_eq!(mended.clone().to_rest(&[]), ["a3 b1", "a3 b2"]);
-    assert_eq!(mended.clone().to_rest(&["b2"]), ["a3 b1", "a3 b2!"]);
-    assert_eq!(mended.clone().to_rest(&["a3"]), ["a3 b1!", "a1 b2"]);
+    assert_eq!(mended.clone().run_to_rest(&[]), ["a3 b1", "a3 b2"]);
+    assert_eq!(mended.clone().run_to_rest(&["b2"]), ["a3 b1", "a3 b2!"]);
+    assert_eq!(mended.clone().run_to_rest(&["a3"]), ["a3 b1!", "a1 b2"]);
     // A push does not take the trial of the last image in doubt away.
     let mut last = mended.claimed().concluded(Verdict::Succeeded);
     for version in 4..8 {
         last = last.pushed(of("a", version));
     }
-    assert_eq!(last.to_rest(&["b2"]), ["a3 b2!", "a7 b1"]);
+    assert_eq!(last.run_to_rest(&["b2"]), ["a3 b2!", "a7 b1"]);
     // With new images everywhere nothing is in doubt.
     let mut both = doubted.clone().pushed(of("a", 3)).pushed(of("b", 3));
-    assert_eq!(both.to_rest(&[]), ["a3 b3"]);
+    assert_eq!(both.run_to_rest(&[]), ["a3 b3"]);
     let mut retried = doubted.retried();
-    assert_eq!(retried.to_rest(&["b2"]), ["a2 b2!", "a2 b1"]);
+    assert_eq!(retried.run_to_rest(&["b2"]), ["a2 b2!", "a2 b1"]);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_push_that_came_while_images_were_found_bad_is_released_without_the_one_in_d
     let mut pushed = bad.claimed().pushed(of("a", 3));
     pushed.conclude(2, Verdict::RolledBack, Against::Release, None, NOW);
     assert_eq!(images(pushed.newest_open().unwrap()), "a3 b1");
-    assert_eq!(pushed.to_rest(&["b2"]), ["a3 b1", "a3 b2!"]);
+    assert_eq!(pushed.run_to_rest(&["b2"]), ["a3 b1", "a3 b2!"]);
 }
 
 #[test]
@@ -190,10 +190,10 @@ fn another_file_is_tried_with_the_image_whose_turn_it_is() {
         .claimed()
         .concluded(Verdict::RolledBack);
     let edited = doubted.following(follows(&["a", "b"], "another file"));
-    assert_eq!(edited.clone().to_rest(&["b2"]), ["a2 b1"]);
-    assert_eq!(edited.clone().to_rest(&["a2"]), ["a2 b1!"]);
+    assert_eq!(edited.clone().run_to_rest(&["b2"]), ["a2 b1"]);
+    assert_eq!(edited.clone().run_to_rest(&["a2"]), ["a2 b1!"]);
     let other = giving("something else", follows(&["a", "b"], "a third file"));
-    assert_eq!(edited.following(other).to_rest(&[]), ["a2 b2"]);
+    assert_eq!(edited.following(other).run_to_rest(&[]), ["a2 b2"]);
 }
 
 /// What comes to a service, in any order.
@@ -261,7 +261,7 @@ proptest! {
         }
         state.claim = None;
         let bad: Vec<_> = bad.iter().map(|image| &**image).collect();
-        let rest = state.to_rest(&bad);
+        let rest = state.run_to_rest(&bad);
         prop_assert!(rest.len() <= 6, "{rest:?}");
         let ended_bad = gone_bad.len() + rest.iter().filter(|released| released.ends_with('!')).count();
         prop_assert!(ended_bad <= 2 * bad.len(), "{gone_bad:?}, then {rest:?}, of {bad:?}");
