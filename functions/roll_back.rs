@@ -12,10 +12,11 @@ use landfall::{
     live::{LiveService, LiveServiceDeployment, ServiceDeploymentStatus},
     record::{Diagnosis, Release, StoppedTask, TaskDefinition},
     service_file::ServiceFile,
+    service_id::ServiceId,
     service_section::given_by,
     step::{
         register_task_definition::{copy, render, render_live},
-        roll_back::{Action, Files, Input, Output, Provenance, Way, plan, way_back},
+        roll_back::{Action, Files, Input, Output, Provenance, Way, may_be_unseen, plan, way_back},
     },
     versioned::Versioned,
 };
@@ -113,6 +114,9 @@ async fn observe(
     let live = changed_service(aws, input).await?;
     let (provenance, runs) = provenance(aws, input, &desired, live.as_ref()).await?;
     let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
+    if way == Way::Nothing && may_be_unseen(&desired, aws.now()) {
+        return Err(unseen(&input.service));
+    }
     let good = desired.last_good.as_ref();
     let stopped_tasks = match &live {
         Some(_) => {
@@ -322,11 +326,14 @@ async fn changed_service(aws: &Aws, input: &Input) -> Result<Option<LiveService>
     if shows_it {
         Ok(live)
     } else {
-        Err(Fault::transient(format!(
-            "ECS does not show yet what the release changed in {}",
-            input.service
-        )))
+        Err(unseen(&input.service))
     }
+}
+
+fn unseen(service: &ServiceId) -> Fault {
+    Fault::transient(format!(
+        "ECS may not show yet what was changed in {service}"
+    ))
 }
 
 /// What the service runs and ran before, and the number of the release that the revision was registered for that it runs.

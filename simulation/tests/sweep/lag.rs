@@ -5,7 +5,7 @@ use std::time::Duration;
 use landfall::record::Verdict;
 use landfall_simulation::{
     fault::Plan,
-    scenario::{Behaviour, Edition, Rule},
+    scenario::{Before, Behaviour, Edition, Rule},
 };
 use serde_json::json;
 
@@ -56,6 +56,35 @@ fn a_bad_release_goes_back_though_ecs_shows_neither_it_nor_the_way_back_yet() {
                 assert!(stage.live_image(&hello).await.ends_with(&good));
             });
         }
+    }
+}
+
+#[test]
+fn a_release_that_fails_before_its_rollout_takes_back_what_the_one_before_it_began_a_moment_ago() {
+    for seconds in LAGS {
+        play(async {
+            let stage = open(seconds).await;
+            let hello = service("hello", Rule::Semver);
+            stage.first_release(&hello).await;
+            let good = stage.live_image(&hello).await;
+
+            let never = Behaviour::NeverHealthy.simulated();
+            stage.push_behaving("hello", "1.1.0", never).await;
+            stage.later().await;
+            let file = hello.file(Edition {
+                before: Some(Before {
+                    takes: 1,
+                    exit_code: 3,
+                }),
+                ..Edition::PLAIN
+            });
+            let text = file.to_string();
+            stage.driver.put_file(&hello.key, &text).await.unwrap();
+            stage.rest().await;
+            stage.verdict(&hello, 2, Verdict::Superseded).await;
+            stage.verdict(&hello, 3, Verdict::RolledBack).await;
+            assert_eq!(stage.live_image(&hello).await, good, "{seconds}");
+        });
     }
 }
 

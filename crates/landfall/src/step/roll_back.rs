@@ -12,7 +12,7 @@ use crate::{
     failure::{Course, Failure, Stage},
     live::{
         Balancer, Controller, DeploymentStatus, LiveDeployment, LiveService, Rollout, Scheduling,
-        deployment_seconds,
+        UNSEEN_SECONDS, deployment_seconds,
     },
     record::{Release, Verdict},
     service_file::ServiceFile,
@@ -148,6 +148,20 @@ pub fn way_back(
             apply_service: !service_is_good,
         },
     }
+}
+
+/// Whether ECS may still answer as before a change that was not this release's own: a release that it superseded was just
+/// given to the service, or an execution that worked on it has died. A service that shows the last good release may run
+/// something else by then.
+pub fn may_be_unseen(desired: &DesiredState, now: Timestamp) -> bool {
+    let (Some(claim), Some(good)) = (&desired.claim, &desired.last_good) else {
+        return false;
+    };
+    let superseded = desired.concluded.as_ref().is_some_and(|concluded| {
+        concluded.verdict == Verdict::Superseded && concluded.number > good.number
+    });
+    let since = claim.taken_at.map(|taken_at| now.duration_since(taken_at));
+    (superseded || claim.attempt > 1) && since.is_some_and(|since| since.as_secs() < UNSEEN_SECONDS)
 }
 
 /// Decides where there is no good release yet. The revision that an adopted service ran before Landfall's first change
