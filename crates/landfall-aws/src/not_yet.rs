@@ -233,6 +233,14 @@ const ROWS: &[Row] = &[
         Some("is not in an ACTIVE state"),
         "https://github.com/hashicorp/terraform-provider-aws/issues/45693",
     ),
+    // Another service's release made it a moment ago, and ECS did not show it yet: the step looks again. (One that was
+    // deleted keeps its name, and is refused in the end.)
+    soon(
+        &["ecs:CreateCapacityProvider"],
+        "ClientException",
+        Some("The specified capacity provider already exists"),
+        "https://github.com/aws/containers-roadmap/issues/688",
+    ),
     // A service that was deleted a moment ago, and is still shown: the step looks again, and makes it anew.
     soon(
         &["ecs:UpdateService"],

@@ -31,7 +31,9 @@ impl Ecs {
         }
         let mut state = self.inner.lock();
         if state.capacity_providers.contains_key(name) {
-            return Err(invalid("The capacity provider already exists."));
+            let message = "The specified capacity provider already exists. To change the configuration of an existing \
+                           capacity provider, update the capacity provider.";
+            return Err(Fault::client("ClientException", message));
         }
         let cluster = if managed {
             Some(state.cluster(input)?.0)
