@@ -14,7 +14,7 @@ use serde::Serialize;
 /// A file with one JSON object for each request: `function`, `method`, `uri`, `headers`, `body`, `status` and `answer`. Bodies
 /// are left out where the service is S3, whose objects are of no API.
 #[derive(Debug)]
-pub struct Recording {
+pub(super) struct Recording {
     file: Mutex<File>,
 }
 
@@ -34,7 +34,7 @@ impl Recording {
     ///
     /// # Errors
     /// When the file cannot be opened for writing.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
         Ok(Self {
             file: Mutex::new(file),
