@@ -186,25 +186,33 @@ async fn a_foreign_rule_for_the_same_requests_is_left_and_the_release_rejected()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_release_gives_the_rule_back_as_it_was() {
+async fn a_bad_release_gives_rule_and_target_group_back_as_they_were() {
     let stage = Stage::open().await;
     let service = web("hello");
     let balancer = Balancer::new(&stage).await;
     stage.push("hello", "1.0.0").await;
-    release(
-        &stage,
-        &service,
-        &balancer.file("host: hello.example.com"),
-        1,
-    )
-    .await;
+    let good = balancer.file("host: hello.example.com\npriority: 5");
+    release(&stage, &service, &good, 1).await;
 
-    let mut bad = balancer.file("host: moved.example.com");
+    let mut bad = balancer.file("host: moved.example.com\npriority: 7");
+    bad.ingress = bad.ingress.replace("/health", "/alive");
     bad.verify = "http: { path: /, status: 201, interval: 1s, failures: 1 }".into();
     stage.follow("services/hello.yaml", &bad.text()).await;
     stage.verdict(&service, 2, Verdict::RolledBack).await;
     assert_eq!(balancer.status("hello.example.com", "/").await, 200);
     assert_eq!(balancer.status("moved.example.com", "/").await, 404);
+    let rules = balancer.rules(&stage).await;
+    assert_eq!(rules[0]["Priority"], "5");
+    assert_eq!(groups(&stage).await[0]["HealthCheckPath"], "/health");
+    let changes = |function: &str| {
+        let requests = stage.local.cloud.requests.requests().into_iter();
+        let of_function = requests.filter(|entry| entry.app.as_deref() == Some(function));
+        let operations: Vec<_> = of_function.map(|entry| entry.operation).collect();
+        ["ModifyTargetGroup", "SetRulePriorities"]
+            .map(|operation| operations.iter().any(|made| made == operation))
+    };
+    assert_eq!(changes("ensure-ingress"), [true, true]);
+    assert_eq!(changes("roll-back"), [true, true]);
     stage.close().await;
 }
 
