@@ -51,6 +51,15 @@ async fn one_file_describes_another_service_in_each_installation() {
             format!("{name}: hello.example.com")
         );
         assert_eq!(stage.live(&web("hello")).await["desiredCount"], count);
+
+        // A push asks for the values anew.
+        cloud.cloud_formation.export("Domain", "moved.example.com");
+        stage.push("hello", "1.1.0").await;
+        stage.verdict(&web("hello"), 2, Verdict::Succeeded).await;
+        assert_eq!(
+            live_greeting(&stage).await,
+            format!("{name}: moved.example.com")
+        );
         stage.close().await;
     }
 }

@@ -22,7 +22,6 @@ NOT_IN_A_JOURNEY = {
     ("check-rollout", "s3:ListBucket"): "a pause is told beside the service file: docs/fault-matrix.md has the call",
     ("check-rollout", "s3:PutObject"): "a pause is told beside the service file: docs/fault-matrix.md has the call",
     ("ensure-scaling", "elasticloadbalancing:DescribeTargetGroups"): "a service is scaled by requests: the metric names the load balancer",
-    ("image-pushed", "cloudformation:ListExports"): "a push makes a release of a file with placeholders of exports",
     ("image-pushed", "events:PutEvents"): "images are gone from ECR, so that the way back is in danger",
     ("roll-back", "ecs:UntagResource"): "the bad release tagged the service with what the good one does not",
     ("roll-back", "elasticloadbalancing:AddTags"): "the good release's group or rule is gone, and made again",
