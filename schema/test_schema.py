@@ -1,5 +1,6 @@
 """Every service file of the repository, held against the JSON Schema and against botocore's own check of parameters."""
 
+import datetime
 import json
 import pathlib
 
@@ -112,3 +113,12 @@ def test_the_committed_files_are_what_the_generator_makes():
     version, date, services = generate.models()
     assert generate.TABLE.read_text() == generate.table(version, date, services)
     assert json.loads(generate.SCHEMA.read_text()) == generate.json_schema(services)
+
+
+def test_the_models_are_not_older_than_90_days():
+    _, published, _ = generate.models()
+    age = datetime.date.today() - datetime.date.fromisoformat(published)
+    assert age.days <= 90, (
+        f"the API table is of {published}: pin the newest botocore in schema/requirements.txt, with the day it was published, "
+        "run `just schema`, and read what is new in the difference of crates/landfall/src/api/table.txt"
+    )

@@ -54,6 +54,9 @@ pub fn service(live: &Map<String, Value>, section: &Map<String, Value>) -> Vec<D
         {
             continue;
         }
+        if usual::UNANSWERED.contains(&&**member) && !live.contains_key(member) {
+            continue;
+        }
         let at = Place {
             path: format!("service.{member}"),
             member,

@@ -168,3 +168,30 @@ fn of_a_service_only_named_members_count_and_what_only_a_creation_takes_is_said(
         ]
     );
 }
+
+#[test]
+fn what_no_answer_shows_is_no_difference() {
+    let breaker = json!({
+        "enable": true, "rollback": true, "resetOnHealthyTask": true,
+        "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50},
+    });
+    let live = object(json!({
+        "serviceName": "hello", "deploymentConfiguration": {"deploymentCircuitBreaker": breaker},
+    }));
+    let section = object(json!({
+        "gatewayConnectors": [{"portName": "http"}],
+        "monitoring": {"metricConfigurations": []},
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": true, "rollback": true},
+            "earlySuccessCriteria": {"enable": false},
+        },
+    }));
+    assert_eq!(describe(&service(&live, &section)), [""; 0]);
+    assert_eq!(
+        Value::Object(writable_service(&live)),
+        json!({
+            "serviceName": "hello",
+            "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
+        })
+    );
+}

@@ -30,6 +30,11 @@ fn default_of(member: &str) -> Option<Value> {
         "healthCheckGracePeriodSeconds" | "bakeTimeInMinutes" | "base" => json!(0),
         "assignPublicIp" => json!("DISABLED"),
         "strategy" => json!("ROLLING"),
+        // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentCircuitBreaker.html>
+        "resetOnHealthyTask" => json!(true),
+        "thresholdConfiguration" => json!({ "type": "BOUNDED_PERCENT", "value": 50 }),
+        // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html>
+        "earlySuccessCriteria" => json!({ "enable": false }),
         "maximumPercent" => json!(200),
         "minimumHealthyPercent" => json!(100),
         _ => return None,
@@ -185,6 +190,10 @@ const OF_THE_DEPLOYMENT: [&str; 3] = [
     "volumeConfigurations",
     "vpcLatticeConfigurations",
 ];
+
+/// Members of a `service` section that DescribeServices does not show at all, in botocore 1.44.8; only
+/// DescribeServiceRevisions does (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevision.html>).
+pub(super) const UNANSWERED: [&str; 2] = ["gatewayConnectors", "monitoring"];
 
 /// A described service together with what only its primary deployment shows.
 pub(super) fn with_deployment(live: &Map<String, Value>) -> Map<String, Value> {

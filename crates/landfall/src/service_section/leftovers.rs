@@ -7,7 +7,12 @@ use crate::service_file::ServiceFile;
 /// A member that `UpdateService` leaves alone where it is absent, and what clears it
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>). An absent `platformVersion` is
 /// `LATEST` already. What cleared the rest would be is said in [`KEPT`].
-fn clearing() -> [(&'static str, Value); 11] {
+fn clearing() -> [(&'static str, Value); 13] {
+    // "When not specified, Amazon ECS uses the default resolution of 60 seconds"
+    // (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MonitoringConfiguration.html>).
+    let every_minute = json!({"metricConfigurations": [
+        {"metricNames": ["CPUUtilization", "MemoryUtilization"], "resolutionSeconds": 60},
+    ]});
     [
         ("loadBalancers", json!([])),
         ("serviceRegistries", json!([])),
@@ -16,6 +21,8 @@ fn clearing() -> [(&'static str, Value); 11] {
         ("placementStrategy", json!([])),
         ("vpcLatticeConfigurations", json!([])),
         ("volumeConfigurations", json!([])),
+        ("gatewayConnectors", json!([])),
+        ("monitoring", every_minute),
         ("serviceConnectConfiguration", json!({"enabled": false})),
         ("enableExecuteCommand", json!(false)),
         ("enableECSManagedTags", json!(false)),
@@ -27,7 +34,7 @@ fn clearing() -> [(&'static str, Value); 11] {
 /// the others as they were (`internal/service/ecs/service.go` of
 /// <https://github.com/hashicorp/terraform-provider-aws>). The percentages are those of a service that says none
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>).
-fn clearing_of_deployments(is_daemon: bool) -> [(&'static str, Value); 6] {
+fn clearing_of_deployments(is_daemon: bool) -> [(&'static str, Value); 7] {
     let off = json!({"enable": false, "rollback": false});
     let (least, most) = if is_daemon { (0, 100) } else { (100, 200) };
     [
@@ -39,6 +46,7 @@ fn clearing_of_deployments(is_daemon: bool) -> [(&'static str, Value); 6] {
             json!({"alarmNames": [], "enable": false, "rollback": false}),
         ),
         ("lifecycleHooks", json!([])),
+        ("earlySuccessCriteria", json!({"enable": false})),
         ("minimumHealthyPercent", json!(least)),
         ("maximumPercent", json!(most)),
     ]
@@ -156,7 +164,7 @@ mod tests {
         assert_eq!(with_resets(file.clone(), None), file);
     }
 
-    /// Every member of `UpdateService`, in botocore 1.43.11, that a section may have and a later one not: what is sent then.
+    /// Every member of `UpdateService`, in botocore 1.44.8, that a section may have and a later one not: what is sent then.
     #[test]
     fn each_member_of_the_section_is_cleared_or_said_to_stay() {
         let balanced = json!([{"targetGroupArn": "a"}]);
@@ -191,6 +199,18 @@ mod tests {
                 "volumeConfigurations",
                 json!([{"name": "a"}]),
                 Some(json!([])),
+            ),
+            (
+                "gatewayConnectors",
+                json!([{"portName": "http"}]),
+                Some(json!([])),
+            ),
+            (
+                "monitoring",
+                json!({"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]}),
+                Some(json!({"metricConfigurations": [
+                    {"metricNames": ["CPUUtilization", "MemoryUtilization"], "resolutionSeconds": 60},
+                ]})),
             ),
             (
                 "serviceConnectConfiguration",
@@ -237,6 +257,7 @@ mod tests {
             "alarms": {"alarmNames": ["errors"], "enable": true, "rollback": true},
             "deploymentCircuitBreaker": {"enable": true, "rollback": true},
             "lifecycleHooks": [{"hookTargetArn": "a"}],
+            "earlySuccessCriteria": {"enable": true, "healthyPercent": 100, "sourceServiceRevisionCleanup": "DEFERRED"},
             "minimumHealthyPercent": 50,
             "maximumPercent": 150,
         }}));
@@ -250,13 +271,15 @@ mod tests {
             sent(json!({})),
             json!({
                 "alarms": alarms, "deploymentCircuitBreaker": off, "lifecycleHooks": [],
+                "earlySuccessCriteria": {"enable": false},
                 "minimumHealthyPercent": 100, "maximumPercent": 200,
             })
         );
         let kept = json!({
             "alarms": {"alarmNames": ["others"], "enable": true, "rollback": false},
             "deploymentCircuitBreaker": {"enable": true, "rollback": false},
-            "lifecycleHooks": [], "minimumHealthyPercent": 0, "maximumPercent": 100,
+            "lifecycleHooks": [], "earlySuccessCriteria": {"enable": false},
+            "minimumHealthyPercent": 0, "maximumPercent": 100,
         });
         assert_eq!(sent(json!({ "deploymentConfiguration": kept })), kept);
         let daemon = sent(json!({"schedulingStrategy": "DAEMON"}));
