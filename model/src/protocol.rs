@@ -186,7 +186,7 @@ cluster: {{ clusterName: web }}
 images: {{ {CONTAINER}: {{ repository: {REPOSITORY}, tag: "{policy}" }} }}
 taskDefinition:
   family: hello
-  containerDefinitions: [{{ name: {CONTAINER} }}]
+  containerDefinitions: [{{ name: {CONTAINER}, memory: 64 }}]
 service: {{ serviceName: hello, {SECTION}: {version} }}
 verify: {{ http: {{ url: "http://hello.example.com/", successes: 1, failures: 1 }} }}
 "#

@@ -3,9 +3,16 @@
 //! Only what AWS is sure to refuse is an error. A name or value that the model does not know is one if it looks like a
 //! misspelling of another; else AWS may know it by now, so it is passed through with a warning.
 
+mod command_line;
+mod foreign;
+mod left_out;
+
 use std::fmt;
 
 use serde_json::{Map, Value};
+
+pub(super) use self::left_out::LeftOut;
+use self::left_out::{is_empty_choice, says_nothing};
 
 use super::{
     document::{Key, Node, NodeValue},
@@ -33,20 +40,26 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// Reports where the section `name` is not what `request` takes.
+/// Reports where the section `name` is not what `request` takes. Fields that say nothing are added to `left_out`.
 pub(super) fn check(
     section: &Node,
     name: &str,
     request: Type,
     spelling: &Spelling<'_>,
+    left_out: &mut LeftOut,
     problems: &mut Problems,
 ) {
-    let mut walk = Walk { spelling, problems };
+    let mut walk = Walk {
+        spelling,
+        left_out,
+        problems,
+    };
     walk.value(section, &Path::Section(name), request);
 }
 
 struct Walk<'a> {
     spelling: &'a Spelling<'a>,
+    left_out: &'a mut LeftOut,
     problems: &'a mut Problems,
 }
 
@@ -87,10 +100,10 @@ impl Walk<'_> {
                     self.refuse(node, path, message, None);
                 }
             }
-            (Shape::Text(_), NodeValue::Scalar(Value::Bool(_))) => {}
-            (Shape::Text(_), NodeValue::Scalar(Value::Number(number))) => {
-                if !self.spelling.is_sent_as_written(node.written, number) {
-                    let message = format!("ECS takes text here, and this would become `{number}`");
+            (Shape::Text(_), NodeValue::Scalar(value @ (Value::Bool(_) | Value::Number(_)))) => {
+                let sent = value.to_string();
+                if !self.spelling.is_sent_as_written(node.written, &sent) {
+                    let message = format!("ECS takes text here, and this would become `{sent}`");
                     self.refuse(node, path, message, Some("put it in quotes".into()));
                 }
             }
@@ -106,25 +119,19 @@ impl Walk<'_> {
             }
             (shape, _) => {
                 let message = format!("expected {}, found {}", expected(shape), node.kind());
-                self.refuse(node, path, message, how_to_write(shape, node));
+                self.refuse(node, path, message, how_to_write(shape, node, path));
             }
         }
     }
 
-    /// A value under a name. AWS takes null there as if the name was left out.
+    /// A value under a name.
     fn field(&mut self, node: &Node, path: &Path<'_>, kind: Type) {
-        if !matches!(node.value, NodeValue::Scalar(Value::Null)) {
-            return self.value(node, path, kind);
+        if says_nothing(node, kind) {
+            let is_text = matches!(kind.shape(), Shape::Text(_));
+            self.left_out.add(node, path.to_string(), is_text);
+        } else {
+            self.value(node, path, kind);
         }
-        let problem = Problem::warning(
-            node.position,
-            &path.to_string(),
-            "nothing stands here, which is as if the field was left out",
-        );
-        self.problems.add(match kind.shape() {
-            Shape::Text(_) => problem.hint("write `\"\"` for text that is empty"),
-            _ => problem,
-        });
     }
 
     fn structure(
@@ -134,16 +141,24 @@ impl Walk<'_> {
         path: &Path<'_>,
         structure: Structure,
     ) {
+        let others = foreign::found(entries, structure);
+        self.problems
+            .0
+            .extend(others.iter().map(|others| others.problem(node, path)));
         for (key, node) in entries {
             let path = Path::Field(path, &key.name);
             match structure.member(&key.name) {
                 Some(kind) => self.field(node, &path, kind),
+                None if others.iter().any(|others| others.has(&key.name)) => {}
                 None => self.unknown(key, &path, structure),
             }
         }
         for member in structure.members().iter().filter(|member| member.required) {
             let there = entries.iter().any(|(key, node)| {
-                key.name == member.name && !matches!(node.value, NodeValue::Scalar(Value::Null))
+                let nothing = structure
+                    .member(member.name)
+                    .is_some_and(|kind| says_nothing(node, kind));
+                key.name == member.name && !nothing
                     || misspelt(&key.name, std::iter::once(member.name)).is_some()
             });
             if !there {
@@ -225,14 +240,17 @@ pub(super) fn as_sent(section: &Node, request: Type) -> Value {
             items.iter().map(|node| as_sent(node, item)).collect()
         }
         (NodeValue::Mapping(entries), shape @ (Shape::Structure(_) | Shape::Map(_))) => {
-            let fields = entries.iter().map(|(key, node)| {
+            let fields = entries.iter().filter_map(|(key, node)| {
                 let kind = match shape {
                     Shape::Structure(structure) => structure.member(&key.name),
                     Shape::Map(value) => Some(value),
                     _ => None,
                 };
+                if kind.is_some_and(|kind| is_empty_choice(node, kind)) {
+                    return None;
+                }
                 let value = kind.map_or_else(|| node.to_json(), |kind| as_sent(node, kind));
-                (key.name.clone(), value)
+                Some((key.name.clone(), value))
             });
             Value::Object(fields.collect::<Map<_, _>>())
         }
@@ -264,7 +282,7 @@ fn expected(shape: Shape) -> String {
     }
 }
 
-fn how_to_write(shape: Shape, node: &Node) -> Option<String> {
+fn how_to_write(shape: Shape, node: &Node, path: &Path<'_>) -> Option<String> {
     let text = match &node.value {
         NodeValue::Scalar(Value::String(text)) => Some(text),
         _ => None,
@@ -292,7 +310,8 @@ fn how_to_write(shape: Shape, node: &Node) -> Option<String> {
                 ))
             }
             (Shape::Text(_) | Shape::Enum(_), NodeValue::Scalar(value)) if !value.is_null() => {
-                Some("put it between [ and ]".into())
+                let command = text.and_then(|text| command_line::as_list(text, path));
+                Some(command.unwrap_or_else(|| "put it between [ and ]".into()))
             }
             _ => None,
         },

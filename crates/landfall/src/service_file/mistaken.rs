@@ -1,8 +1,11 @@
 //! Rejections of texts that are something else than a service file: what they are helps more than what they lack.
 
+mod format;
+mod language;
+
+pub(super) use self::format::other_format;
 use super::{
     Checked, MAX_BYTES,
-    document::{Node, NodeValue},
     problem::{Position, Problem},
 };
 
@@ -12,7 +15,15 @@ pub(super) fn explained(text: &[u8], mut checked: Checked) -> Checked {
     if !refused || text.len() > MAX_BYTES {
         return checked;
     }
-    if let Some(problem) = bytes(text).or_else(|| lines(text)) {
+    let told = bytes(text)
+        .or_else(|| lines(text))
+        .or_else(|| language::of(text));
+    if let Some(problem) = told {
+        return Checked::refused(vec![problem]);
+    }
+    // Where the text is no document, there is one problem, of the file as a whole.
+    let unread = matches!(&checked.problems[..], [only] if only.path.is_empty());
+    if unread && let Some(problem) = language::json_with_comments(text) {
         return Checked::refused(vec![problem]);
     }
     let lines: Vec<_> = String::from_utf8_lossy(text)
@@ -30,7 +41,7 @@ pub(super) fn explained(text: &[u8], mut checked: Checked) -> Checked {
                 "a template's placeholder stands on this line: render the template first, and upload what it makes"
                     .into(),
             );
-        } else if problem.path.contains("//") {
+        } else if ["//", "/*"].iter().any(|mark| problem.path.contains(mark)) {
             problem.hint = Some("JSON has no comments: remove it".into());
         }
     }
@@ -119,43 +130,4 @@ fn lines(text: &[u8]) -> Option<Problem> {
         }
     }
     None
-}
-
-/// A problem if the document is one that other tools read, by its keys.
-pub(super) fn other_format(root: &Node) -> Option<Problem> {
-    let NodeValue::Mapping(entries) = &root.value else {
-        return None;
-    };
-    let get = |name: &str| {
-        let mut found = entries.iter().filter(|(key, _)| key.name == name);
-        found.next().map(|(_, node)| &node.value)
-    };
-    let has = |name| get(name).is_some();
-    let write = "write a service file as docs/service-file.md shows it";
-    let below = "put it below `taskDefinition:`, and add the sections `cluster` and `service`";
-    let (what, hint) = if has("apiVersion") && has("kind") {
-        ("a Kubernetes manifest", write)
-    } else if has("Resources") || has("AWSTemplateFormatVersion") {
-        ("a CloudFormation template", write)
-    } else if has("task_definition") && has("service_definition") {
-        (
-            "an ecspresso configuration",
-            "put what its two files hold below `taskDefinition:` and `service:`",
-        )
-    } else if has("containerDefinitions") {
-        ("a task definition alone", below)
-    } else if let (Some(NodeValue::Sequence(_)), true) = (get("services"), has("failures")) {
-        (
-            "the answer of DescribeServices",
-            "put what CreateService takes of it below `service:`",
-        )
-    } else if let (Some(NodeValue::Mapping(_)), false) = (get("services"), has("service")) {
-        ("a Compose file", write)
-    } else if has("name") && has("type") && has("image") {
-        ("a Copilot manifest", write)
-    } else {
-        return None;
-    };
-    let message = format!("this is {what}, not a service file");
-    Some(Problem::new(root.position, "", message).hint(hint))
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     Checked, ServiceFile,
     document::{Node, NodeValue},
+    mistaken,
     problem::{Position, Problem, Rejection},
     read::{ECS_SECTIONS, check_document, document},
     spelling::nearest,
@@ -142,7 +143,10 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// What keeps the text from being a document, and placeholders that cannot be meant.
     pub fn read(text: &'a [u8]) -> Result<Self, Rejection> {
-        let document = document(text)?;
+        let document = document(text).map_err(|rejection| {
+            let explained = mistaken::explained(text, Checked::refused(rejection.problems));
+            Rejection::of(explained.problems)
+        })?;
         let finder = Finder::through(&document);
         if finder.problems.is_empty() {
             Ok(Self {

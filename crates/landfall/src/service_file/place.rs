@@ -75,6 +75,14 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The text that stands here, if it is certain.
+    pub(super) fn text_here(&self) -> Option<Cow<'a, str>> {
+        match self.said() {
+            Said::Text(text) => Some(text),
+            Said::Nothing | Said::Unclear => None,
+        }
+    }
+
     /// What the field `name` says.
     pub(super) fn says(&self, name: &str) -> Said<'a> {
         self.get(name).map_or(Said::Nothing, |place| place.said())
@@ -83,10 +91,8 @@ impl<'a> Place<'a> {
     /// The field `name` and its text, if both are certain.
     pub(super) fn text(&self, name: &str) -> Option<(Self, Cow<'a, str>)> {
         let place = self.get(name)?;
-        match place.said() {
-            Said::Text(text) => Some((place, text)),
-            Said::Nothing | Said::Unclear => None,
-        }
+        let text = place.text_here()?;
+        Some((place, text))
     }
 
     /// The field `name` and its whole number.
@@ -97,6 +103,16 @@ impl<'a> Place<'a> {
                 number.as_i64().map(|number| (place, number))
             }
             _ => None,
+        }
+    }
+
+    /// Whether an empty text, list or mapping stands here.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.node.value {
+            NodeValue::Scalar(Value::String(text)) => text.is_empty(),
+            NodeValue::Scalar(_) => false,
+            NodeValue::Sequence(items) => items.is_empty(),
+            NodeValue::Mapping(entries) => entries.is_empty(),
         }
     }
 

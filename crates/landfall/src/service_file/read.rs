@@ -72,15 +72,11 @@ pub(super) fn check_document(document: &Node, text: &[u8]) -> Checked {
     let file = sections(document, &mut problems);
     let mut found = Problems::default();
     let spelling = Spelling::of(text);
-    for (name, operation) in ECS_SECTIONS {
+    let mut left_out = conformity::LeftOut::default();
+    let requests = ECS_SECTIONS.map(|(name, operation)| (name, Api::ecs().request(operation)));
+    for (name, request) in requests {
         if let Some(section) = document.get(name) {
-            conformity::check(
-                section,
-                name,
-                Api::ecs().request(operation),
-                &spelling,
-                &mut found,
-            );
+            conformity::check(section, name, request, &spelling, &mut left_out, &mut found);
         }
     }
     if let Some(Node {
@@ -91,10 +87,12 @@ pub(super) fn check_document(document: &Node, text: &[u8]) -> Checked {
         let request = || Api::ecs().request(capacity::OPERATION);
         for (index, item) in items.iter().enumerate() {
             let path = format!("capacity[{index}]");
-            conformity::check(item, &path, request(), &spelling, &mut found);
+            conformity::check(item, &path, request(), &spelling, &mut left_out, &mut found);
         }
     }
-    rules::check(document, &mut found);
+    left_out.report(&mut found);
+    let said = left_out.without(document, &requests);
+    rules::check(said.as_ref().unwrap_or(document), &mut found);
     problems.add_new(found);
     Checked::of(file, problems.0)
 }

@@ -7,76 +7,73 @@ mod capacity;
 mod containers;
 mod dependencies;
 mod deployment;
+mod draining;
 mod fargate;
 mod health_checks;
+mod images;
+mod lengths;
 mod lifecycle_hooks;
+mod limits;
 mod load_balancers;
 mod logs;
 mod memory;
+mod monitoring;
 mod network;
+mod platform;
 mod ports;
+mod rebalancing;
+mod replacement;
 mod roles;
 mod secrets;
 mod service_connect;
 mod tags;
 mod task_size;
+mod variables;
 mod volumes;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
-    document::{Node, NodeValue},
+    document::Node,
     mapping::Problems,
     place::{Place, Said},
     problem::Problem,
     spelling::nearest,
 };
 
-/// The longest list of a file that rules look at. They compare items with each other, which nobody should be able to make
-/// last long.
-const LONGEST_LIST: usize = 1_000;
-
-/// Reports what the rules find.
+/// Reports what the rules find. A file may have long lists, so no rule compares all items of one with all of another.
 pub(super) fn check(document: &Node, problems: &mut Problems) {
-    if longest_list(document) > LONGEST_LIST {
-        return;
-    }
     let file = File::of(document);
     for rule in [
         capacity::check,
         containers::check,
         dependencies::check,
         deployment::check,
+        draining::check,
         fargate::check,
         health_checks::check,
+        images::check,
+        lengths::check,
         lifecycle_hooks::check,
+        limits::check,
         load_balancers::check,
         logs::check,
         memory::check,
+        monitoring::check,
         network::check,
+        platform::check,
         ports::check,
+        rebalancing::check,
+        replacement::check,
         roles::check,
         secrets::check,
         service_connect::check,
         tags::check,
         task_size::check,
+        variables::check,
         volumes::check,
     ] {
         rule(&file, problems);
-    }
-}
-
-fn longest_list(node: &Node) -> usize {
-    match &node.value {
-        NodeValue::Scalar(_) => 0,
-        NodeValue::Sequence(items) => {
-            let within = items.iter().map(longest_list).max();
-            items.len().max(within.unwrap_or_default())
-        }
-        NodeValue::Mapping(entries) => {
-            let within = entries.iter().map(|(_, node)| longest_list(node)).max();
-            within.unwrap_or_default()
-        }
     }
 }
 
@@ -87,6 +84,10 @@ struct File<'a> {
     task: Option<Place<'a>>,
     service: Option<Place<'a>>,
     containers: Vec<Container<'a>>,
+    /// The container of each name, by its index; of two with one name the first.
+    by_name: BTreeMap<Cow<'a, str>, usize>,
+    /// Whether every container has a name that is certain.
+    named_all: bool,
 }
 
 /// A container of the task definition.
@@ -106,16 +107,27 @@ impl<'a> File<'a> {
     fn of(document: &'a Node) -> Self {
         let section = |name| section_of(document, name);
         let task = section("taskDefinition");
-        let containers = task
-            .iter()
-            .flat_map(|task| task.items("containerDefinitions"))
+        let items = task
+            .as_ref()
+            .map(|task| task.items("containerDefinitions"))
+            .unwrap_or_default();
+        let count = items.len();
+        let containers: Vec<_> = items
+            .into_iter()
             .filter_map(|place| {
                 let (_, name) = place.text("name")?;
                 Some(Container { name, place })
-            });
+            })
+            .collect();
+        let mut by_name = BTreeMap::new();
+        for (index, container) in containers.iter().enumerate() {
+            by_name.entry(container.name.clone()).or_insert(index);
+        }
         Self {
             document,
-            containers: containers.collect(),
+            named_all: containers.len() == count,
+            containers,
+            by_name,
             service: section("service"),
             task,
         }
@@ -130,17 +142,12 @@ impl<'a> File<'a> {
     }
 
     fn container(&self, name: &str) -> Option<&Container<'a>> {
-        self.containers
-            .iter()
-            .find(|container| container.name == name)
+        self.by_name.get(name).map(|index| &self.containers[*index])
     }
 
     /// Whether the name of every container is known, so that a name that is not among them is wrong.
     fn knows_all_containers(&self) -> bool {
-        self.task
-            .as_ref()
-            .is_some_and(|task| task.items("containerDefinitions").len() == self.containers.len())
-            && !self.containers.is_empty()
+        self.named_all && !self.containers.is_empty()
     }
 
     /// A problem if `place` names a container that is not there.

@@ -2,14 +2,13 @@
 
 use std::cell::OnceCell;
 
-use serde_json::Number;
-
 use super::problem::Position;
 
-/// The spelling of numbers in a file's text.
+/// The spelling of numbers and booleans in a file's text.
 ///
 /// Somebody who writes `value: 8080` means the text `8080`, and gets it. But YAML reads `012345678901` as 12345678901 and
-/// `1.10` as 1.1: there the text that was meant would silently become another one, so quotes are asked for.
+/// `1.10` as 1.1, and `True` as a boolean (<https://yaml.org/spec/1.2.2/#103-core-schema>): there the text that was meant would
+/// silently become another one, so quotes are asked for.
 pub(super) struct Spelling<'a> {
     text: &'a str,
     /// Made for the first number that is asked about. A generated file may be one long line, so characters are indexed.
@@ -25,8 +24,8 @@ impl<'a> Spelling<'a> {
         }
     }
 
-    /// Whether the number that is written at `position` is written as it would be sent.
-    pub(super) fn is_sent_as_written(&self, position: Position, number: &Number) -> bool {
+    /// Whether the number or the boolean that is written at `position` is written as the text that would be sent.
+    pub(super) fn is_sent_as_written(&self, position: Position, sent: &str) -> bool {
         let lines = self.lines.get_or_init(|| {
             self.text
                 .lines()
@@ -40,7 +39,7 @@ impl<'a> Spelling<'a> {
             .unwrap_or_default()
             .iter()
             .take_while(|c| !c.is_whitespace() && !",]}".contains(**c));
-        written.copied().eq(number.to_string().chars())
+        written.copied().eq(sent.chars())
     }
 }
 

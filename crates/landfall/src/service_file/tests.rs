@@ -92,12 +92,12 @@ fn layout_comments_key_order_and_language_do_not_change_the_content_hash() {
             .0
     };
     let yaml = "cluster: {clusterName: web}\nservice: {serviceName: hello, desiredCount: 1}\n\
-                taskDefinition: {family: hello, containerDefinitions: [{name: web, image: 'x:1'}]}\n";
-    let reordered = "# Moved about.\ntaskDefinition:\n  containerDefinitions:\n  - image: x:1\n    name: web\n  family: \
+                taskDefinition: {family: hello, containerDefinitions: [{name: web, image: 'x:1', memory: 64}]}\n";
+    let reordered = "# Moved about.\ntaskDefinition:\n  containerDefinitions:\n  - image: x:1\n    memory: 64\n    name: web\n  family: \
                      hello\nservice:\n  desiredCount: 1 # one\n  serviceName: hello\ncluster:\n  clusterName: web\n";
     let json = "{\n\t\"service\": {\"desiredCount\": 1, \"serviceName\": \"hello\"},\n\t\"cluster\": {\"clusterName\": \
                 \"web\"},\n\t\"taskDefinition\": {\"family\": \"hello\", \"containerDefinitions\": [{\"name\": \"web\", \
-                \"image\": \"x:1\"}]}\n}\n";
+                \"image\": \"x:1\", \"memory\": 64}]}\n}\n";
     let with_mark = format!("\u{feff}{yaml}");
     let with_defaults = format!("{yaml}verify: {{bake: 0, timeout: 15m}}\nimages: {{}}\n");
     for same in [
@@ -460,11 +460,14 @@ fn a_service_may_name_its_own_cluster_and_need_not() {
 #[test]
 fn aliases_and_merge_keys_are_resolved() {
     let text = "cluster: {clusterName: web}\nservice: {serviceName: hello}\ntaskDefinition:\n  family: hello\n  \
-                containerDefinitions:\n  - &base {name: a, image: x, cpu: 10}\n  - {<<: *base, name: b}\n";
+                containerDefinitions:\n  - &base {name: a, image: x, cpu: 10, memory: 64}\n  - {<<: *base, name: b}\n";
     let file = ServiceFile::parse(text.as_bytes()).unwrap();
     assert_eq!(
         file.task_definition["containerDefinitions"],
-        json!([{"name": "a", "image": "x", "cpu": 10}, {"name": "b", "image": "x", "cpu": 10}])
+        json!([
+            {"name": "a", "image": "x", "cpu": 10, "memory": 64},
+            {"name": "b", "image": "x", "cpu": 10, "memory": 64}
+        ])
     );
 }
 

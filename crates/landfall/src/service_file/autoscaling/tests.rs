@@ -7,7 +7,7 @@ use crate::service_file::ServiceFile;
 fn file(section: &str) -> String {
     format!(
         "cluster: {{ clusterName: web }}\n\
-         taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, image: a }}] }}\n\
+         taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, image: a, memory: 64 }}] }}\n\
          service: {{ serviceName: hello }}\n\
          autoscaling:\n{section}"
     )

@@ -59,7 +59,7 @@ fn every_kind_of_mistake_is_reported_with_its_place_and_what_to_do() {
         (
             "",
             "quantumLeap: 2",
-            "10:3: warning: service.quantumLeap: not in the ECS API of 2026-05-19, passed through",
+            "10:3: warning: service.quantumLeap: not in the ECS API of 2026-11-20, passed through",
         ),
         (
             "",
@@ -69,7 +69,7 @@ fn every_kind_of_mistake_is_reported_with_its_place_and_what_to_do() {
         (
             "",
             "launchType: MOON",
-            "10:15: warning: service.launchType: `MOON` is not in the ECS API of 2026-05-19, passed through\n\
+            "10:15: warning: service.launchType: `MOON` is not in the ECS API of 2026-11-20, passed through\n\
              \x20 hint: the values are EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES",
         ),
         (
@@ -95,7 +95,7 @@ fn every_kind_of_mistake_is_reported_with_its_place_and_what_to_do() {
         (
             "command: npm start",
             "",
-            "8:16: taskDefinition.containerDefinitions[0].command: expected a list, found text\n  hint: put it between [ and ]",
+            "8:16: taskDefinition.containerDefinitions[0].command: expected a list, found text\n  hint: write `command: [npm, start]`",
         ),
         (
             "environment: { PORT: 80 }",
@@ -113,6 +113,46 @@ fn every_kind_of_mistake_is_reported_with_its_place_and_what_to_do() {
             "",
             "8:37: warning: taskDefinition.containerDefinitions[0].environment[0].value: nothing stands here, which is as if the \
              field was left out\n  hint: write `\"\"` for text that is empty",
+        ),
+        (
+            "hostname:\nuser: ~\nulimits:\n",
+            "launchType: \"\"",
+            "8:15: warning: taskDefinition.containerDefinitions[0].hostname: nothing stands here and in 3 more fields, which is as if \
+             they were left out: `user`, `ulimits`, `launchType`\n  hint: write `\"\"` for text that is empty",
+        ),
+        (
+            "environment: [{ name: A, value: True }]",
+            "",
+            "8:39: taskDefinition.containerDefinitions[0].environment[0].value: ECS takes text here, and this would become `true`\n  \
+             hint: put it in quotes",
+        ),
+        (
+            "ports: [\"80:80\"]\nrestart: always",
+            "",
+            "8:7: taskDefinition.containerDefinitions[0]: fields of a Compose file that a container of ECS does not have: `ports`, \
+             `restart`\n  hint: write `portMappings: [{ containerPort: … }]` for `ports`; `restartPolicy: { enabled: true }` for `restart`",
+        ),
+        (
+            "",
+            "serviceArn: a\nrunningCount: 2",
+            "10:3: warning: service: DescribeServices answers this, and nothing takes it: `serviceArn`, `runningCount`\n  hint: remove it",
+        ),
+        (
+            "healthCheck: { command: curl -f http://localhost/ || exit 1 }",
+            "",
+            "8:31: taskDefinition.containerDefinitions[0].healthCheck.command: expected a list, found text\n  hint: write `command: \
+             [CMD-SHELL, \"curl -f http://localhost/ || exit 1\"]`",
+        ),
+        (
+            "command: echo $HOME",
+            "",
+            "8:16: taskDefinition.containerDefinitions[0].command: expected a list, found text\n  hint: write `command: [sh, \"-c\", \
+             \"echo $HOME\"]`",
+        ),
+        (
+            "",
+            "capacityProviderStrategy: FARGATE",
+            "10:29: service.capacityProviderStrategy: expected a list, found text",
         ),
         (
             "secrets: [{ name: A }]",
@@ -209,4 +249,34 @@ fn a_number_behind_an_alias_keeps_the_spelling_of_its_anchor() {
         );
         assert_eq!(problems.is_empty(), accepted, "{problems:?}");
     }
+}
+
+#[test]
+fn booleans_in_other_spellings_are_text_in_quotes() {
+    for (written, accepted) in [
+        ("\"True\"", true),
+        ("'FALSE'", true),
+        ("TRUE", false),
+        ("true", true),
+    ] {
+        let problems = problems(
+            &format!("environment: [{{ name: A, value: {written} }}]"),
+            "",
+        );
+        assert_eq!(problems.is_empty(), accepted, "{written}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_choice_of_which_nothing_is_chosen_is_not_sent() {
+    let text = format!(
+        "{BEFORE}  containerDefinitions:\n  - {{ name: web, image: a, portMappings: [{{ containerPort: 80, appProtocol: \"\" }}] }}\n\
+         service: {{ serviceName: hello, launchType: \"\", capacityProviderStrategy: [{{ capacityProvider: a }}] }}\n"
+    );
+    let file = ServiceFile::parse(text.as_bytes()).unwrap();
+    assert_eq!(file.service.get("launchType"), None);
+    assert_eq!(
+        file.task_definition["containerDefinitions"][0]["portMappings"],
+        json!([{"containerPort": 80}])
+    );
 }

@@ -7,7 +7,7 @@ const LISTENER: &str = "arn:aws:elasticloadbalancing:eu-west-1:1:listener/app/we
 fn with(ingress: &str, strategy: &str) -> Result<ServiceFile, String> {
     let text = format!(
         "cluster: {{ clusterName: web }}\n\
-         taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, image: \"hello:1\", portMappings: [{{ containerPort: 8080 }}, {{ containerPort: 80 }}] }}] }}\n\
+         taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, image: \"hello:1\", memory: 64, portMappings: [{{ containerPort: 8080 }}, {{ containerPort: 80 }}] }}] }}\n\
          service: {{ serviceName: hello, deploymentConfiguration: {{ strategy: {strategy} }} }}\n\
          verify: {{ http: {{ path: / }} }}\n\
          ingress: {{ {ingress} }}\n"

@@ -4,6 +4,9 @@
 use super::{File, is_name, no_name};
 use crate::service_file::mapping::Problems;
 
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>
+const MOST: usize = 10;
+
 pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     let Some(task) = &file.task else { return };
     if let Some((place, family)) = task.text("family")
@@ -12,6 +15,12 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
         problems.add(no_name(
             place.wrong(format!("`{family}` is no name of a family")),
         ));
+    }
+    // "Too many containers." (<https://github.com/aws/amazon-ecs-cli/issues/184>)
+    if let Some(place) = task.items("containerDefinitions").get(MOST) {
+        problems.add(place.wrong(format!(
+            "a task definition has at most {MOST} containers, and this is one more"
+        )));
     }
     for container in &file.containers {
         if !is_name(&container.name)

@@ -1,7 +1,13 @@
 //! How a rollout goes (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>).
 
+use serde_json::Value;
+
 use super::File;
-use crate::service_file::{mapping::Problems, place::Said};
+use crate::service_file::{
+    document::NodeValue,
+    mapping::Problems,
+    place::{Place, Said},
+};
 
 pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     let Some(service) = &file.service else { return };
@@ -54,18 +60,35 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
                 )));
             }
         }
-        let without = service
-            .items("loadBalancers")
-            .into_iter()
-            .find(|target| target.get("advancedConfiguration").is_none());
-        if let Some(place) = without {
-            problems.add(
-                place
-                    .odd(format!("{strategy} shifts traffic between two target groups, and this has one"))
-                    .hint("add `advancedConfiguration` with `alternateTargetGroupArn`, `productionListenerRule` and `roleArn`"),
-            );
+        // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AdvancedConfiguration.html>,
+        // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VpcLatticeAdvancedConfiguration.html>
+        for (list, with) in [
+            (
+                "loadBalancers",
+                "`alternateTargetGroupArn`, `productionListenerRule` and `roleArn`",
+            ),
+            (
+                "vpcLatticeConfigurations",
+                "`alternateTargetGroupArn` and `productionListenerRule`",
+            ),
+        ] {
+            let without = service
+                .items(list)
+                .into_iter()
+                .find(|target| target.get("advancedConfiguration").is_none());
+            if let Some(place) = without {
+                problems.add(
+                    place
+                        .odd(format!(
+                            "{strategy} shifts traffic between two target groups, and this has one"
+                        ))
+                        .hint(format!("add `advancedConfiguration` with {with}")),
+                );
+            }
         }
     }
+    early_success(&deployment, rolling, problems);
+    steps(&deployment, problems);
     for (name, strategy) in [
         ("canaryConfiguration", "CANARY"),
         ("linearConfiguration", "LINEAR"),
@@ -74,6 +97,86 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
             && deployment.says("strategy").is_not(strategy)
         {
             problems.add(place.odd(format!("this goes with the strategy {strategy}")));
+        }
+    }
+}
+
+/// "You can use early success criteria only with rolling deployment strategy.", "You must also specify healthyPercent and
+/// sourceServiceRevisionCleanup.", "This value must be greater than or equal to the minimumHealthyPercent value."
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html>)
+fn early_success(deployment: &Place<'_>, rolling: bool, problems: &mut Problems) {
+    let Some(criteria) = deployment.get("earlySuccessCriteria") else {
+        return;
+    };
+    if !criteria.is_true("enable") {
+        return;
+    }
+    if !rolling && let Said::Text(strategy) = deployment.says("strategy") {
+        problems.add(
+            criteria
+                .wrong(format!(
+                    "early success is for the strategy ROLLING, not for {strategy}"
+                ))
+                .hint("leave it out"),
+        );
+    }
+    for name in ["healthyPercent", "sourceServiceRevisionCleanup"] {
+        if criteria.get(name).is_none() {
+            problems.add(
+                criteria
+                    .lacks(name, "early success needs it")
+                    .hint("write for example `healthyPercent: 100` and `sourceServiceRevisionCleanup: BLOCKING`"),
+            );
+        }
+    }
+    let least = deployment
+        .integer("minimumHealthyPercent")
+        .map(|(_, least)| least);
+    if let (Some((place, percent)), Some(least)) = (criteria.integer("healthyPercent"), least)
+        && percent < least
+    {
+        problems.add(place.wrong(format!(
+            "{percent} % is less than minimumHealthyPercent, {least} %"
+        )));
+    }
+}
+
+/// The bounds of <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html> and
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html>: "multiples of 0.1 from 0.1 to
+/// 100.0", "from 3.0 to 100.0", "Valid values are 0 to 1440 minutes (24 hours)."
+fn steps(deployment: &Place<'_>, problems: &mut Problems) {
+    const DAY: i64 = 24 * 60;
+    for (name, percent, least, minutes) in [
+        (
+            "canaryConfiguration",
+            "canaryPercent",
+            0.1,
+            "canaryBakeTimeInMinutes",
+        ),
+        (
+            "linearConfiguration",
+            "stepPercent",
+            3.0,
+            "stepBakeTimeInMinutes",
+        ),
+    ] {
+        let Some(configuration) = deployment.get(name) else {
+            continue;
+        };
+        if let Some(place) = configuration.get(percent)
+            && let NodeValue::Scalar(Value::Number(number)) = &place.node.value
+            && !number
+                .as_f64()
+                .is_some_and(|number| (least..=100.0).contains(&number))
+        {
+            problems.add(place.wrong(format!(
+                "expected a number from {least} to 100, found {number}"
+            )));
+        }
+        if let Some((place, number)) = configuration.integer(minutes)
+            && !(0..=DAY).contains(&number)
+        {
+            problems.add(place.wrong(format!("expected 0 to {DAY} minutes, found {number}")));
         }
     }
 }

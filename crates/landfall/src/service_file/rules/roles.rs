@@ -2,7 +2,10 @@
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html>).
 
 use super::File;
-use crate::service_file::{mapping::Problems, place::Place};
+use crate::{
+    export::Reference,
+    service_file::{mapping::Problems, place::Place},
+};
 
 pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     if let Some(service) = &file.service {
@@ -19,6 +22,7 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
             );
         }
     }
+    of_the_service(file, problems);
     let Some(task) = &file.task else { return };
     shape(task, "taskRoleArn", problems);
     shape(task, "executionRoleArn", problems);
@@ -41,6 +45,34 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     }
 }
 
+/// "You cannot specify an IAM role for services that require a service linked role."
+/// (<https://github.com/hashicorp/terraform-provider-aws/issues/4657>) "The service-linked role is required if your task
+/// definition uses the awsvpc network mode or if the service is configured to use service discovery, an external deployment
+/// controller, multiple target groups, or Elastic Inference accelerators"
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>).
+fn of_the_service(file: &File<'_>, problems: &mut Problems) {
+    let Some(service) = &file.service else { return };
+    let Some(place) = service.get("role") else {
+        return;
+    };
+    let why = if file.network_mode().is("awsvpc") {
+        "the network mode awsvpc"
+    } else if !service.items("serviceRegistries").is_empty() || file.has("discovery") {
+        "service discovery"
+    } else if service.items("loadBalancers").len() > 1 {
+        "several target groups"
+    } else {
+        return;
+    };
+    problems.add(
+        place
+            .wrong(format!(
+                "with {why} ECS uses its service-linked role and takes no other"
+            ))
+            .hint("leave `role` out"),
+    );
+}
+
 /// "Fargate requires task definition to have execution role ARN to support …"
 fn needs_execution_role(file: &File<'_>) -> Option<&'static str> {
     let logs = |place: &Place<'_>| {
@@ -53,7 +85,12 @@ fn needs_execution_role(file: &File<'_>) -> Option<&'static str> {
     });
     if with_secrets(file).is_some() {
         Some("read secrets")
-    } else if follows {
+    } else if follows
+        || file
+            .containers
+            .iter()
+            .any(|container| is_of_ecr(&container.place))
+    {
         Some("pull images from ECR")
     } else if file
         .containers
@@ -64,6 +101,13 @@ fn needs_execution_role(file: &File<'_>) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether the image is in a private registry of ECR.
+fn is_of_ecr(container: &Place<'_>) -> bool {
+    container
+        .text("image")
+        .is_some_and(|(_, image)| Reference::read(&image).is_some())
 }
 
 fn with_secrets<'a>(file: &File<'a>) -> Option<Place<'a>> {

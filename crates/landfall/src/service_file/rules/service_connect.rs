@@ -1,5 +1,6 @@
-//! The ports that Service Connect and VPC Lattice name
-//! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectService.html>).
+//! The ports that Service Connect, VPC Lattice and gateway connectors name
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectService.html>,
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnector.html>).
 
 use std::collections::BTreeSet;
 
@@ -36,6 +37,7 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     for item in connected
         .into_iter()
         .chain(service.items("vpcLatticeConfigurations"))
+        .chain(service.items("gatewayConnectors"))
     {
         if let Some((place, name)) = item.text("portName")
             && !names.contains(&name)

@@ -2,7 +2,10 @@
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html>).
 
 use super::File;
-use crate::service_file::{mapping::Problems, place::Said};
+use crate::service_file::{
+    mapping::Problems,
+    place::{Place, Said},
+};
 
 const GIB: u64 = 1024;
 
@@ -19,6 +22,7 @@ const SIZES: [(u64, u64, u64, u64); 7] = [
 
 pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     let Some(task) = &file.task else { return };
+    unreadable(task, problems);
     if !file.is_for_fargate() {
         return;
     }
@@ -71,8 +75,42 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
     }
 }
 
+/// "Invalid 'cpu' setting for task." (<https://github.com/oranmoshai/ecsServiceRestart/issues/2>); "It can be expressed as an
+/// integer using CPU units […] or as a string using vCPUs", "as an integer using MiB […] or as a string using GB"
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>).
+fn unreadable(task: &Place<'_>, problems: &mut Problems) {
+    for (name, unit, hint) in [
+        (
+            "cpu",
+            "vcpu",
+            "write CPU units as a whole number, like `256`, or vCPUs like `.25 vCPU`; on EC2 it may be left out",
+        ),
+        (
+            "memory",
+            "gb",
+            "write MiB as a whole number, like `512`, or GB like `0.5 GB`; on EC2 it may be left out",
+        ),
+    ] {
+        if let Some((place, written)) = task.text(name)
+            && !is_size(&written, unit)
+        {
+            let message = format!("`{written}` is no {name} of a task");
+            problems.add(place.wrong(message).hint(hint));
+        }
+    }
+}
+
+/// A whole number, or any number with the unit behind it.
+fn is_size(written: &str, unit: &str) -> bool {
+    let text = written.trim().to_ascii_lowercase();
+    match text.strip_suffix(unit) {
+        Some(count) => count.trim().parse::<f64>().is_ok_and(f64::is_finite),
+        None => text.parse::<u64>().is_ok(),
+    }
+}
+
 /// `1024`, `1 vCPU`, `.25 vcpu`
-fn cpu_units(written: &str) -> Option<u64> {
+pub(super) fn cpu_units(written: &str) -> Option<u64> {
     let text = written.trim().to_ascii_lowercase();
     match text.strip_suffix("vcpu") {
         Some(count) => scaled(count),
@@ -81,7 +119,7 @@ fn cpu_units(written: &str) -> Option<u64> {
 }
 
 /// `512`, `1GB`, `0.5 gb`
-fn mebibytes(written: &str) -> Option<u64> {
+pub(super) fn mebibytes(written: &str) -> Option<u64> {
     let text = written.trim().to_ascii_lowercase();
     match text.strip_suffix("gb") {
         Some(count) => scaled(count),

@@ -98,7 +98,13 @@ fn what_aws_refuses_late_is_reported_before() {
         (
             FARGATE,
             "awsvpc\n",
-            "host\n",
+            "\"${param:mode}\"\n  pidMode: host\n",
+            "taskDefinition.pidMode: Fargate has no host whose processes could be seen",
+        ),
+        (
+            FARGATE,
+            "networkMode: awsvpc\n",
+            "networkMode: bridge\n",
             "taskDefinition.networkMode: Fargate takes the network mode awsvpc only",
         ),
         (
@@ -315,7 +321,61 @@ fn what_aws_refuses_late_is_reported_before() {
             EC2,
             "name: a, image: a, memory: 64",
             "name: a, image: a",
-            "warning: taskDefinition.containerDefinitions[0]: neither the task nor the container `a` says how much memory it gets",
+            "taskDefinition.containerDefinitions[0]: neither the task nor the container `a` says how much memory it gets",
+        ),
+        (
+            FARGATE,
+            "desiredCount: 2\n",
+            "desiredCount: 2\n  availabilityZoneRebalancing: ENABLED\n  placementStrategy: []\n  schedulingStrategy: REPLICA\n  monitoring: { metricConfigurations: [{ metricNames: [CPUUtilization], resolutionSeconds: 30 }] }\n",
+            "service.monitoring.metricConfigurations[0].resolutionSeconds: ECS takes metrics every 20 or 60 seconds, not every 30",
+        ),
+        (
+            FARGATE,
+            "minimumHealthyPercent: 100, maximumPercent: 200 }",
+            "minimumHealthyPercent: 50, maximumPercent: 100 }\n  availabilityZoneRebalancing: ENABLED",
+            "service.availabilityZoneRebalancing: ECS does not move tasks between Availability Zones with maximumPercent 100: it starts a task in another zone before it stops one, which needs more than 100",
+        ),
+        (
+            FARGATE,
+            "minimumHealthyPercent: 100, maximumPercent: 200",
+            "minimumHealthyPercent: 60, maximumPercent: 140",
+            "warning: service.desiredCount: no task can be replaced: of 2 tasks, 60 % are 2 that have to stay (rounded up) and 140 % are 2 that may run (rounded down)",
+        ),
+        (
+            FARGATE,
+            "minimumHealthyPercent: 100, maximumPercent: 200",
+            "maximumPercent: 100",
+            "warning: service.desiredCount: no task can be replaced: of 2 tasks, 100 % are 2 that have to stay (rounded up) and 100 % are 2 that may run (rounded down)",
+        ),
+        (
+            FARGATE,
+            "maximumPercent: 200 }",
+            "maximumPercent: 200, earlySuccessCriteria: { enable: true, healthyPercent: 90, sourceServiceRevisionCleanup: BLOCKING } }",
+            "service.deploymentConfiguration.earlySuccessCriteria.healthyPercent: 90 % is less than minimumHealthyPercent, 100 %",
+        ),
+        (
+            FARGATE,
+            "maximumPercent: 200 }",
+            "maximumPercent: 200, earlySuccessCriteria: { enable: true, healthyPercent: 100 } }",
+            "service.deploymentConfiguration.earlySuccessCriteria.sourceServiceRevisionCleanup: early success needs it",
+        ),
+        (
+            FARGATE,
+            "desiredCount: 2\n",
+            "desiredCount: 2\n  gatewayConnectors: [{ portName: htpp }]\n",
+            "service.gatewayConnectors[0].portName: no port mapping of the task definition has the name `htpp`",
+        ),
+        (
+            FARGATE,
+            "subnets: [subnet-1]",
+            "subnets: [subnet-1], securityGroups: [a, b, c, d, e, f]",
+            "service.networkConfiguration.awsvpcConfiguration.securityGroups[5]: securityGroups has at most 5 items, and this is one more",
+        ),
+        (
+            FARGATE,
+            "containerPortRange: 9000-9010",
+            "containerPortRange: 9010-9000",
+            "taskDefinition.containerDefinitions[0].portMappings[1].containerPortRange: `9010-9000` is no range of ports",
         ),
         (
             EC2,
@@ -450,4 +510,69 @@ fn a_deployment_is_paused_where_ecs_can_pause_it() {
     );
     assert!(with("{ targetType: PAUSE, lifecycleStages: [PRE_SCALE_UP], timeoutConfiguration: { timeoutInMinutes: 20161 } }")[0]
         .starts_with("service.deploymentConfiguration.lifecycleHooks[0].timeoutConfiguration.timeoutInMinutes: "));
+}
+
+/// What ECS learnt in 2026 is nothing to be told of.
+#[test]
+fn new_features_are_known() {
+    let service = "desiredCount: 2\n  monitoring: { metricConfigurations: [{ metricNames: [CPUUtilization, MemoryUtilization], resolutionSeconds: 20 }] }\n  \
+                   gatewayConnectors: [{ portName: http, filters: { accessTypes: [PRIVATE] }, deregistrationDelay: { timeoutSeconds: 30 } }]\n";
+    let deployment = "maximumPercent: 200, deploymentCircuitBreaker: { enable: true, rollback: true, resetOnHealthyTask: false, \
+                      thresholdConfiguration: { type: COUNT, value: 5 } }, earlySuccessCriteria: { enable: true, healthyPercent: 100, \
+                      sourceServiceRevisionCleanup: DEFERRED } }";
+    let text = FARGATE.replacen("desiredCount: 2\n", service, 1).replacen(
+        "maximumPercent: 200 }",
+        deployment,
+        1,
+    );
+    assert_eq!(problems(&text), [""; 0]);
+    let lattice = "desiredCount: 2\n  vpcLatticeConfigurations: [{ portName: http, roleArn: arn, targetGroupArn: arn, advancedConfiguration: { \
+                   alternateTargetGroupArn: arn, productionListenerRule: arn } }]\n";
+    let moving = FARGATE
+        .replacen("desiredCount: 2\n", lattice, 1)
+        .replacen(
+            "  loadBalancers: [{ targetGroupArn: arn, containerName: web, containerPort: 80 }]\n",
+            "",
+            1,
+        )
+        .replacen(
+            "minimumHealthyPercent: 100, maximumPercent: 200",
+            "strategy: BLUE_GREEN, bakeTimeInMinutes: 5",
+            1,
+        );
+    assert_eq!(problems(&moving), [""; 0]);
+}
+
+/// The rules take no time that grows faster than the file, which is as long as a file may be.
+#[test]
+fn long_lists_are_looked_at_quickly() {
+    let many = |item: &dyn Fn(usize) -> String, count: usize| -> String {
+        (0..count).map(|index| item(index) + ", ").collect()
+    };
+    let volumes = many(&|index| format!("{{ name: v{index} }}"), 3_000);
+    let mounts = many(
+        &|index| format!("{{ sourceVolume: w{index}, containerPath: /a }}"),
+        2_000,
+    );
+    let ports = many(
+        &|index| format!("{{ containerPort: {} }}", index + 1_000),
+        2_000,
+    );
+    let targets = many(
+        &|_| "{ targetGroupArn: arn, containerName: web, containerPort: 1 }".into(),
+        800,
+    );
+    let text = FARGATE
+        .replacen("volumes: [", &format!("volumes: [{volumes}"), 1)
+        .replacen("mountPoints: [", &format!("mountPoints: [{mounts}"), 1)
+        .replacen("portMappings: [", &format!("portMappings: [{ports}"), 1)
+        .replacen("loadBalancers: [", &format!("loadBalancers: [{targets}"), 1);
+    assert!(
+        text.len() < crate::service_file::MAX_BYTES,
+        "{}",
+        text.len()
+    );
+    let (found, took) = crate::processor_time::of(|| problems(&text));
+    assert!(found.len() > 2_000, "{}", found.len());
+    assert!(took.as_secs() < 15, "{took:?}");
 }

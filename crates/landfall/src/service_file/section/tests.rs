@@ -19,7 +19,7 @@ fn every_description_can_be_read_and_says_what_a_pattern_is_for() {
 #[test]
 fn what_is_taken_where_no_file_says_anything_is_what_the_description_says() {
     let text = "cluster: { clusterName: web }\n\
-         taskDefinition: { family: hello, networkMode: awsvpc, containerDefinitions: [{ name: web, image: a }] }\n\
+         taskDefinition: { family: hello, networkMode: awsvpc, containerDefinitions: [{ name: web, image: a, memory: 64 }] }\n\
          service: { serviceName: hello, networkConfiguration: { awsvpcConfiguration: { subnets: [subnet-1] } } }\n\
          discovery: { namespace: a, name: b }\nlogs: {}\nverify: {}\n";
     let file = ServiceFile::parse(text.as_bytes()).unwrap();

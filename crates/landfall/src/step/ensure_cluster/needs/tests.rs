@@ -6,7 +6,7 @@ use crate::sample;
 fn file(cluster: &str, rest: &str) -> ServiceFile {
     let text = format!(
         "cluster: {{ clusterName: web, {cluster} }}\n\
-         taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, image: \"hello:1\" }}] }}\n{rest}\n"
+         taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, image: \"hello:1\", memory: 64 }}] }}\n{rest}\n"
     );
     let text = match rest.contains("service:") {
         true => text,

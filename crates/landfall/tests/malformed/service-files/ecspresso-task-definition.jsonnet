@@ -1,0 +1,5 @@
+local tag = std.extVar('tag');
+{
+  family: 'hello',
+  containerDefinitions: [{ name: 'web', image: 'hello:' + tag }],
+}
