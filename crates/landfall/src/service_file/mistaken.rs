@@ -3,7 +3,7 @@
 mod format;
 mod language;
 
-pub(super) use self::format::other_format;
+pub(super) use self::{format::other_format, language::of as other_language};
 use super::{
     Checked, MAX_BYTES,
     problem::{Position, Problem},
@@ -17,7 +17,7 @@ pub(super) fn explained(text: &[u8], mut checked: Checked) -> Checked {
     }
     let told = bytes(text)
         .or_else(|| lines(text))
-        .or_else(|| language::of(text));
+        .or_else(|| other_language(text));
     if let Some(problem) = told {
         return Checked::refused(vec![problem]);
     }

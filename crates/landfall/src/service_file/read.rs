@@ -7,7 +7,7 @@ use super::{
     document::{Node, NodeValue},
     identity, images, ingress,
     mapping::{Mapping, Problems},
-    mistaken::other_format,
+    mistaken::{other_format, other_language},
     one_off_task::{self, When},
     parameters,
     problem::{Problem, Rejection},
@@ -48,7 +48,12 @@ pub(super) fn document(text: &[u8]) -> Result<Node, Rejection> {
         problems: vec![problem],
     };
     let document = Node::parse(text).map_err(refused)?;
-    match other_format(&document) {
+    // Another language may read as one long text.
+    let told = match document.value {
+        NodeValue::Scalar(Value::String(_)) => other_language(text),
+        _ => other_format(&document),
+    };
+    match told {
         None => Ok(document),
         Some(problem) => Err(refused(problem)),
     }

@@ -13,7 +13,7 @@ static JSONNET: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^local\s+\w+\s*=|^\(?import\s+'|^function\(").ok());
 
 /// What the first line that says something gives away.
-pub(super) fn of(text: &[u8]) -> Option<Problem> {
+pub(in super::super) fn of(text: &[u8]) -> Option<Problem> {
     let text = std::str::from_utf8(text).ok()?;
     let is_comment = |line: &str| {
         ["#", "//", "/*", "*"]
