@@ -104,7 +104,10 @@ fn unreadable(task: &Place<'_>, problems: &mut Problems) {
 fn is_size(written: &str, unit: &str) -> bool {
     let text = written.trim().to_ascii_lowercase();
     match text.strip_suffix(unit) {
-        Some(count) => count.trim().parse::<f64>().is_ok_and(f64::is_finite),
+        Some(count) => count
+            .trim()
+            .parse::<f64>()
+            .is_ok_and(|count| count.is_finite() && count > 0.0),
         None => text.parse::<u64>().is_ok(),
     }
 }
