@@ -20,15 +20,15 @@ pub(super) struct LogTarget {
     pub(super) stream: String,
 }
 
-/// What holds a process group on its leash: a shell in the group that waits for the end of its input, which comes with
+/// What holds a process group on its leash: a shell that leads the group, waits for the end of its input, which comes with
 /// the end of this process however it ends, and then kills the group. Without it a killed cloud would leave its tasks
-/// behind, on their ports.
+/// behind, on their ports. It is there before the first of them.
 const LEASH: &str = "trap '' TERM INT HUP; read -r never; kill -KILL 0";
 
 /// A running process group. Dropping it kills the whole group.
 pub(super) struct Process {
     child: Child,
-    leash: Option<Child>,
+    leash: Child,
     group: Group,
     pumps: Vec<JoinHandle<()>>,
 }
@@ -36,6 +36,12 @@ pub(super) struct Process {
 struct Group(Option<Pid>);
 
 impl Group {
+    /// The group that a process leads.
+    fn of(leader: &Child) -> Self {
+        let id = leader.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(Pid::from_raw))
+    }
+
     fn signal(&self, signal: Signal) {
         // The only error that matters, ESRCH, says that the group is gone: what the signal was for.
         if let Some(leader) = self.0 {
@@ -66,15 +72,14 @@ impl Process {
                 Stdio::null()
             }
         };
-        prepared.stdout(output()).stderr(output()).process_group(0);
+        let leash = leash()?;
+        let group = Group::of(&leash);
+        let leader = group.0.map_or(0, Pid::as_raw_pid);
+        prepared
+            .stdout(output())
+            .stderr(output())
+            .process_group(leader);
         let mut child = prepared.spawn()?;
-        let group = Group(
-            child
-                .id()
-                .and_then(|id| i32::try_from(id).ok())
-                .and_then(Pid::from_raw),
-        );
-        let leash = group.0.and_then(leash);
         let mut pumps = vec![];
         if let Some(log) = log {
             pumps.extend(
@@ -104,9 +109,7 @@ impl Process {
         let status = self.child.wait().await;
         self.group.signal(Signal::KILL);
         self.group.0 = None;
-        if let Some(mut leash) = self.leash.take() {
-            let _ = leash.wait().await;
-        }
+        let _ = self.leash.wait().await;
         for pump in self.pumps.drain(..) {
             let _ = tokio::time::timeout(Duration::from_secs(1), pump).await;
         }
@@ -140,12 +143,7 @@ pub(super) async fn passes(
     let Ok(mut child) = prepared.spawn() else {
         return false;
     };
-    let _group = Group(
-        child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw),
-    );
+    let _group = Group::of(&child);
     matches!(tokio::time::timeout(timeout, child.wait()).await, Ok(Ok(status)) if status.success())
 }
 
@@ -172,14 +170,14 @@ fn prepare(
     Ok(prepared)
 }
 
-fn leash(group: Pid) -> Option<Child> {
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", LEASH]).process_group(group.as_raw_pid());
-    shell
+fn leash() -> io::Result<Child> {
+    Command::new("/bin/sh")
+        .args(["-c", LEASH])
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    shell.spawn().ok()
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 fn exit_code(status: ExitStatus) -> i32 {
