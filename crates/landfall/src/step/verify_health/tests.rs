@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+mod deaths;
+mod uncounted;
+
 use super::*;
 use crate::{
     live::LiveBalancer,
@@ -175,6 +178,38 @@ fn one_look(change: impl FnOnce(&mut Observation, &mut LiveService)) -> Option<(
     (output.progress.successes == 0).then_some((output.progress.failures > 0, output.reason))
 }
 
+/// The look that this one answered, as the next is given it.
+fn last(output: Output) -> Look<look::Outcome, Option<Progress>> {
+    Look {
+        outcome: look::Outcome::Waiting,
+        reason: output.reason,
+        wait_seconds: output.wait_seconds,
+        failure: None,
+        progress: Some(output.progress),
+        seen_at: output.seen_at,
+        blind_seconds: output.blind_seconds,
+        pause: None,
+        paused_seconds: output.paused_seconds,
+        withheld_seconds: output.withheld_seconds,
+    }
+}
+
+/// The look at second 0 that found the rollout done.
+fn rolled_out(blind_seconds: u64) -> Look<look::Outcome, Option<Progress>> {
+    Look {
+        outcome: look::Outcome::Steady,
+        reason: "3 tasks run".into(),
+        wait_seconds: 0,
+        failure: None,
+        progress: None,
+        seen_at: Some(at(0)),
+        blind_seconds,
+        pause: None,
+        paused_seconds: 500,
+        withheld_seconds: 0,
+    }
+}
+
 #[test]
 fn without_checks_of_its_own_a_steady_service_is_healthy_at_once() {
     let observation = Observation {
@@ -257,99 +292,6 @@ fn the_checks_have_until_their_deadline_plus_the_bake_time() {
     );
     let flapping = vec![(0, bad()), (80, good_observation()), (160, bad())];
     assert_eq!(looks(&probing(), flapping)[2], (Unhealthy, 0));
-}
-
-#[test]
-fn a_task_that_died_since_the_first_look_makes_the_release_bad_at_once() {
-    use Outcome::{Unhealthy, Waiting};
-    const DIED: &str = "EssentialContainerExited";
-    for (story, task, expected) in [
-        ("it died", ended("a", 2, DIED, 5), Unhealthy),
-        (
-            "in the second of the first look",
-            ended("a", 2, DIED, 0),
-            Unhealthy,
-        ),
-        ("during the rollout", ended("a", 2, DIED, -1), Waiting),
-        ("of the revision before", ended("a", 1, DIED, 5), Waiting),
-        (
-            "was scaled in",
-            ended("a", 2, "ServiceSchedulerInitiated", 5),
-            Waiting,
-        ),
-        (
-            "was stopped by a person",
-            ended("a", 2, "UserInitiated", 5),
-            Waiting,
-        ),
-        (
-            "begins to stop, and ECS does not say when",
-            EndedTask {
-                stopping_at: None,
-                ..ended("a", 2, DIED, 5)
-            },
-            Waiting,
-        ),
-    ] {
-        let observations = vec![(0, good_observation()), (10, after(vec![task]))];
-        assert_eq!(looks(&probing(), observations)[1].0, expected, "{story}");
-    }
-    let mut first = input();
-    first.progress = Some(Progress {
-        started_at: Some(at(0)),
-        ..Progress::default()
-    });
-    let observation = after(vec![
-        ended("arn:old", 2, DIED, 4),
-        ended("arn:new", 2, DIED, 8),
-    ]);
-    let output = decide(&first, &probing(), &desired(&[2]), observation, at(10));
-    assert_eq!(
-        output.failure.unwrap().reason,
-        "2 tasks of the release died after the rollout; verify.deaths is 0. The last was arn:new: Essential container in \
-         task exited (`web` exited with 3)"
-    );
-}
-
-#[test]
-fn as_many_tasks_may_die_as_the_file_tolerates_and_each_counts_once_also_when_ecs_forgets_it() {
-    use Outcome::{Unhealthy, Waiting};
-    let tolerant = Verify {
-        deaths: 2,
-        ..probing()
-    };
-    let died = |name: &str, second| ended(name, 2, "EssentialContainerExited", second);
-    let observations = vec![
-        (0, good_observation()),
-        (10, after(vec![died("a", 5)])),
-        (20, after(vec![died("a", 5)])),
-        (30, after(vec![died("b", 25)])),
-        (40, after(Vec::new())),
-        (50, after(vec![died("c", 45)])),
-    ];
-    let outcomes: Vec<_> = looks(&tolerant, observations)
-        .into_iter()
-        .map(|(outcome, _)| outcome)
-        .collect();
-    assert_eq!(
-        outcomes,
-        [Waiting, Waiting, Waiting, Waiting, Waiting, Unhealthy]
-    );
-}
-
-#[test]
-fn ecs_is_asked_again_before_it_forgets_a_task_that_died() {
-    let rare = Verify {
-        http: probing().http.map(|http| HttpProbe {
-            interval_seconds: 3600,
-            ..http
-        }),
-        ..probing()
-    };
-    assert_eq!(
-        looks(&rare, vec![(0, good_observation())]),
-        [(Outcome::Waiting, 1800)]
-    );
 }
 
 #[test]
@@ -575,137 +517,4 @@ fn a_healthy_release_is_good_only_when_ecs_has_let_the_old_tasks_go() {
     assert_eq!(look(300, "IN_PROGRESS"), Outcome::Waiting);
     assert_eq!(look(300, "COMPLETED"), Outcome::Healthy);
     assert_eq!(look(0, "IN_PROGRESS"), Outcome::Healthy);
-}
-
-/// The look that this one answered, as the next is given it.
-fn last(output: Output) -> Look<look::Outcome, Option<Progress>> {
-    Look {
-        outcome: look::Outcome::Waiting,
-        reason: output.reason,
-        wait_seconds: output.wait_seconds,
-        failure: None,
-        progress: Some(output.progress),
-        seen_at: output.seen_at,
-        blind_seconds: output.blind_seconds,
-        pause: None,
-        paused_seconds: output.paused_seconds,
-        withheld_seconds: output.withheld_seconds,
-    }
-}
-
-#[test]
-fn time_in_which_nobody_could_look_does_not_count_against_the_checks() {
-    use Outcome::{Unhealthy, Waiting};
-    let mut input = input();
-    input.look = Some(rolled_out(40));
-    // The checks have 100 seconds and 60 to bake. Looks follow each other within 10, and may be 90 apart.
-    for (second, outcome, blind) in [
-        (1, Waiting, 40),
-        (11, Waiting, 40),
-        (1301, Waiting, 1240),
-        (1360, Waiting, 1240),
-        (1361, Unhealthy, 1240),
-    ] {
-        let output = decide(&input, &probing(), &desired(&[2]), unreached(), at(second));
-        let found = (output.outcome, output.blind_seconds);
-        assert_eq!(found, (outcome, blind), "at second {second}");
-        assert_eq!(output.paused_seconds, 500, "the rollout was paused");
-        input.look = Some(last(output));
-    }
-}
-
-/// The look at second 0 that found the rollout done.
-fn rolled_out(blind_seconds: u64) -> Look<look::Outcome, Option<Progress>> {
-    Look {
-        outcome: look::Outcome::Steady,
-        reason: "3 tasks run".into(),
-        wait_seconds: 0,
-        failure: None,
-        progress: None,
-        seen_at: Some(at(0)),
-        blind_seconds,
-        pause: None,
-        paused_seconds: 500,
-        withheld_seconds: 0,
-    }
-}
-
-#[test]
-fn scaling_out_neither_ends_a_bake_time_nor_begins_it_again() {
-    use Outcome::{Healthy, Unhealthy, Waiting};
-    let healthy = || vec![(1, good_observation()), (11, good_observation())];
-    let then = |more: Vec<(i64, Observation)>| {
-        let mut all = healthy();
-        all.extend(more);
-        last_of(all)
-    };
-    // The checks have 100 seconds and 60 to bake; it is healthy from second 11 on.
-    let out = then(vec![(41, scaled_out()), (71, good_observation())]);
-    assert_eq!(out.outcome, Healthy);
-    let out = then(vec![(71, scaled_out())]);
-    assert_eq!(out.outcome, Waiting, "{}", out.reason);
-    let out = then(vec![
-        (71, scaled_out()),
-        (81, scaled_out()),
-        (161, scaled_out()),
-    ]);
-    assert_eq!(
-        (out.outcome, &*out.reason),
-        (Healthy, "every check passed; 2 of 3 tasks run")
-    );
-    // What runs is looked at all the same.
-    let mut failing = scaled_out();
-    failing.probe = Some(answer(500, ""));
-    let out = then(vec![(41, failing.clone()), (51, failing)]);
-    assert_eq!(out.outcome, Unhealthy);
-    assert_eq!(out.failure.unwrap().against, Against::Release);
-    // Where no task is left, it has to become healthy again.
-    let out = then(vec![
-        (41, not_yet()),
-        (51, good_observation()),
-        (71, good_observation()),
-    ]);
-    assert_eq!(out.outcome, Waiting, "{}", out.reason);
-}
-
-#[test]
-fn tasks_that_ecs_does_not_start_are_waited_for_for_an_hour_and_speak_against_the_platform() {
-    let until = |end: i64| {
-        let looks = (1..=end / 30).map(|nth| (nth * 30, not_yet()));
-        last_of(looks.collect())
-    };
-    let waits = until(3600);
-    assert_eq!(
-        (waits.outcome, waits.withheld_seconds),
-        (Outcome::Waiting, 3600)
-    );
-    let ends = until(3600 + 300);
-    assert_eq!(ends.outcome, Outcome::Unhealthy);
-    assert_eq!(ends.failure.unwrap().against, Against::Platform);
-    // What comes then has all of its time.
-    let mut looks: Vec<_> = (1..=100).map(|nth| (nth * 30, not_yet())).collect();
-    looks.extend([
-        (3030, good_observation()),
-        (3040, good_observation()),
-        (3100, good_observation()),
-    ]);
-    assert_eq!(last_of(looks).outcome, Outcome::Healthy);
-}
-
-#[test]
-fn an_execution_that_passes_progress_alone_goes_on_from_it() {
-    let mut input = input();
-    input.progress = Some(Progress {
-        started_at: Some(at(0)),
-        successes: 1,
-        ..Progress::default()
-    });
-    let output = decide(
-        &input,
-        &probing(),
-        &desired(&[2]),
-        good_observation(),
-        at(9),
-    );
-    assert_eq!((output.progress.successes, output.blind_seconds), (2, 0));
 }
