@@ -24,6 +24,13 @@
 //! verdict: else a bad image would not be found out where pushes come faster than trials, and be tried together with each
 //! of them. A push to the container that is tried takes the trial's place.
 //!
+//! A trial may end without evidence for or against its image, for example because a secret is missing. It is not made
+//! again by itself: the images that are in no doubt, which were pushed since, have the next turn. So each push makes a
+//! release in the end.
+//!
+//! While the followed file is not the last good one, it may be bad too. It is released without the images in doubt, and
+//! those are tried after it was good: else file and image would be bad together, and neither would run.
+//!
 //! That two images are bad only together is not told from one of them being bad: the one that was tried first stays.
 //!
 //! **With what containers run.** An image may need what only the next file gives its containers, such as a variable of the
@@ -40,7 +47,7 @@
 //!
 //! [`ServiceFile::containers`]: crate::service_file::ServiceFile::containers
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -136,8 +143,8 @@ impl DesiredState {
         images
     }
 
-    /// The newest images that a release made now would not run: those that are bad, and while one is in doubt all that
-    /// were not good yet, but for those of one container.
+    /// The newest images that a release made now would not run: those that are bad, and while one is in doubt those that
+    /// were not good yet and whose turn it is not.
     pub fn left_out(&self) -> Vec<LeftOut<'_>> {
         let unproven = self.unproven_images();
         let bad = unproven.iter().filter_map(|(container, image)| {
@@ -151,11 +158,10 @@ impl DesiredState {
         let mut left_out: Vec<_> = bad.collect();
         if let Some(release) = self.in_doubt() {
             let untried = self.untried();
-            let tried = self.tried_by_newest(&untried);
-            let tried = tried.or_else(|| untried.keys().next().copied());
+            let tried = self.tried_next(&untried);
             let waiting = untried
                 .into_iter()
-                .filter(|(container, _)| Some(*container) != tried);
+                .filter(|(container, _)| !tried.contains(container));
             left_out.extend(waiting.map(|(container, image)| LeftOut {
                 container,
                 image,
@@ -166,16 +172,9 @@ impl DesiredState {
         left_out
     }
 
-    /// The newest images that the last good release does not run, of the containers of which it runs another.
+    /// The newest images that were not good yet.
     fn unproven_images(&self) -> BTreeMap<&str, &Image> {
-        let good = self.last_good.as_ref().map(|good| &good.content.images);
-        let unproven = self.images.iter().filter(|(container, image)| {
-            let good = good.and_then(|good| good.get(*container));
-            good.is_some_and(|good| good.digest != image.digest)
-        });
-        unproven
-            .map(|(container, image)| (&**container, image))
-            .collect()
+        self.differing(&self.images)
     }
 
     /// The unproven images that are not known to be bad.
@@ -195,25 +194,84 @@ impl DesiredState {
     /// The bad release of which it is not known which image was bad, while one of those may still be tried.
     pub(crate) fn in_doubt(&self) -> Option<u64> {
         let untried = self.untried();
-        let may_be = |doubted: &&Quarantined| {
-            let mut untried = untried.iter();
-            doubted.images.len() > 1
-                && untried.any(|(container, image)| doubted.has(container, image))
-        };
-        self.in_force().find(may_be).map(|doubted| doubted.release)
+        let mut untried = untried.iter();
+        untried.find_map(|(container, image)| self.doubted_since(container, image))
     }
 
-    /// The container whose newest image the newest open release tries alone.
-    fn tried_by_newest<'a>(&self, untried: &BTreeMap<&'a str, &Image>) -> Option<&'a str> {
-        let good = &self.last_good.as_ref()?.content.images;
-        let images = &self.newest_open()?.content.images;
-        let mut brought = images.iter().filter(|(container, image)| {
-            let good = good.get(*container);
+    /// The bad release that had this image among others, of which it is not known which was bad.
+    fn doubted_since(&self, container: &str, image: &Image) -> Option<u64> {
+        let mut known = self.in_force();
+        let known = known.find(|known| known.images.len() > 1 && known.has(container, image));
+        known.map(|known| known.release)
+    }
+
+    /// The containers of which the next release runs the newest images, while one of those that are `untried` is in
+    /// doubt.
+    fn tried_next<'a>(&self, untried: &BTreeMap<&'a str, &Image>) -> BTreeSet<&'a str> {
+        let mut beyond_doubt = untried.clone();
+        beyond_doubt.retain(|container, image| self.doubted_since(container, image).is_none());
+        let beyond_doubt: BTreeSet<_> = beyond_doubt.into_keys().collect();
+        if !self.follows_good_file() {
+            return beyond_doubt;
+        }
+        let first = || untried.keys().next().copied().into_iter().collect();
+        let of_untried = |brought: &BTreeMap<&str, &Image>| -> BTreeSet<_> {
+            let containers = untried.keys().copied();
+            containers
+                .filter(|container| brought.contains_key(container))
+                .collect()
+        };
+        let turn = if let Some(open) = self.newest_open() {
+            let brought = self.differing(&open.content.images);
+            let mut images = brought.iter();
+            match brought.len() {
+                1 => of_untried(&brought),
+                _ if images.all(|(name, image)| self.doubted_since(name, image).is_none()) => {
+                    beyond_doubt
+                }
+                _ => first(),
+            }
+        } else if let Some(silent) = self.said_nothing() {
+            match beyond_doubt.is_empty() {
+                true => of_untried(&self.differing(&silent.images)),
+                false => beyond_doubt,
+            }
+        } else {
+            first()
+        };
+        match turn.is_empty() {
+            true => first(),
+            false => turn,
+        }
+    }
+
+    /// Whether the followed file is the last good release's, so that only images can be bad.
+    fn follows_good_file(&self) -> bool {
+        let good = self.last_good.as_ref().map(|good| &good.content.file);
+        self.file.as_ref().map(|file| &file.content) == good
+    }
+
+    /// Those of the images that the last good release does not run, of the containers of which it runs another.
+    fn differing<'a>(&self, images: &'a BTreeMap<String, Image>) -> BTreeMap<&'a str, &'a Image> {
+        let good = self.last_good.as_ref().map(|good| &good.content.images);
+        let differing = images.iter().filter(|(container, image)| {
+            let good = good.and_then(|good| good.get(*container));
             good.is_some_and(|good| good.digest != image.digest)
         });
-        let (container, image) = brought.next()?;
-        let (container, newest) = untried.get_key_value(&**container)?;
-        (brought.next().is_none() && newest.digest == image.digest).then_some(*container)
+        differing
+            .map(|(container, image)| (&**container, image))
+            .collect()
+    }
+
+    /// What the last concluded release of the followed file had, if its verdict says nothing about the images that it
+    /// brought.
+    fn said_nothing(&self) -> Option<&Content> {
+        let content = &self.concluded.as_ref()?.content;
+        let is_followed = self.file.as_ref()?.content == content.file;
+        let mut known = self.in_force();
+        let is_explained = known.any(|known| known.is_among(&content.images));
+        let brought = !self.differing(&content.images).is_empty();
+        (is_followed && brought && !is_explained).then_some(content)
     }
 
     /// The sets of images in quarantine that the followed file would be released with otherwise.
@@ -254,7 +312,8 @@ impl DesiredState {
     /// images were in doubt before it.
     ///
     /// The newest open release is replaced if it has images that are left out now: the service file was uploaded while
-    /// their release was still open, which made a release of both. If none is open, the next trial is released.
+    /// their release was still open, which made a release of both. It is a trial if the image waits now whose push it was
+    /// made for. If none is open, the next trial is released.
     pub(crate) fn release_after_verdict(&mut self, doubted: Option<u64>, now: Timestamp) {
         let doubted = self.in_doubt().or(doubted);
         let Some(newest) = self.newest_open().cloned() else {
@@ -270,11 +329,18 @@ impl DesiredState {
         let concerns = doubted.is_some() || !self.left_out().is_empty();
         let follows_the_same = newest.content.images.keys().eq(content.images.keys());
         if concerns && follows_the_same && !newest.content.runs_the_same_as(&content) {
+            let (cause, created_at) = match doubted {
+                Some(release) if !newest.cause.is_met_by(&content) => {
+                    (Cause::Trial { release }, now)
+                }
+                _ => (newest.cause, newest.created_at),
+            };
             self.last_number += 1;
             self.open.push(Release {
                 number: self.last_number,
                 content,
-                ..newest
+                cause,
+                created_at,
             });
         }
     }

@@ -99,6 +99,24 @@ pub enum Cause {
         /// The number of the release that was bad.
         release: u64,
     },
+    /// What a later version of Landfall noted, which was rolled back to this one since.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Cause {
+    /// Whether a release of `content` is what this asks for: it runs the image that was pushed, if one was.
+    pub(crate) fn is_met_by(&self, content: &Content) -> bool {
+        match self {
+            Self::ImagePushed {
+                repository, digest, ..
+            } => {
+                let mut images = content.images.values();
+                images.any(|image| image.repository == *repository && image.digest == *digest)
+            }
+            _ => true,
+        }
+    }
 }
 
 impl fmt::Display for Cause {
@@ -116,6 +134,7 @@ impl fmt::Display for Cause {
                 f,
                 "the images of release {release} are tried one container at a time"
             ),
+            Self::Unknown => f.write_str("a later version of Landfall noted why"),
         }
     }
 }
