@@ -93,6 +93,14 @@ def test_the_functions_have_no_policies_of_aws_but_these(stack, place):
     assert names <= OF_AWS
 
 
+def test_lambda_is_asked_for_json_and_a_level_only_where_it_has_them(stack, place):
+    # https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-lambda.html
+    json_too = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"} if place.partition == "aws" else {"LogFormat": "Text"}
+    for name, made in stack.of_type("AWS::Lambda::Function").items():
+        assert made["LoggingConfig"] == {"LogGroup": f"/aws/lambda/{stack.stack}"} | json_too, name
+        assert made["Environment"]["Variables"]["LOG_LEVEL"] == "INFO", name
+
+
 def test_the_state_machine_waits_for_tokens_by_an_integration_of_its_partition(stack, place):
     resources = {state["Resource"] for state in json.loads(stack.definition)["States"].values() if "Resource" in state}
     integrations = {resource for resource in resources if ":states:" in resource}

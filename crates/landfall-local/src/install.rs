@@ -47,8 +47,7 @@ pub struct InstalledFunction {
     pub timeout: Duration,
     /// In MB.
     pub memory_size: u32,
-    /// Its environment variables, resolved; with `AWS_LAMBDA_LOG_FORMAT` and `AWS_LAMBDA_LOG_LEVEL` as Lambda sets them from
-    /// `LoggingConfig`.
+    /// Its environment variables, resolved.
     pub environment: BTreeMap<String, String>,
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Properties of a function that only matter in AWS. Failed events go to the embedded dead letters in any case.
-const SKIPPED_FUNCTION_PROPERTIES: [&str; 17] = [
+const SKIPPED_FUNCTION_PROPERTIES: [&str; 18] = [
     "Architectures",
     "AutoPublishAlias",
     "CodeUri",
@@ -18,6 +18,7 @@ const SKIPPED_FUNCTION_PROPERTIES: [&str; 17] = [
     "Description",
     "EphemeralStorage",
     "EventInvokeConfig",
+    "LoggingConfig",
     "PermissionsBoundary",
     "Policies",
     "ReservedConcurrentExecutions",
@@ -41,21 +42,10 @@ pub(super) fn function(
     for name in object(properties).map(|(name, _)| name) {
         let known = matches!(
             name.as_str(),
-            "Environment" | "Events" | "Handler" | "LoggingConfig" | "MemorySize" | "Timeout"
+            "Environment" | "Events" | "Handler" | "MemorySize" | "Timeout"
         );
         if !known && !SKIPPED_FUNCTION_PROPERTIES.contains(&name.as_str()) {
             return Err(error(&place(name), "is not implemented on this machine"));
-        }
-    }
-    for (setting, variable) in [
-        ("LogFormat", "AWS_LAMBDA_LOG_FORMAT"),
-        ("ApplicationLogLevel", "AWS_LAMBDA_LOG_LEVEL"),
-    ] {
-        if let Some(value) = properties["LoggingConfig"].get(setting) {
-            environment.insert(
-                variable.to_owned(),
-                resolver.text(value, &place("LoggingConfig"))?,
-            );
         }
     }
     for (name, value) in object(&properties["Environment"]["Variables"]) {

@@ -106,8 +106,6 @@ async fn a_template_says_what_to_run() {
     assert_eq!(
         environment,
         [
-            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-            ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
             ("CONFIG_BUCKET", "landfall-config"),
             (
                 "EVENTS",
