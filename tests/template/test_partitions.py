@@ -24,11 +24,11 @@ PRINCIPALS = {
     "ecs-compute.amazonaws.com", "ecs-tasks.amazonaws.com", "ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com",
     "events.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com",
 }
-# AWS's own policies that SAM gives the functions: logs, traces, and network interfaces for what may run in subnets.
-OF_AWS = {
-    "service-role/AWSLambdaBasicExecutionRole", "service-role/AWSLambdaVPCAccessExecutionRole",
-    "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess",
-}
+# AWS's own policies that SAM gives the functions: logs, and traces. The one for traces has an older name in the partition `aws`
+# (samtranslator/model/xray_utils.py).
+LOGS, TRACES, OLD_TRACES = "service-role/AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess"
+# And what it gives a function that may run in subnets.
+SUBNETS = "service-role/AWSLambdaVPCAccessExecutionRole"
 LONGEST_STACK_NAME = "s" + "x" * 57
 
 
@@ -82,15 +82,27 @@ def test_every_host_is_a_service_as_iam_names_it(stack):
     assert hosts == PRINCIPALS
 
 
-def test_the_functions_have_no_policies_of_aws_but_these(stack, place):
-    given = {
-        arn
-        for role in stack.of_type("AWS::IAM::Role").values()
-        for arn in role.get("ManagedPolicyArns", [])
-        if ":iam::aws:" in arn
-    }
-    names = {arn.removeprefix(f"arn:{place.partition}:iam::aws:policy/") for arn in given}
-    assert names <= OF_AWS
+def test_the_roles_have_these_policies_of_aws_and_no_others(stack, place):
+    traces = OLD_TRACES if place.partition == "aws" else TRACES
+    functions = {f"{name}Role": made["Handler"] for name, made in stack.of_type("AWS::Lambda::Function").items()}
+    for name, role in stack.of_type("AWS::IAM::Role").items():
+        of_aws = [arn for arn in role.get("ManagedPolicyArns", []) if ":iam::aws:" in arn]
+        expected = {LOGS, traces} if name in functions else set()
+        if functions.get(name) == "verify-health":
+            expected.add(SUBNETS)
+        assert {arn.removeprefix(f"arn:{place.partition}:iam::aws:policy/") for arn in of_aws} == expected, name
+
+
+@pytest.mark.parametrize("mode", ["Active", "PassThrough"])
+def test_nothing_is_traced_where_lambda_has_no_tracing(place, mode):
+    stack, traced = Installed(place, Tracing=mode), mode == "Active"
+    for name, made in stack.of_type("AWS::Lambda::Function").items():
+        assert made["TracingConfig"] == {"Mode": mode}, name
+    [machine] = stack.of_type("AWS::StepFunctions::StateMachine").values()
+    assert machine["TracingConfiguration"] == {"Enabled": traced}
+    # https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
+    for action in ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets"):
+        assert allows(stack.statements("ReleaseStateMachineRole"), f"xray:{action}", "*", {}) == traced, action
 
 
 def test_lambda_is_asked_for_json_and_a_level_only_where_it_has_them(stack, place):
