@@ -8,7 +8,7 @@ use std::{
 use landfall_local::cloud::operations;
 
 /// What the roles of `template.yaml` allow and nobody calls: permissions that other operations need.
-const NEEDED_BY_OTHERS: [(&str, &str); 15] = [
+const NEEDED_BY_OTHERS: [(&str, &str); 16] = [
     (
         "application-autoscaling:TagResource",
         "RegisterScalableTarget with tags",
@@ -17,6 +17,10 @@ const NEEDED_BY_OTHERS: [(&str, &str); 15] = [
     (
         "elasticloadbalancing:AddTags",
         "CreateRule, CreateTargetGroup with tags",
+    ),
+    (
+        "elasticloadbalancing:CreateAction",
+        "no operation: the key of a condition",
     ),
     ("logs:CreateLogDelivery", "the state machine's log"),
     ("logs:DeleteLogDelivery", "the state machine's log"),

@@ -9,7 +9,7 @@ import pytest
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
 from installed import ACCOUNT, HOME, Installed
-from policy import listed
+from policy import allows, listed
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 STACK = Installed(ConfigBucketKeyArn=KEY, StateBucketKeyArn=KEY, ProbeSubnets="subnet-1", ProbeSecurityGroups="sg-1")
@@ -161,3 +161,29 @@ def test_what_may_be_done_to_anything_is_what_the_table_says():
         if statement["Effect"] == "Allow" and statement["Resource"] == "*" and set(resource_types(action)) - {""}
     }
     assert allowed == set(ON_ANYTHING)
+
+
+# Actions that tag, where functions tag what they make, and the condition key that says so.
+CREATION = {"ecs:TagResource": "ecs:CreateAction", "elasticloadbalancing:AddTags": "elasticloadbalancing:CreateAction"}
+# The tags of a service are kept like those of its file.
+TAG_WHAT_IS_THERE = {("update-service", "service"), ("roll-back", "service")}
+
+
+def test_tags_are_put_on_what_is_made_and_on_services_only():
+    """A tag decides what may be changed, so a role that may tag anything may change anything."""
+    makes = {
+        "cluster": "CreateCluster", "capacity-provider": "CreateCapacityProvider", "task-definition": "RegisterTaskDefinition",
+        "task": "RunTask", "service": "CreateService", "listener-rule": "CreateRule", "targetgroup": "CreateTargetGroup",
+    }
+    anytime = set()
+    for made in STACK.of_type("AWS::Lambda::Function").values():
+        statements = STACK.statements(STACK.role_of(made["Handler"]))
+        for action, key in CREATION.items():
+            of_action = [statement for statement in statements if action in listed(statement["Action"])]
+            for resource in {arn for statement in of_action for arn in listed(statement["Resource"])}:
+                kind = resource.split(":", 5)[5].split("/")[0]
+                if allows(statements, action, resource, {}):
+                    anytime.add((made["Handler"], kind))
+                else:
+                    assert allows(statements, action, resource, {key: [makes[kind]]}), f"{made['Handler']}: {action} on {resource}"
+    assert anytime == TAG_WHAT_IS_THERE
