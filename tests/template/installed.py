@@ -48,6 +48,16 @@ class Installed:
         """Properties by logical id."""
         return {name: made.get("Properties", {}) for name, made in self.resources.items() if made["Type"] == kind}
 
+    def refusals(self) -> list[str]:
+        """What CloudFormation says to parameters that break a rule, before it makes anything."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self._template["Rules"].values()
+            if self._resolve(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not self._resolve(assertion["Assert"])
+        ]
+
     def role_of(self, function: str) -> str:
         """The logical id of a function's role, by the function's handler: `claim-release`."""
         [name] = [name for name, made in self.of_type("AWS::Lambda::Function").items() if made["Handler"] == function]
@@ -95,6 +105,8 @@ class Installed:
             return argument[0] == argument[1]
         if name == "Fn::Not":
             return not argument[0]
+        if name == "Fn::EachMemberIn":
+            return set(argument[0]) <= set(argument[1])
         if name == "Fn::Join":
             return argument[0].join(argument[1])
         raise NotImplementedError(f"{name} is used in template.yaml, and not known here")

@@ -251,6 +251,13 @@ def test_only_the_function_that_probes_runs_in_subnets_and_only_if_asked():
     assert not any("VpcConfig" in made for made in Installed().of_type("AWS::Lambda::Function").values())
 
 
+def test_subnets_and_security_groups_come_together(place):
+    subnets, groups = {"ProbeSubnets": "subnet-1,subnet-2"}, {"ProbeSecurityGroups": "sg-1"}
+    assert Installed(place).refusals() == Installed(place, **subnets, **groups).refusals() == []
+    assert Installed(place, **subnets).refusals() == ["ProbeSubnets needs ProbeSecurityGroups."]
+    assert Installed(place, **groups).refusals() == ["ProbeSecurityGroups needs ProbeSubnets."]
+
+
 def test_no_function_makes_network_interfaces_itself():
     stack = Installed()
     interface = f"arn:aws:ec2:eu-west-1:{ACCOUNT}:network-interface/*"
