@@ -75,12 +75,17 @@ const THROTTLES: [&str; 8] = [
 ];
 
 /// Error codes with which AWS denies a call to who makes it, whatever it asks for
-/// (<https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/common-errors.html>; S3 says `AccessDenied`,
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
-const DENIALS: [&str; 5] = [
+/// (<https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/common-errors.html>). S3 and Elastic Load Balancing have
+/// spellings of their own
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>,
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html>).
+const DENIALS: [&str; 8] = [
     "AccessDenied",
     "AccessDeniedException",
+    "ExpiredToken",
     "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
     "NotAuthorized",
     "UnrecognizedClientException",
 ];
