@@ -114,7 +114,8 @@ async fn observe(
     let live = changed_service(aws, input).await?;
     let (provenance, runs) = provenance(aws, input, &desired, live.as_ref()).await?;
     let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
-    if way == Way::Nothing && may_be_unseen(&desired, aws.now()) {
+    let changes_nothing = matches!(way, Way::Nothing | Way::LeaveToEcs { .. });
+    if changes_nothing && input.course.rollout.is_none() && may_be_unseen(&desired, aws.now()) {
         return Err(unseen(&input.service));
     }
     let good = desired.last_good.as_ref();

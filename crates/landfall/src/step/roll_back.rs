@@ -151,14 +151,15 @@ pub fn way_back(
 }
 
 /// Whether ECS may still answer as before a change that was not this release's own: a release that it superseded was just
-/// given to the service, or an execution that worked on it has died. A service that shows the last good release may run
-/// something else by then.
+/// given to the service, or an execution that worked on it has died. A service that shows the way back may run something
+/// else by then.
 pub fn may_be_unseen(desired: &DesiredState, now: Timestamp) -> bool {
-    let (Some(claim), Some(good)) = (&desired.claim, &desired.last_good) else {
+    let Some(claim) = &desired.claim else {
         return false;
     };
+    let good = desired.last_good.as_ref().map_or(0, |good| good.number);
     let superseded = desired.concluded.as_ref().is_some_and(|concluded| {
-        concluded.verdict == Verdict::Superseded && concluded.number > good.number
+        concluded.verdict == Verdict::Superseded && concluded.number > good
     });
     let since = claim.taken_at.map(|taken_at| now.duration_since(taken_at));
     (superseded || claim.attempt > 1) && since.is_some_and(|since| since.as_secs() < UNSEEN_SECONDS)

@@ -1,7 +1,11 @@
 //! Which way back there is from what a release left behind.
 
 use super::*;
-use crate::{desired::Claim, tags::SERVICE_TAG, unproven::UnprovenRelease};
+use crate::{
+    desired::{Claim, Concluded},
+    tags::SERVICE_TAG,
+    unproven::UnprovenRelease,
+};
 
 #[test]
 fn a_service_that_had_a_good_release_gets_it_back() {
@@ -386,5 +390,63 @@ fn what_a_service_ran_before_landfall_came_stays_a_way_back_after_an_operator_ac
         let provenance = provenance(&resumed, Some(&live), is_tagged, Some(1));
         let way = way_back(&resumed, Some(&live), Stage::Rollout, &provenance);
         assert_eq!(way, expected, "{story}");
+    }
+}
+
+#[test]
+fn that_nothing_is_to_undo_is_believed_two_minutes_after_another_change_may_have_been_made() {
+    let claimed = |attempt, taken_at| DesiredState {
+        claim: Some(Claim {
+            attempt,
+            taken_at,
+            ..claim("me", 3)
+        }),
+        ..desired(&[3])
+    };
+    let after = |verdict, number, state: DesiredState| DesiredState {
+        concluded: Some(Concluded {
+            number,
+            content: release(number).content,
+            verdict,
+        }),
+        ..state
+    };
+    let at_once = || claimed(1, Some(at(1000)));
+    let superseded = || after(Verdict::Superseded, 2, at_once());
+    let adopted = DesiredState {
+        last_good: None,
+        ..superseded()
+    };
+    for (story, desired, second, expected) in [
+        (
+            "the release before it was superseded",
+            superseded(),
+            1010,
+            true,
+        ),
+        ("so long ago that ECS shows it", superseded(), 1120, false),
+        ("nothing was good yet", adopted, 1010, true),
+        (
+            "an execution has died",
+            claimed(2, Some(at(1000))),
+            1010,
+            true,
+        ),
+        ("the one before it was good", at_once(), 1010, false),
+        (
+            "the one before it went back",
+            after(Verdict::RolledBack, 2, at_once()),
+            1010,
+            false,
+        ),
+        (
+            "superseded before the good one",
+            after(Verdict::Superseded, 1, at_once()),
+            1010,
+            false,
+        ),
+        ("it is not known when", claimed(2, None), 1010, false),
+    ] {
+        assert_eq!(may_be_unseen(&desired, at(second)), expected, "{story}");
     }
 }
