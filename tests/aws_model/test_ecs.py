@@ -163,7 +163,7 @@ def test_capacity_providers_are_made_associated_and_used(ecs, cluster, fails):
     group = {"autoScalingGroupArn": "web", "managedScaling": {"status": "ENABLED", "targetCapacity": 100}}
     made = ecs.create_capacity_provider(name="model-ec2", autoScalingGroupProvider=group, tags=[{"key": "a", "value": "b"}])
     assert made["capacityProvider"]["status"] == "ACTIVE"
-    assert fails(ecs.create_capacity_provider, name="model-ec2", autoScalingGroupProvider=group) == "InvalidParameterException"
+    assert fails(ecs.create_capacity_provider, name="model-ec2", autoScalingGroupProvider=group) == "ClientException"
     managed = {
         "infrastructureRoleArn": "arn:aws:iam::123456789012:role/ecs",
         "instanceLaunchTemplate": {
