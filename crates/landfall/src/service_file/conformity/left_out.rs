@@ -69,9 +69,10 @@ impl LeftOut {
             } else {
                 ""
             };
+            let count = self.fields.len() - 1;
+            let fields = if count == 1 { "field" } else { "fields" };
             format!(
-                "nothing stands here and in {} more fields, which is as if they were left out: {}{more}",
-                self.fields.len() - 1,
+                "nothing stands here and in {count} more {fields}, which is as if they were left out: {}{more}",
                 others.join(", ")
             )
         };

@@ -32,7 +32,11 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
             && let Said::Text(first) = place.said()
             && !["CMD", "CMD-SHELL", "NONE"].contains(&&*first)
         {
-            problems.add(place.odd("a health check's command begins with CMD or CMD-SHELL"));
+            problems.add(
+                place
+                    .odd("the first item of a health check's command is CMD or CMD-SHELL, and nothing else")
+                    .hint("write `[CMD, /healthcheck]`, or `[CMD-SHELL, \"curl -f http://localhost/ || exit 1\"]`"),
+            );
         }
     }
 }

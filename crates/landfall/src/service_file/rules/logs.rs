@@ -58,10 +58,11 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
                 );
             }
             // "Log driver awslogs option 'awslogs-create-group' should only be set to 'true', else omit option."
-            // (<https://github.com/terraform-linters/tflint-ruleset-aws/issues/348>)
+            // (<https://github.com/terraform-linters/tflint-ruleset-aws/issues/348>) That is about "false"; AWS's own examples
+            // write "True" (<https://github.com/aws-observability/aws-otel-collector/tree/main/examples/ecs>).
             if let Some(options) = &options
                 && let Some((place, value)) = options.text("awslogs-create-group")
-                && value != "true"
+                && !value.eq_ignore_ascii_case("true")
             {
                 problems.add(
                     place

@@ -75,7 +75,8 @@ fn of_containers(file: &File<'_>, mode: &Said<'_>, problems: &mut Problems) {
     let Said::Text(mode) = mode else { return };
     for container in &file.containers {
         let has = |name| container.place.get(name).filter(|place| !place.is_empty());
-        if mode != "bridge"
+        // Docker's own `default` is not among the API's network modes, and has links.
+        if ["host", "awsvpc", "none"].contains(&&**mode)
             && let Some(links) = has("links")
         {
             problems.add(
@@ -83,7 +84,7 @@ fn of_containers(file: &File<'_>, mode: &Said<'_>, problems: &mut Problems) {
                     .wrong(format!(
                         "links work with the network mode bridge only, not with {mode}"
                     ))
-                    .hint("containers of one task reach each other at localhost"),
+                    .hint("leave them out: with awsvpc and host, containers of one task reach each other at localhost"),
             );
         }
         if mode == "awsvpc" {

@@ -37,10 +37,12 @@ pub(super) fn check(file: &File<'_>, problems: &mut Problems) {
             );
         }
     } else if let Some(container) = with_secrets(file) {
+        // "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
+        // (<https://github.com/fabfuel/ecs-deploy/issues/87>)
         problems.add(
-            container.odd(
-                "the agent needs a role to read secrets: taskDefinition has no executionRoleArn",
-            ),
+            container
+                .wrong("the agent needs a role to read secrets: taskDefinition has no executionRoleArn")
+                .hint("write `executionRoleArn: arn:aws:iam::<account>:role/ecsTaskExecutionRole` in taskDefinition"),
         );
     }
 }
@@ -138,10 +140,15 @@ fn shape(section: &Place<'_>, name: &str, problems: &mut Problems) {
         }
     };
     if !fits {
+        let what = if role.is_empty() {
+            "an empty text is no role".to_owned()
+        } else {
+            format!("`{role}` is no role")
+        };
         problems.add(
             place
-                .wrong(format!("`{role}` is no role"))
-                .hint("write it like `arn:aws:iam::123456789012:role/name`"),
+                .wrong(what)
+                .hint("write it like `arn:aws:iam::123456789012:role/name`, or leave it out"),
         );
     }
 }
