@@ -155,7 +155,7 @@ fn endpoint(config: &SdkConfig, service: Service, region: &Region) -> String {
     };
     set.unwrap_or_else(|| {
         let fips = match config.use_fips() {
-            Some(true) => "-fips",
+            Some(true) => fips_label(service, region),
             _ => "",
         };
         let name = service.name;
@@ -168,6 +168,29 @@ fn endpoint(config: &SdkConfig, service: Service, region: &Region) -> String {
             _ => format!("https://{name}{fips}.{region}.{suffix}"),
         }
     })
+}
+
+/// Services whose endpoint in GovCloud is validated for FIPS under the name that it has anyway, by botocore's endpoint rules
+/// (`endpoint-rule-set-1.json` of each, <https://github.com/boto/botocore/tree/develop/botocore/data>).
+const FIPS_BY_DEFAULT_IN_GOVCLOUD: [&str; 8] = [
+    "application-autoscaling",
+    "autoscaling",
+    "cloudformation",
+    "ec2",
+    "elasticloadbalancing",
+    "events",
+    "logs",
+    "ssm",
+];
+
+/// What the name of an endpoint that is validated for FIPS has behind the service's.
+fn fips_label(service: Service, region: &Region) -> &'static str {
+    let region = region.as_ref();
+    let in_govcloud = Partition::of(region) == Partition::GovCloud;
+    let by_default = (in_govcloud && FIPS_BY_DEFAULT_IN_GOVCLOUD.contains(&service.name))
+        // <https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-step-functions.html>
+        || (region == "us-gov-west-1" && service.name == "states");
+    if by_default { "" } else { "-fips" }
 }
 
 /// A global service's requests are signed for one Region of the partition.

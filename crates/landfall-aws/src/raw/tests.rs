@@ -187,6 +187,88 @@ async fn a_failure_says_what_to_do_about_it_by_status_and_code() {
     }
 }
 
+/// The endpoints are those of botocore's endpoint rules with `UseFIPS`.
+#[tokio::test]
+async fn endpoints_for_fips_have_the_names_that_they_have_in_the_region() {
+    let hosts = async |region: &'static str| {
+        let json = [
+            APPLICATION_AUTO_SCALING,
+            CLOUD_MAP,
+            ECS,
+            EVENT_BRIDGE,
+            LOGS,
+            SECRETS_MANAGER,
+            STEP_FUNCTIONS,
+            SYSTEMS_MANAGER,
+        ];
+        let query = [
+            AUTO_SCALING,
+            CLOUD_FORMATION,
+            EC2,
+            ELASTIC_LOAD_BALANCING,
+            IAM,
+        ];
+        let aws = Aws::answering(&vec![(400, ""); json.len() + query.len()]);
+        let config = aws.config(region).use_fips(true).build();
+        for service in json {
+            let client = JsonClient::new(&config, service);
+            client.call("Ask", &json!({})).await.unwrap_err();
+        }
+        for service in query {
+            let client = QueryClient::new(&config, service);
+            client.call::<Value>("Ask", &[]).await.unwrap_err();
+        }
+        let suffix = format!(".{region}.amazonaws.com/");
+        let named = aws.asked().into_iter().map(|asked| {
+            let host = asked.uri.trim_start_matches("https://");
+            host.trim_end_matches(&suffix).to_owned()
+        });
+        named.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        hosts("us-east-1").await,
+        [
+            "application-autoscaling-fips",
+            "servicediscovery-fips",
+            "ecs-fips",
+            "events-fips",
+            "logs-fips",
+            "secretsmanager-fips",
+            "states-fips",
+            "ssm-fips",
+            "autoscaling-fips",
+            "cloudformation-fips",
+            "ec2-fips",
+            "elasticloadbalancing-fips",
+            "iam-fips.amazonaws.com/",
+        ]
+    );
+    for (region, states) in [
+        ("us-gov-east-1", "states-fips"),
+        ("us-gov-west-1", "states"),
+    ] {
+        assert_eq!(
+            hosts(region).await,
+            [
+                "application-autoscaling",
+                "servicediscovery-fips",
+                "ecs-fips",
+                "events",
+                "logs",
+                "secretsmanager-fips",
+                states,
+                "ssm",
+                "autoscaling",
+                "cloudformation",
+                "ec2",
+                "elasticloadbalancing",
+                "iam.us-gov.amazonaws.com/",
+            ],
+            "{region}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_endpoint_that_is_set_takes_the_place_of_aws() {
     let aws = Aws::answering(&[(200, "")]);
