@@ -86,12 +86,16 @@ fn has(file: &ServiceFile, member: &str) -> bool {
             .is_some_and(|value| !value.is_null())
 }
 
-/// The file with what clears every member that `previous` had and it has no longer. Only what Landfall had sent is
-/// cleared, never a member that anything else has added.
-pub fn with_resets(mut file: ServiceFile, previous: Option<&ServiceFile>) -> ServiceFile {
-    let Some(previous) = previous else {
-        return file;
-    };
+/// The file with what clears every member that one of the `earlier` files had and it has no longer. Only what Landfall had
+/// sent is cleared, never a member that anything else has added.
+pub fn with_resets<'a>(
+    file: ServiceFile,
+    earlier: impl IntoIterator<Item = &'a ServiceFile>,
+) -> ServiceFile {
+    earlier.into_iter().fold(file, cleared_of)
+}
+
+fn cleared_of(mut file: ServiceFile, previous: &ServiceFile) -> ServiceFile {
     for (member, empty) in clearing() {
         if has(previous, member) && !has(&file, member) {
             file.service.insert(member.into(), empty);

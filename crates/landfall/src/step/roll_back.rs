@@ -392,12 +392,7 @@ fn change(
     let service = &desired.service;
     let bad = files.bad.as_ref();
     let sent = files.good.as_ref().filter(|_| way.sends_section());
-    let sent = sent.map(|good| {
-        let earlier = bad.into_iter().chain(&files.given);
-        earlier.fold(good.clone(), |file, earlier| {
-            with_resets(file, Some(earlier))
-        })
-    });
+    let sent = sent.map(|good| with_resets(good.clone(), bad.into_iter().chain(&files.given)));
     let mut body = match (&sent, way) {
         (_, Way::LeaveToEcs { .. }) => None,
         (Some(file), _) => Some(section(file, service, files.balancer.as_ref(), live)),

@@ -192,10 +192,7 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
             obstacle,
         };
     };
-    let earlier = previous.iter().chain(given);
-    let file = earlier.fold(file.clone(), |file, earlier| {
-        with_resets(file, Some(earlier))
-    });
+    let file = with_resets(file.clone(), previous.iter().chain(given));
     let mut body = update_body(input, Some(&file), live);
     if input.from_good {
         keep_count(&mut body, previous.as_ref());
