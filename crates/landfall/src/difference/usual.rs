@@ -7,7 +7,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{live::LiveRevision, task_definition::containers_mut};
+use crate::{
+    live::{LiveRevision, LiveService},
+    task_definition::containers_mut,
+};
 
 /// Members that ECS's answers have with these values when a request has not named them.
 fn default_of(member: &str) -> Option<Value> {
@@ -160,28 +163,9 @@ fn prune(member: &str, value: &mut Value) {
     }
 }
 
-/// Members of a described service that are no members of a `service` section
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>).
-const ANSWERED_ONLY: [&str; 18] = [
-    "clusterArn",
-    "createdAt",
-    "createdBy",
-    "currentServiceDeployment",
-    "currentServiceRevisions",
-    "deployments",
-    "events",
-    "pendingCount",
-    "platformFamily",
-    "resourceManagementType",
-    "roleArn",
-    "runningCount",
-    "serviceArn",
-    "status",
-    "taskDefinition",
-    "taskSets",
-    "failures",
-    "serviceName",
-];
+/// Members of a described service, besides [`LiveService::ANSWERED_ONLY`], that are not taken over as they stand: the name
+/// comes first, and the others are no members of a `service` section.
+const TAKEN_APART: [&str; 3] = ["taskDefinition", "failures", "serviceName"];
 
 /// What DescribeServices shows with the primary deployment only
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>).
@@ -220,7 +204,7 @@ pub fn writable_service(live: &Map<String, Value>) -> Map<String, Value> {
         live.get("serviceName").cloned().unwrap_or_default(),
     );
     for (member, value) in with_deployment(live) {
-        if !ANSWERED_ONLY.contains(&&*member) {
+        if !LiveService::ANSWERED_ONLY.contains(&&*member) && !TAKEN_APART.contains(&&*member) {
             section.insert(member, value);
         }
     }

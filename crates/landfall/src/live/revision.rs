@@ -18,21 +18,6 @@ pub struct LiveRevision {
     pub tags: Vec<Value>,
 }
 
-/// The members of `TaskDefinition` that `RegisterTaskDefinition` has not
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>). Everything else is sent
-/// again, also what a later API adds.
-const ANSWERED_ONLY: [&str; 9] = [
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
-    "deleteRequestedAt",
-];
-
 /// Landfall's own tags begin with this.
 const OWN_TAGS: &str = "landfall:";
 
@@ -41,11 +26,26 @@ const OWN_TAGS: &str = "landfall:";
 const AWS_TAGS: &str = "aws:";
 
 impl LiveRevision {
+    /// The members of `TaskDefinition` that `RegisterTaskDefinition` has not
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>). Everything else is sent
+    /// again, also what a later API adds.
+    pub const ANSWERED_ONLY: [&str; 9] = [
+        "taskDefinitionArn",
+        "revision",
+        "status",
+        "requiresAttributes",
+        "compatibilities",
+        "registeredAt",
+        "registeredBy",
+        "deregisteredAt",
+        "deleteRequestedAt",
+    ];
+
     /// The body of `RegisterTaskDefinition` that registers the same again: the tags are sorted, because ECS promises no
     /// order of them.
     pub fn registrable(&self) -> Map<String, Value> {
         let mut body = self.fields.clone();
-        body.retain(|member, _| !ANSWERED_ONLY.contains(&&**member));
+        body.retain(|member, _| !Self::ANSWERED_ONLY.contains(&&**member));
         let mut tags = self.tags.clone();
         tags.retain(|tag| {
             let key = key_of(tag).to_ascii_lowercase();

@@ -78,6 +78,26 @@ pub struct CreatedWith {
 }
 
 impl LiveService {
+    /// The members of `Service` that `CreateService` has not
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>).
+    pub const ANSWERED_ONLY: [&str; 15] = [
+        "clusterArn",
+        "createdAt",
+        "createdBy",
+        "currentServiceDeployment",
+        "currentServiceRevisions",
+        "deployments",
+        "events",
+        "pendingCount",
+        "platformFamily",
+        "resourceManagementType",
+        "roleArn",
+        "runningCount",
+        "serviceArn",
+        "status",
+        "taskSets",
+    ];
+
     /// Whether it runs tasks: neither deleted nor about to be.
     pub fn is_active(&self) -> bool {
         self.status == ServiceStatus::Active

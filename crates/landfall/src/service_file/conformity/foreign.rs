@@ -5,7 +5,10 @@ use super::super::{
     problem::Problem,
 };
 use super::Path;
-use crate::api::Structure;
+use crate::{
+    api::Structure,
+    live::{LiveRevision, LiveService},
+};
 
 /// Fields of a service in a Compose file, and what a container of ECS has for them
 /// (<https://docs.docker.com/reference/compose-file/services/>).
@@ -44,40 +47,6 @@ const COMPOSE: [(&str, &str); 26] = [
     ("platform", "`runtimePlatform` in taskDefinition"),
 ];
 
-/// What DescribeTaskDefinition answers and RegisterTaskDefinition does not take
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>).
-const OF_A_DESCRIBED_TASK_DEFINITION: [&str; 9] = [
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
-    "deleteRequestedAt",
-];
-
-/// What DescribeServices answers and CreateService does not take
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>).
-const OF_A_DESCRIBED_SERVICE: [&str; 15] = [
-    "clusterArn",
-    "createdAt",
-    "createdBy",
-    "currentServiceDeployment",
-    "currentServiceRevisions",
-    "deployments",
-    "events",
-    "pendingCount",
-    "platformFamily",
-    "resourceManagementType",
-    "roleArn",
-    "runningCount",
-    "serviceArn",
-    "status",
-    "taskSets",
-];
-
 /// Fields of one mapping that are foreign in the same way.
 pub(super) enum Foreign<'a> {
     Compose(Vec<&'a Key>),
@@ -98,10 +67,10 @@ pub(super) fn found(entries: &[(Key, Node)], structure: Structure) -> Vec<Foreig
     if has("portMappings") {
         found.push(Foreign::Compose(among(&|name| equivalent(name).is_some())));
     } else if has("requiresCompatibilities") {
-        let keys = among(&|name| OF_A_DESCRIBED_TASK_DEFINITION.contains(&name));
+        let keys = among(&|name| LiveRevision::ANSWERED_ONLY.contains(&name));
         found.push(Foreign::Answered(keys, "DescribeTaskDefinition"));
     } else if has("schedulingStrategy") {
-        let keys = among(&|name| OF_A_DESCRIBED_SERVICE.contains(&name));
+        let keys = among(&|name| LiveService::ANSWERED_ONLY.contains(&name));
         found.push(Foreign::Answered(keys, "DescribeServices"));
     }
     found.retain(|foreign| !foreign.keys().is_empty());
