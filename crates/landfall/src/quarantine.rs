@@ -186,8 +186,14 @@ impl DesiredState {
 
     /// The release that was bad because of this image alone.
     fn bad_since(&self, container: &str, image: &Image) -> Option<u64> {
+        self.blamed_since(container, image, true)
+    }
+
+    /// The first bad release with this image in its set, which was the only one of the set or not.
+    fn blamed_since(&self, container: &str, image: &Image, alone: bool) -> Option<u64> {
         let mut known = self.in_force();
-        let known = known.find(|known| known.images.len() == 1 && known.has(container, image));
+        let known =
+            known.find(|known| (known.images.len() == 1) == alone && known.has(container, image));
         known.map(|known| known.release)
     }
 
@@ -200,9 +206,7 @@ impl DesiredState {
 
     /// The bad release that had this image among others, of which it is not known which was bad.
     fn doubted_since(&self, container: &str, image: &Image) -> Option<u64> {
-        let mut known = self.in_force();
-        let known = known.find(|known| known.images.len() > 1 && known.has(container, image));
-        known.map(|known| known.release)
+        self.blamed_since(container, image, false)
     }
 
     /// The containers of which the next release runs the newest images, while one of those that are `untried` is in
