@@ -354,7 +354,7 @@ pub fn look_at_tasks(
 /// The reason, with what speaks for it.
 fn because_of(reason: String, evidence: Option<Evidence>) -> String {
     match evidence {
-        Some(evidence) => format!("{reason}. {}", evidence.reason),
+        Some(evidence) => format!("{}. {}", reason.trim_end_matches('.'), evidence.reason),
         None => reason,
     }
 }

@@ -237,6 +237,27 @@ fn a_service_that_ecs_took_back_by_itself_is_a_failed_release() {
 }
 
 #[test]
+fn what_ecs_says_and_what_its_tasks_show_are_two_sentences() {
+    for why in ["tasks failed", "tasks failed."] {
+        let seen = LiveServiceDeployment {
+            status_reason: Some(why.into()),
+            ..newest("ROLLBACK_SUCCESSFUL")
+        };
+        let output = look_at_tasks(
+            &input(Purpose::Release),
+            &desired(&[2]),
+            Some(&live(1)),
+            Some(&seen),
+            Some(&[died(1001)]),
+            at(1002),
+        );
+        let (first, second) = output.reason.split_once(". ").unwrap();
+        assert!(first.ends_with("tasks failed"), "{}", output.reason);
+        assert!(second.starts_with("arn:"), "{}", output.reason);
+    }
+}
+
+#[test]
 fn a_service_deployment_of_another_revision_says_nothing_about_this_rollout() {
     // ECS rolled the release before this one back just before this one began, which brings the same as was there.
     let of = |revision: String| LiveServiceDeployment {
