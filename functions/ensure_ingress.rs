@@ -1,16 +1,14 @@
 //! Step `EnsureIngress`: the target group and listener rule of a service are there; step `TidyIngress`: those that the
 //! service file does not ask for any more are gone.
 //!
-//! In: `Input`, from `WantsIngress`, `WantsTidying` or `Undone`. Out: the target group and the rule, to
-//! `UpdateService`; for
-//! `TidyIngress` nothing.
+//! In: `Input`. Out: the target group and the rule, to `UpdateService`; for `TidyIngress` nothing.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
     live::Balancer,
     service_file::{Ingress, ServiceFile},
     service_id::ServiceId,
-    step::ensure_ingress::{GroupPlan, Input, Purpose, RulePlan, plan, plan_rule},
+    step::ensure_ingress::{GroupPlan, Input, Purpose, RulePlan, leads_astray, plan, plan_rule},
     target_group::group_names,
 };
 use landfall_aws::{
@@ -49,6 +47,9 @@ impl Function for EnsureIngress {
             Purpose::Keep => keep(aws, &file, &input.service).await,
             Purpose::Tidy => {
                 tidy(aws, file.ingress.as_ref(), &input.service).await?;
+                if let (Some(ingress), Some(balancer)) = (&file.ingress, &input.balancer) {
+                    lead_back(aws, ingress, balancer).await?;
+                }
                 Ok(None)
             }
             Purpose::Undo => {
@@ -163,6 +164,22 @@ async fn rule(
     Err(Fault::transient(format!(
         "others took the priority of the rule {CHOICES} times"
     )))
+}
+
+/// Has all requests go to the only target group of the service again, if its rule sends some elsewhere.
+async fn lead_back(aws: &Aws, ingress: &Ingress, balancer: &Balancer) -> Result<(), Fault> {
+    if balancer.alternate_target_group.is_some() {
+        return Ok(());
+    }
+    let rules = aws.elb().rules(&ingress.listener_arn).await?;
+    if let Some(rule) = rules.iter().find(|rule| leads_astray(rule, balancer)) {
+        let groups = std::slice::from_ref(&balancer.target_group);
+        aws.elb()
+            .modify_rule(&rule.arn, ingress, Some(groups))
+            .await?;
+        tracing::info!(rule = rule.arn, "took requests back to the target group");
+    }
+    Ok(())
 }
 
 /// Deletes the service's rules on listeners that the file does not name, and without an `ingress` its target groups.

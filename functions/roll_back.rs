@@ -16,8 +16,12 @@ use landfall::{
     service_section::given_by,
     step::{
         register_task_definition::{copy, render, render_live},
-        roll_back::{Action, Files, Input, Output, Provenance, Way, may_be_unseen, plan, way_back},
+        roll_back::{
+            Action, Files, Input, Output, Provenance, TRIES_TO_STOP, Way, inherits_unjudged, plan,
+            stands, way_back,
+        },
     },
+    unseen::{may_be_unseen, passed_over, was_claimed_lately},
     versioned::Versioned,
 };
 use landfall_aws::{
@@ -112,9 +116,12 @@ async fn observe(
     desired: Versioned<DesiredState>,
 ) -> Result<Observation, Fault> {
     let live = changed_service(aws, input).await?;
-    let (provenance, runs) = provenance(aws, input, &desired, live.as_ref()).await?;
+    let (mut provenance, runs) = provenance(aws, input, &desired, live.as_ref()).await?;
+    if let Some(live) = &live {
+        provenance.fails = fails(aws, input, &desired, live, &provenance).await?;
+    }
     let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
-    let changes_nothing = matches!(way, Way::Nothing | Way::LeaveToEcs { .. });
+    let changes_nothing = matches!(way, Way::Nothing | Way::Gone | Way::LeaveToEcs { .. });
     if changes_nothing && input.course.rollout.is_none() && may_be_unseen(&desired, aws.now()) {
         return Err(unseen(&input.service));
     }
@@ -130,7 +137,7 @@ async fn observe(
     let mut files = files(aws, input, good, &way).await?;
     if let Some(live) = live.as_ref().filter(|_| way.sends_section()) {
         let known = [Some(input.release.number), good.map(|good| good.number)];
-        let numbers = given_by(live, runs, &known);
+        let numbers = given_by(live, runs, passed_over(&desired), &known);
         files.given = aws.state().files_of(&desired, &numbers).await?;
     }
     Ok(Observation {
@@ -284,7 +291,20 @@ async fn note(aws: &Aws, input: &Input, renew: impl Fn(&mut DesiredState)) -> Re
 }
 
 /// Makes ECS end the deployment that is under way; answers whether it will.
+///
+/// # Errors
+/// As ECS answers; not transient any more after [`TRIES_TO_STOP`].
 async fn stop_deployment(aws: &Aws, input: &Input) -> Result<bool, Fault> {
+    match try_to_stop(aws, input).await {
+        Err(fault) if fault.is_transient() && input.retries >= TRIES_TO_STOP => {
+            tracing::warn!(reason = %fault, "goes back without ending the deployment");
+            Ok(false)
+        }
+        stopped => stopped,
+    }
+}
+
+async fn try_to_stop(aws: &Aws, input: &Input) -> Result<bool, Fault> {
     let newest = newest_deployment(aws, input).await?;
     let newest = newest.filter(|newest| newest.status == ServiceDeploymentStatus::InProgress);
     match newest {
@@ -331,6 +351,31 @@ async fn changed_service(aws: &Aws, input: &Input) -> Result<Option<LiveService>
     }
 }
 
+/// Whether the service runs tasks of an earlier release that nobody will judge, and that fail or do not come up.
+///
+/// # Errors
+/// Transient for two minutes while these tasks have neither come up nor failed.
+async fn fails(
+    aws: &Aws,
+    input: &Input,
+    desired: &DesiredState,
+    live: &LiveService,
+    provenance: &Provenance,
+) -> Result<bool, Fault> {
+    if !inherits_unjudged(desired, live, input.failure().stage, provenance) {
+        return Ok(false);
+    }
+    let ended = aws.ecs().ended_tasks(&input.service).await?;
+    match stands(live, &ended) {
+        Some(stands) => Ok(!stands),
+        None if was_claimed_lately(desired, aws.now()) => Err(Fault::transient(format!(
+            "the tasks that an earlier release gave {} have neither come up nor failed yet",
+            input.service
+        ))),
+        None => Ok(true),
+    }
+}
+
 fn unseen(service: &ServiceId) -> Fault {
     Fault::transient(format!(
         "ECS may not show yet what was changed in {service}"
@@ -359,6 +404,7 @@ async fn provenance(
     let provenance = Provenance {
         whose: Some(whose),
         way_back,
+        fails: false,
     };
     Ok((provenance, revision.release()))
 }

@@ -1,6 +1,6 @@
 //! Step `UpdateService`: the service is created, or given the new revision.
 //!
-//! In: `Input`, from `RegisterTaskDefinition`. Out: `Output`, the rollout to wait for, to `AwaitRollout`.
+//! In: `Input`, from `RegisterTaskDefinition`. Out: `Rollout`, what to wait for, to `AwaitRollout`.
 //! Fails with `Transient`, which the state machine retries, or `Refused`, which rejects the release.
 
 use landfall::{
@@ -8,8 +8,9 @@ use landfall::{
     drift::{Revision, Whose},
     live::{LiveService, Rollout},
     service_file::ServiceFile,
-    service_section::given_by,
+    service_section::{given_by, shown_count},
     step::update_service::{Input, Section, Seen, existing, plan, to_note},
+    unseen::passed_over,
     versioned::Versioned,
 };
 use landfall_aws::{
@@ -74,6 +75,7 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
             previous: previous(aws, input).await?,
             given: given(aws, input, &desired, &live, runs).await?,
             file: file(aws, input).await?,
+            shown_count: shown_count(&desired, &live, aws.now()),
         })),
         None => None,
     };
@@ -153,6 +155,7 @@ async fn given(
         return Ok(vec![]);
     }
     let good = input.last_good.as_ref().map(|good| good.number);
-    let numbers = given_by(live, runs, &[Some(input.release.number), good]);
+    let known = [Some(input.release.number), good];
+    let numbers = given_by(live, runs, passed_over(desired), &known);
     aws.state().files_of(desired, &numbers).await
 }

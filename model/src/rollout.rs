@@ -217,6 +217,7 @@ impl Protocol {
                         file: file.clone(),
                         previous: None,
                         given: vec![],
+                        shown_count: Some(live.described().desired_count),
                     })
                 }),
             },
@@ -424,6 +425,8 @@ impl Protocol {
         let provenance = Provenance {
             whose: described.as_ref().map(|_| Whose::OurAttempt),
             way_back: None,
+            fails: live
+                .is_some_and(|live| self.scenario.images[live.primary].quality != Quality::Good),
         };
         let way = roll_back::way_back(&read, described.as_ref(), stage, &provenance);
         let files = Files {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use landfall::{
+    content::ContentHash,
     image::Image,
     record::{Release, Verdict},
 };
@@ -39,15 +40,16 @@ struct Given<'a> {
 }
 
 /// A release that was bad although its file was known to be good, so that its image is to blame.
-struct Blamed {
+struct Blamed<'a> {
     release: u64,
+    runs_with: &'a ContentHash,
     place: usize,
 }
 
 /// Where an image of a container gave way to an older one of `order` without need.
 ///
-/// There is one need: an image was bad that is at least as new, at the time or after the one that gives way was given; and
-/// there is one image to go back to: the last good one.
+/// There is one need: an image was bad that is at least as new, at the time or after the one that gives way was given, or at
+/// any time with the very containers that it would run with again; and there is one image to go back to: the last good one.
 pub fn steps_back(container: &str, order: &[&Pushed], happened: &[Happened]) -> Vec<String> {
     let mut broken = Vec::new();
     let mut given: Vec<Given> = Vec::new();
@@ -61,8 +63,11 @@ pub fn steps_back(container: &str, order: &[&Pushed], happened: &[Happened]) -> 
                 let place = image(release, container)
                     .and_then(|image| places(order, image, release.created_at).last());
                 if let Some(place) = place.filter(|_| same_file) {
-                    let release = release.number;
-                    blamed.push(Blamed { release, place });
+                    blamed.push(Blamed {
+                        release: release.number,
+                        runs_with: runs_with(release),
+                        place,
+                    });
                 }
             }
             Happened::Judged(..) => {}
@@ -84,7 +89,9 @@ pub fn steps_back(container: &str, order: &[&Pushed], happened: &[Happened]) -> 
                 let excused = |newer: &Given| {
                     let mut blamed = blamed.iter();
                     let bad = blamed.any(|blamed| {
-                        blamed.release >= newer.release && blamed.place >= newer.place
+                        let again = blamed.runs_with == runs_with(release);
+                        let newest = blamed.release >= newer.release;
+                        (newest || again) && blamed.place >= newer.place
                     });
                     back && bad
                 };
@@ -109,6 +116,12 @@ pub fn steps_back(container: &str, order: &[&Pushed], happened: &[Happened]) -> 
         }
     }
     broken
+}
+
+/// What the containers of a release run with, as its file describes them; the whole file if that is not noted.
+fn runs_with(release: &Release) -> &ContentHash {
+    let content = &release.content;
+    content.containers.as_ref().unwrap_or(&content.file)
 }
 
 /// The image of a container.

@@ -357,7 +357,7 @@ fn every_step_waits_about_an_hour_for_aws_and_half_a_minute_after_a_crash() {
             ("Transient", 55.0..60.0),
             ("Lambda.TooManyRequestsException", 55.0..60.0),
             ("Lambda.ClientExecutionTimeoutException", 55.0..60.0),
-            ("Sandbox.Timedout", 0.0..1.0),
+            ("Sandbox.Timedout", 55.0..60.0),
             ("Runtime.ExitError", 0.0..1.0),
         ] {
             let matches = |retry: &&Value| {

@@ -59,6 +59,7 @@ pub(super) fn compared(
                 file: file.clone(),
                 previous: known.and_then(|known| known.good.clone()),
                 given: vec![],
+                shown_count: Some(live.known.desired_count),
             })),
         },
     };

@@ -163,18 +163,14 @@ impl ClusterNeeds {
         service: &ServiceId,
     ) -> Result<(), Fault> {
         for name in wanted_log_groups(file, &self.region) {
-            match self.log_group(&name).await? {
-                Some(group) if !self.lacks_retention(&group).await? => continue,
-                Some(_) => {}
-                None => {
-                    let tags = json!({ SERVICE_TAG: service_tag(service) });
-                    let group = json!({ "logGroupName": name, "tags": tags });
-                    match self.logs.call("CreateLogGroup", &group).await {
-                        // Another release has created it meanwhile, and sets its retention.
-                        Err(fault) if fault.is("ResourceAlreadyExistsException") => continue,
-                        created => created?,
-                    };
-                }
+            let existing = match self.log_group(&name).await? {
+                None => self.created_before(&name, service).await?,
+                existing => existing,
+            };
+            if let Some(group) = existing
+                && !self.lacks_retention(&group).await?
+            {
+                continue;
             }
             let days = file.logs.retention_days;
             let retention = json!({ "logGroupName": name, "retentionInDays": days });
@@ -182,6 +178,29 @@ impl ClusterNeeds {
             tracing::info!(log_group = name, days, "created the log group");
         }
         Ok(())
+    }
+
+    /// Creates a log group. If it is there already, answers it: another release has created it meanwhile, or the answer to this
+    /// call's first attempt was lost.
+    ///
+    /// # Errors
+    /// Transient while CloudWatch Logs says that the group is there, and does not show it.
+    async fn created_before(
+        &self,
+        name: &str,
+        service: &ServiceId,
+    ) -> Result<Option<Value>, Fault> {
+        let tags = json!({ SERVICE_TAG: service_tag(service) });
+        let group = json!({ "logGroupName": name, "tags": tags });
+        match self.logs.call("CreateLogGroup", &group).await {
+            Ok(_) => Ok(None),
+            Err(fault) if fault.is("ResourceAlreadyExistsException") => {
+                let shown = self.log_group(name).await?;
+                let unseen = || Fault::transient(format!("the log group {name} is not shown yet"));
+                shown.map(Some).ok_or_else(unseen)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     async fn log_group(&self, name: &str) -> Result<Option<Value>, Fault> {

@@ -46,8 +46,7 @@ pub async fn of_function() -> Result<SdkConfig, Fault> {
         .await)
 }
 
-/// A call that hangs ends, with its repetitions, within the 30 seconds of a function: as `Transient`, which is worth an hour
-/// of patience. As the death of the function it would be taken for a crash.
+/// A call that hangs ends, with its repetitions, within the 30 seconds of a function, so that the failure names the call.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))

@@ -39,6 +39,7 @@ pub mod task_definition;
 pub mod undecided;
 pub mod undone;
 pub mod unproven;
+pub mod unseen;
 pub mod versioned;
 
 #[cfg(test)]

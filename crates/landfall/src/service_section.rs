@@ -9,7 +9,7 @@ pub mod unchangeable;
 
 use serde_json::{Map, Value, json};
 
-pub use count::{changes_count, drop_unowned_count, keep_count, who_counts};
+pub use count::{changes_count, drop_unowned_count, keep_count, shown_count, who_counts};
 pub use given::given_by;
 pub use leftovers::{kept, with_resets};
 

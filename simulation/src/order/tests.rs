@@ -113,6 +113,15 @@ fn what_rises_and_what_returns_from_a_bad_image_is_no_step_back() {
                 (&V1, "g", 4, Succeeded),
             ],
         ),
+        (
+            "another file was given the bad image and taken away again before anybody judged that",
+            vec![
+                (&V1, "f", 3, Succeeded),
+                (&V3, "f", 3, RolledBack),
+                (&V3, "g", 4, Superseded),
+                (&V1, "f", 5, Succeeded),
+            ],
+        ),
     ] {
         let found = found(Rule::Semver, &versions, &played);
         assert_eq!(found, [""; 0], "{story}");
@@ -155,6 +164,16 @@ fn an_older_image_without_need_is_found() {
                 (&V3, "f", 3, Superseded),
                 (&V2, "f", 3, RolledBack),
                 (&V1, "f", 4, Succeeded),
+            ],
+        ),
+        (
+            "after one that was superseded with a file that it was never bad with",
+            1,
+            vec![
+                (&V1, "f", 3, Succeeded),
+                (&V3, "f", 3, RolledBack),
+                (&V3, "g", 4, Superseded),
+                (&V1, "h", 5, Succeeded),
             ],
         ),
         (

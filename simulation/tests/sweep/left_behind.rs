@@ -4,7 +4,7 @@ use landfall::record::Verdict;
 use landfall_local::cloud::ecs::SimulatedBehaviour;
 use landfall_simulation::{
     neighbours::Neighbours,
-    scenario::{Behaviour, Edition, Rule, Service},
+    scenario::{Before, Behaviour, Edition, Rule, Service},
 };
 use serde_json::{Value, json};
 
@@ -74,6 +74,45 @@ fn a_release_that_was_passed_over_leaves_nothing_to_the_file_that_follows() {
         put(&stage, &hello, hello.file(PLAIN)).await;
         stage.rest().await;
         is_plain(&stage, &hello).await;
+    });
+}
+
+/// A first release of this behaviour is passed over before anybody has judged it, by one whose migration fails.
+async fn passed_over_by_a_failed_migration(bad: SimulatedBehaviour) -> Value {
+    let stage = Stage::open(&[]).await;
+    let hello = service("hello", Rule::Semver);
+    let digest = stage.push_behaving("hello", "1.0.0", bad).await;
+    let text = hello.file(PLAIN).to_string();
+    stage.driver.put_file(&hello.key, &text).await.unwrap();
+    stage.given(&hello, &digest).await;
+    let failing = Edition {
+        before: Some(Before {
+            takes: 1,
+            exit_code: 3,
+        }),
+        ..PLAIN
+    };
+    put(&stage, &hello, hello.file(failing)).await;
+    stage.rest().await;
+    stage.verdict(&hello, 1, Verdict::Superseded).await;
+    stage.verdict(&hello, 2, Verdict::Failed).await;
+    stage.live(&hello).await
+}
+
+#[test]
+fn a_crash_loop_that_nobody_will_judge_is_stopped() {
+    play(async {
+        let live = passed_over_by_a_failed_migration(Behaviour::Crashes.simulated()).await;
+        assert_eq!(live["desiredCount"], 0, "{live}");
+    });
+}
+
+#[test]
+fn a_first_release_that_comes_up_stays_although_its_successor_failed_before_it_changed_anything() {
+    play(async {
+        let live = passed_over_by_a_failed_migration(SimulatedBehaviour::default()).await;
+        assert_eq!(live["desiredCount"], live["runningCount"], "{live}");
+        assert_eq!(live["desiredCount"], PLAIN.desired_count, "{live}");
     });
 }
 

@@ -13,10 +13,12 @@ use landfall_local::{
 };
 use landfall_simulation::{
     fault::{Away, Fault},
-    scenario::{Rule, Service},
+    neighbours::Neighbours,
+    scenario::{Before, Edition, Rule, Service, Strategy},
     wire,
     witness::record,
 };
+use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
@@ -240,5 +242,50 @@ fn a_bad_release_whose_way_back_nobody_answers_has_failed() {
         assert!(reason.contains("; and the roll-back failed: "), "{reason}");
         let desired = stage.desired(&hello).await;
         assert_eq!((desired.hold.clone(), desired.left_out().len()), (None, 1));
+    });
+}
+
+#[test]
+fn the_way_back_is_gone_also_while_ecs_lists_no_deployment_to_end() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let neighbours = Neighbours::settle(&stage.wire.cloud).await.unwrap();
+        let hello = service("hello", Rule::Semver);
+        let two_groups = Edition {
+            sections: true,
+            strategy: Strategy::Linear,
+            ..Edition::PLAIN
+        };
+        let put = async |file: Value| {
+            let put = stage.driver.put_file(&hello.key, &file.to_string()).await;
+            put.unwrap();
+        };
+        let good = stage.push("hello", "1.0.0").await;
+        put(neighbours.file(&hello, two_groups)).await;
+        stage.rest().await;
+        stage.verdict(&hello, 1, Verdict::Succeeded).await;
+
+        let never = SimulatedBehaviour {
+            healthy: Healthy::Never,
+            ..SimulatedBehaviour::default()
+        };
+        let digest = stage.push_behaving("hello", "1.1.0", never).await;
+        stage.given(&hello, &digest).await;
+        let list = Away::Operation("ListServiceDeployments");
+        stage
+            .wire
+            .faults
+            .go_away(list, Fault::ServerError, FOR_HOURS);
+        let failing = Edition {
+            before: Some(Before {
+                takes: 1,
+                exit_code: 3,
+            }),
+            ..two_groups
+        };
+        put(neighbours.file(&hello, failing)).await;
+        let record = concluded(&stage, &hello, 3).await;
+        assert_eq!(record.verdict, Verdict::RolledBack, "{}", record.reason);
+        assert!(stage.live_image(&hello).await.ends_with(&good));
     });
 }

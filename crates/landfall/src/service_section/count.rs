@@ -1,23 +1,29 @@
 //! Who says how many tasks run: an update is sent a desired count only where it changes something and nobody else scales
 //! the service.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
+    desired::DesiredState,
     live::{LiveService, LiveTarget},
     service_file::ServiceFile,
     service_id::ServiceId,
+    unseen::may_be_unseen,
 };
 
 const COUNT: &str = "desiredCount";
 
-/// Leaves a desired count out of an update that the service has anyway; answers whether another one is left, so that it has
-/// to be known who scales the service.
-pub fn changes_count(body: &mut Map<String, Value>, live: &LiveService) -> bool {
-    if body
-        .get(COUNT)
-        .is_some_and(|count| *count == live.desired_count)
-    {
+/// The desired count of a service; none if ECS may show one that another release has changed since.
+pub fn shown_count(desired: &DesiredState, live: &LiveService, now: Timestamp) -> Option<i32> {
+    (!may_be_unseen(desired, now)).then_some(live.desired_count)
+}
+
+/// Leaves a desired count out of an update that the service has anyway, if it is known which it has; answers whether one is
+/// left, so that it has to be known who scales the service.
+pub fn changes_count(body: &mut Map<String, Value>, shown: Option<i32>) -> bool {
+    let asked = body.get(COUNT);
+    if shown.is_some_and(|shown| asked.is_some_and(|count| *count == shown)) {
         body.remove(COUNT);
     }
     body.contains_key(COUNT)
@@ -55,7 +61,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sample::{file, live};
+    use crate::{
+        desired::{Claim, Concluded},
+        record::Verdict,
+        sample::*,
+    };
 
     #[test]
     fn a_count_that_somebody_set_survives_a_change_of_the_file_that_asks_for_no_other_count() {
@@ -116,10 +126,10 @@ mod tests {
                 Some(4),
             ),
         ] {
-            let live = live(1);
+            let shown = Some(live(1).desired_count);
             let mut body = Map::from_iter([("service".into(), json!("hello"))]);
             body.extend(count.map(|count| (COUNT.to_owned(), json!(count))));
-            assert_eq!(changes_count(&mut body, &live), asked, "{story}");
+            assert_eq!(changes_count(&mut body, shown), asked, "{story}");
             if asked {
                 drop_unowned_count(&mut body, target);
             }
@@ -129,6 +139,31 @@ mod tests {
                 "{story}"
             );
             assert_eq!(body["service"], "hello");
+        }
+    }
+
+    #[test]
+    fn a_count_is_sent_although_ecs_shows_it_where_a_release_that_was_passed_over_may_have_changed_it()
+     {
+        let now = at(1000);
+        let superseded = |since: i64| DesiredState {
+            concluded: Some(Concluded {
+                number: 2,
+                verdict: Verdict::Superseded,
+                content: release(2).content,
+            }),
+            claim: Some(Claim {
+                taken_at: Some(at(1000 - since)),
+                ..claim("execution", 3)
+            }),
+            ..desired(&[3])
+        };
+        for (since, sent) in [(30, true), (121, false)] {
+            let live = live(2);
+            let shown = shown_count(&superseded(since), &live, now);
+            let mut body = Map::from_iter([(COUNT.to_owned(), json!(live.desired_count))]);
+            assert_eq!(changes_count(&mut body, shown), sent, "{since}");
+            assert_eq!(body.contains_key(COUNT), sent, "{since}");
         }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     content::ContentHash,
-    live::{LiveGroup, LiveRule},
+    live::{Balancer, LiveGroup, LiveRule},
     record::Release,
     refusal::Refusal,
     service_file::{Ingress, ServiceFile},
@@ -35,6 +35,9 @@ pub struct Input {
     pub release: Release,
     /// Before the service is changed, or after it did well.
     pub purpose: Purpose,
+    /// For tidying: the target groups and the rule that the service was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balancer: Option<Balancer>,
 }
 
 /// What the step is called for.
@@ -273,12 +276,28 @@ pub fn plan_rule(
     Ok(RulePlan::Keep {
         arn: managed.arn.clone(),
         modify_conditions: !same(managed),
-        // Between two groups ECS moves the requests: a rule that knows both is left as it is.
-        modify_action: !groups.iter().all(|group| managed.forwards_to(group)),
+        modify_action: !forwards_as_wanted(managed, groups),
         priority: ingress
             .priority
             .filter(|wanted| managed.priority != Some(*wanted)),
     })
+}
+
+/// Whether the rule forwards to the service's target groups as the file asks for. Between two groups ECS moves the requests:
+/// a rule that knows both is left as it is. To one group all of them go: a deployment that was to move them to another may
+/// have been ended half way, and nothing says that ECS takes them back then.
+fn forwards_as_wanted(rule: &LiveRule, groups: &[String]) -> bool {
+    let mut gets_requests = rule.forwards_to.iter().filter(|each| each.weight > 0);
+    let known = groups.iter().all(|group| rule.forwards_to(group));
+    known && (groups.len() > 1 || gets_requests.all(|each| groups.contains(&each.group)))
+}
+
+/// Whether the rule sends requests elsewhere than to the only target group that the service was given: a deployment with two
+/// groups, which that one ended, has moved them after the rule was looked at.
+pub fn leads_astray(rule: &LiveRule, balancer: &Balancer) -> bool {
+    balancer.alternate_target_group.is_none()
+        && rule.arn == balancer.rule
+        && !forwards_as_wanted(rule, std::slice::from_ref(&balancer.target_group))
 }
 
 fn describe(ingress: &Ingress) -> String {

@@ -9,21 +9,27 @@ use crate::{
     change::{Call, Change, Count, Obstacle, ServiceTags},
     desired::{DesiredState, GoodRelease},
     drift::Whose,
+    evidence::{Against, Brought, of_rollout},
     failure::{Course, Failure, Stage},
     live::{
-        Balancer, Controller, DeploymentStatus, LiveDeployment, LiveService, Rollout, Scheduling,
-        UNSEEN_SECONDS, deployment_seconds,
+        Balancer, Controller, DeploymentStatus, EndedTask, LiveDeployment, LiveService, Rollout,
+        Scheduling, deployment_seconds,
     },
     record::{Release, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::{changes_count, section, with_resets},
+    service_section::{changes_count, section, shown_count, with_resets},
     tags::tag_changes,
     target_group::leaves_behind,
 };
 
 /// How long, in seconds, ECS may take for the roll-back.
 pub const TIMEOUT_SECONDS: u64 = 1800;
+
+/// How many tries of this step fail for a service deployment that ECS does not list or end, before it goes back without that:
+/// about four minutes, by the state machine's `Retry`. A deployment of its own then brings the last good release, if more
+/// slowly.
+pub const TRIES_TO_STOP: u32 = 12;
 
 /// What the step is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +41,9 @@ pub struct Input {
     pub execution: String,
     /// The bad release.
     pub release: Release,
+    /// How often the state machine has tried this step again.
+    #[serde(default)]
+    pub retries: u32,
     /// How far this execution came with it.
     #[serde(flatten)]
     pub course: Course,
@@ -97,6 +106,9 @@ pub struct Provenance {
     /// operator let Landfall replace since. It only matters where the service runs Landfall's attempt, and nothing has
     /// proved good.
     pub way_back: Option<String>,
+    /// Whether what an earlier release gave the service fails, or has not come up in all this time ([`stands`]). It only
+    /// matters where [`inherits_unjudged`].
+    pub fails: bool,
 }
 
 /// Finds the way back, from what ECS says and from what is known to be good.
@@ -126,11 +138,10 @@ pub fn way_back(
     let service_is_good = applied == Some(&good.content.file);
     let revision = &good.task_definition.arn;
     // What changed nothing leaves the release of which no task ran, too.
-    let changed_nothing = matches!(stage, Stage::Refused | Stage::Task);
     let has_unproven = desired.unproven.as_ref().is_some_and(|unproven| {
         primary == Some(&*unproven.task_definition) && applied == Some(&unproven.file)
     });
-    if changed_nothing && has_unproven && live.is_steady() {
+    if is_untouched(stage) && has_unproven && live.is_steady() {
         return Way::Nothing;
     }
     match primary {
@@ -150,19 +161,44 @@ pub fn way_back(
     }
 }
 
-/// Whether ECS may still answer as before a change that was not this release's own: a release that it superseded was just
-/// given to the service, or an execution that worked on it has died. A service that shows the way back may run something
-/// else by then.
-pub fn may_be_unseen(desired: &DesiredState, now: Timestamp) -> bool {
-    let Some(claim) = &desired.claim else {
-        return false;
-    };
-    let good = desired.last_good.as_ref().map_or(0, |good| good.number);
-    let superseded = desired.concluded.as_ref().is_some_and(|concluded| {
-        concluded.verdict == Verdict::Superseded && concluded.number > good
-    });
-    let since = claim.taken_at.map(|taken_at| now.duration_since(taken_at));
-    (superseded || claim.attempt > 1) && since.is_some_and(|since| since.as_secs() < UNSEEN_SECONDS)
+/// Whether the service runs tasks of an earlier release of Landfall's that got no verdict of its own: this release took its
+/// place, and failed before it changed the service. Nothing else will ever judge them, nor stop them if they are bad.
+pub fn inherits_unjudged(
+    desired: &DesiredState,
+    live: &LiveService,
+    stage: Stage,
+    provenance: &Provenance,
+) -> bool {
+    desired.last_good.is_none()
+        && provenance.whose == Some(Whose::OurAttempt)
+        && provenance.way_back.is_none()
+        && is_untouched(stage)
+        && !runs_nothing(live)
+}
+
+/// Whether what an earlier release gave the service is up: all its tasks run, and none of them has ended for its own sake
+/// within the hour for which ECS remembers. None while neither that nor the contrary shows.
+pub fn stands(live: &LiveService, ended: &[EndedTask]) -> Option<bool> {
+    let primary = live.primary()?;
+    let revision = &primary.task_definition;
+    let brought = Brought::new();
+    let against = of_rollout(ended, None, revision, Timestamp::UNIX_EPOCH, &brought);
+    let failed = against
+        .is_some_and(|evidence| matches!(evidence.against, Against::Release | Against::File));
+    match (failed, live.is_steady()) {
+        (true, _) => Some(false),
+        (false, true) => Some(true),
+        (false, false) => None,
+    }
+}
+
+/// Whether the release failed before it changed the service.
+const fn is_untouched(stage: Stage) -> bool {
+    matches!(stage, Stage::Refused | Stage::Task)
+}
+
+const fn runs_nothing(live: &LiveService) -> bool {
+    live.desired_count == 0 && live.running_count + live.pending_count == 0
 }
 
 /// Decides where there is no good release yet. The revision that an adopted service ran before Landfall's first change
@@ -173,7 +209,6 @@ fn without_good(
     stage: Stage,
     provenance: &Provenance,
 ) -> Way {
-    let nothing_runs = live.desired_count == 0 && live.running_count + live.pending_count == 0;
     let runs = provenance.whose.zip(primary);
     match (runs, &provenance.way_back) {
         // Once the release had been rolled out, only ECS can have taken it back, even if it is done with that by now.
@@ -195,8 +230,8 @@ fn without_good(
             copy_of: None,
         },
         (Some((Whose::OurAttempt | Whose::Good, _)) | None, _) => {
-            let untouched = matches!(stage, Stage::Refused | Stage::Task);
-            if untouched || nothing_runs || live.scheduling_strategy == Scheduling::Daemon {
+            let left = is_untouched(stage) && !provenance.fails;
+            if left || runs_nothing(live) || live.scheduling_strategy == Scheduling::Daemon {
                 Way::Nothing
             } else {
                 Way::Stop
@@ -402,7 +437,7 @@ fn change(
     let mut count = Count::Keep;
     if let Some(body) = &mut body {
         if let (Some(live), Way::Revert { .. }) = (live, way)
-            && changes_count(body, live)
+            && changes_count(body, shown_count(desired, live, now))
         {
             count = Count::DropUnlessOwned;
         }

@@ -94,6 +94,9 @@ pub struct Section {
     /// The files of the other releases whose sections ECS may have ([`given_by`](crate::service_section::given_by)): they
     /// were bad, or newer releases took their place. Members that only these files have are cleared too.
     pub given: Vec<ServiceFile>,
+    /// The number of tasks that the service is certain to be asked for; none if ECS may not show yet what another release
+    /// asked for.
+    pub shown_count: Option<i32>,
 }
 
 /// The revision that has to be noted as the way back before the service is changed: what a service that Landfall did
@@ -181,6 +184,7 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
         file,
         previous,
         given,
+        shown_count,
     }) = section
     else {
         return Change {
@@ -197,7 +201,7 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
     if input.from_good {
         keep_count(&mut body, previous.as_ref());
     }
-    let count = if changes_count(&mut body, live) {
+    let count = if changes_count(&mut body, *shown_count) {
         Count::DropUnowned
     } else {
         Count::Keep

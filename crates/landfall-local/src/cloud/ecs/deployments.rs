@@ -230,7 +230,7 @@ impl Inner {
     pub(super) fn roll_back(&self, state: &mut State, arn: &str, reason: &str) {
         let now = self.world.epoch_seconds();
         let serving = self.serving(state, arn);
-        self.send_requests(state, arn, serving.as_deref(), 100.0);
+        self.take_requests_back(state, arn, serving.as_deref());
         let Some(service) = state.services.get_mut(arn) else {
             return;
         };

@@ -224,6 +224,34 @@ impl Inner {
         state.revisions.get(&found.revision)
     }
 
+    /// Sends all requests back from the deployment that is rolled back to the one that served before it, whose revision names
+    /// no rule if it came by a rolling update.
+    pub(super) fn take_requests_back(&self, state: &State, arn: &str, serving: Option<&str>) {
+        let service = state.services.get(arn);
+        let primary = service.and_then(|service| service.deployments.first());
+        let primary = primary.map(|primary| &*primary.id);
+        let (Some(from), Some(to)) = (
+            self.revision_of(state, arn, primary),
+            self.revision_of(state, arn, serving),
+        ) else {
+            return;
+        };
+        let served: Vec<String> = resolved(to).into_iter().map(|(_, group)| group).collect();
+        for (balancer, _) in resolved(from) {
+            let advanced = &balancer["advancedConfiguration"];
+            let weights = [
+                text(&balancer, "targetGroupArn"),
+                text(advanced, "alternateTargetGroupArn"),
+            ]
+            .map(|group| {
+                let serves = served.iter().any(|each| each == group);
+                (group.to_owned(), if serves { 100 } else { 0 })
+            });
+            self.elb
+                .weigh(text(advanced, "productionListenerRule"), &weights);
+        }
+    }
+
     /// Sends this percentage of the requests to a deployment's tasks, and the others to the other target group.
     pub(super) fn send_requests(
         &self,

@@ -128,6 +128,34 @@ fn a_second_target_group_is_added_to_the_rule_and_then_left_to_ecs() {
 }
 
 #[test]
+fn requests_that_an_ended_deployment_left_with_the_second_target_group_come_back_to_the_only_one() {
+    let mut live = [rule(7, "a.example.com", "arn:ours")];
+    for (weights, modifies) in [((100, 0), false), ((75, 25), true)] {
+        live[0].forwards_to = vec![
+            forward("arn:ours", weights.0),
+            forward("arn:ours-b", weights.1),
+        ];
+        let plan = plan_rule(
+            &ingress(&["a.example.com"], &[]),
+            &service(),
+            &live,
+            &ours(),
+        );
+        let RulePlan::Keep { modify_action, .. } = plan.unwrap() else {
+            panic!("the rule is there")
+        };
+        assert_eq!(modify_action, modifies, "{weights:?}");
+        let given = |alternate: Option<&str>| Balancer {
+            target_group: "arn:ours".into(),
+            alternate_target_group: alternate.map(str::to_owned),
+            rule: live[0].arn.clone(),
+        };
+        assert_eq!(leads_astray(&live[0], &given(None)), modifies);
+        assert!(!leads_astray(&live[0], &given(Some("arn:ours-b"))));
+    }
+}
+
+#[test]
 fn the_target_group_that_serves_comes_first_and_is_the_one_that_is_kept() {
     let arn = |name: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/0");
     let [one, other] = group_names(&service());

@@ -55,6 +55,7 @@ fn provenance(
     Provenance {
         whose,
         way_back: desired.accepted.clone().or(noted),
+        fails: false,
     }
 }
 

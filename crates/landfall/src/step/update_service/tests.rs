@@ -48,6 +48,7 @@ fn absent(file: ServiceFile) -> Seen {
 
 /// The service, which runs Landfall's attempt, with what is sent of these files.
 fn present(live: LiveService, file: Option<ServiceFile>, previous: Option<ServiceFile>) -> Seen {
+    let shown_count = Some(live.desired_count);
     Seen::Present {
         live: Box::new(live),
         whose: Some(Whose::OurAttempt),
@@ -56,6 +57,7 @@ fn present(live: LiveService, file: Option<ServiceFile>, previous: Option<Servic
                 file,
                 previous,
                 given: vec![],
+                shown_count,
             })
         }),
     }
@@ -545,6 +547,7 @@ fn what_only_a_section_had_that_ecs_was_given_is_cleared_although_it_was_never_g
             file: file(),
             previous: None,
             given: vec![given, file()],
+            shown_count: None,
         })),
     };
     let Call::Update(body) = plan(&input(), &seen, at(7)).unwrap().call else {

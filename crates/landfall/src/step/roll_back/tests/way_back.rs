@@ -1,11 +1,7 @@
 //! Which way back there is from what a release left behind.
 
 use super::*;
-use crate::{
-    desired::{Claim, Concluded},
-    tags::SERVICE_TAG,
-    unproven::UnprovenRelease,
-};
+use crate::{desired::Claim, tags::SERVICE_TAG, unproven::UnprovenRelease};
 
 #[test]
 fn a_service_that_had_a_good_release_gets_it_back() {
@@ -192,6 +188,70 @@ fn a_first_release_that_failed_leaves_what_served_before_it_or_nothing() {
 }
 
 #[test]
+fn what_a_passed_over_release_gave_the_service_is_stopped_only_if_it_does_not_stand() {
+    let died = || {
+        ended(
+            "EssentialContainerExited",
+            "Essential container in task exited",
+        )
+    };
+    let unwanted = || {
+        ended(
+            "ServiceSchedulerInitiated",
+            "Scaling activity initiated by (deployment x)",
+        )
+    };
+    let of_another = EndedTask {
+        task_definition: revision(1),
+        ..died()
+    };
+    for (story, live, ended, expected) in [
+        ("up", live(2), vec![], Some(true)),
+        (
+            "up, and another revision's died",
+            live(2),
+            vec![of_another],
+            Some(true),
+        ),
+        ("up, and scaled in", live(2), vec![unwanted()], Some(true)),
+        ("up for now", live(2), vec![unwanted(), died()], Some(false)),
+        ("coming up", rolling(1, 2, 1), vec![], None),
+        (
+            "coming up, and dying",
+            rolling(1, 2, 1),
+            vec![died()],
+            Some(false),
+        ),
+    ] {
+        assert_eq!(stands(&live, &ended), expected, "{story}");
+    }
+
+    let never_good = never_good();
+    for (fails, expected) in [(false, Way::Nothing), (true, Way::Stop)] {
+        for stage in [Stage::Refused, Stage::Task] {
+            let provenance = Provenance {
+                fails,
+                ..ours(&never_good, Some(&live(2)))
+            };
+            assert!(inherits_unjudged(&never_good, &live(2), stage, &provenance));
+            let way = way_back(&never_good, Some(&live(2)), stage, &provenance);
+            assert_eq!(way, expected, "{stage:?}, it fails: {fails}");
+        }
+    }
+    let inherits = |desired: &DesiredState, live: &LiveService, stage| {
+        inherits_unjudged(desired, live, stage, &ours(desired, Some(live)))
+    };
+    let idle = LiveService {
+        desired_count: 0,
+        running_count: 0,
+        ..live(2)
+    };
+    assert!(!inherits(&never_good, &idle, Stage::Task));
+    assert!(!inherits(&never_good, &live(2), Stage::Step));
+    assert!(!inherits(&desired(&[2]), &live(2), Stage::Task));
+}
+
+#[test]
 fn what_ecs_has_already_given_back_to_a_foreign_revision_counts_as_rolled_back_only_after_a_rollout()
  {
     let taken_back = provenance(&never_good(), Some(&live(1)), false, Some(1));
@@ -337,6 +397,7 @@ fn an_owner_who_changes_the_service_in_mid_release_is_not_overruled() {
     let owners = Provenance {
         whose: Some(Whose::OfOwner),
         way_back: None,
+        fails: false,
     };
     for stage in STAGES {
         for desired in [desired(&[2]), never_good()] {
@@ -390,63 +451,5 @@ fn what_a_service_ran_before_landfall_came_stays_a_way_back_after_an_operator_ac
         let provenance = provenance(&resumed, Some(&live), is_tagged, Some(1));
         let way = way_back(&resumed, Some(&live), Stage::Rollout, &provenance);
         assert_eq!(way, expected, "{story}");
-    }
-}
-
-#[test]
-fn that_nothing_is_to_undo_is_believed_two_minutes_after_another_change_may_have_been_made() {
-    let claimed = |attempt, taken_at| DesiredState {
-        claim: Some(Claim {
-            attempt,
-            taken_at,
-            ..claim("me", 3)
-        }),
-        ..desired(&[3])
-    };
-    let after = |verdict, number, state: DesiredState| DesiredState {
-        concluded: Some(Concluded {
-            number,
-            content: release(number).content,
-            verdict,
-        }),
-        ..state
-    };
-    let at_once = || claimed(1, Some(at(1000)));
-    let superseded = || after(Verdict::Superseded, 2, at_once());
-    let adopted = DesiredState {
-        last_good: None,
-        ..superseded()
-    };
-    for (story, desired, second, expected) in [
-        (
-            "the release before it was superseded",
-            superseded(),
-            1010,
-            true,
-        ),
-        ("so long ago that ECS shows it", superseded(), 1120, false),
-        ("nothing was good yet", adopted, 1010, true),
-        (
-            "an execution has died",
-            claimed(2, Some(at(1000))),
-            1010,
-            true,
-        ),
-        ("the one before it was good", at_once(), 1010, false),
-        (
-            "the one before it went back",
-            after(Verdict::RolledBack, 2, at_once()),
-            1010,
-            false,
-        ),
-        (
-            "superseded before the good one",
-            after(Verdict::Superseded, 1, at_once()),
-            1010,
-            false,
-        ),
-        ("it is not known when", claimed(2, None), 1010, false),
-    ] {
-        assert_eq!(may_be_unseen(&desired, at(second)), expected, "{story}");
     }
 }
