@@ -226,3 +226,70 @@ impl ClusterNeeds {
 fn items<'a>(answer: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
     answer[member].as_array().into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::raw::recorded::Aws;
+
+    const FILE: &[u8] = b"cluster: { clusterName: web }
+taskDefinition:
+  family: hello
+  containerDefinitions:
+    - name: web
+      image: hello
+      memory: 64
+      logConfiguration:
+        logDriver: awslogs
+        options: { awslogs-group: /tasks/hello, awslogs-region: eu-west-1, awslogs-stream-prefix: web }
+service: { serviceName: hello }
+";
+    const NONE: (u16, &str) = (200, r#"{"logGroups":[]}"#);
+    const CREATED_BEFORE: (u16, &str) = (400, r#"{"__type":"ResourceAlreadyExistsException"}"#);
+    const WITHOUT_RETENTION: (u16, &str) = (
+        200,
+        r#"{"logGroups":[{"logGroupName":"/tasks/hello","logGroupArn":"arn:group"}]}"#,
+    );
+    const OURS: (u16, &str) = (200, r#"{"tags":{"landfall:service":"web/hello"}}"#);
+    const DONE: (u16, &str) = (200, "{}");
+
+    /// The calls that are made for the log group of a file, where these are the answers, and the name of the failure.
+    async fn calls(answers: &[(u16, &'static str)]) -> Vec<String> {
+        let aws = Aws::answering(answers);
+        let needs = ClusterNeeds::new(&aws.config("eu-west-1").build());
+        let service = ServiceId::new("web", "hello").unwrap();
+        let file = ServiceFile::parse(FILE).unwrap();
+        let made = needs.create_log_groups(&file, &service).await;
+        let targets = aws.asked().into_iter().filter_map(|asked| asked.target);
+        let mut calls: Vec<_> = targets
+            .map(|target| target.replace("Logs_20140328.", ""))
+            .collect();
+        calls.extend(made.err().map(|fault| fault.name().to_owned()));
+        calls
+    }
+
+    #[tokio::test]
+    async fn a_log_group_of_which_the_answer_was_lost_gets_its_retention() {
+        assert_eq!(
+            calls(&[NONE, CREATED_BEFORE, WITHOUT_RETENTION, OURS, DONE]).await,
+            [
+                "DescribeLogGroups",
+                "CreateLogGroup",
+                "DescribeLogGroups",
+                "ListTagsForResource",
+                "PutRetentionPolicy",
+            ]
+        );
+        assert_eq!(
+            calls(&[NONE, CREATED_BEFORE, NONE]).await,
+            [
+                "DescribeLogGroups",
+                "CreateLogGroup",
+                "DescribeLogGroups",
+                "Transient",
+            ]
+        );
+    }
+}
