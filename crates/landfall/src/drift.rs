@@ -151,11 +151,15 @@ pub fn whose(
     }
 }
 
-/// The reason of the hold on a service whose task definition was replaced by a foreign one.
+/// That the service's task definition was replaced by a foreign one.
+pub fn fact(service: &ServiceId, task_definition: &str) -> String {
+    format!("{service} runs {task_definition}, which somebody else gave it")
+}
+
+/// The reason of the hold on such a service: [`fact`], and what to do.
 pub fn reason(service: &ServiceId, task_definition: &str) -> String {
-    format!(
-        "{service} runs {task_definition}, which somebody else gave it: it is left alone until `landfall resume {service}`"
-    )
+    let fact = fact(service, task_definition);
+    format!("{fact}: it is left alone until `landfall resume {service}`")
 }
 
 /// What happened to a release that ended as drifted, with what to do.

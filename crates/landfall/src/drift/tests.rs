@@ -296,6 +296,7 @@ fn a_drifted_release_says_once_what_to_do() {
     for fact in [
         overtaken(&revision(7)).reason,
         left_alone.undone(Verdict::Drifted, false),
+        super::fact(&service(), &revision(7)),
     ] {
         let message = message(&service(), &fact);
         assert_eq!(message.matches("landfall resume").count(), 1, "{message}");

@@ -162,7 +162,7 @@ fn refuse_foreign_revision(
         Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
         Whose::Adoptable | Whose::Adopted | Whose::OfOwner if is_base => Ok(()),
         Whose::Adoptable | Whose::Adopted | Whose::OfOwner | Whose::Foreign => {
-            Err(Refusal::new(drift::reason(&input.service, runs)))
+            Err(Refusal::new(drift::fact(&input.service, runs)))
         }
     }
 }

@@ -232,7 +232,7 @@ fn a_revision_that_landfall_may_not_replace_is_refused() {
             let planned = plan(&input, &running(whose), at(7));
             assert_eq!(planned.is_ok(), expected, "{whose:?}, {base:?}");
             if let Err(refusal) = planned {
-                assert_eq!(refusal.0, drift::reason(&service(), &revision(7)));
+                assert_eq!(refusal.0, drift::fact(&service(), &revision(7)));
             }
         }
     }
