@@ -63,6 +63,16 @@ pub struct StepError {
     pub cause: String,
 }
 
+impl StepError {
+    /// What a function failed with, in a sentence for people; what Step Functions says of any other error.
+    pub fn message(&self) -> String {
+        let cause = serde_json::from_str::<Value>(&self.cause).ok();
+        let message = cause.as_ref().and_then(|cause| cause.get("errorMessage"));
+        let message = message.and_then(Value::as_str);
+        message.unwrap_or(&self.cause).to_owned()
+    }
+}
+
 /// How far an execution came with a release, before it went back or to the conclusion.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Course {
@@ -88,9 +98,9 @@ impl Course {
             (Some(error), _)
                 if [REFUSED, NOT_YET].contains(&&*error.error) && self.rollout.is_none() =>
             {
-                (Stage::Refused, Against::File, error.cause.clone())
+                (Stage::Refused, Against::File, error.message())
             }
-            (Some(error), _) => (Stage::Step, Against::File, error.cause.clone()),
+            (Some(error), _) => (Stage::Step, Against::File, error.message()),
             (
                 None,
                 Some(Look {

@@ -118,7 +118,7 @@ pub fn ending(facts: &Facts) -> Ending {
     let failure = facts.course.failure();
     let (failed, against) = (failure.reason, failure.against);
     if let Some(error) = &facts.back.error {
-        let reason = format!("{failed}; and the roll-back failed: {}", error.cause);
+        let reason = format!("{failed}; and the roll-back failed: {}", error.message());
         let known = facts.roll_back.as_ref().map(|undone| &undone.diagnosis);
         let unknown = Diagnosis {
             against: Some(against),
@@ -149,11 +149,12 @@ pub fn ending(facts: &Facts) -> Ending {
     }
     // What speaks against a release leads to the roll-back. Any other error says nothing about it.
     if let Some(error) = &facts.course.error {
-        let why = match error.cause.is_empty() {
-            true => &error.error,
-            false => &error.cause,
+        let why = if error.cause.is_empty() {
+            error.error.clone()
+        } else {
+            error.message()
         };
-        return bad(Verdict::Undecided, why.clone(), None);
+        return bad(Verdict::Undecided, why, None);
     }
     match (&facts.plan, &facts.course.look) {
         (_, Some(look)) if look.outcome == Outcome::Superseded => {
@@ -212,15 +213,13 @@ pub fn records(
         release: input.release.clone(),
         verdict: ending.verdict,
         reason: match ending.verdict {
-            Verdict::Drifted => drift::message(&input.service, &sentence(&ending.reason)),
+            Verdict::Drifted => drift::message(&input.service, &ending.reason),
             Verdict::Undecided if was_undone => {
                 let undone = ending.diagnosis.as_ref().map_or("", |each| &each.undone);
-                undecided::withheld(&input.service, &sentence(&ending.reason), undone)
+                undecided::withheld(&input.service, &ending.reason, undone)
             }
-            Verdict::Undecided => {
-                undecided::message(&input.service, &sentence(&ending.reason), unseen)
-            }
-            _ => sentence(&ending.reason),
+            Verdict::Undecided => undecided::message(&input.service, &ending.reason, unseen),
+            _ => ending.reason.clone(),
         },
         task_definition: ending.task_definition.clone(),
         diagnosis: ending.diagnosis.clone(),
@@ -275,36 +274,6 @@ pub fn overtaken(revision: &str) -> Ending {
 /// Whether this execution still has to write its verdict: it holds the claim for this release.
 pub fn is_open(input: &Input, desired: &DesiredState) -> bool {
     desired.is_claimed_by(&input.execution, input.release.number)
-}
-
-/// A failed step's cause is JSON with an `errorMessage`, also inside a longer sentence and more than once; people want
-/// the messages (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
-pub fn sentence(reason: &str) -> String {
-    let mut text = String::new();
-    let mut rest = reason;
-    while let Some(start) = rest.find('{') {
-        let (before, from) = rest.split_at(start);
-        text.push_str(before);
-        let mut causes = serde_json::Deserializer::from_str(from).into_iter::<Value>();
-        let cause = causes.next().and_then(Result::ok);
-        let message = cause
-            .as_ref()
-            .and_then(|cause| cause.get("errorMessage"))
-            .and_then(Value::as_str);
-        let used = match message {
-            Some(message) => {
-                text.push_str(message);
-                causes.byte_offset()
-            }
-            None => {
-                text.push('{');
-                1
-            }
-        };
-        rest = &from[used..];
-    }
-    text.push_str(rest);
-    text
 }
 
 #[cfg(test)]
