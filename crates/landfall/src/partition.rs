@@ -54,3 +54,10 @@ impl Partition {
         }
     }
 }
+/// Whether a Region is one of the isolated partitions' of governments, for which Landfall is not built
+/// (<https://docs.aws.amazon.com/general/latest/gr/rande.html>).
+pub fn is_isolated(region: &str) -> bool {
+    ["us-iso", "eu-isoe-"]
+        .iter()
+        .any(|prefix| region.starts_with(prefix))
+}

@@ -2,15 +2,13 @@
 
 use aws_config::Region;
 use aws_smithy_http_client::tls::{self, TlsContext};
+use landfall::partition::{Partition, is_isolated};
 
 use crate::Fault;
 
 /// The five root certificates that Amazon Trust Services recommends for trust stores
 /// (<https://www.amazontrust.com/repository/>): the certificates of AWS's endpoints are issued under these.
 const AMAZON_TRUST_SERVICES: &str = include_str!("amazon-trust-services.pem");
-
-/// Regions of partitions other than `aws`, for whose endpoints Amazon Trust Services is not documented to issue.
-const OTHER_PARTITIONS: [&str; 5] = ["cn-", "eusc-", "us-gov-", "us-iso", "eu-isoe-"];
 
 /// Which authorities are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +29,8 @@ impl TrustStore {
     /// Unexpected if it is neither.
     pub(super) fn of(set: Option<&str>, region: Option<&Region>) -> Result<Self, Fault> {
         let region = region.map(Region::as_ref).unwrap_or_default();
-        let of_other_partition = OTHER_PARTITIONS.iter().any(|it| region.starts_with(it));
+        // Amazon Trust Services is not documented to issue for the endpoints of others.
+        let of_other_partition = is_isolated(region) || Partition::of(region) != Partition::Aws;
         match set {
             Some("native") => Ok(Self::Native),
             None | Some("bundled") if of_other_partition => Ok(Self::Native),
@@ -70,6 +69,8 @@ mod tests {
             (Some("bundled"), "cn-north-1", native),
             (None, "us-gov-west-1", native),
             (None, "eusc-de-east-1", native),
+            (None, "us-iso-east-1", native),
+            (None, "eu-isoe-west-1", native),
             (Some("Native"), "us-east-1", None),
             (Some(""), "us-east-1", None),
         ] {
