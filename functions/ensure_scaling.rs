@@ -1,6 +1,6 @@
 //! Step `EnsureScaling`: Application Auto Scaling does what the service file says.
 //!
-//! In: `Input`, from `Verified` or `RanAfter`. Out: `Output`, what was changed, which nobody asks for.
+//! In: `Input`. Out: `Output`, what was changed, which nobody asks for.
 //! Fails with `Transient`, which the state machine retries, `Refused`, which makes the release a bad one, or `Denied`, which
 //! leaves it undecided.
 

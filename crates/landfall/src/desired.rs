@@ -4,8 +4,8 @@
 //! writes the claim and the verdicts.
 //!
 //! [`DesiredState`] has methods in other modules too: holds are in [`crate::hold`], images in quarantine in
-//! [`crate::quarantine`], drift in [`crate::drift`], the way back in danger in [`crate::danger`], releases of which no
-//! task ran in [`crate::unproven`], undecided ones in [`crate::undecided`].
+//! [`crate::quarantine`], drift in [`crate::drift`], the way back in danger in [`crate::danger`], pauses in
+//! [`crate::pause`], releases of which no task ran in [`crate::unproven`], undecided ones in [`crate::undecided`].
 
 use std::collections::BTreeMap;
 
