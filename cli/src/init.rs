@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     })?;
     let followable = live.followable(&Ecr::new(&sdk)).await?;
     let around = Around::of(&live, &service, &sdk).await?;
-    let text = service_file(
+    let written = service_file(
         &Live {
             service: &service,
             revision: &live.revision,
@@ -61,8 +61,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         },
         arguments.adopt,
     );
+    if written.secrets > 0 {
+        eprintln!(
+            "{}: see the comments with `secret?`.",
+            match written.secrets {
+                1 => "One value looks like a secret".to_owned(),
+                several => format!("{several} values look like secrets"),
+            }
+        );
+    }
     std::io::stdout()
-        .write_all(text.as_bytes())
+        .write_all(written.text.as_bytes())
         .into_diagnostic()
 }
 

@@ -1,10 +1,12 @@
 //! A service file for a live service: the other way round.
 
+mod marks;
 mod sections;
 mod yaml;
 
 use serde_json::{Map, Value, json};
 
+use self::marks::{MARK, marks};
 pub use self::yaml::flow;
 
 use crate::{
@@ -104,12 +106,35 @@ pub fn suggested_policy(tag: Option<&str>) -> String {
     }
 }
 
+/// A file that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its text.
+    pub text: String,
+    /// How many values in it look like secrets, each with a mark above its line.
+    pub secrets: usize,
+}
+
 /// The whole file, or with `adopt` the one that leaves the task definition and the service to their owner.
-pub fn service_file(live: &Live<'_>, adopt: bool) -> String {
+pub fn service_file(live: &Live<'_>, adopt: bool) -> Written {
     let mut text = format!(
         "# {}, as it was found in ECS. What is marked with `decide` is a guess.\n",
         live.service
     );
+    let (task_definition, service) = match adopt {
+        true => (Map::new(), Map::new()),
+        false => (
+            task_definition(live),
+            sections::trimmed(live, writable_service(live.fields)),
+        ),
+    };
+    let (of_tasks, of_service) = (marks(&task_definition), marks(&service));
+    let secrets = of_tasks.len() + of_service.len();
+    if secrets > 0 {
+        text += &format!(
+            "# What is marked with `{MARK}` has to leave this file before you share it.\n"
+        );
+    }
     let cluster = json!({ "clusterName": live.service.cluster() });
     text += &yaml::section("cluster", &cluster);
     text += &images(live, adopt);
@@ -118,15 +143,15 @@ pub fn service_file(live: &Live<'_>, adopt: bool) -> String {
         text += "# No taskDefinition: what the service runs is the base of each release.\n";
         text += &yaml::section("service", &service);
     } else {
-        text += &yaml::section("taskDefinition", &task_definition(live).into());
-        let service = sections::trimmed(live, writable_service(live.fields));
+        text += &yaml::marked("taskDefinition", &task_definition.into(), &of_tasks);
         if service.contains_key("desiredCount") {
             text += "# decide: leave desiredCount out if something scales the service.\n";
         }
-        text += &yaml::section("service", &service.into());
+        text += &yaml::marked("service", &service.into(), &of_service);
         text += &sections::beside_the_service(live);
     }
-    text + &verify(live)
+    text += &verify(live);
+    Written { text, secrets }
 }
 
 fn images(live: &Live<'_>, adopt: bool) -> String {

@@ -27,6 +27,7 @@ pub mod quarantine;
 pub mod record;
 pub mod refusal;
 pub mod revocation;
+pub mod secret;
 pub mod service_file;
 pub mod service_id;
 pub mod service_section;

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::secret;
+
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "(hidden)";
 
@@ -61,14 +63,8 @@ fn suspicious(name: &str) -> bool {
     SUSPICIOUS.iter().any(|part| name.contains(part))
 }
 
-/// `scheme://user:password@host`, `PASSWORD=…` or `--password …` in a longer text.
+/// What has the form of a secret, and `PASSWORD=…` or `--password …` in a longer text.
 fn carries_a_secret(text: &str) -> bool {
-    let user_info = text.split("://").skip(1).any(|rest| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        authority
-            .rsplit_once('@')
-            .is_some_and(|(user, _)| user.contains(':'))
-    });
     let assigned = text.split_whitespace().any(|word| {
         word.split_once('=')
             .is_some_and(|(name, value)| suspicious(name) && !value.is_empty())
@@ -76,5 +72,5 @@ fn carries_a_secret(text: &str) -> bool {
     let option = text
         .split_whitespace()
         .any(|word| word.starts_with("--") && suspicious(word));
-    user_info || assigned || option
+    secret::form(text).is_some() || assigned || option
 }

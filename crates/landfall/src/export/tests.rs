@@ -72,7 +72,7 @@ fn text(adopt: bool) -> String {
         scaling: None,
         discovery: None,
     };
-    service_file(&live, adopt)
+    service_file(&live, adopt).text
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn what_is_around_a_service_is_written_beside_it() {
         scaling: Some(&scaling),
         discovery: Some(&discovery),
     };
-    let written = service_file(&live, false);
+    let written = service_file(&live, false).text;
     let around = r#"  loadBalancers:
     - targetGroupArn: arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/hello/1
       containerName: web
@@ -151,7 +151,7 @@ discovery: { namespace: internal.example, name: hello, ttl: 10 }
     let mut with_managed = fields.clone();
     with_managed["loadBalancers"][0]["targetGroupArn"] = managed.replace("NAME", &name).into();
     live.fields = &with_managed;
-    let written = service_file(&live, false);
+    let written = service_file(&live, false).text;
     let file = ServiceFile::parse(written.as_bytes()).unwrap();
     assert_eq!(file.ingress.as_ref(), Some(&ingress), "{written}");
     assert!(!file.service.contains_key("loadBalancers"));
@@ -251,6 +251,109 @@ fn a_policy_is_guessed_from_the_tag_that_runs_and_admits_it() {
     }
 }
 
+#[test]
+fn what_looks_like_a_secret_is_marked_in_its_line_and_is_not_repeated() {
+    let service = ServiceId::new("web", "hello").unwrap();
+    let long = "x".repeat(60);
+    let revision = LiveRevision {
+        fields: object(json!({
+            "family": "hello",
+            "containerDefinitions": [
+                {
+                    "command": ["run", "--password", "hunter2"], "name": "web",
+                    "environment": [
+                        {"name": "PORT", "value": "8080"}, {"name": "API_TOKEN", "value": "hunter2"},
+                        {"name": "OTHER", "value": format!("postgres://app:hunter2@{long}/app")},
+                        {"name": "TOKEN_URL", "value": "https://login.example.com"},
+                    ],
+                    "secrets": [{"name": "DB_PASSWORD", "valueFrom": "db-password"}],
+                    "logConfiguration": {"logDriver": "splunk", "options": {
+                        "splunk-url": "https://splunk.example.com", "splunk-token": "hunter2", "tag": "web",
+                    }},
+                    "dockerLabels": {"a/b.secret": "hunter2"},
+                },
+                {"name": "job", "command": ["sh", "-c", &format!("DB_PASSWORD=hunter2 ./job {long}")]},
+            ],
+            "volumes": [{"name": "files", "dockerVolumeConfiguration": {"driverOpts": {
+                "type": "cifs", "o": "addr=10.0.0.1,username=app,password=hunter2",
+            }}}],
+        })),
+        tags: vec![],
+    };
+    let live = Live {
+        service: &service,
+        revision: &revision,
+        fields: &fields(),
+        followable: &[],
+        health_path: None,
+        ingress: None,
+        scaling: None,
+        discovery: None,
+    };
+    let written = service_file(&live, false);
+    let lines: Vec<_> = written.text.lines().collect();
+    let mut marked = Vec::new();
+    for (index, line) in lines.iter().enumerate().skip(2) {
+        if let Some(mark) = line.trim_start().strip_prefix("# secret? ") {
+            assert!(!mark.contains("hunter2"), "{mark}");
+            marked.push((
+                mark.split(". ").next().unwrap(),
+                lines[index + 1].trim_start(),
+            ));
+        }
+    }
+    let url = format!("postgres://app:hunter2@{long}/app");
+    assert!(
+        written.text.contains(&format!("          value: {url}\n")),
+        "{}",
+        written.text
+    );
+    assert_eq!(
+        marked,
+        [
+            (
+                "by the name password",
+                "driverOpts: { type: cifs, o: \"addr=10.0.0.1,username=app,password=hunter2\" }"
+            ),
+            (
+                "by the name password",
+                "- command: [run, \"--password\", hunter2]"
+            ),
+            (
+                "by the name API_TOKEN",
+                "- { name: API_TOKEN, value: hunter2 }"
+            ),
+            ("by its form: a URL with a password", "- name: OTHER"),
+            (
+                "by the name splunk-token",
+                "options: { splunk-url: https://splunk.example.com, splunk-token: hunter2, tag: web }"
+            ),
+            (
+                "by the name a/b.secret",
+                "dockerLabels: { a/b.secret: hunter2 }"
+            ),
+            ("by the name DB_PASSWORD", "command:"),
+        ],
+        "{}",
+        written.text
+    );
+    assert_eq!(written.secrets, marked.len());
+    assert!(
+        written
+            .text
+            .starts_with("# web/hello, as it was found in ECS.")
+    );
+    assert!(
+        written
+            .text
+            .contains("\n# What is marked with `secret?` has to leave this file")
+    );
+    let advice = "under `secrets`: { name: API_TOKEN, valueFrom: <ARN> }\n";
+    assert!(written.text.contains(advice), "{}", written.text);
+    // The short form has no values.
+    assert_eq!(service_file(&live, true).secrets, 0);
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -269,11 +372,44 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// The pointer of a value and of everything in it.
+fn pointers(at: &str, value: &Value) -> Vec<String> {
+    let inner: Vec<_> = match value {
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            fields
+                .flat_map(|(name, value)| {
+                    pointers(&format!("{at}/{}", marks::escaped(name)), value)
+                })
+                .collect()
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items
+                .flat_map(|(index, item)| pointers(&format!("{at}/{index}"), item))
+                .collect()
+        }
+        _ => vec![],
+    };
+    [vec![at.to_owned()], inner].concat()
+}
+
 proptest! {
     #[test]
-    fn whatever_is_written_is_read_as_it_was(value in any_json()) {
-        let text = yaml::section("any", &value);
+    fn whatever_is_written_is_read_as_it_was_and_each_mark_is_there(value in any_json(), every in 1_usize..4) {
+        let marked = pointers("", &value).into_iter().step_by(every);
+        let marks: marks::Marks = marked.map(|at| (at.clone(), format!("mark: {at:?}"))).collect();
+        let text = yaml::marked("any", &value, &marks);
         let read = crate::service_file::document::Node::parse(text.as_bytes()).unwrap().to_json();
         prop_assert_eq!(&read["any"], &value, "{}", text);
+        let mut written: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("# "))
+            .filter(|line| line.starts_with("mark: "))
+            .collect();
+        written.sort_unstable();
+        let mut expected: Vec<_> = marks.values().map(String::as_str).collect();
+        expected.sort_unstable();
+        prop_assert_eq!(written, expected, "{}", text);
     }
 }
