@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use landfall::{
-    difference,
+    difference::{self, OF_THE_REVISION},
+    live::LiveService,
     service_file::ServiceFile,
     service_id::ServiceId,
     step::{
@@ -18,12 +19,12 @@ use landfall::{
         update_service::nothing_to_adopt,
     },
 };
-use landfall_aws::{config, config::SdkConfig, ecr::Ecr};
+use landfall_aws::{config, config::SdkConfig, descriptions::Descriptions, ecr::Ecr, ecs::Ecs};
 use miette::{Result, miette};
 use serde_json::Map;
 
 use self::{comparison::Comparison, next::Next};
-use crate::{file::FileArguments, running_service::RunningService};
+use crate::{clients::report_aws, file::FileArguments, running_service::RunningService};
 
 /// Which service file, and of which installation.
 #[derive(Debug, Args)]
@@ -41,6 +42,8 @@ struct Subject<'a> {
     service: &'a ServiceId,
     file: &'a ServiceFile,
     live: Option<&'a RunningService>,
+    /// The same service as decisions need it.
+    known: Option<&'a LiveService>,
     next: &'a Next,
 }
 
@@ -51,7 +54,20 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let file = arguments.file.read(&sdk).await?;
     let service = file.service_id().map_err(|refusal| miette!("{refusal}"))?;
     let ecr = Ecr::new(&sdk);
-    let live = RunningService::find(&sdk, &service).await?;
+    let descriptions = Descriptions::new(&sdk);
+    let mut live = RunningService::find(&descriptions, &service).await?;
+    let known = match &live {
+        Some(_) => Ecs::new(&sdk).service(&service).await.map_err(report_aws)?,
+        None => None,
+    };
+    let mut unseen = None;
+    if let Some(live) = &mut live
+        && OF_THE_REVISION
+            .iter()
+            .any(|member| file.service.contains_key(*member))
+    {
+        unseen = live.see_revision(&descriptions).await?;
+    }
     let next = match &arguments.state_bucket {
         Some(bucket) => Next::by_state(&sdk, bucket, &file, &service).await?,
         None => Next::by_repositories(&file, &ecr).await?,
@@ -71,6 +87,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         service: &service,
         file: &file,
         live: live.as_ref(),
+        known: known.as_ref(),
         next: &next,
     };
     let mut comparison = Comparison::of(&subject, images::names(&next.release, tags));
@@ -85,7 +102,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let section = service::compared(&subject, balancer, registry.as_deref(), scaled.as_ref());
     comparison.add(section);
     comparison.add(found);
-    comparison.add(next.foreign(&sdk, &file, live.as_ref()).await?);
+    comparison.add(service::unseen(&subject, unseen.as_ref()));
+    comparison.add(next.foreign(&sdk, &file, &subject).await?);
     comparison.print(arguments.file.json)?;
     Ok(comparison.exit_code())
 }

@@ -37,7 +37,7 @@ enum Verb {
     Local(local::Arguments),
     /// Say what a release of a service file would change against what is live.
     Diff(diff::Arguments),
-    /// Write a service file for a service that runs already.
+    /// Write a service file for a service that runs already, or one for each service of a cluster.
     Init(init::Arguments),
     /// Ask AWS whether everything is there that a service file takes for granted.
     Verify(verify::Arguments),
@@ -88,7 +88,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Demo(arguments) => demo::run(arguments).await,
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Diff(arguments) => diff::run(arguments).await,
-        Verb::Init(arguments) => init::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Init(arguments) => init::run(arguments).await,
         Verb::Verify(arguments) => verify::run(arguments).await,
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),

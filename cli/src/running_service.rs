@@ -1,13 +1,15 @@
 //! What is live of one service, for the verbs that ask AWS itself.
 
 use landfall::{
+    difference::{primary, with_revision},
     export::{Followable, Reference},
     image::registry_host,
-    live::{LiveRevision, LiveService},
+    live::{LiveRevision, ServiceStatus},
     service_id::ServiceId,
+    service_section::out_of_reach::foreign_controller,
     task_definition::containers,
 };
-use landfall_aws::{config::SdkConfig, descriptions::Descriptions, ecr::Ecr, ecs::Ecs};
+use landfall_aws::{Fault, descriptions::Descriptions, ecr::Ecr};
 use miette::{Result, miette};
 use serde_json::{Map, Value};
 
@@ -17,39 +19,73 @@ use crate::clients::report_aws;
 pub(crate) struct RunningService {
     /// As `DescribeServices` answers it.
     pub(crate) fields: Map<String, Value>,
-    /// The same as far as decisions need it.
-    pub(crate) known: LiveService,
     /// The revision of its primary deployment.
     pub(crate) revision: LiveRevision,
 }
 
+/// What DescribeServices answers of a service, if that is there: ECS goes on describing one that was deleted.
+pub(crate) fn existing(fields: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
+    let status =
+        |fields: &Map<String, Value>| fields.get("status")?.as_str().map(ServiceStatus::from);
+    fields.filter(|fields| status(fields) != Some(ServiceStatus::Inactive))
+}
+
 impl RunningService {
     /// Asks for it; none if there is no such service.
-    pub(crate) async fn find(config: &SdkConfig, service: &ServiceId) -> Result<Option<Self>> {
-        let descriptions = Descriptions::new(config);
-        let known = Ecs::new(config)
-            .service(service)
-            .await
-            .map_err(report_aws)?;
-        let Some(known) = known.filter(|known| !known.is_deleted()) else {
-            return Ok(None);
-        };
-        let primary = known.primary().ok_or_else(|| {
-            miette!(
-                "{service} has no primary deployment: its deployment controller is {}",
-                known.controller
-            )
-        })?;
-        let revision = descriptions.task_definition(&primary.task_definition).await;
+    pub(crate) async fn find(
+        descriptions: &Descriptions,
+        service: &ServiceId,
+    ) -> Result<Option<Self>> {
         let fields = descriptions.service(service).await.map_err(report_aws)?;
-        let Some(fields) = fields else {
-            return Ok(None);
+        match existing(fields) {
+            Some(fields) => Ok(Some(Self::of(descriptions, service, fields).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The service that DescribeServices answers with `fields`, and its revision.
+    pub(crate) async fn of(
+        descriptions: &Descriptions,
+        service: &ServiceId,
+        fields: Map<String, Value>,
+    ) -> Result<Self> {
+        let runs = primary(&fields).and_then(|primary| primary["taskDefinition"].as_str());
+        let Some(runs) = runs else {
+            let controller = fields.get("deploymentController");
+            let controller = controller.and_then(|controller| controller["type"].as_str());
+            foreign_controller(service, &controller.unwrap_or("ECS").into())
+                .map_err(|refusal| miette!("{refusal}"))?;
+            return Err(miette!("{service} has no primary deployment"));
         };
-        Ok(Some(Self {
-            fields,
-            known,
+        let revision = descriptions.task_definition(runs).await;
+        Ok(Self {
             revision: revision.map_err(report_aws)?,
-        }))
+            fields,
+        })
+    }
+
+    /// Adds the members that only its service revision shows, if it has one. Answers why AWS does not let them be seen, if
+    /// that is so.
+    pub(crate) async fn see_revision(
+        &mut self,
+        descriptions: &Descriptions,
+    ) -> Result<Option<Fault>> {
+        let revisions = self.fields.get("currentServiceRevisions");
+        let revisions = revisions.and_then(Value::as_array).into_iter().flatten();
+        let arns: Vec<_> = revisions
+            .filter_map(|revision| revision["arn"].as_str())
+            .collect();
+        if arns.is_empty() {
+            return Ok(None);
+        }
+        match descriptions.service_revisions(&arns).await {
+            Ok(revisions) => {
+                with_revision(&mut self.fields, &revisions);
+                Ok(None)
+            }
+            Err(fault) if fault.is_refused() => Ok(Some(fault)),
+            Err(fault) => Err(report_aws(fault)),
+        }
     }
 
     /// The ARN of the revision that it runs.

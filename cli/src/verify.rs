@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use landfall::prerequisites::{self, Finding, Prerequisite, Thing};
-use landfall_aws::{Inspection, config, state_bucket::StateBucket};
+use landfall_aws::{Inspection, config, descriptions::Descriptions, state_bucket::StateBucket};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 
@@ -29,7 +29,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let task_definition = if file.owns_task_definition() {
         file.task_definition.clone()
     } else {
-        let live = RunningService::find(&sdk, &service).await?;
+        let live = RunningService::find(&Descriptions::new(&sdk), &service).await?;
         let live = live.ok_or_else(|| {
             miette!(
                 "{}",

@@ -46,12 +46,16 @@ const NEEDED_BY_OTHERS: [(&str, &str); 16] = [
 ];
 
 /// What the command, the installation, the journeys and the simulation call besides, and where.
-const CALLED: [(&str, &str); 22] = [
+const CALLED: [(&str, &str); 23] = [
     ("ecr:BatchDeleteImage", "tests/journeys/way_back.rs"),
     ("ecr:BatchGetImage", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:CreateRepository", "crates/landfall-aws/src/ecr.rs"),
     ("ecr:PutImage", "crates/landfall-aws/src/ecr.rs"),
     ("ecs:DeleteService", "tests/journeys/interruptions.rs"),
+    (
+        "ecs:ListServices",
+        "crates/landfall-aws/src/descriptions.rs",
+    ),
     (
         "ecs:ListTagsForResource",
         "tests/journeys/scaling_and_discovery.rs",
@@ -99,7 +103,7 @@ const CALLED: [(&str, &str); 22] = [
 ];
 
 /// What nobody here calls, but people who look at a `landfall local` with the AWS CLI.
-const FOR_PEOPLE: [(&str, &str); 9] = [
+const FOR_PEOPLE: [(&str, &str); 8] = [
     (
         "ecr:DescribeRepositories",
         "aws ecr describe-repositories: where can I push to?",
@@ -109,7 +113,6 @@ const FOR_PEOPLE: [(&str, &str); 9] = [
         "aws ecr list-images: what has been pushed?",
     ),
     ("ecs:ListClusters", "aws ecs list-clusters"),
-    ("ecs:ListServices", "aws ecs list-services"),
     (
         "lambda:Invoke",
         "aws lambda invoke, as docs/operating.md says",

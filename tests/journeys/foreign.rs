@@ -359,7 +359,7 @@ async fn a_service_that_codedeploy_rolls_out_is_refused_with_nothing_touched() {
         let record = stage.verdict(&service, number, Verdict::Rejected).await;
         for text in [
             "the deployment controller CODE_DEPLOY",
-            "change the controller to ECS",
+            "move it to the controller ECS",
         ] {
             assert!(record.reason.contains(text), "{}", record.reason);
         }

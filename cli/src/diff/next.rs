@@ -16,8 +16,8 @@ use landfall_aws::{
 };
 use miette::{IntoDiagnostic, Report, Result, miette};
 
-use super::comparison::Found;
-use crate::{clients::report_aws, running_service::RunningService};
+use super::{Subject, comparison::Found};
+use crate::clients::report_aws;
 
 /// The release, and what it follows on.
 pub(super) struct Next {
@@ -104,16 +104,17 @@ impl Next {
         &self,
         sdk: &SdkConfig,
         file: &ServiceFile,
-        live: Option<&RunningService>,
+        subject: &Subject<'_>,
     ) -> Result<Found> {
-        let (Some(known), Some(live)) = (&self.known, live) else {
+        let (Some(known), Some(live), Some(described)) = (&self.known, subject.live, subject.known)
+        else {
             return Ok(Found::default());
         };
         let (state, ecs, desired) = (&known.state, Ecs::new(sdk), &known.desired);
         let arn = live.revision_arn();
         let mut revision = Revision::of_file(arn, file);
         let content = &self.release.content.file;
-        let whose = whose(state, &ecs, desired, &live.known, &mut revision, content).await;
+        let whose = whose(state, &ecs, desired, described, &mut revision, content).await;
         Ok(match whose.map_err(report_aws)? {
             Whose::Foreign => Found::refused(drift::reason(&desired.service, arn)),
             _ => Found::default(),

@@ -2,14 +2,15 @@
 
 use landfall::{
     change::Call,
-    difference::{self, Difference},
-    live::{Balancer, LiveTarget},
+    difference::{self, Difference, OF_THE_REVISION},
+    export::is_express,
+    live::{Balancer, LiveService, LiveTarget},
     service_file::ServiceFile,
     service_section::{CREATE_ONLY, kept, unchangeable},
     step::update_service::{Input, Section, Seen, plan},
     tags::{RELEASE_TAG, SERVICE_TAG, TagChanges},
 };
-use landfall_aws::clock::Clock;
+use landfall_aws::{Fault, clock::Clock};
 use serde_json::{Map, Value};
 
 use super::{Subject, comparison::Found};
@@ -47,19 +48,19 @@ pub(super) fn compared(
         base: None,
     };
     let file = subject.file.clone().registered_in(registry);
-    let seen = match subject.live {
+    let seen = match subject.known {
         None => Seen::Absent {
             file: Box::new(file.clone()),
         },
         // Whether the revision may be replaced is asked apart, so that what differs is shown besides.
         Some(live) => Seen::Present {
-            live: Box::new(live.known.clone()),
+            live: Box::new(live.clone()),
             whose: None,
             section: Some(Box::new(Section {
                 file: file.clone(),
                 previous: known.and_then(|known| known.good.clone()),
                 given: vec![],
-                shown_count: Some(live.known.desired_count),
+                shown_count: Some(live.desired_count),
             })),
         },
     };
@@ -68,10 +69,31 @@ pub(super) fn compared(
         Err(refusal) => return Found::refused(refusal.0),
     };
     let tags = change.tags.map(|tags| tags.changes).unwrap_or_default();
-    match (change.call, subject.live) {
-        (Call::Create(body), _) => created(body),
-        (Call::Update(body), Some(live)) => updated(body, tags, &file, live, subject, scaled),
-        (Call::Update(_) | Call::Nothing, _) => Found::default(),
+    match (change.call, subject.live, subject.known) {
+        (Call::Create(body), _, _) => created(body),
+        (Call::Update(body), Some(live), Some(known)) => {
+            let differences = tagged(tags, known);
+            updated(body, differences, &file, (live, known), subject, scaled)
+        }
+        (Call::Update(_) | Call::Nothing, _, _) => Found::default(),
+    }
+}
+
+/// Members of the section that are not compared, because AWS did not let the service revision be seen.
+pub(super) fn unseen(subject: &Subject<'_>, fault: Option<&Fault>) -> Found {
+    let section = &subject.file.service;
+    let members = OF_THE_REVISION
+        .iter()
+        .filter(|member| section.contains_key(**member));
+    let members: Vec<_> = members
+        .map(|member| format!("`service.{member}`"))
+        .collect();
+    match fault {
+        Some(fault) => Found::noted(format!(
+            "{} cannot be compared, because only the service revision shows it: {fault}",
+            members.join(" and ")
+        )),
+        None => Found::default(),
     }
 }
 
@@ -85,9 +107,9 @@ fn created(mut body: Map<String, Value>) -> Found {
 
 fn updated(
     mut body: Map<String, Value>,
-    changes: TagChanges,
+    of_tags: Vec<Difference>,
     file: &ServiceFile,
-    live: &RunningService,
+    (live, known): (&RunningService, &LiveService),
     subject: &Subject<'_>,
     scaled: Option<&LiveTarget>,
 ) -> Found {
@@ -121,8 +143,16 @@ fn updated(
         body.remove("desiredCount");
     }
     let mut differences = difference::service(&live.fields, &body);
-    differences.extend(tags(changes, live));
-    let refused = unchangeable::refuse(subject.service, subject.file, Some(&live.known));
+    differences.extend(of_tags);
+    if is_express(&live.fields) && says_more_than_images(subject.file) {
+        notes.push(format!(
+            "{} is an Express service: ECS keeps its load balancer, its scaling and its security groups, and a change by that \
+             API gives it another revision, which is drift. `landfall init` writes the file that leaves all but the images to \
+             ECS.",
+            subject.service
+        ));
+    }
+    let refused = unchangeable::refuse(subject.service, subject.file, Some(known));
     Found {
         differences,
         refusals: refused.err().map(|refusal| refusal.0).into_iter().collect(),
@@ -130,7 +160,15 @@ fn updated(
     }
 }
 
-fn tags(mut changes: TagChanges, live: &RunningService) -> Vec<Difference> {
+/// Whether the file describes what of an Express service is ECS's.
+fn says_more_than_images(file: &ServiceFile) -> bool {
+    file.owns_task_definition()
+        || file.service.len() > 1
+        || file.ingress.is_some()
+        || file.autoscaling.is_some()
+}
+
+fn tagged(mut changes: TagChanges, live: &LiveService) -> Vec<Difference> {
     changes.set.remove(RELEASE_TAG);
     let set = changes
         .set
@@ -140,7 +178,7 @@ fn tags(mut changes: TagChanges, live: &RunningService) -> Vec<Difference> {
     set.chain(unset)
         .map(|(key, after)| Difference {
             path: format!("service.tags[{key}]"),
-            before: live.known.tags.get(&key).map(|value| Value::from(&**value)),
+            before: live.tags.get(&key).map(|value| Value::from(&**value)),
             after: after.map(Value::from),
             fixed: false,
         })

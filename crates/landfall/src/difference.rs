@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::keyed::{Part, parts};
-pub use self::usual::{without_defaults, writable_service};
+pub use self::usual::{
+    OF_THE_REVISION, primary, with_revision, without_defaults, writable_service,
+};
 use crate::service_section::CREATE_ONLY;
 
 /// One member that differs.
@@ -54,7 +56,7 @@ pub fn service(live: &Map<String, Value>, section: &Map<String, Value>) -> Vec<D
         {
             continue;
         }
-        if usual::UNANSWERED.contains(&&**member) && !live.contains_key(member) {
+        if OF_THE_REVISION.contains(&&**member) && !live.contains_key(member) {
             continue;
         }
         let at = Place {
@@ -64,7 +66,7 @@ pub fn service(live: &Map<String, Value>, section: &Map<String, Value>) -> Vec<D
         };
         let is = match &**member {
             "role" => live.get("roleArn"),
-            member => live.get(member),
+            member => live.get(member).filter(|value| !value.is_null()),
         };
         Comparison {
             only_named: true,

@@ -1,5 +1,6 @@
 //! A service file for a live service: the other way round.
 
+mod kind;
 mod marks;
 mod sections;
 mod yaml;
@@ -7,10 +8,13 @@ mod yaml;
 use serde_json::{Map, Value, json};
 
 use self::marks::{MARK, marks};
-pub use self::yaml::flow;
+pub use self::{
+    kind::{is_express, refuse},
+    yaml::flow,
+};
 
 use crate::{
-    difference::{without_defaults, writable_service},
+    difference::{OF_THE_REVISION, without_defaults, writable_service},
     follow::TagPolicy,
     live::LiveRevision,
     service_file::{Discovery, Ingress},
@@ -49,6 +53,8 @@ pub struct Live<'a> {
     pub scaling: Option<&'a ensure_scaling::Described>,
     /// Where its tasks register.
     pub discovery: Option<&'a Discovery>,
+    /// Why its service revision, which alone shows some members, could not be read; none if it was, or there is none.
+    pub unseen: Option<&'a str>,
 }
 
 /// Where an image reference of a private registry points, `<account>.dkr.ecr.<region>.amazonaws.com/<repository>…`.
@@ -115,8 +121,11 @@ pub struct Written {
     pub secrets: usize,
 }
 
-/// The whole file, or with `adopt` the one that leaves the task definition and the service to their owner.
+/// The whole file, or with `adopt` the one that leaves the task definition and the service to their owner. That is the only
+/// one for an Express service, whose owner is ECS.
 pub fn service_file(live: &Live<'_>, adopt: bool) -> Written {
+    let express = is_express(live.fields);
+    let adopt = adopt || express;
     let mut text = format!(
         "# {}, as it was found in ECS. What is marked with `decide` is a guess.\n",
         live.service
@@ -140,6 +149,9 @@ pub fn service_file(live: &Live<'_>, adopt: bool) -> Written {
     text += &images(live, adopt);
     if adopt {
         let service = json!({ "serviceName": live.service.service() });
+        if express {
+            text += "# An Express service: ECS keeps its load balancer, its scaling and its security groups.\n";
+        }
         text += "# No taskDefinition: what the service runs is the base of each release.\n";
         text += &yaml::section("service", &service);
     } else {
@@ -148,6 +160,11 @@ pub fn service_file(live: &Live<'_>, adopt: bool) -> Written {
             text += "# decide: leave desiredCount out if something scales the service.\n";
         }
         text += &yaml::marked("service", &service.into(), &of_service);
+        if let Some(why) = live.unseen {
+            let members = OF_THE_REVISION.join(" and ");
+            text +=
+                &format!("# decide: whether the service has {members} could not be seen: {why}\n");
+        }
         text += &sections::beside_the_service(live);
     }
     text += &verify(live);

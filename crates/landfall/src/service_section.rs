@@ -5,6 +5,7 @@ mod capacity;
 mod count;
 mod given;
 mod leftovers;
+pub mod out_of_reach;
 pub mod unchangeable;
 
 use serde_json::{Map, Value, json};

@@ -61,7 +61,7 @@ fn key(member: &str, item: &Value) -> Option<String> {
         "loadBalancers" => &["targetGroupArn", "loadBalancerName"],
         "serviceRegistries" => &["registryArn"],
         "capacityProviderStrategy" | "defaultCapacityProviderStrategy" => &["capacityProvider"],
-        "services" => &["portName"],
+        "services" | "gatewayConnectors" => &["portName"],
         "requiresCompatibilities"
         | "subnets"
         | "securityGroups"

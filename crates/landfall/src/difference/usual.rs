@@ -177,23 +177,58 @@ const OF_THE_DEPLOYMENT: [&str; 3] = [
 
 /// Members of a `service` section that DescribeServices does not show at all, in botocore 1.44.8; only
 /// DescribeServiceRevisions does (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevision.html>).
-pub(super) const UNANSWERED: [&str; 2] = ["gatewayConnectors", "monitoring"];
+pub const OF_THE_REVISION: [&str; 2] = ["gatewayConnectors", "monitoring"];
+
+/// Adds to a described service what only the service revision of its primary deployment shows: the newest of `revisions`
+/// that runs the same task definition. What the revision has not is null then. Answers whether there is one.
+pub fn with_revision(live: &mut Map<String, Value>, revisions: &[Value]) -> bool {
+    let runs = primary(live).and_then(|primary| primary.get("taskDefinition").cloned());
+    let created = |revision: &&Value| revision["createdAt"].as_f64().unwrap_or_default();
+    let newest = revisions
+        .iter()
+        .filter(|revision| revision.get("taskDefinition") == runs.as_ref())
+        .max_by(|left, right| created(left).total_cmp(&created(right)));
+    for member in OF_THE_REVISION {
+        if let Some(revision) = newest {
+            live.insert(
+                member.into(),
+                revision.get(member).cloned().unwrap_or_default(),
+            );
+        }
+    }
+    newest.is_some()
+}
+
+/// The primary deployment of a described service.
+pub fn primary(live: &Map<String, Value>) -> Option<&Value> {
+    let deployments = live.get("deployments").and_then(Value::as_array);
+    let mut deployments = deployments.into_iter().flatten();
+    deployments.find(|deployment| deployment.get("status") == Some(&json!("PRIMARY")))
+}
 
 /// A described service together with what only its primary deployment shows.
 pub(super) fn with_deployment(live: &Map<String, Value>) -> Map<String, Value> {
+    let primary = primary(live).cloned();
     let mut live = live.clone();
-    let deployments = live.get("deployments").and_then(Value::as_array);
-    let primary = deployments
-        .into_iter()
-        .flatten()
-        .find(|deployment| deployment.get("status") == Some(&json!("PRIMARY")))
-        .cloned();
     for member in OF_THE_DEPLOYMENT {
         if let Some(value) = primary.as_ref().and_then(|primary| primary.get(member)) {
             live.entry(member).or_insert_with(|| value.clone());
         }
     }
     live
+}
+
+/// The percentages of a daemon service that it would not have by itself. Those of other services are pruned as usual, which
+/// for a daemon would leave out what is not
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>).
+fn percentages_of_a_daemon(section: &Map<String, Value>) -> Vec<(&'static str, Value)> {
+    let configuration = section.get("deploymentConfiguration");
+    let usual = [("minimumHealthyPercent", 0), ("maximumPercent", 100)];
+    let percentages = usual.into_iter().filter_map(|(member, usual)| {
+        let percent = configuration?.get(member)?;
+        (*percent != json!(usual)).then(|| (member, percent.clone()))
+    });
+    percentages.collect()
 }
 
 /// The `service` section that describes a live service, without what ECS fills in.
@@ -208,8 +243,9 @@ pub fn writable_service(live: &Map<String, Value>) -> Map<String, Value> {
             section.insert(member, value);
         }
     }
+    let daemon = section.get("schedulingStrategy") == Some(&json!("DAEMON"));
     // A daemon service has no count of its own.
-    if section.get("schedulingStrategy") == Some(&json!("DAEMON")) {
+    if daemon {
         section.shift_remove("desiredCount");
     }
     let tags = LiveRevision {
@@ -220,8 +256,20 @@ pub fn writable_service(live: &Map<String, Value>) -> Map<String, Value> {
             .unwrap_or_default(),
     };
     section.extend(tags.registrable());
+    let percentages = daemon.then(|| {
+        let percentages = percentages_of_a_daemon(&section);
+        for member in ["minimumHealthyPercent", "maximumPercent"] {
+            let configuration = section.get_mut("deploymentConfiguration");
+            let configuration = configuration.and_then(Value::as_object_mut);
+            configuration.and_then(|configuration| configuration.shift_remove(member));
+        }
+        percentages
+    });
     let mut section = Value::Object(section);
     prune("", &mut section);
+    for (member, percent) in percentages.into_iter().flatten() {
+        section["deploymentConfiguration"][member] = percent;
+    }
     match section {
         Value::Object(section) => section,
         _ => Map::new(),

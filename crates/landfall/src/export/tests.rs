@@ -71,6 +71,7 @@ fn text(adopt: bool) -> String {
         ingress: None,
         scaling: None,
         discovery: None,
+        unseen: None,
     };
     service_file(&live, adopt).text
 }
@@ -113,6 +114,7 @@ fn what_is_around_a_service_is_written_beside_it() {
         ingress: Some(&ingress),
         scaling: Some(&scaling),
         discovery: Some(&discovery),
+        unseen: None,
     };
     let written = service_file(&live, false).text;
     let around = r#"  loadBalancers:
@@ -232,6 +234,138 @@ fn what_is_written_is_accepted_and_differs_in_nothing_but_the_followed_image() {
     assert_eq!(adopting.images, file.images);
 }
 
+/// The file for a service that is described with these members besides.
+fn written_with(members: Value, unseen: Option<&str>) -> String {
+    let service = ServiceId::new("web", "hello").unwrap();
+    let mut fields = fields();
+    fields.extend(object(members));
+    let live = Live {
+        service: &service,
+        revision: &revision(),
+        fields: &fields,
+        followable: &[],
+        health_path: None,
+        ingress: None,
+        scaling: None,
+        discovery: None,
+        unseen,
+    };
+    service_file(&live, false).text
+}
+
+#[test]
+fn only_a_service_that_landfall_can_release_gets_a_file() {
+    let service = ServiceId::new("web", "hello").unwrap();
+    for (members, expected) in [
+        (json!({}), None),
+        (json!({"schedulingStrategy": "DAEMON"}), None),
+        (json!({"resourceManagementType": "ECS"}), None),
+        (
+            json!({"status": "DRAINING"}),
+            Some("web/hello is being deleted"),
+        ),
+        (
+            json!({"deploymentController": {"type": "CODE_DEPLOY"}, "deployments": []}),
+            Some("web/hello has the deployment controller CODE_DEPLOY"),
+        ),
+        (
+            json!({"deploymentController": {"type": "EXTERNAL"}, "taskSets": []}),
+            Some("web/hello has the deployment controller EXTERNAL"),
+        ),
+        (
+            json!({"serviceArn": "arn:aws:ecs:eu-west-1:123456789012:service/hello"}),
+            Some("web/hello has an ARN of the old format"),
+        ),
+    ] {
+        let mut fields = fields();
+        fields.extend(object(members.clone()));
+        let refused = refuse(&service, &fields).err().map(|refusal| refusal.0);
+        let as_expected = match expected {
+            None => refused.is_none(),
+            Some(start) => refused.as_ref().is_some_and(|text| text.starts_with(start)),
+        };
+        assert!(as_expected, "{members}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_file_for_an_express_service_leaves_all_but_the_images_to_ecs() {
+    let written = written_with(json!({"resourceManagementType": "ECS"}), None);
+    assert!(written.contains("# An Express service: ECS keeps its load balancer"));
+    assert!(!written.contains("\ntaskDefinition:") && !written.contains("loadBalancers"));
+    let customer = written_with(json!({"resourceManagementType": "CUSTOMER"}), None);
+    assert!(customer.contains("\ntaskDefinition:") && !customer.contains("resourceManagementType"));
+}
+
+#[test]
+fn a_daemon_service_keeps_the_percentages_that_it_would_not_have_by_itself() {
+    for (least, most, written) in [
+        (0, 100, ""),
+        (
+            100,
+            100,
+            "  deploymentConfiguration: { minimumHealthyPercent: 100 }\n",
+        ),
+        (
+            0,
+            150,
+            "  deploymentConfiguration: { maximumPercent: 150 }\n",
+        ),
+    ] {
+        let configuration =
+            json!({"minimumHealthyPercent": least, "maximumPercent": most, "strategy": "ROLLING"});
+        let daemon =
+            json!({"schedulingStrategy": "DAEMON", "deploymentConfiguration": configuration});
+        let text = written_with(daemon, None);
+        assert!(text.contains("  schedulingStrategy: DAEMON\n") && !text.contains("desiredCount"));
+        let line = text
+            .lines()
+            .find(|line| line.contains("deploymentConfiguration"));
+        assert_eq!(
+            line.map(|line| format!("{line}\n")).unwrap_or_default(),
+            written,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_only_the_service_revision_shows_is_written_or_said_not_to_be_seen() {
+    let revisions = [
+        json!({"taskDefinition": "arn:other", "createdAt": 9.0, "gatewayConnectors": [{"portName": "other"}]}),
+        json!({"taskDefinition": fields()["taskDefinition"], "createdAt": 2.5,
+            "gatewayConnectors": [{"portName": "http"}],
+            "monitoring": {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]}}),
+        json!({"taskDefinition": fields()["taskDefinition"], "createdAt": 1.0}),
+    ];
+    let mut seen = fields();
+    assert!(difference::with_revision(&mut seen, &revisions));
+    let text = written_with(seen.clone().into(), None);
+    assert!(
+        text.contains("  gatewayConnectors:\n    - { portName: http }\n"),
+        "{text}"
+    );
+    assert!(text.contains("resolutionSeconds: 20"), "{text}");
+    let mut older = fields();
+    assert!(difference::with_revision(&mut older, &revisions[2..]));
+    let text = written_with(older.clone().into(), None);
+    assert!(!text.contains("gatewayConnectors") && !text.contains("monitoring"));
+    let asked = object(json!({"gatewayConnectors": [{"portName": "http"}]}));
+    assert_eq!(difference::service(&seen, &asked), []);
+    let [added] = &difference::service(&older, &asked)[..] else {
+        panic!("one difference");
+    };
+    assert_eq!(
+        (&*added.path, &added.before),
+        ("service.gatewayConnectors", &None)
+    );
+    let mut unseen = fields();
+    assert!(!difference::with_revision(&mut unseen, &revisions[..1]));
+    let text = written_with(unseen.into(), Some("it is forbidden"));
+    let told = "# decide: whether the service has gatewayConnectors and monitoring could not be seen: it is forbidden\n";
+    assert!(text.contains(told), "{text}");
+}
+
 #[test]
 fn a_policy_is_guessed_from_the_tag_that_runs_and_admits_it() {
     for (tag, guessed) in [
@@ -289,6 +423,7 @@ fn what_looks_like_a_secret_is_marked_in_its_line_and_is_not_repeated() {
         ingress: None,
         scaling: None,
         discovery: None,
+        unseen: None,
     };
     let written = service_file(&live, false);
     let lines: Vec<_> = written.text.lines().collect();

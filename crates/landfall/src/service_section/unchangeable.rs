@@ -6,20 +6,18 @@
 
 use serde_json::Value;
 
-use super::LiveService;
-use crate::{
-    live::{Controller, Scheduling},
-    refusal::Refusal,
-    service_file::ServiceFile,
-    service_id::ServiceId,
+use super::{
+    LiveService,
+    out_of_reach::{foreign_controller, old_arn},
 };
+use crate::{live::Scheduling, refusal::Refusal, service_file::ServiceFile, service_id::ServiceId};
 
 /// Compares what the file says with what the service was created with. A member that the file does not have is not
 /// compared.
 ///
 /// # Errors
 /// Refused with everything that would have to be created anew: what, from what, to what, and what to do; and if
-/// something else controls the service's deployments.
+/// something else controls the service's deployments, or ECS takes no tags for it.
 pub fn refuse(
     service: &ServiceId,
     file: &ServiceFile,
@@ -28,7 +26,8 @@ pub fn refuse(
     let Some(live) = live.filter(|live| live.is_active()) else {
         return Ok(());
     };
-    foreign_controller(service, live)?;
+    foreign_controller(service, &live.controller)?;
+    old_arn(service, &live.arn)?;
     let differences: Vec<_> = [
         launch_type(file, live),
         scheduling_strategy(file, live),
@@ -43,18 +42,6 @@ pub fn refuse(
     Err(Refusal::new(format!(
         "ECS cannot change {service} in place as its file says. {}",
         differences.join(" ")
-    )))
-}
-
-/// Refuses a service that CodeDeploy or an external controller rolls out.
-pub(crate) fn foreign_controller(service: &ServiceId, live: &LiveService) -> Result<(), Refusal> {
-    if live.controller == Controller::Ecs {
-        return Ok(());
-    }
-    Err(Refusal::new(format!(
-        "{service} has the deployment controller {}, which rolls it out itself; change the controller to ECS (UpdateService \
-         can), recreate the service, or delete its service file",
-        live.controller
     )))
 }
 

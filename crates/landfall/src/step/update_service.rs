@@ -15,7 +15,8 @@ use crate::{
     service_file::ServiceFile,
     service_id::ServiceId,
     service_section::{
-        changes_count, keep_count, load_balancers_to_send, section, unchangeable, with_resets,
+        changes_count, keep_count, load_balancers_to_send, out_of_reach::foreign_controller,
+        section, with_resets,
     },
     tags::{RELEASE_TAG, SERVICE_TAG, service_tag, tag_changes},
 };
@@ -138,7 +139,7 @@ pub fn plan(input: &Input, seen: &Seen, now: Timestamp) -> Result<Change, Refusa
             whose,
             section,
         } => {
-            unchangeable::foreign_controller(&input.service, live)?;
+            foreign_controller(&input.service, &live.controller)?;
             refuse_foreign_revision(input, live, *whose)?;
             Ok(update(input, live, section.as_deref(), now))
         }

@@ -38,7 +38,11 @@ pub(super) fn described(state: &State, service: &Service, tags: bool) -> Value {
                 .filter(|(name, _)| {
                     !matches!(
                         name.as_str(),
-                        "loadBalancers" | "serviceRegistries" | "enableExecuteCommand"
+                        "loadBalancers"
+                            | "serviceRegistries"
+                            | "enableExecuteCommand"
+                            | "gatewayConnectors"
+                            | "monitoring"
                     )
                 })
                 .collect();

@@ -24,12 +24,21 @@ const REVISED: [&str; 10] = [
     "vpcLatticeConfigurations",
     "capacityProviderStrategy",
 ];
+/// What a service revision has besides
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevision.html>). Whether a change of the last two
+/// alone starts a deployment is not documented; here it does not.
+const REVISED_SILENTLY: [&str; 4] = [
+    "launchType",
+    "platformFamily",
+    "gatewayConnectors",
+    "monitoring",
+];
 /// How many of a service's deployments ECS carries out at once. One of which a newer one took the place counts until its last
 /// task has stopped (<https://github.com/aws/containers-roadmap/issues/2836>).
 const MOST_DEPLOYMENTS: usize = 5;
 /// Members of a request that a service is not described with: identity, answers' own members, and what only deployments
 /// and revisions show.
-const NOT_SHOWN: [&str; 12] = [
+const NOT_SHOWN: [&str; 13] = [
     "cluster",
     "service",
     "serviceName",
@@ -41,6 +50,7 @@ const NOT_SHOWN: [&str; 12] = [
     "serviceConnectConfiguration",
     "volumeConfigurations",
     "vpcLatticeConfigurations",
+    "gatewayConnectors",
     "monitoring",
 ];
 
@@ -341,7 +351,7 @@ impl Inner {
             .first()
             .and_then(|primary| state.revisions.get(&primary.revision));
         let mut fields = Map::new();
-        for member in REVISED.iter().chain(&["launchType", "platformFamily"]) {
+        for member in REVISED.iter().chain(&REVISED_SILENTLY) {
             let value = input
                 .get(*member)
                 .filter(|_| *member != "taskDefinition")
