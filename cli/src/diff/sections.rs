@@ -3,8 +3,8 @@
 use landfall::{
     difference::{self, Difference, sections as compared},
     live::{Balancer, LiveScaling, LiveTarget},
-    plan::scaling as may_differ,
-    service_file::{Ingress, ServiceFile},
+    plan::{left_listener, scaling as may_differ},
+    service_file::{Discovery, Ingress, ServiceFile},
     step::{
         ensure_cluster::{association, cluster_update},
         ensure_discovery,
@@ -101,15 +101,25 @@ pub(super) async fn ingress(subject: &Subject<'_>) -> Result<(Found, Option<Bala
         Some(balancer) => elb.ingress_of(balancer).await.map_err(report_aws)?,
         None => None,
     };
+    let good = subject.next.known.as_ref();
+    let good = good.and_then(|known| known.good.as_ref());
+    let left = left_listener(subject.file, good);
     let Some(wanted) = &subject.file.ingress else {
         let gone = live
             .as_ref()
             .map(compared::ingress_gone)
             .unwrap_or_default();
-        return Ok((Found::differing(gone), None));
+        let mut found = Found::differing(gone);
+        found.notes.extend(left.map(|listener| {
+            format!("After the release proved good, the rule on {listener} and its target groups are deleted.")
+        }));
+        return Ok((found, None));
     };
     let differences = compared::ingress(live.as_ref(), wanted);
     let mut found = Found::differing(differences);
+    found.notes.extend(left.map(|listener| {
+        format!("After the release proved good, the rule on {listener} is deleted.")
+    }));
     match balancer(subject, &elb, wanted, live.is_some()).await {
         Ok((balancer, groups)) => {
             found.differences.extend(groups);
@@ -159,6 +169,26 @@ async fn balancer(
 
 /// The Cloud Map service, and its ARN, or what stands for one that is not there yet.
 pub(super) async fn discovery(subject: &Subject<'_>) -> Result<(Found, Option<String>)> {
+    let (mut found, arn) = registered(subject).await?;
+    found.notes.extend(registry_left(subject));
+    Ok((found, arn))
+}
+
+/// What becomes of the Cloud Map service of the last good file, if this one names another or none.
+fn registry_left(subject: &Subject<'_>) -> Option<String> {
+    let good = subject.next.known.as_ref()?.good.as_ref()?;
+    let before = good.discovery.as_ref()?;
+    let named = |discovery: &Discovery| (discovery.namespace.clone(), discovery.name.clone());
+    let now = subject.file.discovery.as_ref().map(named);
+    (now != Some(named(before))).then(|| {
+        format!(
+            "The Cloud Map service {} in {} stays, without tasks: nothing deletes it.",
+            before.name, before.namespace
+        )
+    })
+}
+
+async fn registered(subject: &Subject<'_>) -> Result<(Found, Option<String>)> {
     let Some(wanted) = &subject.file.discovery else {
         return Ok((Found::default(), None));
     };

@@ -395,6 +395,17 @@ async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() 
         json!([{ "name": "migrate", "container": "web" }])
     );
 
+    // What a release deletes once it is good is told before.
+    let without = written.lines().filter(|line| !line.starts_with("ingress:"));
+    let without = without.collect::<Vec<_>>().join("\n");
+    let (code, output) = diff(&without, &stage);
+    assert_eq!(code, Some(2), "{output}");
+    let deleted = format!(
+        "After the release proved good, the rule on {listener} and its target groups are deleted.\n"
+    );
+    assert!(output.contains("  - ingress: "), "{output}");
+    assert!(output.contains(&deleted), "{output}");
+
     let daemon = written
         .replace("autoscaling: { min: 1, max: 4 }\n", "")
         .replace(

@@ -52,7 +52,7 @@ impl Plan {
             ingress: apply_service && file.ingress.is_some(),
             after: !file.after.is_empty(),
             scaling: scaling(apply_service, file, last_good),
-            tidy: apply_service && leaves_a_rule(file, last_good),
+            tidy: apply_service && left_listener(file, last_good).is_some(),
         }
     }
 }
@@ -64,15 +64,14 @@ pub fn scaling(apply_service: bool, file: &ServiceFile, last_good: Option<&Servi
         && (file.autoscaling.is_some() || last_good.is_some_and(|good| good.autoscaling.is_some()))
 }
 
-/// Whether the last good file names a rule that this one does not: one on another listener, or one where this one has
-/// none.
-fn leaves_a_rule(file: &ServiceFile, last_good: Option<&ServiceFile>) -> bool {
-    let listener = |file: &ServiceFile| {
-        let ingress = file.ingress.as_ref();
-        ingress.map(|ingress| ingress.listener_arn.clone())
-    };
-    let before = last_good.and_then(listener);
-    before.is_some() && before != listener(file)
+/// The listener on which the last good file has a rule and this one has none: another one, or this file has no `ingress`.
+pub fn left_listener<'a>(
+    file: &ServiceFile,
+    last_good: Option<&'a ServiceFile>,
+) -> Option<&'a str> {
+    let before = &*last_good?.ingress.as_ref()?.listener_arn;
+    let now = file.ingress.as_ref().map(|ingress| &*ingress.listener_arn);
+    (now != Some(before)).then_some(before)
 }
 
 #[cfg(test)]
