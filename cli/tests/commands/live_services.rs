@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 
 use crate::stage::*;
 
-/// Services as other people make them: of two containers and of one, with the image by tag and by digest.
-fn foreign_services(digest: &str) -> [(&'static str, Value, Value); 2] {
+/// Services as other people make them: of two containers and of one, with the image by tag and by digest, and on each
+/// instance, behind a gateway and closely watched.
+fn foreign_services(digest: &str) -> [(&'static str, Value, Value); 3] {
     let registry = "000000000000.dkr.ecr.eu-west-1.amazonaws.com";
     [
         (
@@ -48,6 +49,21 @@ fn foreign_services(digest: &str) -> [(&'static str, Value, Value); 2] {
                 ],
             }),
             json!({ "desiredCount": 2, "propagateTags": "SERVICE", "tags": [{ "key": "env", "value": "test" }] }),
+        ),
+        (
+            "agent",
+            json!({
+                "family": "agent",
+                "containerDefinitions": [{
+                    "name": "work", "image": format!("{registry}/hello:1.0.0"), "memory": 64,
+                    "portMappings": [{ "name": "http", "containerPort": 80 }],
+                }],
+            }),
+            json!({
+                "schedulingStrategy": "DAEMON", "deploymentConfiguration": { "minimumHealthyPercent": 50 },
+                "gatewayConnectors": [{ "portName": "http" }],
+                "monitoring": { "metricConfigurations": [{ "metricNames": ["CPUUtilization"], "resolutionSeconds": 20 }] },
+            }),
         ),
     ]
 }
@@ -99,6 +115,23 @@ async fn a_file_written_for_a_live_service_is_accepted_and_differs_in_nothing_un
             );
         }
     }
+
+    let arguments = ["init", "--cluster", "web", "--service", "agent"];
+    let written = text(&landfall_at(&local.endpoint, &arguments).stdout);
+    for part in [
+        "schedulingStrategy: DAEMON\n",
+        "{ minimumHealthyPercent: 50 }",
+        "- { portName: http }\n",
+    ] {
+        assert!(written.contains(part), "{part}: {written}");
+    }
+    let slower = written.replace("resolutionSeconds: 20", "resolutionSeconds: 60");
+    std::fs::write(&file, slower).unwrap();
+    let compared = text(&landfall_at(&local.endpoint, &["diff", &path]).stdout);
+    assert!(
+        compared.contains("resolutionSeconds: 20 → 60\n1 difference.\n"),
+        "{compared}"
+    );
 
     let arguments = ["init", "--cluster", "web", "--service", "worker"];
     let written = text(&landfall_at(&local.endpoint, &arguments).stdout);

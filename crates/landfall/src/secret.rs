@@ -4,6 +4,8 @@
 mod form;
 mod name;
 
+use serde_json::Value;
+
 pub use self::form::form;
 use self::name::names_one;
 
@@ -28,10 +30,16 @@ pub fn of_pair(name: &str, value: &str) -> Option<Sign> {
 }
 
 /// Whether something in a longer text looks like a secret: one of its words, or what an option or an assignment names:
-/// `--password hunter2`, `password=hunter2`, `-Dspring.datasource.password=hunter2`.
+/// `--password hunter2`, `password=hunter2`, `-Dspring.datasource.password=hunter2`. JSON is read as such: agents take their
+/// checks from labels.
 pub fn in_text(text: &str) -> Option<Sign> {
     if let Some(form) = form(text) {
         return Some(Sign::Form(form));
+    }
+    if text.trim_start().starts_with(['{', '['])
+        && let Ok(document) = serde_json::from_str(text)
+    {
+        return in_document("", &document);
     }
     let words: Vec<_> = text
         .split(|c: char| c.is_whitespace() || ";,&?".contains(c))
@@ -39,6 +47,18 @@ pub fn in_text(text: &str) -> Option<Sign> {
         .filter(|word| !word.is_empty())
         .collect();
     in_words(&words)
+}
+
+fn in_document(name: &str, value: &Value) -> Option<Sign> {
+    match value {
+        Value::String(text) => of_pair(name, text),
+        Value::Object(fields) => {
+            let mut fields = fields.iter();
+            fields.find_map(|(name, value)| in_document(name, value))
+        }
+        Value::Array(items) => items.iter().find_map(|item| in_document(name, item)),
+        _ => None,
+    }
 }
 
 /// The same for the words of a command line, of which an option's value may be the next one.

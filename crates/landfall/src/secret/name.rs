@@ -35,8 +35,10 @@ const OPENING: [&str; 14] = [
     "SECRET",
     "SIGNING",
 ];
+/// Words of a name by which everybody may know the value: browsers get `NEXT_PUBLIC_STRIPE_KEY`.
+const PUBLIC: [&str; 2] = ["PUBLIC", "PUBLISHABLE"];
 /// What stands before `KEY` where it is a name or an id, or is there to be known.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 11] = [
     "CACHE",
     "FOREIGN",
     "IDEMPOTENCY",
@@ -44,8 +46,6 @@ const KNOWN: [&str; 13] = [
     "OBJECT",
     "PARTITION",
     "PRIMARY",
-    "PUBLIC",
-    "PUBLISHABLE",
     "ROUTING",
     "S",
     "SITE",
@@ -80,6 +80,9 @@ pub(super) fn names_one(name: &str, value: &str) -> bool {
         return false;
     }
     let mut words = words(name);
+    if words.iter().any(|word| PUBLIC.contains(&&**word)) {
+        return false;
+    }
     words.retain(|word| !word.chars().all(|c| c.is_ascii_digit()));
     while words.len() > 1 && BEHIND.contains(&&**words.last().unwrap_or(&String::new())) {
         words.pop();
@@ -153,7 +156,9 @@ pub(super) fn says_nothing(value: &str) -> bool {
     crossed_out || filled_in || SWITCHES.contains(&&*value.to_ascii_lowercase())
 }
 
-/// Whether a value says where the secret is, and not what it is: an ARN, a URL, or the path of a file or a parameter.
+/// Whether a value says where the secret is, and not what it is: an ARN, a URL, the path of a file or a parameter, or the name
+/// of a secret that a database manages
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html>).
 fn points_elsewhere(value: &str) -> bool {
     let is_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let by_path = ["/", "./", "../", "~/"]
@@ -161,6 +166,7 @@ fn points_elsewhere(value: &str) -> bool {
         .any(|start| value.starts_with(start));
     value.starts_with("arn:")
         || value.starts_with("file:")
+        || value.starts_with("rds!")
         || value.contains("://")
         || by_path && value.chars().all(|c| is_path(c) || c == '~')
 }

@@ -83,6 +83,16 @@ fn what_only_mentions_a_secret_is_none() {
         ("KMS_KEY", "1234abcd-12ab-34cd-56ef-1234567890ab"),
         ("S3_KEY", &random),
         ("STRIPE_PUBLISHABLE_KEY", &random),
+        ("NEXT_PUBLIC_STRIPE_KEY", &random),
+        ("DB_PASSWORD_SECRET", "rds!db-1234"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "30"),
+        ("AUTH_TOKEN_TYPE", "Bearer"),
+        ("API_KEY_HEADER", "X-API-Key"),
+        ("NODE_OPTIONS", "--max-old-space-size=4096"),
+        (
+            "com.datadoghq.ad.instances",
+            r#"[{"host": "%%host%%", "password": "%%env_PASSWORD%%"}]"#,
+        ),
         ("SERVICE_KEY", "my-service-key-for-2024"),
         ("MONKEY", &random),
         ("REDIS_URL", "redis://cache.example.com:6379/0"),
@@ -185,6 +195,15 @@ fn options_and_assignments_in_a_longer_text_are_read() {
             named("token"),
         ),
         ("Server=db;Database=app", None),
+        (
+            "jdbc:postgresql://db:5432/app?user=app&password=hunter2",
+            named("password"),
+        ),
+        (
+            r#"[{"host": "%%host%%", "password": "hunter2"}]"#,
+            named("password"),
+        ),
+        (r#"{"auths": {}}"#, None),
         ("keep the token safe", None),
     ] {
         assert_eq!(in_text(text), found, "{text}");
