@@ -32,7 +32,7 @@ pub fn refuse(service: &ServiceId, fields: &Map<String, Value>) -> Result<(), Re
 /// AWS documents that `UpdateService` works on it as on any other, and that what is changed beside the Express API stays
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/express-service-advanced-customization.html>); a report says
 /// that ECS refuses a `deploymentConfiguration` there (<https://github.com/aws/containers-roadmap/issues/2813>). The short form
-/// sends nothing but the revision, and if ECS refuses that too, the release is rejected and nothing has changed.
+/// sends nothing but the revision and tags, and if ECS refuses that too, the release is rejected and the tasks stay.
 pub fn is_express(fields: &Map<String, Value>) -> bool {
     fields.get("resourceManagementType").and_then(Value::as_str) == Some("ECS")
 }

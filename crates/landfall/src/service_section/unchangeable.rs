@@ -101,6 +101,8 @@ fn role(file: &ServiceFile, live: &LiveService) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use serde_json::json;
 
     use super::*;
@@ -137,6 +139,30 @@ mod tests {
         file.service
             .insert("schedulingStrategy".into(), json!("DAEMON"));
         assert_eq!(refuse(&service(), &file, None), Ok(()));
+    }
+
+    #[test]
+    fn a_service_that_no_release_can_change_is_refused_before_its_file_is_compared() {
+        let old = "arn:aws:ecs:eu-west-1:123456789012:service/hello";
+        for (live, told) in [
+            (
+                LiveService {
+                    arn: old.into(),
+                    ..live(1)
+                },
+                "an ARN of the old format",
+            ),
+            (
+                LiveService {
+                    controller: "CODE_DEPLOY".into(),
+                    ..live(1)
+                },
+                "the deployment controller CODE_DEPLOY",
+            ),
+        ] {
+            let refused = refuse(&service(), &file(), Some(&live)).unwrap_err();
+            assert!(refused.0.contains(told), "{}", refused.0);
+        }
     }
 
     #[test]
