@@ -206,5 +206,6 @@ fn image(number: i64, tag: &str) -> Image {
         tag: tag.into(),
         digest: format!("sha256:{number:064}"),
         pushed_at: THEN + jiff::SignedDuration::from_secs(number),
+        tagged_at: None,
     }
 }

@@ -227,6 +227,7 @@ impl Ecr {
             tag: tag.into(),
             digest: digest.into(),
             pushed_at: pushed_at(pushed)?,
+            tagged_at: None,
         })
     }
 }

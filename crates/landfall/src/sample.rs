@@ -60,6 +60,7 @@ pub(crate) fn release(number: u64) -> Release {
         tag: format!("1.{number}.0"),
         digest: format!("sha256:{number:064}"),
         pushed_at: at(0),
+        tagged_at: None,
     };
     Release {
         number,

@@ -44,6 +44,7 @@ fn release(number: u64, (tag, name): (&str, &str), file: &str, at: i64) -> Relea
         tag: tag.into(),
         digest: digest(name),
         pushed_at: second(0),
+        tagged_at: None,
     };
     Release {
         number,

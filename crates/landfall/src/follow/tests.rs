@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 use proptest::prelude::*;
+use semver::Version;
 
 use super::*;
+use crate::image::TagTime;
+use std::cmp::Ordering;
 
 fn image(tag: &str, digest: &str, pushed_at: i64) -> Image {
     Image {
@@ -12,6 +15,7 @@ fn image(tag: &str, digest: &str, pushed_at: i64) -> Image {
         tag: tag.into(),
         digest: format!("sha256:{digest}"),
         pushed_at: Timestamp::from_second(pushed_at).unwrap(),
+        tagged_at: None,
     }
 }
 
@@ -125,7 +129,10 @@ fn a_higher_version_wins_though_a_lower_one_was_pushed_later() {
 #[test]
 fn a_tag_that_was_moved_back_is_followed_back() {
     let (newer, older) = (image("live", "b", 2), image("live", "a", 1));
-    assert_eq!(policy("live").join(Some(newer), older.clone()), older);
+    let joined = policy("live").join(Some(newer), older.clone());
+    assert_eq!(joined.digest, older.digest);
+    // The tag was moved after it was put on what it had before.
+    assert_eq!(joined.since(), Timestamp::from_second(2).unwrap());
 }
 
 #[test]
@@ -139,14 +146,253 @@ fn an_image_of_another_repository_or_of_a_tag_no_longer_admitted_gives_way() {
     assert_eq!(policy.join(Some(not_admitted), observed.clone()), observed);
 }
 
+fn ordered(tag: &str, extract: Option<&str>, order: &str) -> TagPolicy {
+    TagPolicy::read(written(tag, extract, Some(order))).unwrap()
+}
+
+fn written(tag: &str, extract: Option<&str>, order: Option<&str>) -> Written {
+    Written {
+        tag: tag.into(),
+        extract: extract.map(str::to_owned),
+        order: order.map(str::to_owned),
+    }
+}
+
+#[test]
+fn an_order_that_the_tags_have_by_themselves_decides_whenever_they_were_pushed() {
+    const BUILD: &str = "regex:main-(?<build>[0-9]+)";
+    for (policy, rising, not_admitted) in [
+        (
+            ordered(BUILD, None, "numerical"),
+            &["main-9", "main-101", "main-102"][..],
+            &["main-x", "dev-103"][..],
+        ),
+        (
+            ordered(
+                "regex:main-(?P<sha>[0-9a-f]{7})-(?P<at>[0-9]+)",
+                Some("$at"),
+                "numerical",
+            ),
+            &["main-fffffff-1764356400", "main-0000000-1764356401"],
+            &["main-fffffff", "main-1764356402"],
+        ),
+        (
+            ordered("regex:api-(?<version>.+)", None, "semver:^1"),
+            &["api-1.2.3", "api-v1.9.0", "api-1.10.0"],
+            &[
+                "api-2.0.0",
+                "1.11.0",
+                "web-1.11.0",
+                "api-latest",
+                "api-1.11.0-rc.1",
+            ],
+        ),
+        (
+            ordered("regex:[a-z]+-([0-9.]+)", Some("$1"), "semver:*"),
+            &["web-1.0.0", "api-1.0.1"],
+            &["web-1.0"],
+        ),
+        (
+            ordered("glob:20*", None, "alphabetical"),
+            &["2026-11-28.133158", "2026-12-01.090000"],
+            &["latest"],
+        ),
+        (
+            ordered("glob:*", None, "numerical"),
+            &["7", "20261128", "20261128.5"],
+            &["latest", "1.2.3", ""],
+        ),
+        (
+            ordered(
+                "regex:(?<day>[0-9]{8})-b(?<build>[0-9]+)",
+                Some("${day}.$build"),
+                "alphabetical",
+            ),
+            &["20261128-b7", "20261129-b1"],
+            &["20261128"],
+        ),
+    ] {
+        for pair in rising.windows(2) {
+            // The earlier in the order was pushed later.
+            let (lower, higher) = (image(pair[0], "a", 9), image(pair[1], "b", 1));
+            for (known, observed) in [(&lower, &higher), (&higher, &lower)] {
+                let joined = policy.join(Some(known.clone()), observed.clone());
+                assert_eq!(joined, higher, "{policy:?}");
+            }
+        }
+        for tag in rising {
+            assert_eq!(policy.admission(tag), Ok(()), "{policy:?}");
+        }
+        for tag in not_admitted {
+            assert!(!policy.admits(tag), "{policy:?} should not admit {tag}");
+        }
+    }
+}
+
+#[test]
+fn a_tag_that_has_no_place_in_the_order_says_so() {
+    for (policy, tag, why) in [
+        (policy("semver:^1"), "2.0.0", "it is not in the range ^1"),
+        (policy("semver:^1"), "main", "it is no full version"),
+        (policy("glob:main-*"), "dev-1", "it is not `glob:main-*`"),
+        (
+            ordered("regex:main-(?<build>.*)", None, "numerical"),
+            "main-x",
+            "its part `x` is no number",
+        ),
+        (
+            ordered("regex:api-(?<version>.*)", None, "semver:^1"),
+            "api-2.0.0",
+            "its part `2.0.0` is not in the range ^1",
+        ),
+    ] {
+        assert_eq!(policy.admission(tag).unwrap_err().to_string(), why);
+    }
+}
+
+#[test]
+fn an_order_with_nothing_to_compare_says_what_to_write() {
+    for (tag, extract, order, field, part) in [
+        (
+            "glob:*",
+            None,
+            Some("newest"),
+            "order",
+            "`newest` is no order; write `numerical`",
+        ),
+        (
+            "glob:*",
+            None,
+            Some("semver"),
+            "order",
+            "such as `semver:^1` or `semver:*`",
+        ),
+        (
+            "glob:*",
+            None,
+            Some("semver:one"),
+            "order",
+            "is no version range",
+        ),
+        (
+            "semver:^1",
+            None,
+            Some("numerical"),
+            "order",
+            "versions have their order already",
+        ),
+        (
+            "latest",
+            None,
+            Some("numerical"),
+            "order",
+            "one exact tag has no order",
+        ),
+        (
+            "glob:main-*",
+            None,
+            Some("numerical"),
+            "order",
+            "name the part that is one",
+        ),
+        (
+            "regex:main-[0-9]+",
+            None,
+            Some("semver:*"),
+            "order",
+            "name the part that is one",
+        ),
+        (
+            "regex:main-([0-9]+)",
+            None,
+            Some("numerical"),
+            "extract",
+            "groups without names",
+        ),
+        (
+            "regex:(?<a>.)(?<b>.)",
+            None,
+            Some("numerical"),
+            "extract",
+            "the pattern names a and b",
+        ),
+        (
+            "regex:(?<a>.)",
+            Some("$b"),
+            Some("numerical"),
+            "extract",
+            "no group `b`; it names a",
+        ),
+        (
+            "regex:(.)",
+            Some("$2"),
+            Some("numerical"),
+            "extract",
+            "no group `2`; it names none",
+        ),
+        (
+            "regex:(?<a>.)",
+            Some("a"),
+            Some("numerical"),
+            "extract",
+            "names no part of the tag",
+        ),
+        (
+            "regex:(?<a>.)",
+            Some("$a"),
+            None,
+            "extract",
+            "nothing compares the part",
+        ),
+        (
+            "glob:*",
+            Some("$a"),
+            Some("numerical"),
+            "extract",
+            "a `glob:` has no parts with names",
+        ),
+    ] {
+        let flaw = TagPolicy::read(written(tag, extract, order)).unwrap_err();
+        assert_eq!(flaw.field, field, "{flaw}");
+        assert!(flaw.refusal.0.contains(part), "{flaw}");
+    }
+    for (tag, order) in [("glob:v*", "semver:*"), ("regex:a?[0-9]+|1", "numerical")] {
+        TagPolicy::read(written(tag, None, Some(order))).unwrap();
+    }
+}
+
+#[test]
+fn what_is_attached_to_an_image_is_never_followed() {
+    let signature = format!("sha256-{}.sig", "0".repeat(64));
+    for text in ["glob:*", "regex:.*", "glob:sha256-*"] {
+        let refused = policy(text).admission(&signature);
+        assert_eq!(refused, Err(Unadmitted::Attachment), "{text}");
+    }
+    assert!(policy("glob:*").admits("sha256-of-nothing"));
+}
+
+#[test]
+fn a_policy_is_kept_as_it_was_written() {
+    for json in [
+        r#"{"repository":"hello","tag":"semver:^1"}"#,
+        r#"{"repository":"hello","tag":"regex:m-(?<n>[0-9]+)","order":"numerical"}"#,
+        r#"{"repository":"hello","tag":"regex:m-([0-9]+)","extract":"$1","order":"numerical"}"#,
+    ] {
+        let rule: FollowRule = serde_json::from_str(json).unwrap();
+        let value: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_value(&rule).unwrap(), value);
+    }
+}
+
 fn any_policy() -> impl Strategy<Value = TagPolicy> {
     prop_oneof![
-        Just("semver:*"),
-        Just("semver:>=0.0.0-0"),
-        Just("glob:*"),
-        Just("regex:.*")
+        Just(policy("semver:*")),
+        Just(policy("semver:>=0.0.0-0")),
+        Just(policy("glob:*")),
+        Just(policy("regex:.*")),
+        Just(ordered("regex:main-(?<build>[0-9]+)", None, "numerical")),
+        Just(ordered("regex:v?(?<version>.*)", None, "semver:*")),
     ]
-    .prop_map(policy)
 }
 
 /// Pushes of distinct tags in no order, as ECR shows them.
@@ -157,6 +403,22 @@ fn pushes() -> impl Strategy<Value = Vec<Image>> {
         images
             .map(|(tag, (digest, at))| image(&tag, &digest, at))
             .collect()
+    })
+}
+
+/// One tag after another is put on one of three digests, a minute apart; each with when its event says so. A digest keeps the
+/// time at which it came first.
+fn puts() -> impl Strategy<Value = Vec<(Image, Timestamp)>> {
+    proptest::collection::vec(0..3_usize, 1..7).prop_map(|digests| {
+        let mut first = [None; 3];
+        let puts = (0..).zip(digests);
+        puts.map(|(minute, digest)| {
+            let at = 60 * minute;
+            let pushed_at = *first[digest].get_or_insert(at);
+            let image = image(&format!("main-{minute}"), &digest.to_string(), pushed_at);
+            (image, Timestamp::from_second(at).unwrap())
+        })
+        .collect()
     })
 }
 
@@ -194,5 +456,30 @@ proptest! {
             prop_assert_eq!(policy.to_string(), text);
             policy.admits("v1.2.3-rc.1");
         }
+    }
+
+    #[test]
+    fn reading_an_order_never_panics(
+        tag in "(semver:|glob:|regex:).{0,20}", extract in proptest::option::of(".{0,10}"), order in ".{0,10}|numerical"
+    ) {
+        let written = Written { tag, extract, order: Some(order) };
+        if let Ok(policy) = TagPolicy::read(written) {
+            policy.admits("main-17");
+        }
+    }
+
+    #[test]
+    fn whenever_and_however_often_tags_are_announced_the_one_that_was_put_last_is_followed(
+        (puts, deliveries) in puts().prop_flat_map(|puts| {
+            let twice: Vec<_> = puts.iter().chain(&puts).cloned().collect();
+            (Just(puts), Just(twice).prop_shuffle())
+        })
+    ) {
+        let policy = policy("glob:*");
+        let joined = deliveries.iter().fold(None, |known, (image, at)| {
+            Some(policy.join(known, image.clone().tagged(TagTime::Said(*at))))
+        });
+        let last = puts.last().map(|(image, _)| (image.tag.clone(), image.digest.clone()));
+        prop_assert_eq!(joined.map(|image| (image.tag, image.digest)), last);
     }
 }

@@ -10,7 +10,10 @@ use super::{
     section::{IMAGES, deserialized},
     spelling::nearest,
 };
-use crate::follow::{FollowRule, TagPolicy};
+use crate::{
+    follow::{FollowRule, TagPolicy, Written},
+    image::is_attachment,
+};
 
 /// Reads the section.
 pub(super) fn read(
@@ -79,10 +82,22 @@ fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule
     }
     let mut found = Problems::default();
     let fields = IMAGES.read_item(rule, &mut found);
-    if let Some(tag) = rule.said("tag")
-        && let Err(refusal) = TagPolicy::parse(tag)
-    {
-        problems.add(rule.wrong_at("tag", refusal.0));
+    let said = |name| rule.said(name).map(str::to_owned);
+    if let Some(tag) = said("tag") {
+        let written = Written {
+            tag,
+            extract: said("extract"),
+            order: said("order"),
+        };
+        if is_attachment(&written.tag) {
+            let message = format!("`{}` is the tag of no image", written.tag);
+            problems.add(rule.wrong_at("tag", message).hint(
+                "a signature, an attestation or an SBOM of an image has it; follow the image's own tag",
+            ));
+        }
+        if let Err(flaw) = TagPolicy::read(written) {
+            problems.add(rule.wrong_at(flaw.field, flaw.refusal.0));
+        }
     }
     problems.add_new(found);
     deserialized(rule, fields, problems)

@@ -18,6 +18,7 @@ fn image(tag: &str, digest: &str, pushed_at: i64) -> Image {
         tag: tag.into(),
         digest: format!("sha256:{digest}"),
         pushed_at: Timestamp::from_second(pushed_at).unwrap(),
+        tagged_at: None,
     }
 }
 
