@@ -4,13 +4,9 @@
 //! Fails with `Refused` if the event is malformed, else with `Transient` or `Unexpected`: Lambda repeats
 //! the event twice and then puts it into the dead-letter queue.
 
-use std::collections::BTreeMap;
-
 use landfall::{
     desired::{DesiredState, FollowedFile},
     event::{Heard, config_changed},
-    follow::FollowRule,
-    image::Image,
     protocol::{
         Guards,
         follow::{Accepted, Answer, Ask, File, Follow},
@@ -23,6 +19,7 @@ use landfall_aws::{
     Aws, Fault,
     bucket::Object,
     events::SERVICE_FILE_REJECTED,
+    fitting::Fitting,
     function::{Event, Function},
     passed_over,
     status_file::StatusFile,
@@ -91,7 +88,12 @@ pub async fn look(aws: &Aws, key: &str, request_id: &str) -> Result<(), Fault> {
                 aws.state().put_source(key, service).await?;
                 Answer::Done
             }
-            Ask::LookThrough(rules) => Answer::Found(look_through(aws, rules).await?),
+            Ask::LookThrough(file, searches) => {
+                Answer::Found(Fitting::of(aws, file).search(searches).await?)
+            }
+            Ask::LookForKept(file, kept) => {
+                Answer::Found(Fitting::of(aws, file).search_gone(kept).await?)
+            }
             Ask::CurrentVersion => Answer::Version(aws.files().current_version(key).await?),
             Ask::Record(records) => {
                 passed_over::record(aws, &records).await?;
@@ -165,19 +167,6 @@ async fn accept(aws: &Aws, object: &Object) -> Result<Result<Read, Rejection>, F
     let changeable = draft.changeable(&values);
     let accepted = draft.resolve(&values).accepted();
     Ok(accepted.map(|(file, warnings)| (file, warnings, changeable)))
-}
-
-/// For each container, the newest image of its repository that its rule admits.
-async fn look_through(
-    aws: &Aws,
-    rules: Vec<(String, FollowRule)>,
-) -> Result<BTreeMap<String, Option<Image>>, Fault> {
-    let mut found = BTreeMap::new();
-    for (container, rule) in rules {
-        let latest = aws.ecr().latest(&rule).await?;
-        found.insert(container, latest);
-    }
-    Ok(found)
 }
 
 async fn write(

@@ -21,6 +21,7 @@ use landfall::{
 };
 use landfall_aws::{
     Aws, Fault,
+    fitting::Fitting,
     function::{Event, Function},
     passed_over,
     side_by_side::{self, out_of_time},
@@ -110,8 +111,19 @@ pub async fn join(
     loop {
         let answer = match join.ask() {
             Ask::ReadDesired => Answer::Desired(aws.state().read(service).await?),
-            Ask::ReadImage => {
-                Answer::Image(aws.ecr().image(&pushed.repository, &pushed.tag).await?)
+            Ask::ReadImage(file) => {
+                let fitting = Fitting::of(aws, file);
+                Answer::Tagged(fitting.tagged(&pushed.repository, &pushed.tag).await?)
+            }
+            Ask::IsThere(tag) => {
+                let found = aws.ecr().image(&pushed.repository, tag).await?;
+                Answer::IsThere(found.is_some())
+            }
+            Ask::LookThrough(file, searches) => {
+                Answer::Found(Fitting::of(aws, file).search(searches).await?)
+            }
+            Ask::LookForKept(file, kept) => {
+                Answer::Found(Fitting::of(aws, file).search_gone(kept).await?)
             }
             Ask::Refresh(file) => Answer::Refreshed(refresh(aws, file).await?),
             Ask::Distrust(image) => {
@@ -150,6 +162,9 @@ fn log(service: &ServiceId, tag: &str, output: Output) {
         }
         Output::NotTagged => {
             tracing::info!(%service, tag, "ignored: nothing has the tag any more");
+        }
+        Output::Unfit => {
+            tracing::warn!(%service, tag, "ignored: the tasks cannot run what has the tag");
         }
         Output::NothingToStart { held } => {
             tracing::info!(%service, tag, held, "nothing changes");

@@ -140,6 +140,9 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
             image.repository, image.tag
         ));
     }
+    for ignored in &desired.ignored {
+        lines.push(format!("  ignored   {ignored}"));
+    }
     match &desired.last_good {
         Some(good) => lines.push(format!(
             "  last good release {}, {}",
@@ -208,6 +211,7 @@ mod tests {
     use landfall::{
         content::ContentHash,
         desired::{Claim, FollowedFile},
+        ignored::Reason,
         live::HookAction,
         pause::{AwaitedHook, Pause},
         record::{TaskDefinition, Timeline, Verdict},
@@ -277,6 +281,18 @@ mod tests {
             "web/hello\n  file      services/hello.yaml\n  last good release 1, hello:1\n  \
              release 1   succeeded   it succeeded (services/hello.yaml changed)\n"
         );
+    }
+
+    #[test]
+    fn the_tags_that_were_passed_over_are_shown_with_the_reason() {
+        let mut desired = open(&["one"]);
+        let earlier = Reason::Earlier {
+            than: "main-102".into(),
+        };
+        desired.ignore("hello", "main-101", earlier, Timestamp::UNIX_EPOCH);
+        let shown = describe(&desired, &[]);
+        let line = "\n  ignored   hello:main-101: main-102 comes later\n";
+        assert!(shown.contains(line), "{shown}");
     }
 
     #[test]

@@ -82,12 +82,15 @@ fn call(call: &Call) -> &'static str {
         Call::Join(join) => match join.stage {
             join::Stage::ReadDesired => "reads the desired state",
             join::Stage::ReadImage { .. } => "asks ECR for the image",
+            join::Stage::LookThrough(_) => "looks through the repository",
             join::Stage::WriteDesired(_) => "writes the desired state, if it is as it was read",
             join::Stage::Record(_) => "records what was passed over",
             join::Stage::Start { .. } => "starts an execution",
-            join::Stage::Refresh(_) | join::Stage::Distrust(_) | join::Stage::KeepStatus(_) => {
-                "does what nobody sees"
-            }
+            join::Stage::IsThere { .. }
+            | join::Stage::LookForKept(_)
+            | join::Stage::Refresh(_)
+            | join::Stage::Distrust(_)
+            | join::Stage::KeepStatus(_) => "does what nobody sees",
         },
         Call::Follow(follow) => match follow.ask() {
             follow::Ask::ReadFile => "reads the service file",
@@ -95,12 +98,13 @@ fn call(call: &Call) -> &'static str {
             follow::Ask::ReadDesired(_) => "reads the desired state",
             follow::Ask::PutFollower(..) => "notes that the service follows the repository",
             follow::Ask::PutSource(_) => "notes that the file describes the service",
-            follow::Ask::LookThrough(_) => "looks through the repository",
+            follow::Ask::LookThrough(..) => "looks through the repository",
             follow::Ask::CurrentVersion => "asks for the file's current version",
             follow::Ask::WriteDesired { .. } => "writes the desired state, if it is as it was read",
             follow::Ask::Record(_) => "records what was passed over",
             follow::Ask::Start(..) => "starts an execution",
             follow::Ask::IsThere(_)
+            | follow::Ask::LookForKept(..)
             | follow::Ask::Reject(_)
             | follow::Ask::Expect
             | follow::Ask::PutStatus(_)

@@ -1,8 +1,12 @@
 //! The triggers, call by call: `image-pushed`, `config-changed`, `execution-ended` and `rollout-changed`.
 
+use std::collections::BTreeMap;
+
 use landfall::{
     desired::DesiredState,
     event::image_pushed::PushedTag,
+    followed::{Found, Search, Tagged},
+    image::TagTime,
     protocol::{
         follow::{self, File, Follow, TakingStage, UnfollowStage},
         join::{self, Join},
@@ -73,12 +77,18 @@ impl Call {
         match self {
             Self::Join(join) => matches!(
                 join.stage,
-                join::Stage::Refresh(_) | join::Stage::Distrust(_) | join::Stage::KeepStatus(_)
+                join::Stage::IsThere { .. }
+                    | join::Stage::LookForKept(_)
+                    | join::Stage::Refresh(_)
+                    | join::Stage::Distrust(_)
+                    | join::Stage::KeepStatus(_)
             ),
             Self::Follow(follow) => match &follow.stage {
                 follow::Stage::Take(taking) => matches!(
                     taking.stage,
-                    TakingStage::Expect { .. } | TakingStage::PutStatus(_)
+                    TakingStage::Expect { .. }
+                        | TakingStage::LookForKept(_)
+                        | TakingStage::PutStatus(_)
                 ),
                 stage => matches!(
                     stage,
@@ -145,16 +155,23 @@ impl Protocol {
         };
         let image = &self.images[image];
         let pushed = PushedTag {
-            registry: image.registry.clone(),
             repository: image.repository.clone(),
             tag: image.tag.clone(),
+            at: TagTime::Unknown,
         };
         let answer = match join.ask() {
             Ask::ReadDesired => Answer::Desired(state.desired.clone()),
-            Ask::ReadImage => {
+            Ask::ReadImage(_) => {
                 let tagged = self.image_tagged(state, &pushed.tag);
-                Answer::Image(tagged.map(|image| self.images[image].clone()))
+                Answer::Tagged(tagged.map_or(Tagged::Nothing, |image| {
+                    Tagged::Image(self.images[image].clone())
+                }))
             }
+            // Nobody deletes a tag here.
+            Ask::IsThere(_) => Answer::IsThere(true),
+            Ask::LookThrough(_, searches) => Answer::Found(self.found(state, searches)),
+            // Nor an image.
+            Ask::LookForKept(..) => Answer::Found(BTreeMap::new()),
             Ask::Refresh(_) => Answer::Refreshed(None),
             Ask::Distrust(_) | Ask::KeepStatus(_) => Answer::Done,
             Ask::Record(records) => {
@@ -200,13 +217,9 @@ impl Protocol {
                 state.is_source = true;
                 Answer::Done
             }
-            Ask::LookThrough(rules) => {
-                let found = rules.into_iter().map(|(container, rule)| {
-                    let latest = self.latest_of(state, &rule);
-                    (container, latest.map(|image| self.images[image].clone()))
-                });
-                Answer::Found(found.collect())
-            }
+            Ask::LookThrough(_, searches) => Answer::Found(self.found(state, searches)),
+            // Nor an image.
+            Ask::LookForKept(..) => Answer::Found(BTreeMap::new()),
             Ask::CurrentVersion => Answer::Version(state.file.map(|file| file.to_string())),
             Ask::Record(records) => {
                 self.put_records(state, records);
@@ -222,6 +235,18 @@ impl Protocol {
         };
         let over = follow.on(KEY, answer, THEN);
         (!over).then_some(Call::Follow(follow))
+    }
+
+    fn found(&self, state: &State, searches: Vec<Search>) -> BTreeMap<String, Found> {
+        let found = searches.into_iter().map(|search| {
+            let latest = self.latest_of(state, &search.rule);
+            let found = Found {
+                image: latest.map(|image| self.images[image].clone()),
+                unfit: Vec::new(),
+            };
+            (search.container, found)
+        });
+        found.collect()
     }
 
     /// `StartExecution`. A repeated invocation has the same request id, so its execution for the same release is there already.
@@ -246,8 +271,10 @@ impl Protocol {
         &self,
         state: &mut State,
         over: &Versioned<DesiredState>,
-        desired: DesiredState,
+        mut desired: DesiredState,
     ) -> WriteOutcome {
+        // Nothing is decided by the tags that were passed over, and there are many orders of them.
+        desired.ignored.clear();
         if state.desired == *over {
             self.check_order(state, &desired);
         }

@@ -5,7 +5,7 @@ use aws_sdk_ecr::{
     Client,
     error::ProvideErrorMetadata,
     operation::describe_images::builders::DescribeImagesFluentBuilder,
-    types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, TagStatus},
+    types::{ImageDetail, ImageIdentifier},
 };
 use aws_smithy_types::DateTime;
 use jiff::{Timestamp, Unit};
@@ -40,8 +40,8 @@ impl Ecr {
         }
     }
 
-    /// The image that has `tag` now; none if no image has it.
-    pub async fn image(&self, repository: &str, tag: &str) -> Result<Option<Image>, Fault> {
+    /// What has `tag` now.
+    pub async fn shown(&self, repository: &str, tag: &str) -> Result<Shown, Fault> {
         let id = ImageIdentifier::builder().image_tag(tag).build();
         let answer = match self
             .client
@@ -52,15 +52,27 @@ impl Ecr {
             .await
         {
             Ok(answer) => answer,
-            Err(error) if is_missing(error.code()) => return Ok(None),
+            Err(error) if is_missing(error.code()) => return Ok(Shown::Nothing),
             Err(error) => return Err(Fault::of(CALL, error)),
         };
         // Some servers answer an unknown tag with an empty list instead of ImageNotFoundException.
-        answer
-            .image_details()
-            .first()
-            .map(|detail| self.tagged(repository, tag, detail))
-            .transpose()
+        let Some(detail) = answer.image_details().first() else {
+            return Ok(Shown::Nothing);
+        };
+        let image = self.tagged(repository, tag, detail)?;
+        Ok(match kind(detail) {
+            Kind::Image => Shown::Image(image),
+            Kind::Index => Shown::Index(image),
+            Kind::Artifact(media_type) => Shown::Artifact(media_type),
+        })
+    }
+
+    /// The image that has `tag` now; none if no image has it.
+    pub async fn image(&self, repository: &str, tag: &str) -> Result<Option<Image>, Fault> {
+        Ok(match self.shown(repository, tag).await? {
+            Shown::Image(image) | Shown::Index(image) => Some(image),
+            Shown::Nothing | Shown::Artifact(_) => None,
+        })
     }
 
     /// The latest image that `rule` admits, after looking through the whole repository; none if there is no such
@@ -69,29 +81,8 @@ impl Ecr {
         if let Some(tag) = rule.tag.exact() {
             return self.image(&rule.repository, tag).await;
         }
-        let tagged = self.tagged_images(&rule.repository).await?.into_iter();
-        let admitted = tagged.filter(|image| rule.tag.admits(&image.tag));
-        Ok(admitted.max_by(|one, other| rule.tag.order(one, other)))
-    }
-
-    /// All tagged images of a repository, once for each tag; none if there is no such repository.
-    pub async fn tagged_images(&self, repository: &str) -> Result<Vec<Image>, Fault> {
-        let tagged = DescribeImagesFilter::builder()
-            .tag_status(TagStatus::Tagged)
-            .build();
-        let request = self
-            .client
-            .describe_images()
-            .repository_name(repository)
-            .filter(tagged);
-        let mut images = Vec::new();
-        let is_there = each(request, |detail| {
-            for tag in detail.image_tags() {
-                images.push(self.tagged(repository, tag, detail)?);
-            }
-            Ok(())
-        });
-        Ok(if is_there.await? { images } else { Vec::new() })
+        let tagged = self.listing(&rule.repository).await?.tagged;
+        Ok(rule.candidates(tagged, None).into_iter().next())
     }
 
     /// All images of a repository; none if there is no such repository.
@@ -103,8 +94,15 @@ impl Ecr {
                 let digest = detail.image_digest().map(str::to_owned);
                 listing.untagged.extend(digest);
             }
+            let kind = kind(detail);
+            if let Kind::Artifact(_) = kind {
+                return Ok(());
+            }
             for tag in detail.image_tags() {
                 let image = self.tagged(repository, tag, detail)?;
+                if kind == Kind::Index {
+                    listing.indexes.insert(image.digest.clone());
+                }
                 listing.tagged.push(image);
             }
             Ok(())
@@ -229,6 +227,63 @@ impl Ecr {
             pushed_at: pushed_at(pushed)?,
             tagged_at: None,
         })
+    }
+}
+
+/// What has a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing.
+    Nothing,
+    /// One image.
+    Image(Image),
+    /// An index of images, mostly one for each platform.
+    Index(Image),
+    /// Something else than an image; with its media type.
+    Artifact(String),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Image,
+    Index,
+    Artifact(String),
+}
+
+/// The media types of the configuration of what a container runs
+/// (<https://github.com/opencontainers/image-spec/blob/main/media-types.md>,
+/// <https://distribution.github.io/distribution/spec/manifest-v2-2/>). ECR has it as `artifactMediaType`.
+const IMAGES: [&str; 2] = [
+    "application/vnd.docker.container.image.v1+json",
+    "application/vnd.oci.image.config.v1+json",
+];
+/// The media types of an index, from the same pages.
+const INDEXES: [&str; 2] = [
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.index.v1+json",
+];
+/// The manifest of an artifact in a draft of OCI's
+/// (<https://github.com/opencontainers/image-spec/blob/v1.1.0-rc4/artifact.md>).
+const ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+
+/// What an entry of `DescribeImages` is. What has a subject is attached to it
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageDetail.html>). Without a word of it, an entry is an
+/// image: ECR need not say more.
+fn kind(detail: &ImageDetail) -> Kind {
+    let manifest = detail.image_manifest_media_type().unwrap_or_default();
+    match detail.artifact_media_type() {
+        Some(artifact)
+            if !artifact.is_empty()
+                && !IMAGES.contains(&artifact)
+                && !INDEXES.contains(&artifact) =>
+        {
+            Kind::Artifact(artifact.into())
+        }
+        _ if manifest == ARTIFACT || detail.subject_manifest_digest().is_some() => {
+            Kind::Artifact(detail.artifact_media_type().unwrap_or(manifest).into())
+        }
+        _ if INDEXES.contains(&manifest) => Kind::Index,
+        _ => Kind::Image,
     }
 }
 

@@ -15,6 +15,7 @@ pub mod ecs;
 pub mod elb;
 pub mod events;
 mod fault;
+pub mod fitting;
 pub mod function;
 mod inspection;
 mod not_yet;

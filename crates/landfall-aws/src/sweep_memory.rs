@@ -8,7 +8,7 @@ use landfall::{
     image::Image,
     keys,
     service_id::ServiceId,
-    sweep::{ExecutionsSeen, FileMark, Memory, Shard, moved},
+    sweep::{ExecutionsSeen, FileMark, Memory, SeenTags, Shard, moved},
 };
 
 use tokio::sync::Mutex;
@@ -125,6 +125,21 @@ impl SweepMemory {
             memory.undecided.insert(service.clone(), number);
         };
         self.update(&mut remembered, change).await
+    }
+
+    /// The tags that were there when a sweep had last joined a repository; none if no sweep noted them.
+    pub async fn seen_tags(&self, repository: &str) -> Result<Option<SeenTags>, Fault> {
+        let found = self.0.get_json(&keys::seen_tags(repository)).await?;
+        Ok(found.map(|(seen, _)| seen))
+    }
+
+    /// Notes the tags that are there, after they were joined. If an older sweep writes last, tags count as new once more:
+    /// they came after what is followed all the same, unless that is new too.
+    pub async fn put_seen_tags(&self, repository: &str, seen: &SeenTags) -> Result<(), Fault> {
+        self.0
+            .put_json(&keys::seen_tags(repository), seen, Condition::None)
+            .await
+            .map(drop)
     }
 
     /// Up to when sweeps have dealt with executions that died; none if no sweep ever has.

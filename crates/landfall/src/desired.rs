@@ -3,9 +3,10 @@
 //! Triggers change what should run: the file, the images and the open releases. The execution that holds the claim
 //! writes the claim and the verdicts.
 //!
-//! [`DesiredState`] has methods in other modules too: holds are in [`crate::hold`], images in quarantine in
-//! [`crate::quarantine`], drift in [`crate::drift`], the way back in danger in [`crate::danger`], pauses in
-//! [`crate::pause`], releases of which no task ran in [`crate::unproven`], undecided ones in [`crate::undecided`].
+//! [`DesiredState`] has methods in other modules too: the images that are followed are in [`crate::followed`], the tags that
+//! were passed over in [`crate::ignored`], holds in [`crate::hold`], images in quarantine in [`crate::quarantine`], drift in
+//! [`crate::drift`], the way back in danger in [`crate::danger`], pauses in [`crate::pause`], releases of which no task ran
+//! in [`crate::unproven`], undecided ones in [`crate::undecided`].
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use crate::{
     evidence::Against,
     follow::FollowRule,
     hold::Hold,
+    ignored::IgnoredTag,
     image::Image,
     pause::PausedRelease,
     quarantine::Quarantined,
@@ -53,6 +55,9 @@ pub struct DesiredState {
     /// tag was moved back to an older image. A sweep takes only images after it for missed pushes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub withdrawn: BTreeMap<String, Image>,
+    /// The last tags that the follow rules passed over, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<IgnoredTag>,
     /// The number of the newest release.
     pub last_number: u64,
     /// Releases without a verdict, oldest first. The last one should run.
@@ -186,6 +191,7 @@ impl DesiredState {
             file: None,
             images: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
+            ignored: Vec::new(),
             last_number: 0,
             open: Vec::new(),
             passed_over: Vec::new(),
@@ -227,27 +233,6 @@ impl DesiredState {
             .collect()
     }
 
-    /// The containers whose follow rules admit `tag` of `repository`.
-    pub fn followers_of(&self, repository: &str, tag: &str) -> Vec<(String, FollowRule)> {
-        let follows = self.file.iter().flat_map(|file| &file.follows);
-        follows
-            .filter(|(_, rule)| rule.repository == repository && rule.tag.admits(tag))
-            .map(|(container, rule)| (container.clone(), rule.clone()))
-            .collect()
-    }
-
-    /// Whether a container runs another image of the tag that `observed` has, so that joining it follows a moved tag.
-    pub fn moves_tag(&self, observed: &Image) -> bool {
-        let followers = self.followers_of(&observed.repository, &observed.tag);
-        followers.iter().any(|(container, _)| {
-            self.images.get(container).is_some_and(|known| {
-                known.repository == observed.repository
-                    && known.tag == observed.tag
-                    && known.digest != observed.digest
-            })
-        })
-    }
-
     /// The follow rules of `follows` that are not yet in force here: their repositories have to be looked through.
     pub fn new_rules(&self, follows: &BTreeMap<String, FollowRule>) -> Vec<(String, FollowRule)> {
         let in_force = |container: &String| {
@@ -268,38 +253,6 @@ impl DesiredState {
         follows
             .map(|(container, rule)| (container.clone(), rule.clone()))
             .collect()
-    }
-
-    /// Joins `observed`, the image that ECR shows now for a tag, into the images of every container whose follow rule
-    /// admits the tag, and makes a new release if that changes what should run.
-    pub fn join_image(&mut self, observed: &Image, now: Timestamp) {
-        self.take_image(observed);
-        let cause = Cause::ImagePushed {
-            repository: observed.repository.clone(),
-            tag: observed.tag.clone(),
-            digest: observed.digest.clone(),
-        };
-        self.release(cause, Again::IfChanged, now);
-    }
-
-    /// Joins `observed` like [`Self::join_image`], but makes no release of it: a placeholder of the service file has no
-    /// value.
-    pub fn take_image(&mut self, observed: &Image) {
-        for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
-            let known = self.images.remove(&container);
-            let given_up = [known.clone(), self.withdrawn.remove(&container)];
-            let joined = rule.tag.join(known, observed.clone());
-            let later = given_up
-                .into_iter()
-                .flatten()
-                .filter(|image| rule.tag.order(image, &joined).is_gt())
-                .max_by(|one, other| rule.tag.order(one, other));
-            if let Some(later) = later {
-                self.withdrawn.insert(container.clone(), later);
-            }
-            self.images.insert(container, joined);
-        }
-        self.lift_quarantine();
     }
 
     /// Replaces the content of the followed file by `content`, which has other values for the placeholders. The next
@@ -333,6 +286,10 @@ impl DesiredState {
         self.withdrawn.retain(|container, _| {
             file.follows.contains_key(container) && !found.contains_key(container)
         });
+        let changed_rules = file.follows.iter();
+        let changed_rules = changed_rules.filter(|(container, _)| found.contains_key(*container));
+        let repositories: Vec<_> = changed_rules.map(|(_, rule)| &*rule.repository).collect();
+        self.no_longer_ignored(&repositories);
         for (container, image) in found {
             // A changed follow rule ends the quarantine of its container.
             self.quarantine
@@ -366,6 +323,7 @@ impl DesiredState {
         self.file = None;
         self.images.clear();
         self.withdrawn.clear();
+        self.ignored.clear();
         self.quarantine.clear();
     }
 
@@ -380,8 +338,8 @@ impl DesiredState {
         self.release(Cause::TasksCame, Again::EvenIfGood, now);
     }
 
-    /// Makes a release of the followed file and the images that are to be tried next, unless the last one was of the same.
-    pub(crate) fn release_trial(&mut self, cause: Cause, now: Timestamp) {
+    /// Makes a release of the followed file and the images that are to run now, unless the last one was of the same.
+    pub(crate) fn release_if_changed(&mut self, cause: Cause, now: Timestamp) {
         self.release(cause, Again::IfChanged, now);
     }
 

@@ -7,6 +7,7 @@ mod received;
 pub mod rollout_changed;
 pub mod sweep_due;
 
+use jiff::Timestamp;
 pub use received::Received;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -28,6 +29,9 @@ pub enum Heard<T> {
 struct Envelope<Detail> {
     account: String,
     region: String,
+    /// When it happened, as the service says.
+    #[serde(default)]
+    time: Option<Timestamp>,
     #[serde(default)]
     resources: Vec<String>,
     detail: Detail,

@@ -15,6 +15,7 @@
 //! | state | `follows/<repository>/<cluster>/<service>` | that the service follows the repository, or once did; empty |
 //! | state | `unproven/<cluster>/<service>` | that a release of the service was unproven, now or once; empty |
 //! | state | `sweep/shards/<number>.json` | what the repositories and service files of a shard were when they were last joined, and its services with an undecided release |
+//! | state | `sweep/tags/<repository>.json` | which images had which tags when a sweep had last joined them, where a rule takes the tag that was put last |
 //! | state | `sweep/executions.json` | up to when dead executions were looked at |
 //!
 //! Followers are never removed: a removal could overtake another invocation that adds the same one, and its pushes
@@ -130,6 +131,11 @@ pub fn followed_repository(prefix: &str) -> Option<String> {
 /// The key of what a sweep remembers of a shard.
 pub fn sweep_memory(shard: Shard) -> String {
     format!("sweep/shards/{:02}.json", shard.number())
+}
+
+/// The key of the tags that a sweep saw last in a repository.
+pub fn seen_tags(repository: &str) -> String {
+    format!("sweep/tags/{}.json", repository.replace('/', "%2F"))
 }
 
 /// The service that a follower's key names.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    follow::FollowRule, image::Image as ReleasedImage, service_file::ServiceFile,
-    step::ensure_cluster::wanted_log_groups,
+    follow::FollowRule, image::Image as ReleasedImage, platform::Platform,
+    service_file::ServiceFile, step::ensure_cluster::wanted_log_groups,
 };
 
 /// One thing that a service file takes for granted.
@@ -63,16 +63,6 @@ const TASKS: &str = "ecs-tasks.amazonaws.com";
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/infrastructure_IAM_role.html>).
 const ECS: &str = "ecs.amazonaws.com";
 
-/// What an image has to run on, in the words of an image index
-/// (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Platform {
-    /// `linux` or `windows`.
-    pub os: String,
-    /// `amd64` or `arm64`.
-    pub architecture: String,
-}
-
 /// What was found of a prerequisite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state", content = "about")]
@@ -119,16 +109,6 @@ pub fn trusts(policy: &Value, service: &str) -> bool {
     })
 }
 
-/// Whether an image with this manifest runs on `platform`: none if the manifest is that of one image, whose
-/// configuration says it (<https://github.com/opencontainers/image-spec/blob/main/image-index.md>).
-pub fn runs_on(manifest: &Value, platform: &Platform) -> Option<bool> {
-    let manifests = manifest.get("manifests")?.as_array()?;
-    Some(manifests.iter().any(|one| {
-        one["platform"]["os"] == *platform.os
-            && one["platform"]["architecture"] == *platform.architecture
-    }))
-}
-
 /// The digest of the configuration that an image's manifest names
 /// (<https://github.com/opencontainers/image-spec/blob/main/manifest.md>).
 pub fn configuration(manifest: &Value) -> Option<&str> {
@@ -169,7 +149,7 @@ pub fn of(
             );
         }
     }
-    let platform = platform(task_definition.get("runtimePlatform"));
+    let platform = Platform::of(task_definition);
     for (container, rule) in &file.images {
         add(
             format!("images.{container}"),
@@ -244,22 +224,6 @@ fn containers(task_definition: &Map<String, Value>) -> impl Iterator<Item = (Str
                 container,
             )
         })
-}
-
-/// Fargate and EC2 take Linux on x86_64 unless told otherwise
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html>).
-fn platform(runtime: Option<&Value>) -> Platform {
-    let member = |name| text(runtime.and_then(|runtime| runtime.get(name))).unwrap_or_default();
-    Platform {
-        os: match member("operatingSystemFamily").starts_with("WINDOWS") {
-            true => "windows".into(),
-            false => "linux".into(),
-        },
-        architecture: match member("cpuArchitecture") {
-            "ARM64" => "arm64".into(),
-            _ => "amd64".into(),
-        },
-    }
 }
 
 /// The secret that a `valueFrom` names: a secret's ARN, which may go on with a key, a stage and a version; a

@@ -322,7 +322,7 @@ impl DesiredState {
         let doubted = self.in_doubt().or(doubted);
         let Some(newest) = self.newest_open().cloned() else {
             if let Some(release) = doubted {
-                self.release_trial(Cause::Trial { release }, now);
+                self.release_if_changed(Cause::Trial { release }, now);
             }
             return;
         };

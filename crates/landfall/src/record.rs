@@ -77,6 +77,13 @@ pub enum Cause {
         /// `sha256:…`
         digest: String,
     },
+    /// A tag that was followed is gone, and another image takes the place of what had it.
+    TagGone {
+        /// The repository.
+        repository: String,
+        /// The tag.
+        tag: String,
+    },
     /// The service file changed.
     #[serde(rename_all = "camelCase")]
     ServiceFileChanged {
@@ -125,6 +132,7 @@ impl fmt::Display for Cause {
             Self::ImagePushed {
                 repository, tag, ..
             } => write!(f, "{repository}:{tag} was pushed"),
+            Self::TagGone { repository, tag } => write!(f, "{repository}:{tag} was deleted"),
             Self::ServiceFileChanged { key, .. } => write!(f, "{key} changed"),
             Self::Resumed => f.write_str("its hold was ended"),
             Self::Retried => f.write_str("it was tried again"),

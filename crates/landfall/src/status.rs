@@ -8,6 +8,7 @@ use crate::{
     desired::DesiredState,
     follow::FollowRule,
     hold::Hold,
+    ignored::IgnoredTag,
     pause::PausedRelease,
     service_file::{Problem, Rejection},
     service_id::ServiceId,
@@ -36,6 +37,9 @@ pub enum FileStatus {
         /// The pause of the release on its way, while ECS waits until somebody continues its deployment.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paused: Option<Box<PausedRelease>>,
+        /// The last tags that the follow rules passed over, and why, oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ignored: Vec<IgnoredTag>,
         /// Parts of the file that are probably mistakes, but for which it is not rejected.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<Problem>,
@@ -92,6 +96,9 @@ impl FileStatus {
                 ),
             };
         }
+        for ignored in desired.ignored.iter().filter(|one| one.is_mistake()) {
+            message += &format!("; passed over {ignored}");
+        }
         if let Some(danger) = &desired.danger {
             message += &format!("; {}", danger.message());
         }
@@ -112,6 +119,7 @@ impl FileStatus {
             waiting_for,
             hold: desired.hold.clone(),
             paused: desired.paused.clone().map(Box::new),
+            ignored: desired.ignored.clone(),
             warnings: Vec::new(),
         })
     }

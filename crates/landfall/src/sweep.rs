@@ -12,7 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{content::ContentHash, desired::DesiredState, image::Image, service_id::ServiceId};
+use crate::{
+    content::ContentHash,
+    desired::DesiredState,
+    image::{Image, TagTime},
+    service_id::ServiceId,
+};
 
 /// How many shards there are: a number that the usual intervals divide.
 const SHARDS: u8 = 60;
@@ -94,6 +99,8 @@ pub struct Listing {
     pub tagged: Vec<Image>,
     /// The digests of the others: a service may run an image that lost its tag.
     pub untagged: BTreeSet<String>,
+    /// The digests of those with a tag that are indexes of images for several platforms.
+    pub indexes: BTreeSet<String>,
 }
 
 impl Listing {
@@ -119,30 +126,76 @@ pub fn moved(image: &Image, now: Timestamp) -> String {
     format!("{} was moved to {} by {now}", image.tag, image.digest)
 }
 
-/// The tags of `repository` whose pushes a service has missed, given everything that is tagged there.
+/// The tags of a repository and which images had them when a sweep had last joined them all, as hashes: a repository may have
+/// a hundred thousand of them.
 ///
-/// These are the tag that the service runs, if another image has that tag now; and the latest admitted tag, if it comes
-/// after the images that the service runs and has withdrawn. So no older image is found again.
-pub fn missed(desired: &DesiredState, repository: &str, listing: &[Image]) -> BTreeSet<String> {
-    let mut missed = BTreeSet::new();
+/// ECR does not say when an image got a tag. But what has a tag now and had not when the followed image had its own came
+/// after that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenTags(BTreeSet<String>);
+
+/// How many hexadecimal digits of a hash are kept of a tag: enough for no two of them to have the same by chance.
+const DIGITS: usize = 16;
+
+impl SeenTags {
+    /// Those that are listed.
+    pub fn of(listing: &Listing) -> Self {
+        Self(listing.tagged.iter().map(Self::hash).collect())
+    }
+
+    /// Whether the image had its tag.
+    pub fn has(&self, image: &Image) -> bool {
+        self.0.contains(&Self::hash(image))
+    }
+
+    fn hash(image: &Image) -> String {
+        let hash = ContentHash::of(&json!([image.tag, image.digest])).to_string();
+        hash.chars().take(DIGITS).collect()
+    }
+}
+
+/// The tags of `repository` whose pushes or deletions a service has missed, given everything that is tagged there, and what
+/// is known of when the tags were put.
+///
+/// These are the tag that the service follows, if another image has that tag now or nothing has it; and the latest admitted
+/// tag, if it comes after the images that the service follows and has withdrawn. So no older image is found again. `seen`
+/// are the tags that were there at the last sweep, if any rule asked for them.
+pub fn missed(
+    desired: &DesiredState,
+    repository: &str,
+    listing: &[Image],
+    seen: Option<&SeenTags>,
+) -> BTreeMap<String, TagTime> {
+    let mut missed = BTreeMap::new();
     let rules = desired.rules_in_force().into_iter();
     for (container, rule) in rules.filter(|(_, rule)| rule.repository == repository) {
         let known = desired.images.get(&container);
         let now = known.and_then(|known| listing.iter().find(|image| image.tag == known.tag));
-        if let (Some(known), Some(now)) = (known, now)
-            && known.digest != now.digest
+        if let Some(known) = known
+            && now.is_none_or(|now| known.digest != now.digest)
         {
-            missed.insert(now.tag.clone());
+            missed.insert(known.tag.clone(), TagTime::Unknown);
         }
+        let later = |image: &Image| match (known, seen) {
+            (Some(known), Some(seen)) if seen.has(known) && !seen.has(image) => {
+                TagTime::After(known.since())
+            }
+            _ => TagTime::Unknown,
+        };
         let admitted = listing.iter().filter(|image| rule.tag.admits(&image.tag));
+        let admitted = admitted.map(|image| match known {
+            Some(known) if known.tag == image.tag && known.digest == image.digest => known.clone(),
+            _ => image.clone().tagged(later(image)),
+        });
         let Some(latest) = admitted.max_by(|one, other| rule.tag.order(one, other)) else {
             continue;
         };
         let mut before = [known, now, desired.withdrawn.get(&container)]
             .into_iter()
             .flatten();
-        if before.all(|known| rule.tag.order(known, latest) == Ordering::Less) {
-            missed.insert(latest.tag.clone());
+        if before.all(|known| rule.tag.order(known, &latest) == Ordering::Less) {
+            let at = later(&latest);
+            missed.insert(latest.tag, at);
         }
     }
     missed

@@ -17,5 +17,6 @@ mod pauses;
 mod redriven;
 mod shortage;
 mod stage;
+mod tags;
 mod traffic;
 mod world;

@@ -3,7 +3,8 @@
 use landfall::{
     follow::FollowRule,
     image::Image,
-    prerequisites::{Finding, Platform, configuration, platform_of, runs_on},
+    platform::Platform,
+    prerequisites::{Finding, configuration, platform_of},
 };
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ impl Inspection {
         };
         let manifest: Value = serde_json::from_str(&manifest).unwrap_or_default();
         let (os, architecture) = (&platform.os, &platform.architecture);
-        let is_for = match runs_on(&manifest, platform) {
+        let is_for = match platform.runs(&manifest) {
             Some(is_for) => is_for,
             None => match self.platform_of(&image, &manifest).await {
                 Ok(Some(one)) => one == *platform,

@@ -6,17 +6,20 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Heard, excerpt, open, within};
-use crate::{image::registry_host, refusal::Refusal};
+use crate::{
+    image::{TagTime, registry_host},
+    refusal::Refusal,
+};
 
 /// A tag that was pushed to a repository of this account and Region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushedTag {
-    /// The registry's host.
-    pub registry: String,
     /// The repository's name.
     pub repository: String,
     /// The tag.
     pub tag: String,
+    /// When an image got the tag, as far as that is known.
+    pub at: TagTime,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,8 +69,8 @@ pub fn read(event: &Value, account: &str, region: &str) -> Result<Heard<PushedTa
     }
     within("image-tag", &image_tag, 128)?;
     Ok(Heard::Look(PushedTag {
-        registry: registry_host(account, region),
         repository: repository_name,
         tag: image_tag,
+        at: envelope.time.map_or(TagTime::Unknown, TagTime::Said),
     }))
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::image::TagTime;
 
 const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:landfall-release";
 const SERVICE: &str = "arn:aws:ecs:eu-west-1:123456789012:service/web/hello";
@@ -106,9 +107,9 @@ fn read(event: &Value) -> String {
 #[test]
 fn a_true_event_says_where_to_look() {
     let pushed = image_pushed::PushedTag {
-        registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com".into(),
         repository: "team/hello".into(),
         tag: "1.1.0".into(),
+        at: TagTime::Said("2026-11-16T01:54:34Z".parse().unwrap()),
     };
     assert_eq!(
         image_pushed::read(&image_pushed(), "123456789012", "eu-west-1"),

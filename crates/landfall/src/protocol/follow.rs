@@ -15,8 +15,7 @@ pub use self::{
 use super::Guards;
 use crate::{
     desired::{DesiredState, FollowedFile},
-    follow::FollowRule,
-    image::Image,
+    followed::{Found, Search},
     record::Record,
     service_file::{Problem, Rejection},
     service_id::ServiceId,
@@ -111,8 +110,11 @@ pub enum Ask<'a> {
     PutFollower(&'a str, &'a ServiceId),
     /// To note that the file describes a service.
     PutSource(&'a ServiceId),
-    /// For each of these containers, the newest image of its repository that its rule admits.
-    LookThrough(Vec<(String, FollowRule)>),
+    /// For each of these containers, the latest image of its repository that its rule admits and the tasks of the file can
+    /// run.
+    LookThrough(&'a FollowedFile, Vec<Search>),
+    /// To do so for those whose digest is gone.
+    LookForKept(&'a FollowedFile, Vec<Search>),
     /// The current version of the service file.
     CurrentVersion,
     /// To write these records, each unless the release has one, and to send the event that the release was concluded.
@@ -143,8 +145,8 @@ pub enum Answer {
     Desired(Versioned<DesiredState>),
     /// Whether there is a file at the key.
     IsThere(bool),
-    /// For each container, the newest admitted image, if there is one.
-    Found(BTreeMap<String, Option<Image>>),
+    /// What was found for each container that was looked for.
+    Found(BTreeMap<String, Found>),
     /// The current version, if the file is there.
     Version(Option<String>),
     /// What became of the write.

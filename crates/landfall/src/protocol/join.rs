@@ -1,6 +1,8 @@
 //! How a pushed image is joined into a service's desired state: the protocol of `image-pushed`, and of the sweep where
 //! it finds that a push was missed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{Guard, Guards};
@@ -8,6 +10,7 @@ use crate::{
     content::FileContent,
     desired::{DesiredState, FollowedFile},
     event::image_pushed::PushedTag,
+    followed::{Found, Search, Tagged},
     image::Image,
     record::Record,
     versioned::{Versioned, WriteOutcome},
@@ -31,6 +34,17 @@ pub enum Stage {
         /// The desired state.
         read: Versioned<DesiredState>,
     },
+    /// Tags that are followed come later: is each of them still there? One that was a mistake is deleted, and gives way.
+    IsThere {
+        /// The image.
+        joined: Joined,
+        /// The tags that are not asked for yet.
+        asked: Vec<String>,
+    },
+    /// Tags that are followed are gone: what is there instead?
+    LookThrough(Joined),
+    /// A release would have the images of other containers too: is the digest of each still there?
+    LookForKept(Joined),
     /// The placeholders of the file are filled in with the values that they have now, before a release is made.
     Refresh(Joined),
     /// A followed tag moves to another image. Should the tag move back before the next sweep, the repository would be
@@ -52,12 +66,20 @@ pub enum Stage {
     },
 }
 
-/// An image that is joined.
+/// What a tag is found to have, as it is joined.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Joined {
     /// The desired state as it was read.
     pub read: Versioned<DesiredState>,
-    image: Image,
+    repository: String,
+    tag: String,
+    tagged: Tagged,
+    /// The tags that are followed and that nothing has any more.
+    gone: Vec<String>,
+    /// What is there instead of images that are gone.
+    found: BTreeMap<String, Found>,
+    /// Whether the images of other containers were looked for.
+    is_sure: bool,
     values: Values,
     at: Timestamp,
 }
@@ -78,8 +100,14 @@ enum Values {
 pub enum Ask<'a> {
     /// The desired state of the service.
     ReadDesired,
-    /// The image that has the pushed tag now.
-    ReadImage,
+    /// What has the pushed tag now, for the tasks of this file.
+    ReadImage(&'a FollowedFile),
+    /// Whether anything has this tag of the repository.
+    IsThere(&'a str),
+    /// To look through repositories for what the tasks of this file can run.
+    LookThrough(&'a FollowedFile, Vec<Search>),
+    /// To do so for those whose digest is gone.
+    LookForKept(&'a FollowedFile, Vec<Search>),
     /// To fill in the values of the file's placeholders and store the file; where one has no value, the file's status
     /// says so.
     Refresh(&'a FollowedFile),
@@ -105,8 +133,12 @@ pub enum Ask<'a> {
 pub enum Answer {
     /// The desired state.
     Desired(Versioned<DesiredState>),
-    /// The image; none if no image has the tag.
-    Image(Option<Image>),
+    /// What has the tag.
+    Tagged(Tagged),
+    /// Whether anything has the tag.
+    IsThere(bool),
+    /// What was found for each container that was looked for.
+    Found(BTreeMap<String, Found>),
     /// What the file says with its values; none if a placeholder has no value.
     Refreshed(Option<FileContent>),
     /// What became of the write.
@@ -122,6 +154,8 @@ pub enum Output {
     NotAdmitted,
     /// No image has the tag any more.
     NotTagged,
+    /// What has the tag is nothing that the service's tasks can run.
+    Unfit,
     /// No release waits for an execution.
     NothingToStart {
         /// Whether the service is on hold.
@@ -144,12 +178,30 @@ impl Join {
     pub fn ask(&self) -> Ask<'_> {
         match &self.stage {
             Stage::ReadDesired => Ask::ReadDesired,
-            Stage::ReadImage { .. } => Ask::ReadImage,
+            Stage::ReadImage { read } => match &read.file {
+                Some(file) => Ask::ReadImage(file),
+                None => Ask::ReadDesired,
+            },
+            Stage::IsThere { asked, .. } => match asked.last() {
+                Some(tag) => Ask::IsThere(tag),
+                None => Ask::ReadDesired,
+            },
+            Stage::LookThrough(joined) => match &joined.read.file {
+                Some(file) => Ask::LookThrough(file, joined.searches()),
+                None => Ask::ReadDesired,
+            },
+            Stage::LookForKept(joined) => match &joined.read.file {
+                Some(file) => Ask::LookForKept(file, joined.kept()),
+                None => Ask::ReadDesired,
+            },
             Stage::Refresh(joined) => match &joined.read.file {
                 Some(file) => Ask::Refresh(file),
                 None => Ask::ReadDesired,
             },
-            Stage::Distrust(joined) => Ask::Distrust(&joined.image),
+            Stage::Distrust(joined) => match &joined.tagged {
+                Tagged::Image(image) => Ask::Distrust(image),
+                Tagged::Nothing | Tagged::Unfit(_) => Ask::ReadDesired,
+            },
             Stage::Record(joined) => Ask::Record(joined.due_records()),
             Stage::WriteDesired(joined) => Ask::WriteDesired {
                 over: &joined.read,
@@ -165,25 +217,33 @@ impl Join {
         let stage = std::mem::replace(&mut self.stage, Stage::ReadDesired);
         self.stage = match (stage, answer) {
             (Stage::ReadDesired, Answer::Desired(read)) => {
-                let followers = read.followers_of(&pushed.repository, &pushed.tag);
-                if followers.is_empty() {
+                let (repository, tag) = (&pushed.repository, &pushed.tag);
+                if !read.followers_of(repository, tag).is_empty() {
+                    self.stage = Stage::ReadImage { read };
+                    return None;
+                }
+                let Some(reason) = read.unadmitted(repository, tag) else {
                     return Some(Output::NotAdmitted);
-                }
-                Stage::ReadImage { read }
-            }
-            (Stage::ReadImage { .. }, Answer::Image(None)) => return Some(Output::NotTagged),
-            (Stage::ReadImage { read }, Answer::Image(Some(image))) => {
-                let joined = Joined {
-                    read,
-                    image,
-                    values: Values::AsBefore,
-                    at: now,
                 };
-                if joined.needs_values() {
-                    Stage::Refresh(joined)
-                } else {
-                    return self.on_joined(joined);
-                }
+                return self.on_noted(Joined::new(read, pushed, Tagged::Unfit(reason), now));
+            }
+            (Stage::ReadImage { read }, Answer::Tagged(tagged)) => {
+                let joined = Joined::new(read, pushed, tagged, now);
+                return self.on_tagged(joined);
+            }
+            (Stage::IsThere { joined, mut asked }, Answer::IsThere(is_there)) => {
+                let tag = asked.pop();
+                let mut joined = joined;
+                joined.gone.extend(tag.filter(|_| !is_there));
+                return self.on_asked(joined, asked);
+            }
+            (Stage::LookThrough(joined), Answer::Found(found)) => {
+                return self.on_found(Joined { found, ..joined });
+            }
+            (Stage::LookForKept(mut joined), Answer::Found(found)) => {
+                joined.found.extend(found);
+                joined.is_sure = true;
+                return self.on_found(joined);
             }
             (Stage::Refresh(joined), Answer::Refreshed(content)) => {
                 return self.on_joined(Joined {
@@ -202,6 +262,45 @@ impl Join {
             (stage, _) => stage,
         };
         None
+    }
+
+    fn on_tagged(&mut self, mut joined: Joined) -> Option<Output> {
+        let asked = match &joined.tagged {
+            Tagged::Image(image) => joined.read.in_the_way_of(image),
+            Tagged::Unfit(_) => return self.on_noted(joined),
+            Tagged::Nothing => {
+                joined.gone.push(joined.tag.clone());
+                if joined.searches().is_empty() {
+                    return Some(Output::NotTagged);
+                }
+                Vec::new()
+            }
+        };
+        self.on_asked(joined, asked)
+    }
+
+    fn on_asked(&mut self, joined: Joined, asked: Vec<String>) -> Option<Output> {
+        if !asked.is_empty() {
+            self.stage = Stage::IsThere { joined, asked };
+            return None;
+        }
+        if !joined.gone.is_empty() {
+            self.stage = Stage::LookThrough(joined);
+            return None;
+        }
+        self.on_found(joined)
+    }
+
+    fn on_found(&mut self, joined: Joined) -> Option<Output> {
+        if !joined.is_sure && joined.makes_release() && !joined.kept().is_empty() {
+            self.stage = Stage::LookForKept(joined);
+            return None;
+        }
+        if joined.needs_values() {
+            self.stage = Stage::Refresh(joined);
+            return None;
+        }
+        self.on_joined(joined)
     }
 
     fn on_joined(&mut self, joined: Joined) -> Option<Output> {
@@ -238,6 +337,18 @@ impl Join {
             self.stage = Stage::ReadDesired;
             return None;
         }
+        if matches!(joined.tagged, Tagged::Unfit(_)) {
+            return Some(
+                match joined
+                    .read
+                    .followers_of(&joined.repository, &joined.tag)
+                    .is_empty()
+                {
+                    true => Output::NotAdmitted,
+                    false => Output::Unfit,
+                },
+            );
+        }
         let desired = joined.desired();
         let Some(next) = desired.next_release() else {
             let held = desired.hold.is_some();
@@ -251,18 +362,58 @@ impl Join {
 }
 
 impl Joined {
-    /// The desired state with the image in it.
+    fn new(
+        read: Versioned<DesiredState>,
+        pushed: &PushedTag,
+        tagged: Tagged,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            read,
+            repository: pushed.repository.clone(),
+            tag: pushed.tag.clone(),
+            tagged: match tagged {
+                Tagged::Image(image) => Tagged::Image(image.tagged(pushed.at)),
+                other => other,
+            },
+            gone: Vec::new(),
+            found: BTreeMap::new(),
+            is_sure: false,
+            values: Values::AsBefore,
+            at,
+        }
+    }
+
+    /// The desired state with what was found in it.
     pub fn desired(&self) -> DesiredState {
         let mut desired = DesiredState::clone(&self.read);
-        match &self.values {
-            Values::AsBefore => desired.join_image(&self.image, self.at),
-            Values::Refreshed(content) => {
-                desired.refresh_file(content.clone());
-                desired.join_image(&self.image, self.at);
+        if let Values::Refreshed(content) = &self.values {
+            desired.refresh_file(content.clone());
+        }
+        match &self.tagged {
+            Tagged::Nothing => {}
+            Tagged::Image(image) => desired.take_image(image, self.at),
+            Tagged::Unfit(reason) => {
+                desired.ignore(&self.repository, &self.tag, reason.clone(), self.at);
+                return desired;
             }
-            Values::Missing => desired.take_image(&self.image),
+        }
+        desired.give_way(&self.found);
+        desired.ignore_unfit(&self.found, self.at);
+        if self.values == Values::Missing {
+            return desired;
+        }
+        match (&self.tagged, self.gone.first()) {
+            (Tagged::Image(image), None) => desired.release_pushed(image, self.at),
+            (_, Some(gone)) => desired.release_without(&self.repository, gone, self.at),
+            (_, None) => {}
         }
         desired
+    }
+
+    /// What has to be looked for because tags are gone.
+    fn searches(&self) -> Vec<Search> {
+        self.read.searches_without(&self.repository, &self.gone)
     }
 
     /// The records that are written before the next release is made.
@@ -274,8 +425,23 @@ impl Joined {
         self.read.due().iter().map(record).collect()
     }
 
+    /// The images that a release would keep, and that were not looked at.
+    fn kept(&self) -> Vec<Search> {
+        let desired = self.desired();
+        let mut kept = desired.searches(desired.rules_in_force());
+        kept.retain(|search| match (&search.known, &self.tagged) {
+            _ if self.found.contains_key(&search.container) => false,
+            (Some(known), Tagged::Image(image)) => known.digest != image.digest,
+            (known, _) => known.is_some(),
+        });
+        kept
+    }
+
     fn moves_tag(&self) -> bool {
-        self.read.moves_tag(&self.image)
+        match &self.tagged {
+            Tagged::Image(image) => self.read.moves_tag(image),
+            Tagged::Nothing | Tagged::Unfit(_) => false,
+        }
     }
 
     fn has_placeholders(&self) -> bool {
@@ -291,10 +457,13 @@ impl Joined {
         self.has_placeholders() && self.makes_release()
     }
 
-    /// Whether the status has to be written: the first admitted image ends the waiting for it, and a release of a file
-    /// with placeholders ends a status that says that one has no value.
+    /// Whether the status has to be written: the first admitted image ends the waiting for it, a release of a file with
+    /// placeholders ends a status that says that one has no value, and the status names the tags that were passed over.
     fn changes_status(&self) -> bool {
-        !self.read.waiting_for().is_empty() || self.needs_values()
+        !self.read.waiting_for().is_empty()
+            || self.needs_values()
+            || !self.found.is_empty()
+            || self.desired().ignored != self.read.ignored
     }
 }
 

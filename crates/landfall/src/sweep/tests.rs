@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     desired::FollowedFile,
     follow::{FollowRule, TagPolicy},
+    followed::Found,
     service_id::ServiceId,
 };
 
@@ -46,8 +47,8 @@ fn following(tag: &str, pushes: &[Image]) -> DesiredState {
     desired
 }
 
-fn tags(missed: &BTreeSet<String>) -> Vec<&str> {
-    missed.iter().map(String::as_str).collect()
+fn tags(missed: &BTreeMap<String, TagTime>) -> Vec<&str> {
+    missed.keys().map(String::as_str).collect()
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn a_sweep_finds_what_no_event_announced_and_nothing_older() {
             "semver:^1",
             vec![&v1, &v2],
             vec![&v1],
-            vec![],
+            vec!["1.1.0"],
         ),
         (
             "a newer build",
@@ -143,16 +144,59 @@ fn a_sweep_finds_what_no_event_announced_and_nothing_older() {
             "glob:main-*",
             vec![&new],
             vec![],
-            vec![],
+            vec!["main-2"],
         ),
     ] {
         let heard: Vec<_> = heard.into_iter().cloned().collect();
         let listing: Vec<_> = listing.into_iter().cloned().collect();
-        let found = missed(&following(rule, &heard), "hello", &listing);
+        let found = missed(&following(rule, &heard), "hello", &listing, None);
         assert_eq!(tags(&found), expected, "{story}");
     }
-    let elsewhere = missed(&following("semver:^1", &[]), "other", &[v1]);
+    let elsewhere = missed(&following("semver:^1", &[]), "other", &[v1], None);
     assert!(elsewhere.is_empty());
+}
+
+#[test]
+fn a_tag_that_was_not_there_when_the_followed_image_had_its_own_came_after_it() {
+    let (a1, b2, a3) = (
+        image("main-1", "a", 1),
+        image("main-2", "b", 2),
+        image("main-3", "a", 1),
+    );
+    let seen = |images: &[&Image]| {
+        let tagged = images.iter().map(|image| (*image).clone());
+        SeenTags::of(&Listing {
+            tagged: tagged.collect(),
+            ..Listing::default()
+        })
+    };
+    let listing = [a1.clone(), b2.clone(), a3.clone()];
+    let desired = following("glob:main-*", &[a1.clone(), b2.clone()]);
+    for (story, seen, expected) in [
+        ("no sweep noted the tags", None, vec![]),
+        (
+            "the followed tag was there, and this was not",
+            Some(seen(&[&a1, &b2])),
+            vec!["main-3"],
+        ),
+        (
+            "both came since: which was first, nobody knows",
+            Some(seen(&[&a1])),
+            vec![],
+        ),
+        ("both were there", Some(seen(&[&a1, &b2, &a3])), vec![]),
+    ] {
+        let found = missed(&desired, "hello", &listing, seen.as_ref());
+        assert_eq!(tags(&found), expected, "{story}");
+        let mut joined = desired.clone();
+        for (tag, at) in found {
+            let image = listing.iter().find(|image| image.tag == tag).unwrap();
+            joined.join_image(&image.clone().tagged(at), NOW);
+            assert_eq!(joined.images["web"].digest, "sha256:a", "{story}");
+        }
+        let again = missed(&joined, "hello", &listing, seen.as_ref());
+        assert!(again.is_empty(), "{story}: {again:?}");
+    }
 }
 
 #[test]
@@ -238,17 +282,24 @@ proptest! {
         rule in prop::sample::select(vec!["semver:^1", "glob:1.*", "1.1.1"]),
     ) {
         let mut desired = following(rule, &heard);
-        let found = missed(&desired, "hello", &listing);
-        for tag in &found {
-            let image = listing.iter().find(|image| image.tag == *tag).unwrap();
-            desired.join_image(image, NOW);
+        let found = missed(&desired, "hello", &listing, None);
+        for (tag, at) in found {
+            match listing.iter().find(|image| image.tag == tag) {
+                Some(image) => desired.join_image(&image.clone().tagged(at), NOW),
+                None => {
+                    let rule = desired.rules_in_force()[0].1.clone();
+                    let image = rule.candidates(listing.clone(), None).into_iter().next();
+                    let found = Found { image, unfit: Vec::new() };
+                    desired.give_way(&[("web".to_owned(), found)].into());
+                }
+            }
         }
-        prop_assert_eq!(missed(&desired, "hello", &listing), BTreeSet::new());
+        prop_assert_eq!(missed(&desired, "hello", &listing, None), BTreeMap::new());
     }
 
     #[test]
     fn the_same_tags_have_the_same_fingerprint_in_any_order(mut listing in listings(), other in listings()) {
-        let all = |tagged: &[Image]| fingerprint(&Listing { tagged: tagged.to_vec(), untagged: BTreeSet::new() });
+        let all = |tagged: &[Image]| fingerprint(&Listing { tagged: tagged.to_vec(), ..Listing::default() });
         let before = all(&listing);
         listing.reverse();
         prop_assert_eq!(&before, &all(&listing));

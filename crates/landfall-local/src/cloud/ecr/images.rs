@@ -30,9 +30,34 @@ impl Image {
         }
     }
 
+    fn parsed(&self) -> Value {
+        serde_json::from_str(&self.manifest).unwrap_or_default()
+    }
+
+    /// What the manifest says that it is of: its `artifactType`, else the media type of its configuration
+    /// (<https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage>). A local image
+    /// has no configuration.
+    fn artifact_media_type(&self) -> Option<String> {
+        if LocalImage::of_manifest(&self.manifest).is_some() {
+            return None;
+        }
+        let manifest = self.parsed();
+        let media_type = manifest
+            .get("artifactType")
+            .or(manifest.pointer("/config/mediaType"));
+        media_type.and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// The digest of the image that this is attached to.
+    fn subject(&self) -> Option<String> {
+        let manifest = self.parsed();
+        let subject = manifest.pointer("/subject/digest");
+        subject.and_then(Value::as_str).map(str::to_owned)
+    }
+
     /// The manifest's config and layers, in bytes.
     fn size(&self) -> u64 {
-        let manifest: Value = serde_json::from_str(&self.manifest).unwrap_or_default();
+        let manifest = self.parsed();
         let layers = manifest["layers"].as_array().into_iter().flatten();
         layers
             .chain([&manifest["config"]])
@@ -236,6 +261,12 @@ impl Ecr {
             });
             if !image.tags.is_empty() {
                 detail["imageTags"] = json!(image.tags);
+            }
+            if let Some(media_type) = image.artifact_media_type() {
+                detail["artifactMediaType"] = media_type.into();
+            }
+            if let Some(subject) = image.subject() {
+                detail["subjectManifestDigest"] = subject.into();
             }
             detail
         });

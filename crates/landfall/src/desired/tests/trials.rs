@@ -67,7 +67,7 @@ impl DesiredState {
 
     /// The newest image of this container, which is released together with what comes next.
     fn taking(mut self, container: &str, version: u32) -> Self {
-        self.take_image(&of(container, version));
+        self.take_image(&of(container, version), crate::sample::at(0));
         self
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Accepted, Answer, Ask, Next, Unfollow};
 use crate::{
     desired::DesiredState,
-    image::Image,
+    followed::{Found, Search},
     protocol::{Guard, Guards},
     record::Record,
     service_file::Rejection,
@@ -74,8 +74,10 @@ pub enum Stage {
         /// The desired state.
         read: Versioned<DesiredState>,
         /// What was found in the repositories.
-        found: BTreeMap<String, Option<Image>>,
+        found: BTreeMap<String, Found>,
     },
+    /// A release would have the images of the rules that were in force before: is the digest of each still there?
+    LookForKept(Change),
     /// Releases that were passed over are forgotten when the next one is made: their records are written before.
     Record(Change),
     /// The file is written over the desired state that was read.
@@ -105,7 +107,9 @@ pub enum Stage {
 pub struct Change {
     /// The desired state as it was read.
     pub read: Versioned<DesiredState>,
-    found: BTreeMap<String, Option<Image>>,
+    found: BTreeMap<String, Found>,
+    /// What is there instead of images that are gone; none before they were looked for.
+    instead: Option<BTreeMap<String, Found>>,
     kind: Kind,
     at: Timestamp,
 }
@@ -117,6 +121,20 @@ enum Kind {
 }
 
 impl Change {
+    fn caught_up(
+        read: Versioned<DesiredState>,
+        found: BTreeMap<String, Found>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            read,
+            found,
+            instead: None,
+            kind: Kind::CatchUp,
+            at,
+        }
+    }
+
     /// The stage in which the change is written.
     fn written(self) -> Stage {
         match self.kind {
@@ -151,9 +169,14 @@ impl Taking {
             Stage::Unfollow { unfollow, .. } => unfollow.ask(),
             Stage::PutSource { .. } | Stage::PutSourceAgain => Ask::PutSource(service),
             Stage::LookThrough { read } => {
-                Ask::LookThrough(read.new_rules(&self.accepted.file.follows))
+                let file = &self.accepted.file;
+                Ask::LookThrough(file, read.searches(read.new_rules(&file.follows)))
             }
-            Stage::LookThroughAgain { read } => Ask::LookThrough(read.rules_in_force()),
+            Stage::LookThroughAgain { read } => match &read.file {
+                Some(file) => Ask::LookThrough(file, read.searches(read.rules_in_force())),
+                None => Ask::ReadDesired(service),
+            },
+            Stage::LookForKept(change) => Ask::LookForKept(&self.accepted.file, self.kept(change)),
             Stage::CurrentVersion { .. } | Stage::CurrentVersionAgain(_) => Ask::CurrentVersion,
             Stage::Record(change) => Ask::Record(self.due_records(change)),
             Stage::WriteDesired(change) | Stage::WriteCaughtUp(change) => Ask::WriteDesired {
@@ -208,10 +231,15 @@ impl Taking {
                 let change = Change {
                     read,
                     found,
+                    instead: None,
                     kind: Kind::Follow,
                     at: now,
                 };
                 return self.on_found(change, guards);
+            }
+            (Stage::LookForKept(change), Answer::Found(found)) => {
+                let instead = Some(found);
+                return self.on_found(Change { instead, ..change }, guards);
             }
             (Stage::Record(change), Answer::Done) => change.written(),
             (Stage::WriteDesired(_), Answer::Written(WriteOutcome::Conflict)) => Stage::ReadDesired,
@@ -225,14 +253,16 @@ impl Taking {
                 Stage::PutSourceAgain
             }
             (Stage::PutSourceAgain, Answer::Done) => return Next::Changed,
-            (Stage::ReadToCatchUp, Answer::Desired(read)) => Stage::LookThroughAgain { read },
+            (Stage::ReadToCatchUp, Answer::Desired(read)) if read.file.is_some() => {
+                Stage::LookThroughAgain { read }
+            }
+            // It was let go of meanwhile: there is nothing to look through.
+            (Stage::ReadToCatchUp, Answer::Desired(read)) => {
+                let change = Change::caught_up(read, BTreeMap::new(), now);
+                return self.on_found(change, guards);
+            }
             (Stage::LookThroughAgain { read }, Answer::Found(found)) => {
-                let change = Change {
-                    read,
-                    found,
-                    kind: Kind::CatchUp,
-                    at: now,
-                };
+                let change = Change::caught_up(read, found, now);
                 return self.on_found(change, guards);
             }
             (Stage::WriteCaughtUp(_), Answer::Written(WriteOutcome::Conflict)) => {
@@ -284,8 +314,12 @@ impl Taking {
 
     /// A change that is in the desired state already is not written, and the others after the records that are due.
     fn on_found(mut self, change: Change, guards: Guards) -> Next<Self> {
-        let is_there = self.desired(&change) == *change.read;
+        let desired = self.desired(&change);
+        let is_there = desired == *change.read;
+        let makes_release = desired.last_number > change.read.last_number;
+        let is_sure = change.instead.is_some() || self.kept(&change).is_empty();
         self.stage = match change.kind {
+            Kind::Follow if makes_release && !is_sure => Stage::LookForKept(change),
             Kind::Follow if is_there => return self.on_written(change, guards),
             Kind::CatchUp if is_there => return self.on_caught_up(change),
             Kind::Follow | Kind::CatchUp if self.due_records(&change).is_empty() => {
@@ -342,15 +376,35 @@ impl Taking {
         match change.kind {
             Kind::Follow => {
                 let file = self.accepted.file.clone();
-                desired.follow_file(file, change.found.clone(), change.at);
+                if let Some(instead) = &change.instead {
+                    desired.give_way(instead);
+                }
+                let images = change.found.iter();
+                let images = images.map(|(name, found)| (name.clone(), found.image.clone()));
+                desired.follow_file(file, images.collect(), change.at);
             }
             Kind::CatchUp => {
-                for image in change.found.values().flatten() {
+                for image in change
+                    .found
+                    .values()
+                    .filter_map(|found| found.image.as_ref())
+                {
                     desired.join_image(image, change.at);
                 }
             }
         }
+        desired.ignore_unfit(&change.found, change.at);
         desired
+    }
+
+    /// The images of the rules that stay in force.
+    fn kept(&self, change: &Change) -> Vec<Search> {
+        let rules = self.accepted.file.follows.iter();
+        let rules = rules.filter(|(container, _)| !change.found.contains_key(*container));
+        let rules = rules.map(|(container, rule)| (container.clone(), rule.clone()));
+        let mut kept = change.read.searches(rules.collect());
+        kept.retain(|search| search.known.is_some());
+        kept
     }
 
     fn is_followed_by(&self, desired: &DesiredState) -> bool {

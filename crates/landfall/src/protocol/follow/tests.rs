@@ -4,13 +4,21 @@ use super::{
     Answer::{Desired, Done, File as Read, Found, IsThere, Source, Version, Written as Wrote},
     *,
 };
-use crate::{evidence::Against, follow::TagPolicy, protocol::Guard, record::Verdict, sample};
+use crate::{
+    evidence::Against,
+    follow::{FollowRule, TagPolicy},
+    followed,
+    image::Image,
+    protocol::Guard,
+    record::Verdict,
+    sample,
+};
 
 const KEY: &str = "services/hello.yaml";
 const YES: Answer = Wrote(WriteOutcome::Done);
 const CONFLICT: Answer = Wrote(WriteOutcome::Conflict);
 
-fn followed(key: &str, version: &str, policy: &str) -> FollowedFile {
+fn followed_file(key: &str, version: &str, policy: &str) -> FollowedFile {
     let rule = FollowRule {
         repository: "hello".into(),
         tag: TagPolicy::parse(policy).unwrap(),
@@ -29,7 +37,7 @@ fn followed(key: &str, version: &str, policy: &str) -> FollowedFile {
 fn accepted(version: &str) -> Answer {
     let accepted = Accepted {
         service: sample::service(),
-        file: followed(KEY, version, "semver:^1"),
+        file: followed_file(KEY, version, "semver:^1"),
         warnings: Vec::new(),
     };
     Read(File::Accepted(Versioned::new(accepted, version)))
@@ -43,7 +51,7 @@ fn rejected() -> Answer {
 /// What is desired of a service that follows this file, after its release 1 succeeded.
 fn follows(file: FollowedFile) -> DesiredState {
     let mut desired = DesiredState::new(sample::service());
-    desired.follow_file(file, found(), sample::at(0));
+    desired.follow_file(file, images(), sample::at(0));
     let good = sample::good(1).task_definition;
     desired.conclude(
         1,
@@ -55,9 +63,20 @@ fn follows(file: FollowedFile) -> DesiredState {
     desired
 }
 
-fn found() -> BTreeMap<String, Option<Image>> {
+fn images() -> BTreeMap<String, Option<Image>> {
     let image = sample::release(1).content.images["web"].clone();
     [("web".to_owned(), Some(image))].into()
+}
+
+fn found() -> BTreeMap<String, followed::Found> {
+    let found = images().into_iter().map(|(container, image)| {
+        let found = followed::Found {
+            image,
+            unfit: Vec::new(),
+        };
+        (container, found)
+    });
+    found.collect()
 }
 
 fn desired(desired: &DesiredState, etag: &str) -> Answer {
@@ -88,7 +107,8 @@ fn word(ask: &Ask<'_>) -> String {
             format!("{} follows {repository}", service.service())
         }
         Ask::PutSource(service) => format!("describes {}", service.service()),
-        Ask::LookThrough(rules) => format!("look through {}", rules.len()),
+        Ask::LookThrough(_, searches) => format!("look through {}", searches.len()),
+        Ask::LookForKept(_, kept) => format!("look for {}", kept.len()),
         Ask::CurrentVersion => "version".into(),
         Ask::Record(records) => {
             let numbers = records.iter().map(|record| record.release.number);
@@ -123,14 +143,14 @@ fn play(guards: Guards, answers: Vec<Answer>) -> String {
 
 #[test]
 fn releases_that_were_passed_over_are_recorded_before_the_next_upload_makes_them_forgotten() {
-    let mut long = follows(followed(KEY, "1", "semver:^1"));
+    let mut long = follows(followed_file(KEY, "1", "semver:^1"));
     long.hold(
         "incident 7".into(),
         crate::hold::SetBy::Operator,
         sample::at(0),
     );
     for version in 2..20 {
-        let file = followed(KEY, &version.to_string(), "semver:^1");
+        let file = followed_file(KEY, &version.to_string(), "semver:^1");
         long.follow_file(file, [].into(), sample::at(0));
     }
     let passed_over: Vec<_> = long.due().iter().map(|release| release.number).collect();
@@ -140,13 +160,14 @@ fn releases_that_were_passed_over_are_recorded_before_the_next_upload_makes_them
         Source(Some(sample::service())),
         desired(&long, "a"),
         version("20"),
+        Found(BTreeMap::new()),
         Done,
         YES,
         Done,
     ];
     assert_eq!(
         play(Guards::all(), answers),
-        "read file, source, read hello, version, record [3], write 20 over a, put status"
+        "read file, source, read hello, version, look for 1, record [3], write 20 over a, put status"
     );
 }
 
@@ -165,9 +186,13 @@ fn a_first_file_is_announced_to_everything_that_may_find_it_before_it_is_followe
             YES,
         ]
     };
-    let taken = follows(followed(KEY, "1", "semver:^1"));
+    let taken = follows(followed_file(KEY, "1", "semver:^1"));
     let mut open = DesiredState::new(sample::service());
-    open.follow_file(followed(KEY, "1", "semver:^1"), found(), sample::at(0));
+    open.follow_file(
+        followed_file(KEY, "1", "semver:^1"),
+        images(),
+        sample::at(0),
+    );
     let caught_up = || vec![desired(&open, "b"), Found(found()), Done, Done];
     let asked = play(
         Guards::all(),
@@ -210,15 +235,17 @@ fn a_first_file_is_announced_to_everything_that_may_find_it_before_it_is_followe
 
 #[test]
 fn a_slow_invocation_with_an_old_file_loses() {
-    let before = follows(followed(KEY, "1", "semver:^1"));
+    let before = follows(followed_file(KEY, "1", "semver:^1"));
     let begins = || vec![accepted("2"), describes("web/hello"), desired(&before, "a")];
     let newer = vec![version("3"), accepted("3"), describes("web/hello")];
     let after = vec![
         desired(&before, "b"),
         version("3"),
+        Found(BTreeMap::new()),
         CONFLICT,
         desired(&before, "c"),
         version("3"),
+        Found(BTreeMap::new()),
         YES,
         Done,
         Done,
@@ -226,8 +253,8 @@ fn a_slow_invocation_with_an_old_file_loses() {
     let asked = play(Guards::all(), [begins(), newer, after].concat());
     assert_eq!(
         asked,
-        "read file, source, read hello, version, read file, source, read hello, version, write 3 over b, read hello, \
-         version, write 3 over c, put status, start hello 2"
+        "read file, source, read hello, version, read file, source, read hello, version, look for 1, write 3 over b, \
+         read hello, version, look for 1, write 3 over c, put status, start hello 2"
     );
     // A repeated invocation may follow one that was killed before it looked through the repositories once more.
     let asked = play(
@@ -250,7 +277,7 @@ fn a_slow_invocation_with_an_old_file_loses() {
 
 #[test]
 fn the_service_that_a_file_described_before_lets_go_of_it_first() {
-    let before = follows(followed(KEY, "1", "semver:^1"));
+    let before = follows(followed_file(KEY, "1", "semver:^1"));
     let mut other = before.clone();
     other.service = "web/other".parse().unwrap();
     let begins = || {
@@ -272,13 +299,12 @@ fn the_service_that_a_file_described_before_lets_go_of_it_first() {
         YES,
         version("2"),
         nothing(),
-        Found(BTreeMap::new()),
     ];
     let asked = play(Guards::all(), [begins(), goes_on].concat());
     assert_eq!(
         asked,
         "read file, source, read hello, expect, hello follows hello, read other, version, write nothing over o, \
-         describes hello, look through 1, version, write 2 over absent, version, read hello, look through 0"
+         describes hello, look through 1, version, write 2 over absent, version, read hello"
     );
     let asked = play(
         Guards::all(),
@@ -296,9 +322,9 @@ fn the_service_that_a_file_described_before_lets_go_of_it_first() {
 
 #[test]
 fn what_changes_nothing_still_starts_what_is_open() {
-    let mut open = follows(followed(KEY, "1", "semver:^1"));
+    let mut open = follows(followed_file(KEY, "1", "semver:^1"));
     open.open = vec![sample::release(2)];
-    let elsewhere = follows(followed("services/other.yaml", "1", "semver:^1"));
+    let elsewhere = follows(followed_file("services/other.yaml", "1", "semver:^1"));
     for (story, answers, expected) in [
         (
             "a rejected file",

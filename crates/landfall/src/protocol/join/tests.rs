@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{
-    Answer::{Desired, Done, Image as Tagged, Refreshed, Written as Wrote},
+    Answer::{Desired, Done, Found as Sought, IsThere, Refreshed, Written as Wrote},
     *,
 };
 use crate::{
     content::ContentHash,
     evidence::Against,
     follow::{FollowRule, TagPolicy},
+    followed,
+    ignored::Reason,
+    image::TagTime,
     sample,
 };
 
 const YES: Answer = Wrote(WriteOutcome::Done);
+const NONE: Answer = Answer::Tagged(Tagged::Nothing);
 const CONFLICT: Answer = Wrote(WriteOutcome::Conflict);
 
 /// Version `digest` of an image with this tag.
@@ -59,10 +63,23 @@ fn read(desired: &DesiredState, etag: &str) -> Answer {
     Desired(Versioned::new(desired.clone(), etag))
 }
 
+fn has(image: Image) -> Answer {
+    Answer::Tagged(Tagged::Image(image))
+}
+
 fn word(ask: &Ask<'_>) -> String {
     match ask {
         Ask::ReadDesired => "read desired".into(),
-        Ask::ReadImage => "read image".into(),
+        Ask::ReadImage(_) => "read image".into(),
+        Ask::LookForKept(_, kept) => {
+            let of: Vec<_> = kept.iter().map(|search| &*search.container).collect();
+            format!("look for {}", of.join(", "))
+        }
+        Ask::IsThere(tag) => format!("is {tag} there"),
+        Ask::LookThrough(_, searches) => {
+            let of: Vec<_> = searches.iter().map(|search| &*search.container).collect();
+            format!("look through for {}", of.join(", "))
+        }
         Ask::Refresh(_) => "refresh".into(),
         Ask::Distrust(image) => format!("distrust {}", image.repository),
         Ask::Record(records) => {
@@ -85,9 +102,9 @@ fn word(ask: &Ask<'_>) -> String {
 
 fn play(guards: Guards, tag: &str, answers: Vec<Answer>) -> (String, Output) {
     let pushed = PushedTag {
-        registry: image(tag, 1).registry,
         repository: "hello".into(),
         tag: tag.into(),
+        at: TagTime::Unknown,
     };
     let mut join = Join::begin(guards);
     let mut asked = Vec::new();
@@ -102,11 +119,110 @@ fn play(guards: Guards, tag: &str, answers: Vec<Answer>) -> (String, Output) {
     }
 }
 
+fn sought(image: Option<Image>) -> Answer {
+    let found = followed::Found {
+        image,
+        unfit: Vec::new(),
+    };
+    Sought([("web".to_owned(), found)].into())
+}
+
+fn artifact() -> Answer {
+    Answer::Tagged(Tagged::Unfit(Reason::Artifact {
+        media_type: "application/vnd.cncf.helm.config.v1+json".into(),
+    }))
+}
+
+#[test]
+fn a_tag_that_is_gone_gives_way_to_the_latest_that_is_there() {
+    let runs = followed("semver:^1", &[image("1.9.0", 9)], false);
+    let lower = || image("1.1.0", 2);
+    let unheld = Output::NothingToStart { held: false };
+    for (story, tag, answers, expected, output) in [
+        (
+            "a lower version is pushed, and the higher is still there",
+            "1.1.0",
+            vec![read(&runs, "a"), has(lower()), IsThere(true), YES, Done],
+            "read desired, read image, is 1.9.0 there, write release 1 over a, keep status",
+            unheld,
+        ),
+        (
+            "a lower version is pushed, and the higher was deleted",
+            "1.1.0",
+            vec![
+                read(&runs, "a"),
+                has(lower()),
+                IsThere(false),
+                sought(Some(image("1.2.0", 3))),
+                CONFLICT,
+                read(&runs, "b"),
+                has(lower()),
+                IsThere(false),
+                sought(Some(image("1.2.0", 3))),
+                YES,
+                Done,
+                Done,
+            ],
+            "read desired, read image, is 1.9.0 there, look through for web, write release 2 over a, read desired, \
+             read image, is 1.9.0 there, look through for web, write release 2 over b, keep status, start 2",
+            Output::Started(2),
+        ),
+        (
+            "a sweep finds nothing under the followed tag",
+            "1.9.0",
+            vec![
+                read(&runs, "a"),
+                NONE,
+                sought(Some(lower())),
+                YES,
+                Done,
+                Done,
+            ],
+            "read desired, read image, look through for web, write release 2 over a, keep status, start 2",
+            Output::Started(2),
+        ),
+        (
+            "no other image is there, and the digest is gone too: nothing can be released",
+            "1.9.0",
+            vec![read(&runs, "a"), NONE, sought(None), YES, Done],
+            "read desired, read image, look through for web, write release 1 over a, keep status",
+            unheld,
+        ),
+        (
+            "no other image is there, but the digest is",
+            "1.9.0",
+            vec![
+                read(&runs, "a"),
+                NONE,
+                sought(Some(image("1.9.0", 9))),
+                Done,
+            ],
+            "read desired, read image, look through for web, keep status",
+            unheld,
+        ),
+        (
+            "the followed tag was put on something that is no image",
+            "1.9.0",
+            vec![read(&runs, "a"), artifact(), YES, Done],
+            "read desired, read image, write release 1 over a, keep status",
+            Output::Unfit,
+        ),
+    ] {
+        let (asked, ended) = play(Guards::all(), tag, answers);
+        assert_eq!((&*asked, ended), (expected, output), "{story}");
+    }
+}
+
 #[test]
 fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more() {
     let runs = followed("semver:^1", &[image("1.0.0", 1)], false);
     let mut released = runs.clone();
     released.join_image(&image("1.1.0", 2), sample::at(0));
+    let mut passed = runs.clone();
+    let why = Reason::NotAdmitted {
+        why: "it is no full version".into(),
+    };
+    passed.ignore("hello", "main", why, sample::at(0));
     let stable = followed("stable", &[image("stable", 1)], false);
     let mut moved = stable.clone();
     moved.join_image(&image("stable", 2), sample::at(0));
@@ -123,14 +239,21 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
         (
             "a tag that no rule admits",
             "main",
-            vec![read(&runs, "a")],
+            vec![read(&runs, "a"), YES, Done],
+            "read desired, write release 1 over a, keep status",
+            Output::NotAdmitted,
+        ),
+        (
+            "announced again",
+            "main",
+            vec![read(&passed, "a")],
             "read desired",
             Output::NotAdmitted,
         ),
         (
             "a tag that is gone",
             "1.1.0",
-            vec![read(&runs, "a"), Tagged(None)],
+            vec![read(&runs, "a"), NONE],
             "read desired, read image",
             Output::NotTagged,
         ),
@@ -139,10 +262,10 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
             "1.1.0",
             vec![
                 read(&runs, "a"),
-                Tagged(Some(image("1.1.0", 2))),
+                has(image("1.1.0", 2)),
                 CONFLICT,
                 read(&runs, "b"),
-                Tagged(Some(image("1.1.0", 2))),
+                has(image("1.1.0", 2)),
                 YES,
                 Done,
             ],
@@ -152,14 +275,14 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
         (
             "announced again, while the release is open: it may have died before its execution was started",
             "1.1.0",
-            vec![read(&released, "a"), Tagged(Some(image("1.1.0", 2))), Done],
+            vec![read(&released, "a"), has(image("1.1.0", 2)), Done],
             "read desired, read image, start 2",
             Output::Started(2),
         ),
         (
             "announced again, after the verdict",
             "1.0.0",
-            vec![read(&runs, "a"), Tagged(Some(image("1.0.0", 1)))],
+            vec![read(&runs, "a"), has(image("1.0.0", 1))],
             "read desired, read image",
             unheld,
         ),
@@ -168,11 +291,11 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
             "stable",
             vec![
                 read(&stable, "a"),
-                Tagged(Some(image("stable", 2))),
+                has(image("stable", 2)),
                 Done,
                 YES,
                 read(&moved, "b"),
-                Tagged(Some(image("stable", 2))),
+                has(image("stable", 2)),
                 Done,
             ],
             "read desired, read image, distrust hello, write release 2 over a, read desired, read image, start 2",
@@ -181,13 +304,7 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
         (
             "the first admitted image",
             "1.1.0",
-            vec![
-                read(&waiting, "a"),
-                Tagged(Some(image("1.1.0", 2))),
-                YES,
-                Done,
-                Done,
-            ],
+            vec![read(&waiting, "a"), has(image("1.1.0", 2)), YES, Done, Done],
             "read desired, read image, write release 1 over a, keep status, start 1",
             Output::Started(1),
         ),
@@ -196,7 +313,7 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
             "1.1.0",
             vec![
                 read(&asks, "a"),
-                Tagged(Some(image("1.1.0", 2))),
+                has(image("1.1.0", 2)),
                 named(),
                 YES,
                 Done,
@@ -210,7 +327,7 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
             "1.1.0",
             vec![
                 read(&asks, "a"),
-                Tagged(Some(image("1.1.0", 2))),
+                has(image("1.1.0", 2)),
                 Refreshed(None),
                 YES,
             ],
@@ -233,11 +350,11 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
     let (held, newest) = (Output::NothingToStart { held: true }, image("1.20.0", 20));
     let answers = vec![
         read(&long, "a"),
-        Tagged(Some(newest.clone())),
+        has(newest.clone()),
         Done,
         CONFLICT,
         read(&long, "b"),
-        Tagged(Some(newest)),
+        has(newest),
         Done,
         YES,
     ];
@@ -249,13 +366,7 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
          read desired, read image, record superseded of release 3, write release 20 over b"
     );
     let without = Guards::without(Guard::LookAgainAfterATagMoved);
-    let answers = vec![
-        read(&stable, "a"),
-        Tagged(Some(image("stable", 2))),
-        Done,
-        YES,
-        Done,
-    ];
+    let answers = vec![read(&stable, "a"), has(image("stable", 2)), Done, YES, Done];
     let (asked, _) = play(without, "stable", answers);
     assert_eq!(
         asked,
