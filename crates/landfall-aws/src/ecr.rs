@@ -82,7 +82,7 @@ impl Ecr {
             return self.image(&rule.repository, tag).await;
         }
         let tagged = self.listing(&rule.repository).await?.tagged;
-        Ok(rule.candidates(tagged, None).into_iter().next())
+        Ok(rule.candidates(tagged, &[]).into_iter().next())
     }
 
     /// All images of a repository; none if there is no such repository.

@@ -1,6 +1,6 @@
 //! What of a repository the tasks of a service file can run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall::{
     content::ContentHash,
@@ -9,6 +9,7 @@ use landfall::{
     ignored::Reason,
     image::Image,
     platform::Platform,
+    together::{Member, complete, incomplete},
 };
 use serde_json::Value;
 
@@ -58,10 +59,77 @@ impl<'a> Fitting<'a> {
     /// # Errors
     /// As AWS answers.
     pub async fn search(&self, searches: Vec<Search>) -> Result<BTreeMap<String, Found>, Fault> {
-        let mut found = BTreeMap::new();
+        let mut groups = BTreeMap::<String, Vec<Search>>::new();
         for search in searches {
-            let in_repository = self.look_through(&search).await?;
-            found.insert(search.container, in_repository);
+            let leader = search.rule.with.as_ref().unwrap_or(&search.container);
+            groups.entry(leader.clone()).or_default().push(search);
+        }
+        let mut found = BTreeMap::new();
+        for (_, group) in groups {
+            match &*group {
+                [alone] => {
+                    let in_repository = self.look_through(alone).await?;
+                    found.insert(alone.container.clone(), in_repository);
+                }
+                group => found.extend(self.look_through_together(group).await?),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The images of the latest version of which each repository has one that the tasks can run.
+    async fn look_through_together(
+        &self,
+        group: &[Search],
+    ) -> Result<BTreeMap<String, Found>, Fault> {
+        let (mut members, mut indexes) = (Vec::new(), BTreeSet::new());
+        for search in group {
+            let listing = self.aws.ecr().listing(&search.rule.repository).await?;
+            indexes.extend(listing.indexes);
+            let known: Vec<_> = search.known.iter().chain(&search.heard).collect();
+            members.push(Member {
+                container: search.container.clone(),
+                rule: search.rule.clone(),
+                candidates: search.rule.candidates(listing.tagged, &known),
+            });
+        }
+        let mut found: BTreeMap<String, Found> = BTreeMap::new();
+        let (mut platform, mut chosen) = (None, None);
+        'versions: for version in complete(&members).into_iter().take(MOST_INDEXES) {
+            for (container, image) in &version {
+                if !indexes.contains(&image.digest) {
+                    continue;
+                }
+                let platform = match &mut platform {
+                    Some(known) => known,
+                    unknown => unknown.insert(self.platform().await?),
+                };
+                if let Some(platform) = platform
+                    && let Some(reason) = self.lacks(image, platform).await?
+                {
+                    let found = found.entry(container.clone()).or_default();
+                    found.unfit.push((image.tag.clone(), reason));
+                    continue 'versions;
+                }
+            }
+            chosen = Some(version);
+            break;
+        }
+        for (container, tag, lacks) in incomplete(&members, chosen.as_ref()) {
+            let found = found.entry(container).or_default();
+            found.unfit.push((tag, Reason::Incomplete { lacks }));
+        }
+        for search in group {
+            let image = match (&chosen, &search.known) {
+                (Some(chosen), _) => chosen.get(&search.container).cloned(),
+                (None, Some(known)) => {
+                    let ecr = self.aws.ecr();
+                    let is_there = ecr.has(&search.rule.repository, &known.digest).await?;
+                    is_there.then(|| known.clone())
+                }
+                (None, None) => None,
+            };
+            found.entry(search.container.clone()).or_default().image = image;
         }
         Ok(found)
     }
@@ -74,15 +142,21 @@ impl<'a> Fitting<'a> {
         &self,
         searches: Vec<Search>,
     ) -> Result<BTreeMap<String, Found>, Fault> {
-        let mut gone = Vec::new();
-        for search in searches {
+        let leader = |search: &Search| {
+            let with = search.rule.with.as_ref();
+            with.unwrap_or(&search.container).clone()
+        };
+        let mut gone = BTreeSet::new();
+        for search in &searches {
             let Some(known) = &search.known else { continue };
             let ecr = self.aws.ecr();
             if !ecr.has(&known.repository, &known.digest).await? {
-                gone.push(search);
+                gone.insert(leader(search));
             }
         }
-        self.search(gone).await
+        let searches = searches.into_iter();
+        let gone = searches.filter(|search| gone.contains(&leader(search)));
+        self.search(gone.collect()).await
     }
 
     async fn look_through(&self, search: &Search) -> Result<Found, Fault> {
@@ -98,7 +172,7 @@ impl<'a> Fitting<'a> {
         } else {
             let listing = self.aws.ecr().listing(repository).await?;
             let mut platform = None;
-            for image in rule.candidates(listing.tagged, known.as_ref()) {
+            for image in rule.candidates(listing.tagged, &known.iter().collect::<Vec<_>>()) {
                 if listing.indexes.contains(&image.digest) {
                     if found.unfit.len() >= MOST_INDEXES {
                         break;

@@ -2,7 +2,7 @@
 //!
 //! They are a field of [`DesiredState`]; the methods about them are here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -12,6 +12,7 @@ use crate::{
     ignored::Reason,
     image::Image,
     record::Cause,
+    together::group,
 };
 
 /// What ECR shows under a tag.
@@ -34,6 +35,8 @@ pub struct Search {
     pub rule: FollowRule,
     /// The image that it follows by this rule, or by one before that admitted it too.
     pub known: Option<Image>,
+    /// An image of which an event told when it got its tag.
+    pub heard: Option<Image>,
 }
 
 /// What was found in a repository.
@@ -89,7 +92,9 @@ impl DesiredState {
     /// The tags that keep `observed` from being followed, because they come later. Each of them may be gone.
     pub fn in_the_way_of(&self, observed: &Image) -> Vec<String> {
         let followers = self.followers_of(&observed.repository, &observed.tag);
-        let known = followers.into_iter().filter_map(|(container, rule)| {
+        let followers = followers.into_iter();
+        let alone = followers.filter(|(container, _)| self.is_alone(container));
+        let known = alone.filter_map(|(container, rule)| {
             let known = self.images.get(&container)?;
             let joined = rule.tag.join(Some(known.clone()), observed.clone());
             (joined.tag != observed.tag).then(|| known.tag.clone())
@@ -103,31 +108,66 @@ impl DesiredState {
     /// What has to be looked for because these tags of `repository` are gone: the images of the containers that follow
     /// them.
     pub fn searches_without(&self, repository: &str, gone: &[String]) -> Vec<Search> {
-        let rules = self.rules_in_force().into_iter();
-        let searches = rules.filter_map(|(container, rule)| {
-            let known = self.images.get(&container)?;
-            let is_gone = known.repository == repository && gone.contains(&known.tag);
-            is_gone.then(|| Search {
-                known: Some(known.clone()),
-                container,
-                rule,
-            })
-        });
-        searches.collect()
+        let follow = |container: &&str| {
+            self.images
+                .get(*container)
+                .is_some_and(|known| known.repository == repository && gone.contains(&known.tag))
+        };
+        let Some(file) = &self.file else {
+            return Vec::new();
+        };
+        let containers = file.follows.keys().map(String::as_str);
+        self.searches(&file.follows, containers.filter(follow))
     }
 
-    /// What has to be looked for by these rules.
-    pub fn searches(&self, rules: Vec<(String, FollowRule)>) -> Vec<Search> {
-        let search = |(container, rule): (String, FollowRule)| Search {
+    /// What has to be looked for because `observed` is there: the images of containers that are released together with one
+    /// that follows it.
+    pub fn searches_with(&self, observed: &Image) -> Vec<Search> {
+        let Some(file) = &self.file else {
+            return Vec::new();
+        };
+        let followers = self.followers_of(&observed.repository, &observed.tag);
+        let followers = followers.iter().map(|(container, _)| container.as_str());
+        let grouped = followers.filter(|container| !self.is_alone(container));
+        let mut searches = self.searches(&file.follows, grouped);
+        for search in &mut searches {
+            let rule = &search.rule;
+            if rule.repository == observed.repository && rule.tag.admits(&observed.tag) {
+                search.heard = Some(observed.clone());
+            }
+        }
+        searches
+    }
+
+    /// What has to be looked for by the rules of these containers, and of those that are released together with them.
+    pub fn searches<'a>(
+        &self,
+        follows: &'a BTreeMap<String, FollowRule>,
+        containers: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<Search> {
+        let containers: BTreeSet<&str> = containers
+            .into_iter()
+            .flat_map(|container| group(follows, container))
+            .collect();
+        let rules = containers.into_iter();
+        let rules = rules.filter_map(|container| follows.get_key_value(container));
+        let search = |(container, rule): (&String, &FollowRule)| Search {
             known: self
                 .images
-                .get(&container)
+                .get(container)
                 .filter(|known| known.repository == rule.repository && rule.tag.admits(&known.tag))
                 .cloned(),
-            container,
-            rule,
+            heard: None,
+            container: container.clone(),
+            rule: rule.clone(),
         };
-        rules.into_iter().map(search).collect()
+        rules.map(search).collect()
+    }
+
+    /// Whether the container is released together with no other.
+    pub fn is_alone(&self, container: &str) -> bool {
+        let file = self.file.as_ref();
+        file.is_none_or(|file| group(&file.follows, container).len() < 2)
     }
 
     /// Joins `observed`, the image that ECR shows now for a tag, into the images of every container whose follow rule
@@ -156,10 +196,13 @@ impl DesiredState {
         self.release_if_changed(cause, now);
     }
 
-    /// Joins `observed` like [`Self::join_image`], but makes no release of it: a placeholder of the service file has no
-    /// value.
+    /// Joins `observed` like [`Self::join_image`], but makes no release of it. Containers that are released together with
+    /// others are left as they are: what they run is found by a search.
     pub fn take_image(&mut self, observed: &Image, now: Timestamp) {
         for (container, rule) in self.followers_of(&observed.repository, &observed.tag) {
+            if !self.is_alone(&container) {
+                continue;
+            }
             let known = self.images.remove(&container);
             let given_up = [known.clone(), self.withdrawn.remove(&container)];
             let joined = rule.tag.join(known, observed.clone());
@@ -201,6 +244,23 @@ impl DesiredState {
         }
         self.no_longer_ignored(&[]);
         self.lift_quarantine();
+    }
+
+    /// Joins what a search found of every rule: what came since the file was read.
+    pub fn catch_up(&mut self, found: &BTreeMap<String, Found>, now: Timestamp) {
+        for (container, found) in found {
+            let Some(image) = &found.image else { continue };
+            if self.is_alone(container) {
+                self.join_image(image, now);
+            } else {
+                self.images.insert(container.clone(), image.clone());
+            }
+        }
+        self.lift_quarantine();
+        let mut found = found.values().filter_map(|found| found.image.as_ref());
+        if let Some(image) = found.next_back() {
+            self.release_pushed(image, now);
+        }
     }
 
     /// Notes which tags searches passed over.

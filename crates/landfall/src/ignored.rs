@@ -57,6 +57,11 @@ pub enum Reason {
         /// That tag.
         than: String,
     },
+    /// Another container is released together with the one that follows it, and has no image of this version.
+    Incomplete {
+        /// Which repositories lack the version.
+        lacks: String,
+    },
     /// What a later version of Landfall noted.
     #[serde(other)]
     Unknown,
@@ -140,6 +145,9 @@ impl fmt::Display for Reason {
                  again, or set taskDefinition.runtimePlatform"
             ),
             Self::Earlier { than } => write!(f, "{than} comes later"),
+            Self::Incomplete { lacks } => {
+                write!(f, "it waits for an image of the same version in {lacks}")
+            }
             Self::Unknown => f.write_str("a later version of Landfall noted why"),
         }
     }

@@ -40,6 +40,7 @@ pub mod sweep;
 pub mod tags;
 pub mod target_group;
 pub mod task_definition;
+pub mod together;
 pub mod undecided;
 pub mod undone;
 pub mod unproven;

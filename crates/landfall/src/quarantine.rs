@@ -33,6 +33,9 @@
 //!
 //! That two images are bad only together is not told from one of them being bad: the one that was tried first stays.
 //!
+//! Containers that are [released together](crate::together) count as one: a set of their images says which was bad, and none
+//! of them is tried without the others.
+//!
 //! **With what containers run.** An image may need what only the next file gives its containers, such as a variable of the
 //! environment. So images are in quarantine with what their containers ran with ([`ServiceFile::containers`]): a file with
 //! something else there is released with the newest images, one with the same is not, whatever else it changes. If the
@@ -58,6 +61,7 @@ use crate::{
     evidence::{Against, brought},
     image::Image,
     record::{Cause, Content, Release, Verdict},
+    together::group,
 };
 
 /// How many sets of images the desired state remembers at most: one for each bad release of the newest images.
@@ -193,8 +197,31 @@ impl DesiredState {
     fn blamed_since(&self, container: &str, image: &Image, alone: bool) -> Option<u64> {
         let mut known = self.in_force();
         let known =
-            known.find(|known| (known.images.len() == 1) == alone && known.has(container, image));
+            known.find(|known| self.blames_one(known) == alone && known.has(container, image));
         known.map(|known| known.release)
+    }
+
+    /// Whether the images are of one container, or of containers that are released together and all have them still: then it
+    /// is known which was bad.
+    fn blames_one(&self, quarantined: &Quarantined) -> bool {
+        let mut containers = quarantined.images.keys();
+        match (quarantined.images.len(), containers.next()) {
+            (1, _) => true,
+            (_, Some(first)) => {
+                let group = self.group(first);
+                containers.all(|other| group.contains(&**other))
+                    && quarantined.is_among(&self.images)
+            }
+            (_, None) => false,
+        }
+    }
+
+    /// The containers that are released together with this one.
+    fn group<'a>(&'a self, container: &'a str) -> BTreeSet<&'a str> {
+        match &self.file {
+            Some(file) => group(&file.follows, container),
+            None => [container].into(),
+        }
     }
 
     /// The bad release of which it is not known which image was bad, while one of those may still be tried.
@@ -218,7 +245,17 @@ impl DesiredState {
         if !self.follows_good_file() {
             return beyond_doubt;
         }
-        let first = || untried.keys().next().copied().into_iter().collect();
+        let first = || {
+            let group = untried.keys().next().map(|container| self.group(container));
+            let untried = untried.keys().copied();
+            untried
+                .filter(|container| {
+                    group
+                        .as_ref()
+                        .is_some_and(|group| group.contains(container))
+                })
+                .collect()
+        };
         let of_untried = |brought: &BTreeMap<&str, &Image>| -> BTreeSet<_> {
             let containers = untried.keys().copied();
             containers
@@ -228,7 +265,8 @@ impl DesiredState {
         let turn = if let Some(open) = self.newest_open() {
             let brought = self.differing(&open.content.images);
             let mut images = brought.iter();
-            match brought.len() {
+            let groups = brought.keys().map(|container| self.group(container));
+            match groups.collect::<BTreeSet<_>>().len() {
                 1 => of_untried(&brought),
                 _ if images.all(|(name, image)| self.doubted_since(name, image).is_none()) => {
                     beyond_doubt

@@ -193,7 +193,10 @@ pub fn missed(
         let mut before = [known, now, desired.withdrawn.get(&container)]
             .into_iter()
             .flatten();
-        if before.all(|known| rule.tag.order(known, &latest) == Ordering::Less) {
+        // Of containers that are released together, which version they can have is seen when all their repositories are.
+        let is_incomplete = !desired.is_alone(&container)
+            && known.is_none_or(|known| rule.tag.order(known, &latest).is_lt());
+        if is_incomplete || before.all(|known| rule.tag.order(known, &latest) == Ordering::Less) {
             let at = later(&latest);
             missed.insert(latest.tag, at);
         }

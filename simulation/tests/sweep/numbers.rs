@@ -69,6 +69,7 @@ fn settled(number: usize, image: &Image) -> DesiredState {
     let rule = FollowRule {
         repository: image.repository.clone(),
         tag: TagPolicy::parse("semver:^1").unwrap(),
+        with: None,
     };
     let file = FollowedFile {
         placeholders: None,

@@ -9,7 +9,7 @@ use landfall::{
 use landfall_aws::{bucket::Bucket, status_file::StatusFile};
 use landfall_local::{driver::manifest, local::CONFIG_BUCKET};
 use landfall_simulation::{
-    scenario::{Edition, Rule, Service},
+    scenario::{Behaviour, Edition, Rule, Service, Sidecar},
     wire,
 };
 use serde_json::{Value, json};
@@ -277,6 +277,97 @@ fn what_is_attached_to_an_image_is_never_released_whoever_finds_it() {
                 assert!(says(chart), "{ignored:?}");
                 assert!(ignored.len() <= 6, "{ignored:?}");
             }
+        });
+    }
+}
+
+/// A file whose containers `web` and `log` are released together.
+fn paired(service: &Service, memory: u32) -> String {
+    let edition = Edition {
+        memory,
+        ..Edition::PLAIN
+    };
+    let mut file = service.file(edition);
+    file["images"]["log"]["with"] = "web".into();
+    file.to_string()
+}
+
+#[test]
+fn containers_of_one_version_are_released_together_or_not_at_all() {
+    for lost in [false, true] {
+        play(async move {
+            let stage = Stage::open(&[]).await;
+            let hello = Service {
+                sidecar: Some(Sidecar {
+                    repository: "logs".into(),
+                    rule: Rule::Semver,
+                }),
+                ..service("hello", Rule::Semver)
+            };
+            let file = paired(&hello, 512);
+            stage.push("hello", "1.0.0").await;
+            stage.driver.put_file(&hello.key, &file).await.unwrap();
+            stage.rest().await;
+            assert_eq!(stage.desired(&hello).await.last_number, 0);
+            stage.push("logs", "v1.0.0").await;
+            stage.rest().await;
+            stage.verdict(&hello, 1, Verdict::Succeeded).await;
+
+            stage.lose("image-pushed", lost);
+            let heard = async || {
+                if lost {
+                    stage.sweep().await;
+                }
+                stage.rest().await;
+            };
+            stage.push("hello", "1.1.0").await;
+            stage.push("hello", "1.2.0").await;
+            heard().await;
+            let desired = stage.desired(&hello).await;
+            assert_eq!(desired.last_number, 1);
+            let (_, ignored) = told(&stage, &hello).await;
+            let waits =
+                "hello:1.2.0: it waits for an image of the same version in logs (container log)";
+            assert!(ignored.iter().any(|one| one == waits), "{ignored:?}");
+
+            stage.push("logs", "v1.1.0").await;
+            heard().await;
+            stage.verdict(&hello, 2, Verdict::Succeeded).await;
+            let images = stage.desired(&hello).await.images;
+            assert_eq!(
+                (&*images["web"].tag, &*images["log"].tag),
+                ("1.1.0", "v1.1.0")
+            );
+
+            // The version is bad, and none of its images is tried without the other.
+            let crashes = Behaviour::Crashes.simulated();
+            stage.push_behaving("logs", "v1.2.0", crashes).await;
+            heard().await;
+            for _ in 0..2 {
+                stage.sweep().await;
+                stage.rest().await;
+            }
+            stage.verdict(&hello, 3, Verdict::RolledBack).await;
+            let desired = stage.desired(&hello).await;
+            assert_eq!(desired.last_number, 3);
+            let mut left: Vec<_> = desired
+                .left_out()
+                .iter()
+                .map(|left| left.container)
+                .collect();
+            left.sort_unstable();
+            assert_eq!(left, ["log", "web"]);
+            assert!(desired.left_out().iter().all(|left| !left.waits));
+
+            stage.push("logs", "v1.3.0").await;
+            stage.push("hello", "1.3.0").await;
+            heard().await;
+            stage.verdict(&hello, 4, Verdict::Succeeded).await;
+            let images = stage.desired(&hello).await.images;
+            assert_eq!(
+                (&*images["web"].tag, &*images["log"].tag),
+                ("1.3.0", "v1.3.0")
+            );
         });
     }
 }

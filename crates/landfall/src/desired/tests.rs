@@ -37,6 +37,7 @@ fn rule(tag: &str) -> FollowRule {
     FollowRule {
         repository: "hello".into(),
         tag: TagPolicy::parse(tag).unwrap(),
+        with: None,
     }
 }
 

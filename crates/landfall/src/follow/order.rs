@@ -70,6 +70,31 @@ impl Order {
         }
     }
 
+    /// What parts that are equal in the order have in common; none of a part that has no place in it.
+    pub(super) fn version(&self, part: &str) -> Option<String> {
+        match self {
+            Self::Time | Self::Alphabetical => Some(part.to_owned()),
+            Self::Numerical => {
+                Number::of(part).map(|number| format!("{}.{}", number.whole, number.fraction))
+            }
+            Self::Semver(_) => {
+                let version = version(part)?;
+                Some(format!(
+                    "{}",
+                    Version {
+                        build: semver::BuildMetadata::EMPTY,
+                        ..version
+                    }
+                ))
+            }
+        }
+    }
+
+    /// Whether tags of this order and of the other can be of one version.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
     /// Which of two parts comes later. One that has no place in the order comes first.
     pub(super) fn compare(&self, left: &str, right: &str) -> Ordering {
         match self {

@@ -191,8 +191,19 @@ impl TagPolicy {
             .then_with(|| left.tag.cmp(&right.tag))
     }
 
+    /// Of which version an admitted tag is: two tags are of the same one if their rules compare them as equal.
+    pub fn version(&self, tag: &str) -> Option<String> {
+        self.order.version(&self.part(tag)?)
+    }
+
+    /// Whether tags of this policy and of the other can be of one version: both are ordered by numbers, by names, by versions
+    /// or by time.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.order.is_like(&other.order)
+    }
+
     /// Which of two tags comes later in the order that they have by themselves.
-    fn compare(&self, left: &str, right: &str) -> Ordering {
+    pub(crate) fn compare(&self, left: &str, right: &str) -> Ordering {
         let part = |tag| self.part(tag).unwrap_or_default();
         self.order.compare(&part(left), &part(right))
     }

@@ -284,7 +284,7 @@ impl Join {
             self.stage = Stage::IsThere { joined, asked };
             return None;
         }
-        if !joined.gone.is_empty() {
+        if !joined.searches().is_empty() {
             self.stage = Stage::LookThrough(joined);
             return None;
         }
@@ -413,7 +413,19 @@ impl Joined {
 
     /// What has to be looked for because tags are gone.
     fn searches(&self) -> Vec<Search> {
-        self.read.searches_without(&self.repository, &self.gone)
+        let mut searches = match &self.tagged {
+            Tagged::Image(image) => self.read.searches_with(image),
+            Tagged::Nothing | Tagged::Unfit(_) => Vec::new(),
+        };
+        for search in self.read.searches_without(&self.repository, &self.gone) {
+            if searches
+                .iter()
+                .all(|known| known.container != search.container)
+            {
+                searches.push(search);
+            }
+        }
+        searches
     }
 
     /// The records that are written before the next release is made.
@@ -428,7 +440,10 @@ impl Joined {
     /// The images that a release would keep, and that were not looked at.
     fn kept(&self) -> Vec<Search> {
         let desired = self.desired();
-        let mut kept = desired.searches(desired.rules_in_force());
+        let Some(file) = &desired.file else {
+            return Vec::new();
+        };
+        let mut kept = desired.searches(&file.follows, file.follows.keys().map(String::as_str));
         kept.retain(|search| match (&search.known, &self.tagged) {
             _ if self.found.contains_key(&search.container) => false,
             (Some(known), Tagged::Image(image)) => known.digest != image.digest,
@@ -439,7 +454,7 @@ impl Joined {
 
     fn moves_tag(&self) -> bool {
         match &self.tagged {
-            Tagged::Image(image) => self.read.moves_tag(image),
+            Tagged::Image(image) => self.read.moves_tag(image) && !self.desired().moves_tag(image),
             Tagged::Nothing | Tagged::Unfit(_) => false,
         }
     }

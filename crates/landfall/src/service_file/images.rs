@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     containers::Container,
+    document::NodeValue,
     mapping::{Mapping, Problems},
     problem::Problem,
     rules::did_you_mean,
@@ -67,7 +68,51 @@ pub(super) fn read(
             rules.insert(key.name.clone(), rule);
         }
     }
+    for (key, node) in section.entries() {
+        let path = section.path_of(&key.name);
+        if let (Some(rule), NodeValue::Mapping(_)) = (rules.get(&key.name), &node.value)
+            && let Some(written) = Mapping::of(node, &path, problems)
+            // What is wrong with the rule that it names is a problem of that one.
+            && rule.with.as_ref().is_none_or(|with| rules.contains_key(with) || section.get(with).is_none())
+            && let Some((message, hint)) = parted(&key.name, rule, &rules)
+        {
+            problems.add(written.wrong_at("with", message).hint(hint));
+        }
+    }
     rules
+}
+
+/// Why a container cannot be released together with the one that its rule names, and what to do.
+fn parted(
+    container: &str,
+    rule: &FollowRule,
+    rules: &BTreeMap<String, FollowRule>,
+) -> Option<(String, String)> {
+    let with = rule.with.as_deref()?;
+    let followed = rules.keys().map(String::as_str);
+    let others = followed.filter(|other| *other != container);
+    let Some(other) = rules.get(with).filter(|_| with != container) else {
+        let message = format!("no other container `{with}` follows images");
+        return Some((message, did_you_mean(with, others, "those that do are")));
+    };
+    if let Some(leader) = &other.with {
+        return Some((
+            format!("`{with}` itself is released together with `{leader}`"),
+            format!("name the same container in each: `with: {leader}`"),
+        ));
+    }
+    if rule.tag.exact().is_some() || other.tag.exact().is_some() {
+        return Some((
+            "one exact tag does not say of which version its image is".into(),
+            "let both follow versions or builds, by `semver:`, `glob:` or `regex:`".into(),
+        ));
+    }
+    (!rule.tag.is_like(&other.tag)).then(|| {
+        (
+            format!("the tags of `{container}` and `{with}` have different orders, so that none are of one version"),
+            "give both rules a `semver:` range, or the same `order`".into(),
+        )
+    })
 }
 
 fn follow_rule(rule: &Mapping<'_>, problems: &mut Problems) -> Option<FollowRule> {

@@ -231,7 +231,7 @@ fn every_section_is_checked_and_every_problem_has_its_place() {
             good_but("repository:", "name:"),
             "5:8: images.web.repository: this field is missing\n\
              \x20 hint: name the ECR repository, e.g. `repository: hello`\n5:10: images.web.name: there is no such field\n\
-             \x20 hint: the fields here are repository, tag, order, extract",
+             \x20 hint: the fields here are repository, tag, order, extract, with",
         ),
         (
             "verify: {}\n".into(),

@@ -30,6 +30,7 @@ fn following(tag: &str, pushes: &[Image]) -> DesiredState {
     let rule = FollowRule {
         repository: "hello".into(),
         tag: TagPolicy::parse(tag).unwrap(),
+        with: None,
     };
     let file = FollowedFile {
         placeholders: None,
@@ -288,7 +289,7 @@ proptest! {
                 Some(image) => desired.join_image(&image.clone().tagged(at), NOW),
                 None => {
                     let rule = desired.rules_in_force()[0].1.clone();
-                    let image = rule.candidates(listing.clone(), None).into_iter().next();
+                    let image = rule.candidates(listing.clone(), &[]).into_iter().next();
                     let found = Found { image, unfit: Vec::new() };
                     desired.give_way(&[("web".to_owned(), found)].into());
                 }

@@ -18,6 +18,7 @@ fn follows(containers: &[&str], content: &str) -> FollowedFile {
     let rule = |container: &&str| FollowRule {
         repository: (*container).into(),
         tag: TagPolicy::parse("semver:^1").unwrap(),
+        with: None,
     };
     let containers = containers.iter();
     FollowedFile {

@@ -13,6 +13,7 @@ use crate::{
     service_file::Rejection,
     service_id::ServiceId,
     status::FileStatus,
+    together::group,
     versioned::{Versioned, WriteOutcome},
 };
 
@@ -170,10 +171,21 @@ impl Taking {
             Stage::PutSource { .. } | Stage::PutSourceAgain => Ask::PutSource(service),
             Stage::LookThrough { read } => {
                 let file = &self.accepted.file;
-                Ask::LookThrough(file, read.searches(read.new_rules(&file.follows)))
+                let new = read.new_rules(&file.follows);
+                let new = file.follows.keys().map(String::as_str).filter(|container| {
+                    let before = read.file.as_ref().map(|file| &file.follows);
+                    new.iter().any(|(changed, _)| changed == container)
+                        || before.is_some_and(|before| {
+                            group(before, container) != group(&file.follows, container)
+                        })
+                });
+                Ask::LookThrough(file, read.searches(&file.follows, new))
             }
             Stage::LookThroughAgain { read } => match &read.file {
-                Some(file) => Ask::LookThrough(file, read.searches(read.rules_in_force())),
+                Some(file) => {
+                    let all = file.follows.keys().map(String::as_str);
+                    Ask::LookThrough(file, read.searches(&file.follows, all))
+                }
                 None => Ask::ReadDesired(service),
             },
             Stage::LookForKept(change) => Ask::LookForKept(&self.accepted.file, self.kept(change)),
@@ -384,13 +396,7 @@ impl Taking {
                 desired.follow_file(file, images.collect(), change.at);
             }
             Kind::CatchUp => {
-                for image in change
-                    .found
-                    .values()
-                    .filter_map(|found| found.image.as_ref())
-                {
-                    desired.join_image(image, change.at);
-                }
+                desired.catch_up(&change.found, change.at);
             }
         }
         desired.ignore_unfit(&change.found, change.at);
@@ -399,10 +405,10 @@ impl Taking {
 
     /// The images of the rules that stay in force.
     fn kept(&self, change: &Change) -> Vec<Search> {
-        let rules = self.accepted.file.follows.iter();
-        let rules = rules.filter(|(container, _)| !change.found.contains_key(*container));
-        let rules = rules.map(|(container, rule)| (container.clone(), rule.clone()));
-        let mut kept = change.read.searches(rules.collect());
+        let follows = &self.accepted.file.follows;
+        let kept = follows.keys().map(String::as_str);
+        let kept = kept.filter(|container| !change.found.contains_key(*container));
+        let mut kept = change.read.searches(follows, kept);
         kept.retain(|search| search.known.is_some());
         kept
     }

@@ -22,6 +22,7 @@ fn followed_file(key: &str, version: &str, policy: &str) -> FollowedFile {
     let rule = FollowRule {
         repository: "hello".into(),
         tag: TagPolicy::parse(policy).unwrap(),
+        with: None,
     };
     FollowedFile {
         key: key.into(),

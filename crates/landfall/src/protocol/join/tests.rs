@@ -36,6 +36,7 @@ fn followed(policy: &str, images: &[Image], placeholders: bool) -> DesiredState 
     let rule = FollowRule {
         repository: "hello".into(),
         tag: TagPolicy::parse(policy).unwrap(),
+        with: None,
     };
     let file = FollowedFile {
         key: "services/hello.yaml".into(),
