@@ -6,7 +6,7 @@
 
 use landfall::{
     desired::GoodRelease,
-    live::LiveService,
+    live::{LiveBalancer, LiveService},
     plan::Plan,
     record::TaskDefinition,
     service_file::ServiceFile,
@@ -17,6 +17,8 @@ use landfall_aws::{
     Aws, Fault,
     function::{Function, step_span},
 };
+
+use crate::verify_health::aim;
 
 /// Registers the release's task definition, unless there is such a revision already.
 #[derive(Debug)]
@@ -45,6 +47,13 @@ impl Function for RegisterTaskDefinition {
         if input.apply_service {
             unchangeable::refuse(&input.service, &file, live.as_ref())?;
         }
+        let balancers = live.as_ref().map_or(&[][..], |live| &live.balancers);
+        let said: &[LiveBalancer] = if file.owns_task_definition() {
+            &[]
+        } else {
+            balancers
+        };
+        aim::ensure(aws, &file, &input.service, said, input.apply_service).await?;
         let previous = previous(aws, &input).await?;
         let (registration, known, base) = if file.owns_task_definition() {
             let registration = render(&file, &input.release, &input.service)?;

@@ -3,18 +3,18 @@
 //! In: `Input`, from `CheckRollout`, again and again until the bake time is over. Out: `Output`, how the verification
 //! stands. Fails with `Transient`, which the state machine retries; whatever else it fails with, the release is undecided.
 
+pub(crate) mod aim;
 mod probe;
 
 use landfall::{
     desired::DesiredState,
     live::{LiveBalancer, LiveService},
-    record::ProbeAnswer,
-    service_file::{HttpProbe, ProbeTarget, ServiceFile},
+    probe::{NoAnswer, judge},
+    service_file::ServiceFile,
     step::verify_health::{Input, Observation, Output, decide},
 };
 use landfall_aws::{
     Aws, Fault,
-    elb::Address,
     function::{Function, step_span},
 };
 
@@ -76,25 +76,14 @@ async fn observe(
             .extend(aws.elb().targets(&target_group).await?);
     }
     if let Some(http) = &file.verify.http {
-        observation.probe = Some(match address(aws, http, file, &service).await {
-            // Landfall, not AWS: there is nothing that could answer the probe.
-            Err(fault) if fault.is_refused() && fault.call.is_none() => unanswered(http, &fault),
-            address => probe::ask(aws.web(), &address?, http).await,
+        let address = aim::address(aws, http, file, &service.balancers).await?;
+        observation.probe = Some(match address {
+            Ok(address) => probe::ask(aws, &address, http).await,
+            Err(misaim) => judge(http, http.asked(), Err(NoAnswer::Misaimed(misaim.message))),
         });
     }
     observation.service = Some(service);
     Ok(observation)
-}
-
-/// The answer to a probe that has nowhere to go.
-fn unanswered(http: &HttpProbe, fault: &Fault) -> ProbeAnswer {
-    let (ProbeTarget::Url(url) | ProbeTarget::Path(url)) = &http.target;
-    ProbeAnswer {
-        url: url.clone(),
-        status: None,
-        body: String::new(),
-        error: Some(fault.to_string()),
-    }
 }
 
 /// Of two target groups, ECS knows which one the service is in.
@@ -112,34 +101,4 @@ async fn serving_groups(
         }
     }
     Ok(service.target_groups().into_iter().cloned().collect())
-}
-
-async fn address(
-    aws: &Aws,
-    http: &HttpProbe,
-    file: &ServiceFile,
-    service: &LiveService,
-) -> Result<Address, Fault> {
-    let path = match &http.target {
-        ProbeTarget::Url(url) => {
-            return Ok(Address {
-                url: url.clone(),
-                connect_to: None,
-            });
-        }
-        ProbeTarget::Path(path) => path,
-    };
-    let mut address = match &file.ingress {
-        Some(ingress) => aws.elb().ingress_address(ingress).await?,
-        None => {
-            let balancer = service.balancers.first().ok_or_else(|| {
-                Fault::refused(
-                    "verify.http.path needs a load balancer, but the service in ECS has none: give verify.http.url",
-                )
-            })?;
-            aws.elb().address(&balancer.target_group).await?
-        }
-    };
-    address.url.push_str(path);
-    Ok(address)
 }

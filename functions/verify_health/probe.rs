@@ -1,9 +1,9 @@
 //! The request that a healthy service answers.
 
-use std::{error::Error, sync::OnceLock, time::Duration};
+use std::{error::Error, io, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use http::uri::Scheme;
+use http::{Uri, header, uri::Scheme};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Body;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
@@ -14,16 +14,20 @@ use hyper_util::{
     },
     rt::TokioExecutor,
 };
-use landfall::{record::ProbeAnswer, service_file::HttpProbe};
-use landfall_aws::{causes, elb::Address, web::Web};
+use landfall::{
+    probe::{Address, Answer, Inadmissible, NoAnswer, Probed, Reach, USER_AGENT, judge},
+    service_file::{HttpProbe, ProbeTarget},
+};
+use landfall_aws::{Aws, causes, web::Web};
+use rustls::CertificateError;
 
 /// How much of a body is read, in bytes.
 const BODY_READ: usize = 1024 * 1024;
-/// How much of a body is kept for the record, in characters.
-const BODY_RECORDED: usize = 512;
 
 /// What the operating system trusts, read when the first probe needs it.
 static TRUSTED: OnceLock<rustls::ClientConfig> = OnceLock::new();
+
+type Failed = Box<dyn Error + Send + Sync>;
 
 /// Whom a probe trusts. Users' URLs are not AWS's: their certificates may be of any authority that the operating system
 /// knows, and of none that only the SDK's client knows.
@@ -42,17 +46,25 @@ fn trust(is_https: bool) -> rustls::ClientConfig {
 }
 
 /// Every probe has a connection of its own, so that it goes through the load balancer afresh. It is made to the
-/// machine of the address; its name is what certificate and rule are for.
+/// machine of the address; its name is what certificate and rule are for. No address that the name has may be one that a
+/// probe must not ask: whichever is connected to was looked at here.
 fn client(
     address: &Address,
     tls: rustls::ClientConfig,
+    reach: Reach,
 ) -> Client<impl Connect + Clone + Send + Sync + 'static, Empty<Bytes>> {
     let connect_to = address.connect_to.clone();
     let resolver = tower::service_fn(move |name: Name| {
         let host = connect_to.clone().unwrap_or_else(|| name.as_str().into());
         async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
-            Ok::<_, std::io::Error>(found.collect::<Vec<_>>().into_iter())
+            let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            for each in &found {
+                reach.admit(each.ip()).map_err(|refused| Inadmissible {
+                    why: format!("{host} leads there: {}", refused.why),
+                    ..refused
+                })?;
+            }
+            Ok::<_, Failed>(found.into_iter())
         }
     });
     let mut plain = HttpConnector::new_with_resolver(resolver);
@@ -67,64 +79,166 @@ fn client(
         .build(connector)
 }
 
-/// Asks `address` as `http` says, over the network or by `web`, and answers what came of it.
-pub(crate) async fn ask(web: Option<&Web>, address: &Address, http: &HttpProbe) -> ProbeAnswer {
+/// Asks `address` as `http` says, and answers what came of it.
+pub(crate) async fn ask(aws: &Aws, address: &Address, http: &HttpProbe) -> Probed {
     let timeout = Duration::from_secs(http.timeout_seconds);
-    let answer = async {
-        match web {
-            None => get(address).await,
-            Some(web) => {
-                let (status, body) = web.get(&address.url).await?;
-                read(status, body).await
-            }
+    let asked = async {
+        match aws.web() {
+            None => get(address, aws.probes_reach()).await,
+            Some(web) => get_by(web, address).await,
         }
     };
-    let (status, body, error) = match tokio::time::timeout(timeout, answer).await {
-        Ok(Ok((status, body))) => (Some(status), body, None),
-        Ok(Err(error)) => (None, String::new(), Some(causes(&*error).join(": "))),
-        Err(_) => (
-            None,
-            String::new(),
-            Some(format!("no answer within {} seconds", http.timeout_seconds)),
-        ),
+    let answer = match tokio::time::timeout(timeout, asked).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(failed)) => Err(no_answer(&*failed, &http.target)),
+        Err(_) => Err(NoAnswer::Failed(format!(
+            "no answer within {} seconds",
+            http.timeout_seconds
+        ))),
     };
-    let start = match &http.body {
-        // The decision looks for the text in what is kept, so keep the part that has it.
-        Some(wanted) => body.find(wanted.as_str()).map_or(0, |at| at),
-        None => 0,
+    judge(http, &address.url, answer)
+}
+
+/// A certificate for another name is the load balancer's, or that of whoever has the URL. Where a load balancer ends TLS,
+/// everything about the certificate is.
+fn no_answer(failed: &(dyn Error + 'static), target: &ProbeTarget) -> NoAnswer {
+    if let Some(refused) = find::<Inadmissible>(failed) {
+        return NoAnswer::Misaimed(refused.to_string());
+    }
+    let told = causes(failed).join(": ");
+    let certificate = match find::<rustls::Error>(failed) {
+        Some(rustls::Error::InvalidCertificate(certificate)) => certificate,
+        _ => return NoAnswer::Failed(told),
     };
-    let body = if start > BODY_RECORDED {
-        &body[start..]
-    } else {
-        &body
-    };
-    let most = BODY_RECORDED.max(
-        http.body
-            .as_ref()
-            .map_or(0, |wanted| wanted.chars().count() + BODY_RECORDED),
-    );
-    ProbeAnswer {
-        url: address.url.clone(),
-        status,
-        body: body.chars().take(most).collect(),
-        error,
+    match (certificate, target) {
+        (
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            _,
+        ) => NoAnswer::Misaimed(format!(
+            "the certificate is for another name: write one that it is for into verify.http.url or verify.http.host ({told})"
+        )),
+        (_, ProbeTarget::Path(_)) => NoAnswer::Misaimed(format!(
+            "the load balancer's certificate is not accepted: give it another, or give verify.http.url ({told})"
+        )),
+        (_, ProbeTarget::Url(_)) => NoAnswer::Failed(told),
     }
 }
 
-async fn get(address: &Address) -> Result<(u16, String), Box<dyn Error + Send + Sync>> {
-    let request = http::Request::get(&address.url)
-        .header("user-agent", "landfall-verify-health")
-        .body(Empty::new())?;
-    let tls = trust(request.uri().scheme() == Some(&Scheme::HTTPS));
-    let answer = client(address, tls).request(request).await?;
-    read(answer.status().as_u16(), answer.into_body()).await
+/// The error of this type among the causes. An [`io::Error`] hides the one that it was made of from its own causes.
+fn find<'a, T: Error + 'static>(failed: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    if let Some(found) = failed.downcast_ref() {
+        return Some(found);
+    }
+    let wrapped = failed.downcast_ref::<io::Error>();
+    if let Some(inner) = wrapped.and_then(io::Error::get_ref) {
+        return find(inner);
+    }
+    find(failed.source()?)
 }
 
-async fn read<B>(status: u16, body: B) -> Result<(u16, String), Box<dyn Error + Send + Sync>>
+async fn get(address: &Address, reach: Reach) -> Result<Answer, Failed> {
+    let uri: Uri = address.url.parse()?;
+    // No resolver is asked for what is an address already.
+    let connected = address.connect_to.as_deref().or(uri.host());
+    if let Some(host) = connected {
+        reach.admit_host(host)?;
+    }
+    let tls = trust(uri.scheme() == Some(&Scheme::HTTPS));
+    let request = http::Request::get(uri)
+        .header(header::USER_AGENT, USER_AGENT)
+        .body(Empty::new())?;
+    let answer = client(address, tls, reach).request(request).await?;
+    read(answer).await
+}
+
+async fn get_by(web: &Web, address: &Address) -> Result<Answer, Failed> {
+    read(web.get(&address.url).await?).await
+}
+
+async fn read<B>(answer: http::Response<B>) -> Result<Answer, Failed>
 where
     B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    B::Error: Into<Failed>,
 {
+    let (head, body) = answer.into_parts();
+    let text = |name| {
+        let value: Option<&http::HeaderValue> = head.headers.get(name);
+        value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
     let body = Limited::new(body, BODY_READ).collect().await?.to_bytes();
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    Ok(Answer {
+        status: head.status.as_u16(),
+        server: text(header::SERVER),
+        location: text(header::LOCATION),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn refused() -> Failed {
+        let refused = Reach::Internet.admit_host("127.0.0.1").unwrap_err();
+        refused.into()
+    }
+
+    fn by_path() -> ProbeTarget {
+        ProbeTarget::Path("/".into())
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_or_a_certificates_name_is_found_behind_all_that_wraps_it() {
+        let wrapped = io::Error::other(io::Error::other(refused()));
+        let misaimed = NoAnswer::Misaimed(refused().to_string());
+        assert_eq!(no_answer(&wrapped, &by_path()), misaimed);
+
+        let told = |error: CertificateError, target: &ProbeTarget| {
+            let error = rustls::Error::InvalidCertificate(error);
+            no_answer(&io::Error::other(error), target)
+        };
+        let by_url = ProbeTarget::Url("https://hello.example.com".into());
+        for (error, target, is_misaimed) in [
+            (CertificateError::NotValidForName, by_path(), true),
+            (CertificateError::NotValidForName, by_url.clone(), true),
+            (CertificateError::Expired, by_path(), true),
+            // Whoever has the URL may be the release.
+            (CertificateError::Expired, by_url, false),
+        ] {
+            let answer = told(error.clone(), &target);
+            let found = matches!(answer, NoAnswer::Misaimed(_));
+            assert_eq!(found, is_misaimed, "{error:?} {target:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_at_where_it_leads_and_never_connected_to_if_that_is_this_machine() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ask = |host: &str, connect_to: Option<&str>| Address {
+            url: format!("http://{host}:{port}/"),
+            connect_to: connect_to.map(str::to_owned),
+        };
+        for address in [
+            ask("localhost", None),
+            ask("127.0.0.1", None),
+            ask("[::ffff:127.0.0.1]", None),
+            // Forms that only the resolver understands.
+            ask("2130706433", None),
+            ask("0x7f.1", None),
+            ask("hello.example.com", Some("localhost")),
+            ask("hello.example.com", Some("127.1")),
+        ] {
+            for reach in [Reach::Internet, Reach::Subnets] {
+                let failed = get(&address, reach).await.unwrap_err();
+                let answer = no_answer(&*failed, &by_path());
+                let is_misaimed = matches!(answer, NoAnswer::Misaimed(_));
+                assert!(is_misaimed, "{address:?} {answer:?}");
+            }
+        }
+        let nobody_came = tokio::time::timeout(Duration::from_millis(50), listener.accept());
+        assert!(nobody_came.await.is_err());
+    }
 }

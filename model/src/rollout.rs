@@ -8,6 +8,7 @@ use landfall::{
     failure::Stage,
     live::{Rollout, TaskHealth},
     look,
+    probe::{Finding, Probed},
     record::{ProbeAnswer, Release},
     step::{
         check_rollout::{self, Outcome, Purpose},
@@ -348,6 +349,7 @@ impl Protocol {
             verify_health::Outcome::Healthy => (look::Outcome::Healthy, None),
             verify_health::Outcome::Unproven => (look::Outcome::Unproven, None),
             verify_health::Outcome::Unhealthy => (look::Outcome::Unhealthy, Some(Stage::Health)),
+            verify_health::Outcome::Misaimed => (look::Outcome::Misaimed, None),
             verify_health::Outcome::Superseded => (look::Outcome::Superseded, None),
         };
         let known = Known {
@@ -397,15 +399,22 @@ impl Protocol {
         task.into_iter().collect()
     }
 
-    fn probe(&self, state: &State) -> ProbeAnswer {
+    fn probe(&self, state: &State) -> Probed {
         let running = state.service.filter(Service::is_steady);
         let is_good = running
             .is_some_and(|service| self.scenario.images[service.primary].quality == Quality::Good);
-        ProbeAnswer {
-            url: String::new(),
-            status: Some(if is_good { 200 } else { 500 }),
-            body: String::new(),
-            error: None,
+        let (status, finding) = match is_good {
+            true => (200, Finding::Good),
+            false => (500, Finding::Wrong("it answered 500".into())),
+        };
+        Probed {
+            answer: ProbeAnswer {
+                url: String::new(),
+                status: Some(status),
+                body: String::new(),
+                error: None,
+            },
+            finding,
         }
     }
 

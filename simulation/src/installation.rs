@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use landfall_aws::{Aws, Settings, web::Web};
+use landfall_aws::{Aws, Settings, reach_from, web::Web};
 use landfall_local::{
     install::{self, InstalledFunction, InstalledSchedule},
     lambda::{FunctionError, Handler, Program},
@@ -79,6 +79,7 @@ fn handler(wire: &Wire, function: &InstalledFunction) -> Result<Handler, Install
         state_bucket: variable("STATE_BUCKET").unwrap_or_default(),
         state_machine: variable("STATE_MACHINE_ARN"),
         file_parameters: variable("FILE_PARAMETERS").unwrap_or_default(),
+        probes_reach: reach_from(&variable("PROBE_SUBNETS").unwrap_or_default()),
     };
     let aws = Aws::new(wire::sdk(wire.clone()), settings).with_web(Web::new(wire.clone()));
     let aws = Arc::new(aws);

@@ -153,10 +153,12 @@ pub(crate) fn answers(function: &str, input: &Value) -> Vec<Value> {
             answers
         }
         "VerifyHealth" => {
-            use verify_health::Outcome::{Healthy, Superseded, Unhealthy, Unproven, Waiting};
-            let all = [Waiting, Healthy, Unproven, Unhealthy, Superseded];
+            use verify_health::Outcome::{
+                Healthy, Misaimed, Superseded, Unhealthy, Unproven, Waiting,
+            };
+            let all = [Waiting, Healthy, Unproven, Unhealthy, Misaimed, Superseded];
             let progress = verify_health::Progress::default();
-            looks(all, Stage::Health, &[Unhealthy], progress)
+            looks(all, Stage::Health, &[Unhealthy, Misaimed], progress)
         }
         "EnsureDiscovery" => vec![json!(ensure_discovery::Output {
             arn: "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-1".into(),

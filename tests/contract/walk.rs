@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use landfall::{
     failure::{NOT_YET, REFUSED},
+    look::Outcome,
     record::Verdict,
     step::conclude_release::{self, ending},
 };
@@ -90,7 +91,10 @@ fn check_ending(payload: &Value) -> Verdict {
         Verdict::Undecided => {
             let is_refusal = [Some(REFUSED), Some(NOT_YET)].contains(&error);
             let is_evidence = is_refusal && facts.course.rollout.is_none();
-            assert!(!went_back && error.is_some() && !is_evidence, "{payload}");
+            let look = facts.course.look.as_ref();
+            let is_misaimed = look.is_some_and(|look| look.outcome == Outcome::Misaimed);
+            let is_blind = error.is_some() && !is_evidence;
+            assert!(!went_back && (is_blind || is_misaimed), "{payload}");
         }
     }
     ending.verdict

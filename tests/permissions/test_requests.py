@@ -25,6 +25,7 @@ NOT_IN_A_JOURNEY = {
     ("ensure-scaling", "elasticloadbalancing:DescribeTargetGroups"): "a service is scaled by requests: the metric names the load balancer",
     ("image-pushed", "ecr:BatchGetImage"): "an index of images for several platforms comes: simulation/tests/sweep/tags.rs",
     ("image-pushed", "events:PutEvents"): "images are gone from ECR, so that the way back is in danger",
+    ("register-task-definition", "elasticloadbalancing:DescribeTargetGroups"): "the probe goes to a group that `service` names itself",
     ("roll-back", "ecs:UntagResource"): "the bad release tagged the service with what the good one does not",
     ("roll-back", "elasticloadbalancing:AddTags"): "the good release's group or rule is gone, and made again",
     ("roll-back", "elasticloadbalancing:CreateRule"): "the good release's group or rule is gone, and made again",

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
+use landfall::probe::Reach;
 
 use crate::{
     Fault, bucket::Bucket, clock::Clock, cloud_map::CloudMap, cluster, descriptions::Descriptions,
@@ -23,10 +24,13 @@ pub struct Settings {
     /// The parameters of the installation that service files may ask for, `NAME=value` between commas; only the functions
     /// that fill placeholders have them.
     pub file_parameters: String,
+    /// What probes reach; only the functions that probe, or plan that, are told of subnets.
+    pub probes_reach: Reach,
 }
 
 impl Settings {
-    /// What the environment variables `CONFIG_BUCKET`, `STATE_BUCKET`, `STATE_MACHINE_ARN` and `FILE_PARAMETERS` say.
+    /// What the environment variables `CONFIG_BUCKET`, `STATE_BUCKET`, `STATE_MACHINE_ARN`, `FILE_PARAMETERS` and
+    /// `PROBE_SUBNETS` say, and `PROBES_REACH_THIS_MACHINE`, which only this machine sets.
     ///
     /// # Errors
     /// Unexpected if a bucket is not named: the function was not installed by the template.
@@ -36,6 +40,10 @@ impl Settings {
             state_bucket: variable("STATE_BUCKET")?,
             state_machine: variable("STATE_MACHINE_ARN").ok(),
             file_parameters: variable("FILE_PARAMETERS").unwrap_or_default(),
+            probes_reach: match variable("PROBES_REACH_THIS_MACHINE") {
+                Ok(_) => Reach::Machine,
+                Err(_) => reach_from(&variable("PROBE_SUBNETS").unwrap_or_default()),
+            },
         })
     }
 }
@@ -93,6 +101,11 @@ impl Aws {
             web: Some(web),
             ..self
         }
+    }
+
+    /// What probes reach from where they are sent.
+    pub fn probes_reach(&self) -> Reach {
+        self.settings.probes_reach
     }
 
     /// By what services are asked, if not over the network.
@@ -184,6 +197,14 @@ impl Aws {
     pub fn executions(&self) -> &StepFunctions {
         self.executions
             .get_or_init(|| StepFunctions::new(&self.sdk))
+    }
+}
+
+/// What probes reach that are sent from these subnets, between commas; from none where the stack names none.
+pub fn reach_from(subnets: &str) -> Reach {
+    match subnets.is_empty() {
+        true => Reach::Internet,
+        false => Reach::Subnets,
     }
 }
 

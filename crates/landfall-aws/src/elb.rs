@@ -1,28 +1,21 @@
-//! Elastic Load Balancing: whether targets are healthy, and where a service is reached.
+//! Elastic Load Balancing: whether targets are healthy, and by which listeners a service is reached.
 
 mod described;
+mod doors;
 pub mod ingress;
+mod rule;
 mod wire;
 
 use aws_config::SdkConfig;
-use landfall::{live::TargetHealth, service_file::Ingress};
+use landfall::live::TargetHealth;
 
-use self::wire::{Form, Listeners, LoadBalancers, TargetGroup, TargetGroups, TargetHealths};
+use self::wire::{Form, LoadBalancers, TargetGroup, TargetGroups, TargetHealths};
 use crate::{
     Fault,
     raw::{ELASTIC_LOAD_BALANCING, QueryClient},
 };
 
 const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";
-
-/// Where a service is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// Scheme, host and port.
-    pub url: String,
-    /// The machine to connect to, if the host need not be known to DNS yet.
-    pub connect_to: Option<String>,
-}
 
 /// Elastic Load Balancing, version 2.
 #[derive(Clone, Debug)]
@@ -122,56 +115,5 @@ impl Elb {
         let answer: TargetGroups = self.call("DescribeTargetGroups", form).await?;
         let group = answer.groups.into_first();
         group.ok_or_else(|| Fault::incomplete(DESCRIBE_GROUPS, "target group"))
-    }
-
-    /// Where an `ingress` is asked: its listener's load balancer, by the host name that its rule wants.
-    ///
-    /// # Errors
-    /// Refused if the listener is gone.
-    pub async fn ingress_address(&self, ingress: &Ingress) -> Result<Address, Fault> {
-        let listener = self.listener(&ingress.listener_arn).await?;
-        let balancer = self.load_balancer(&listener.load_balancer).await?;
-        let host = ingress.probed_host();
-        let scheme = listener.protocol.to_ascii_lowercase();
-        Ok(Address {
-            url: format!(
-                "{scheme}://{}:{}",
-                host.as_deref().unwrap_or(&balancer.dns_name),
-                listener.port
-            ),
-            connect_to: host.map(|_| balancer.dns_name),
-        })
-    }
-
-    /// The address of a listener of the load balancer that serves a target group, e.g. `http://name.elb.amazonaws.com:80`.
-    /// A plain HTTP listener goes before an HTTPS one, whose certificate is for another name.
-    ///
-    /// # Errors
-    /// Refused if no load balancer has a web listener for it.
-    pub async fn address(&self, target_group: &str) -> Result<Address, Fault> {
-        let balancer = self.load_balancer_of(target_group).await?;
-        let unreachable = || {
-            Fault::refused(format!(
-                "no load balancer listens for {target_group}: add a listener, or give verify.http.url in the service file"
-            ))
-        };
-        let balancer = balancer.ok_or_else(unreachable)?;
-        let host = self.load_balancer(&balancer).await?.dns_name;
-        let form = Form::default().with("LoadBalancerArn", balancer);
-        let answer: Listeners = self.call("DescribeListeners", form).await?;
-        let address = |protocol: &str, scheme: &str| {
-            let mut listeners = answer.listeners.members.iter();
-            let port = listeners
-                .find(|listener| listener.protocol.as_deref() == Some(protocol))?
-                .port?;
-            Some(format!("{scheme}://{host}:{port}"))
-        };
-        let url = address("HTTP", "http")
-            .or_else(|| address("HTTPS", "https"))
-            .ok_or_else(unreachable)?;
-        Ok(Address {
-            url,
-            connect_to: None,
-        })
     }
 }

@@ -31,6 +31,6 @@ pub mod status_file;
 pub mod sweep_memory;
 pub mod web;
 
-pub use aws::{Aws, Settings};
+pub use aws::{Aws, Settings, reach_from};
 pub use fault::{Fault, Kind, causes};
 pub use inspection::Inspection;

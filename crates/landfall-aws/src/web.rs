@@ -18,12 +18,15 @@ impl Web {
         Self(SharedHttpConnector::new(connector))
     }
 
-    /// Asks for `url`; answers the status and the body.
+    /// Asks for `url`; answers what is answered.
     ///
     /// # Errors
     /// If that is no URL, or nobody answers.
-    pub async fn get(&self, url: &str) -> Result<(u16, SdkBody), Box<dyn Error + Send + Sync>> {
+    pub async fn get(
+        &self,
+        url: &str,
+    ) -> Result<http::Response<SdkBody>, Box<dyn Error + Send + Sync>> {
         let answer = self.0.call(HttpRequest::get(url)?).await?;
-        Ok((answer.status().as_u16(), answer.into_body()))
+        Ok(answer.try_into_http1x()?)
     }
 }

@@ -62,6 +62,9 @@ pub struct Settings {
 /// The environment variable that holds the parameter `FileParameters`.
 const FILE_PARAMETERS: &str = "FILE_PARAMETERS";
 
+/// The environment variable by which probes may be sent to the loopback address, where the embedded load balancers listen.
+const PROBES_REACH: &str = "PROBES_REACH_THIS_MACHINE";
+
 /// Why a Landfall did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
@@ -141,6 +144,7 @@ impl Local {
                 if let Some(value) = environment.get_mut(FILE_PARAMETERS) {
                     value.clone_from(&settings.file_parameters);
                 }
+                environment.insert(PROBES_REACH.into(), "true".into());
                 Program::Process {
                     path: settings.functions.clone(),
                     environment,

@@ -27,7 +27,8 @@ pub enum Against {
     /// AWS, and what stands between it and the release: no capacity, no address, no network, Spot, a host that failed.
     /// The release is tried again later.
     Platform,
-    /// The service file, or something that it names: AWS refuses it, an image of another team or a secret is missing.
+    /// The service file, or something that it names: AWS refuses it, an image of another team or a secret is missing, or its
+    /// probe does not come to the service.
     File,
     /// None of these: somebody decided so, or nothing tells.
     Nobody,

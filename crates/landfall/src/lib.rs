@@ -25,6 +25,7 @@ pub mod pause;
 pub mod plan;
 pub mod platform;
 pub mod prerequisites;
+pub mod probe;
 pub mod protocol;
 pub mod quarantine;
 pub mod record;

@@ -14,7 +14,9 @@ mod service;
 mod status;
 mod task;
 
-pub use balancer::{Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, TargetHealth};
+pub use balancer::{
+    Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, OtherCondition, OwnAnswer, TargetHealth,
+};
 pub use cluster::LiveCluster;
 pub use death::EndedTask;
 pub(crate) use deployment::UNSEEN_SECONDS;

@@ -155,6 +155,8 @@ pub enum Outcome {
     Failed,
     /// `VerifyHealth`: the release is bad.
     Unhealthy,
+    /// `VerifyHealth`: the probe does not come to the service.
+    Misaimed,
     /// `CheckRollout`: ECS was given another revision meanwhile.
     Replaced,
     /// All: a newer release should run.

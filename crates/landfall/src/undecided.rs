@@ -8,6 +8,9 @@
 //! A release whose tasks ECS could not place or start says nothing about itself either. It was seen, so the service is given
 //! the last good release again; the rest is the same.
 //!
+//! Nor does a probe that does not come to the service say anything about the release. ECS has rolled that out and is content,
+//! so the service is left as it is; the rest is the same.
+//!
 //! Whether the service runs a foreign revision by then, `update-service` finds out as in every release.
 
 use jiff::{SignedDuration, Timestamp};
@@ -98,6 +101,14 @@ pub fn withheld(service: &ServiceId, happened: &str, undone: &str) -> String {
     format!(
         "nothing speaks against it, but ECS did not start it: {happened}; {undone}, and it is tried again in a few minutes, \
          or by `landfall resume {service}`"
+    )
+}
+
+/// What happened to a release that ended undecided because its probe did not come to the service, with what comes next.
+pub fn misaimed(service: &ServiceId, happened: &str) -> String {
+    format!(
+        "it is rolled out, and nothing speaks against it, but its probe does not come to the service: {happened}; nothing was \
+         undone, and it is tried again in a few minutes, or by `landfall resume {service}`"
     )
 }
 

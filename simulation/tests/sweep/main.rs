@@ -14,6 +14,7 @@ mod not_yet;
 mod numbers;
 mod outages;
 mod pauses;
+mod probes;
 mod redriven;
 mod shortage;
 mod stage;

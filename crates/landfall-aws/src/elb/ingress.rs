@@ -1,9 +1,7 @@
 //! Target groups and listener rules: the calls that create, keep and remove them.
 
-use std::collections::BTreeSet;
-
 use landfall::{
-    live::{Forward, LiveGroup, LiveRule},
+    live::{LiveGroup, LiveRule},
     service_file::{HealthCheck, Ingress, ServiceFile},
     service_id::ServiceId,
     step::ensure_ingress::{Seen, WantedGroup, wanted_groups},
@@ -12,10 +10,8 @@ use landfall::{
 
 use super::{
     Elb,
-    wire::{
-        Action, Form, Listeners, LoadBalancers, Patterns, Rule, Rules, TagDescriptions,
-        TargetGroup, TargetGroups,
-    },
+    rule::described_rule,
+    wire::{Form, Listeners, LoadBalancers, Rules, TagDescriptions, TargetGroup, TargetGroups},
 };
 use crate::Fault;
 
@@ -27,7 +23,7 @@ pub struct Listener {
     /// `HTTP` or `HTTPS`.
     pub protocol: String,
     /// Its port.
-    pub port: i32,
+    pub port: u16,
 }
 
 /// A load balancer as decisions need it.
@@ -37,6 +33,8 @@ pub struct LoadBalancer {
     pub vpc: String,
     /// The name that it is reached by.
     pub dns_name: String,
+    /// Whether only its VPC reaches it.
+    pub is_internal: bool,
 }
 
 /// What became of a rule that was to be created.
@@ -66,26 +64,15 @@ impl Elb {
                 .ok_or_else(|| Fault::incomplete(CALL, "Protocol"))?,
             port: listener
                 .port
+                .and_then(|port| u16::try_from(port).ok())
                 .ok_or_else(|| Fault::incomplete(CALL, "Port"))?,
         })
     }
 
     /// The ARNs of a load balancer's listeners.
     pub async fn listeners_of(&self, load_balancer: &str) -> Result<Vec<String>, Fault> {
-        let mut arns = Vec::new();
-        let mut marker = None;
-        loop {
-            let form = Form::default()
-                .with("LoadBalancerArn", load_balancer)
-                .continued_at(marker);
-            let answer: Listeners = self.call("DescribeListeners", form).await?;
-            let listeners = answer.listeners.members.into_iter();
-            arns.extend(listeners.map(|listener| listener.listener_arn));
-            marker = answer.next;
-            if marker.is_none() {
-                return Ok(arns);
-            }
-        }
+        let listeners = self.described_listeners(load_balancer).await?.into_iter();
+        Ok(listeners.map(|listener| listener.listener_arn).collect())
     }
 
     /// A load balancer.
@@ -102,6 +89,7 @@ impl Elb {
             dns_name: balancer
                 .dns_name
                 .ok_or_else(|| Fault::incomplete(CALL, "DNSName"))?,
+            is_internal: balancer.scheme.as_deref() == Some("internal"),
         })
     }
 
@@ -292,7 +280,7 @@ impl Elb {
 
 impl Form {
     /// The next page of a list, after the one that answered `marker`.
-    fn continued_at(self, marker: Option<String>) -> Self {
+    pub(super) fn continued_at(self, marker: Option<String>) -> Self {
         match marker {
             Some(marker) => self.with("Marker", marker),
             None => self,
@@ -362,53 +350,5 @@ fn described_group(group: TargetGroup, tagged_for: Option<String>) -> LiveGroup 
         },
         tagged_for,
         load_balancers: group.load_balancer_arns.members,
-    }
-}
-
-fn described_rule(rule: Rule) -> LiveRule {
-    let (mut hosts, mut paths) = (BTreeSet::new(), BTreeSet::new());
-    let mut has_other_conditions = false;
-    for condition in rule.conditions.members {
-        let named = |config: Option<Patterns>| {
-            config
-                .map_or(condition.values, |config| config.values)
-                .members
-        };
-        match condition.field.as_deref() {
-            Some("host-header") => {
-                let named = named(condition.host_header_config).into_iter();
-                hosts.extend(named.map(|host| host.to_ascii_lowercase()));
-            }
-            Some("path-pattern") => paths.extend(named(condition.path_pattern_config)),
-            _ => has_other_conditions = true,
-        }
-    }
-    LiveRule {
-        arn: rule.rule_arn,
-        priority: rule.priority.parse().ok(),
-        hosts,
-        paths,
-        has_other_conditions,
-        forwards_to: (rule.actions.members.into_iter())
-            .flat_map(forwards)
-            .collect(),
-    }
-}
-
-fn forwards(action: Action) -> Vec<Forward> {
-    let several = action.forward_config.map(|config| config.groups.members);
-    match several {
-        Some(several) if !several.is_empty() => several
-            .into_iter()
-            .filter_map(|tuple| {
-                Some(Forward {
-                    group: tuple.target_group_arn?,
-                    weight: tuple.weight.unwrap_or(1),
-                })
-            })
-            .collect(),
-        _ => (action.target_group_arn.into_iter())
-            .map(|group| Forward { group, weight: 1 })
-            .collect(),
     }
 }

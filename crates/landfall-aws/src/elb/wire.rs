@@ -101,6 +101,8 @@ pub(super) struct Listener {
     pub(super) protocol: Option<String>,
     /// None for a Gateway Load Balancer.
     pub(super) port: Option<i32>,
+    #[serde(default)]
+    pub(super) default_actions: Members<Action>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,6 +116,8 @@ pub(super) struct LoadBalancers {
 pub(super) struct LoadBalancer {
     pub(super) load_balancer_arn: String,
     pub(super) vpc_id: Option<String>,
+    /// `internet-facing` or `internal`; none for a Gateway Load Balancer.
+    pub(super) scheme: Option<String>,
     #[serde(rename = "DNSName")]
     pub(super) dns_name: Option<String>,
 }
@@ -237,17 +241,59 @@ pub(super) struct Condition {
     pub(super) values: Members<String>,
     pub(super) host_header_config: Option<Patterns>,
     pub(super) path_pattern_config: Option<Patterns>,
+    pub(super) http_header_config: Option<Patterns>,
+    pub(super) http_request_method_config: Option<Patterns>,
+    pub(super) query_string_config: Option<QueryPatterns>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Patterns {
+    /// The header, of a condition about one.
+    pub(super) http_header_name: Option<String>,
+    #[serde(default)]
+    pub(super) values: Members<String>,
+    #[serde(default)]
+    pub(super) regex_values: Members<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct QueryPatterns {
+    #[serde(default, rename = "Values")]
+    pub(super) values: Members<QueryPattern>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Patterns {
-    #[serde(default, rename = "Values")]
-    pub(super) values: Members<String>,
+#[serde(rename_all = "PascalCase")]
+pub(super) struct QueryPattern {
+    pub(super) key: Option<String>,
+    #[serde(default)]
+    pub(super) value: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RedirectConfig {
+    pub(super) protocol: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) port: Option<String>,
+    pub(super) path: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct FixedResponseConfig {
+    #[serde(default)]
+    pub(super) status_code: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Action {
+    #[serde(default, rename = "Type")]
+    pub(super) kind: String,
+    pub(super) redirect_config: Option<RedirectConfig>,
+    pub(super) fixed_response_config: Option<FixedResponseConfig>,
     pub(super) target_group_arn: Option<String>,
     pub(super) forward_config: Option<ForwardConfig>,
 }

@@ -88,6 +88,11 @@ impl Resolver<'_> {
                         .collect::<Result<Vec<_>, _>>()?;
                     Ok(parts.join(separator).into())
                 }
+                // A parameter of the type CommaDelimitedList.
+                Some([Value::String(separator), list @ Value::Object(_)]) => {
+                    let list = self.text(list, place)?;
+                    Ok(list.split(',').collect::<Vec<_>>().join(separator).into())
+                }
                 _ => Err(wrong()),
             },
             other => Err(error(

@@ -95,10 +95,43 @@ pub struct LiveRule {
     pub hosts: BTreeSet<String>,
     /// Its path patterns.
     pub paths: BTreeSet<String>,
-    /// Whether it has conditions of other kinds.
-    pub has_other_conditions: bool,
+    /// Its conditions of other kinds, all of which a request has to meet.
+    pub other_conditions: Vec<OtherCondition>,
     /// Where it forwards to.
     pub forwards_to: Vec<Forward>,
+    /// What the load balancer does by itself with a request: instead of forwarding it, or before that.
+    pub own_answer: Option<OwnAnswer>,
+}
+
+/// A condition that is neither of host names nor of path patterns. Its values are patterns, of which a request has to match
+/// one (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OtherCondition {
+    /// `http-header`
+    Header {
+        /// The header's name.
+        name: String,
+        /// Values of it.
+        patterns: Vec<String>,
+    },
+    /// `http-request-method`
+    Method(Vec<String>),
+    /// `query-string`: keys, none for any, and values.
+    Query(Vec<(Option<String>, String)>),
+    /// `source-ip`, a regular expression, or a kind that is not known here: whether a probe meets it cannot be told.
+    Unknown,
+}
+
+/// What a load balancer does without a target
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-types.html>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnAnswer {
+    /// It redirects there, a URL with ELB's own placeholders such as `#{host}`.
+    Redirect(String),
+    /// It answers with this status.
+    Fixed(String),
+    /// It wants users to log in first.
+    Authentication,
 }
 
 impl LiveRule {

@@ -41,12 +41,6 @@ pub struct Ingress {
 }
 
 impl Ingress {
-    /// The host name that a probe asks for: the first, with something in place of its wildcards.
-    pub fn probed_host(&self) -> Option<String> {
-        let host = self.hosts.first()?;
-        Some(host.replace('*', "landfall").replace('?', "x"))
-    }
-
     /// The section as it stands in a service file, without what need not be written.
     pub fn written(&self) -> Map<String, Value> {
         let mut section = INGRESS.written(self);

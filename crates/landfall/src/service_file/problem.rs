@@ -92,6 +92,14 @@ impl Problem {
         }
     }
 
+    /// The same, where it keeps no file from being accepted.
+    pub(super) fn into_warning(self) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..self
+        }
+    }
+
     /// Whether it keeps the file from being accepted.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

@@ -173,10 +173,14 @@ fn sections(document: &Node, problems: &mut Problems) -> Option<ServiceFile> {
         .and_then(|section| capacity::logs(&section, problems))
         .unwrap_or_default();
     let is_balanced = service_has_load_balancer || root.get("ingress").is_some();
+    let context = verify::Context {
+        // What serves an adopted service is not in the file.
+        is_balanced: is_balanced || adopts,
+        ingress: ingress.as_ref(),
+    };
     let verify = root
         .mapping("verify", problems)
-        // What serves an adopted service is not in the file.
-        .and_then(|section| verify::read(&section, is_balanced || adopts, problems))
+        .and_then(|section| verify::read(&section, &context, problems))
         .unwrap_or_default();
     let is_daemon = service
         .as_ref()

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
+    ingress::Ingress,
     mapping::{Mapping, Problems},
     section::{VERIFY, deserialized},
 };
+use crate::probe::{Reach, host_of, matches};
 
 /// When a rollout counts as good, beyond ECS's own word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,9 @@ fn is_default(deaths: &u32) -> bool {
 pub struct HttpProbe {
     /// Where to: a whole URL, or a path below the load balancer that serves the service's first target group.
     pub target: ProbeTarget,
+    /// The host name to ask for, if not that of the listener's rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// The status that has to be answered.
     pub status: u16,
     /// Text that the body has to contain.
@@ -59,6 +64,14 @@ pub struct HttpProbe {
     pub failures: u32,
 }
 
+impl HttpProbe {
+    /// The URL or path as the file says it.
+    pub fn asked(&self) -> &str {
+        let (ProbeTarget::Path(asked) | ProbeTarget::Url(asked)) = &self.target;
+        asked
+    }
+}
+
 /// Where an [`HttpProbe`] goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,39 +82,95 @@ pub enum ProbeTarget {
     Url(String),
 }
 
+/// What is known of the rest of the file.
+pub(super) struct Context<'a> {
+    /// Whether a load balancer may serve the service.
+    pub(super) is_balanced: bool,
+    /// The section `ingress`.
+    pub(super) ingress: Option<&'a Ingress>,
+}
+
 /// Reads the section.
 pub(super) fn read(
     section: &Mapping<'_>,
-    service_has_load_balancer: bool,
+    context: &Context<'_>,
     problems: &mut Problems,
 ) -> Option<Verify> {
     let mut fields = VERIFY.read(section, problems);
     if let (Some(http), Some(fields)) = (section.mapping_at("http"), fields.get_mut("http")) {
-        fields["target"] = json!(target(&http, service_has_load_balancer, problems));
+        fields["target"] = json!(target(&http, context, problems));
     }
     deserialized(section, fields, problems)
 }
 
-fn target(
-    section: &Mapping<'_>,
-    service_has_load_balancer: bool,
-    problems: &mut Problems,
-) -> ProbeTarget {
+fn target(section: &Mapping<'_>, context: &Context<'_>, problems: &mut Problems) -> ProbeTarget {
     if section.get("url").is_some() {
-        if section.get("path").is_some() {
-            let message = "both `url` and `path` are given";
-            problems.add(
-                section.wrong_at("url", message).hint(
-                    "keep one: `url` goes where it says, `path` to the service's load balancer",
-                ),
-            );
+        for (name, hint) in [
+            (
+                "path",
+                "keep one: `url` goes where it says, `path` to the service's load balancer",
+            ),
+            ("host", "write the name into `url`, or ask by `path`"),
+        ] {
+            if section.get(name).is_some() {
+                let message = format!("both `url` and `{name}` are given");
+                problems.add(section.wrong_at("url", message).hint(hint));
+            }
         }
-        return ProbeTarget::Url(section.said("url").unwrap_or_default().into());
+        let url = section.said("url").unwrap_or_default();
+        check_host(section, url, problems);
+        return ProbeTarget::Url(url.into());
     }
-    if !service_has_load_balancer {
+    let path = section.said("path").unwrap_or("/");
+    if !context.is_balanced {
         let message = "a path is asked of the service's load balancer, but there is neither `ingress` nor service.loadBalancers";
         let problem = section.wrong(message);
         problems.add(problem.hint("give `verify.http.url` instead, or one of the two"));
     }
-    ProbeTarget::Path(section.said("path").unwrap_or("/").into())
+    if let Some(ingress) = context.ingress {
+        check_rule(section, path, ingress, problems);
+    }
+    ProbeTarget::Path(path.into())
+}
+
+/// Reports a URL that no probe is sent to, from wherever that is. What the names of others lead to is not known here, nor
+/// where probes come from: only `landfall local` reaches its own machine, and only subnets private addresses.
+fn check_host(section: &Mapping<'_>, url: &str, problems: &mut Problems) {
+    let Some(host) = host_of(url).filter(|host| !host.contains("${")) else {
+        return;
+    };
+    if let Err(refused) = Reach::Machine.admit_host(host) {
+        problems.add(section.wrong_at("url", refused.why).hint(refused.advice));
+    } else if let Err(refused) = Reach::Internet.admit_host(host) {
+        let problem = section.wrong_at("url", refused.why).into_warning();
+        problems.add(problem.hint(refused.advice));
+    }
+}
+
+/// Reports a probe that the rule of `ingress` does not take: it would come to somebody else.
+fn check_rule(section: &Mapping<'_>, path: &str, ingress: &Ingress, problems: &mut Problems) {
+    let is_known = |texts: &[String]| texts.iter().all(|text| !text.contains("${"));
+    let asked = path.split('?').next().unwrap_or_default();
+    let takes = |patterns: &[String], text: &str| {
+        let mut patterns = patterns.iter();
+        patterns.any(|pattern| matches(pattern, text))
+    };
+    let paths = &ingress.paths;
+    let is_path = asked.starts_with('/') && !path.contains("${");
+    if is_path && !paths.is_empty() && is_known(paths) && !takes(paths, asked) {
+        let message = format!("`ingress` does not lead requests for {asked} to the service");
+        let hint = format!("ask for a path that it does: {}", paths.join(", "));
+        problems.add(section.wrong_at("path", message).hint(hint));
+    }
+    let hosts = &ingress.hosts;
+    if let Some(host) = section.said("host")
+        && !hosts.is_empty()
+        && is_known(hosts)
+        && !host.contains("${")
+        && !takes(hosts, &host.to_ascii_lowercase())
+    {
+        let message = format!("`ingress` does not lead requests for {host} to the service");
+        let hint = format!("ask for a host that it does: {}", hosts.join(", "));
+        problems.add(section.wrong_at("host", message).hint(hint));
+    }
 }

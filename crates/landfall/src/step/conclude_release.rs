@@ -178,6 +178,15 @@ pub fn ending(facts: &Facts) -> Ending {
             task_definition: Some(plan.task_definition.clone()),
             diagnosis: None,
         },
+        (Some(_), Some(look)) if look.outcome == Outcome::Misaimed => {
+            let diagnosis = Diagnosis {
+                against: Some(against),
+                probe: failure.probe,
+                undone: "nothing: the service was left as it is".into(),
+                ..Diagnosis::default()
+            };
+            bad(Verdict::Undecided, failed, Some(&diagnosis))
+        }
         // The state machine never comes here with these facts. If another one does, the release is no success.
         _ => bad(Verdict::Failed, failed, None),
     }
@@ -202,10 +211,10 @@ pub fn records(
         withheld_seconds: uncounted.withheld,
     };
     let unseen = input.unseen_seconds(now);
-    // What was undone was seen, and is undecided for the platform's sake.
-    let was_undone = ending.diagnosis.is_some();
+    // What has a diagnosis was seen, and is undecided for the platform's sake or because its probe was misaimed.
+    let seen_against = ending.diagnosis.as_ref().map(|_| ending.against());
     let mut uncounted = input.facts.uncounted();
-    if ending.verdict == Verdict::Undecided && !was_undone {
+    if ending.verdict == Verdict::Undecided && seen_against.is_none() {
         uncounted.blind = uncounted.blind.saturating_add(unseen);
     }
     let concluded = Record {
@@ -214,7 +223,10 @@ pub fn records(
         verdict: ending.verdict,
         reason: match ending.verdict {
             Verdict::Drifted => drift::message(&input.service, &ending.reason),
-            Verdict::Undecided if was_undone => {
+            Verdict::Undecided if seen_against == Some(Against::File) => {
+                undecided::misaimed(&input.service, &ending.reason)
+            }
+            Verdict::Undecided if seen_against.is_some() => {
                 let undone = ending.diagnosis.as_ref().map_or("", |each| &each.undone);
                 undecided::withheld(&input.service, &ending.reason, undone)
             }

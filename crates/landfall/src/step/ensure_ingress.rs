@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     content::ContentHash,
-    live::{Balancer, LiveGroup, LiveRule},
+    live::{Balancer, Forward, LiveGroup, LiveRule},
     record::Release,
     refusal::Refusal,
     service_file::{Ingress, ServiceFile},
@@ -241,8 +241,9 @@ pub fn plan_rule(
     };
     let hosts: BTreeSet<String> = ingress.hosts.iter().cloned().collect();
     let paths: BTreeSet<String> = ingress.paths.iter().cloned().collect();
-    let same =
-        |rule: &LiveRule| rule.hosts == hosts && rule.paths == paths && !rule.has_other_conditions;
+    let same = |rule: &LiveRule| {
+        rule.hosts == hosts && rule.paths == paths && rule.other_conditions.is_empty()
+    };
     let managed = live.iter().find(is_managed);
     let others = || {
         live.iter()
@@ -298,6 +299,57 @@ pub fn leads_astray(rule: &LiveRule, balancer: &Balancer) -> bool {
     balancer.alternate_target_group.is_none()
         && rule.arn == balancer.rule
         && !forwards_as_wanted(rule, std::slice::from_ref(&balancer.target_group))
+}
+
+/// The rules of the file's listener as they will be once the step has done its work, for whoever has to know before. The
+/// service's target groups, and their ARNs, are answered with them: names in place of those that do not exist yet.
+///
+/// # Errors
+/// As [`plan_rule`] refuses.
+pub fn rules_to_be(
+    file: &ServiceFile,
+    ingress: &Ingress,
+    service: &ServiceId,
+    live: &[LiveRule],
+) -> Result<(Vec<LiveRule>, Vec<String>), Refusal> {
+    let arn = |wanted: WantedGroup| {
+        let mut forwards = live.iter().flat_map(|rule| &rule.forwards_to);
+        let known = forwards.find(|forward| name_of(&forward.group) == Some(&*wanted.name));
+        known.map_or(wanted.name, |forward| forward.group.clone())
+    };
+    let groups: Vec<String> = wanted_groups(file, service, live)
+        .into_iter()
+        .map(arn)
+        .collect();
+    let (arn, priority) = match plan_rule(ingress, service, live, &groups)? {
+        RulePlan::Create { priority } => ("the rule of `ingress`".to_owned(), Some(priority)),
+        RulePlan::Keep { arn, priority, .. } => {
+            let kept = live.iter().find(|rule| rule.arn == arn);
+            let priority = priority.or_else(|| kept.and_then(|rule| rule.priority));
+            (arn, priority)
+        }
+    };
+    let mut rules: Vec<LiveRule> = live
+        .iter()
+        .filter(|rule| rule.arn != arn)
+        .cloned()
+        .collect();
+    rules.push(LiveRule {
+        arn,
+        priority,
+        hosts: ingress.hosts.iter().cloned().collect(),
+        paths: ingress.paths.iter().cloned().collect(),
+        other_conditions: Vec::new(),
+        forwards_to: groups
+            .iter()
+            .map(|group| Forward {
+                group: group.clone(),
+                weight: 1,
+            })
+            .collect(),
+        own_answer: None,
+    });
+    Ok((rules, groups))
 }
 
 fn describe(ingress: &Ingress) -> String {

@@ -14,8 +14,9 @@ use crate::{
         TaskHealth,
     },
     look::{self, Look, Uncounted, WITHHELD_AT_MOST, blind_seconds},
-    record::{ProbeAnswer, Release},
-    service_file::{HttpProbe, Verify},
+    probe::{Finding, Probed},
+    record::Release,
+    service_file::Verify,
     service_id::ServiceId,
 };
 
@@ -104,6 +105,8 @@ pub enum Outcome {
     Unproven,
     /// The release is bad.
     Unhealthy,
+    /// The probe does not come to the service, which says nothing about the release.
+    Misaimed,
     /// A newer release should run.
     Superseded,
 }
@@ -119,8 +122,8 @@ pub struct Observation {
     pub ended: Vec<EndedTask>,
     /// The targets in the target groups that serve.
     pub targets: Vec<TargetHealth>,
-    /// The answer to the HTTP probe, if the file asks for one.
-    pub probe: Option<ProbeAnswer>,
+    /// What came of the HTTP probe, if the file asks for one.
+    pub probe: Option<Probed>,
 }
 
 enum Impression {
@@ -131,6 +134,8 @@ enum Impression {
     /// Targets or answers have not come yet.
     NotYet(String),
     Bad(String),
+    /// The probe does not come to the service.
+    Misaimed(String),
     Lost(Against, String),
     NoTask,
 }
@@ -146,12 +151,12 @@ pub fn decide(
     let (mut progress, blind_before, unseen) = input.so_far(now);
     progress.started_at = progress.started_at.map(|first| after(first, unseen));
     let started_at = *progress.started_at.get_or_insert(now);
-    let probe = observation.probe.clone();
+    let probe = observation.probe.as_ref().map(|probed| &probed.answer);
     let failure = |against, reason: &str| Failure {
         stage: Stage::Health,
         against,
         reason: reason.to_owned(),
-        probe: probe.clone(),
+        probe: probe.cloned(),
         task: None,
     };
     let withheld = input.withheld(now, unseen);
@@ -172,6 +177,10 @@ pub fn decide(
         failure: Some(failure(against, &reason)),
         ..answer(Outcome::Unhealthy, reason, 0, progress)
     };
+    let misaimed = |reason: String, progress: &Progress| Output {
+        failure: Some(failure(Against::File, &reason)),
+        ..answer(Outcome::Misaimed, reason, 0, progress)
+    };
     if desired.supersedes(input.release.number) {
         let reason = format!("release {} should run", desired.last_number);
         return answer(Outcome::Superseded, reason, 0, &progress);
@@ -185,7 +194,7 @@ pub fn decide(
     } else {
         // Whether all tasks ran before: what runs now is judged then, also while some are missing.
         let was_complete = progress.healthy_since.is_some() || progress.failures > 0;
-        look(input, http, &observation, was_complete, now)
+        look(input, verify, &observation, was_complete, now)
     };
     let healthy = |progress: &Progress, since: Timestamp, complaint: Option<String>| {
         let left = seconds_until(after(since, verify.bake_seconds), now);
@@ -215,6 +224,7 @@ pub fn decide(
         )
     };
     let is_short = matches!(impression, Impression::Short(_));
+    let is_misaimed = matches!(impression, Impression::Misaimed(_));
     let mut against = Against::Release;
     let reason = match impression {
         Impression::Lost(against, reason) => return unhealthy(against, reason, &progress),
@@ -253,7 +263,8 @@ pub fn decide(
             progress.healthy_since = None;
             reason
         }
-        Impression::Bad(reason) => {
+        // A new listener rule is not known everywhere at once, so one look is not enough for a misaimed probe either.
+        Impression::Bad(reason) | Impression::Misaimed(reason) => {
             progress.successes = 0;
             progress.healthy_since = None;
             progress.failures += 1;
@@ -262,7 +273,10 @@ pub fn decide(
                     "{} looks in a row were bad; the last: {reason}",
                     progress.failures
                 );
-                return unhealthy(Against::Release, reason, &progress);
+                return match is_misaimed {
+                    true => misaimed(reason, &progress),
+                    false => unhealthy(Against::Release, reason, &progress),
+                };
             }
             reason
         }
@@ -291,7 +305,10 @@ pub fn decide(
             "the checks did not pass within {}; the last: {reason}",
             withheld.told_with(verify.timeout_seconds)
         );
-        return unhealthy(against, reason, &progress);
+        return match is_misaimed {
+            true => misaimed(reason, &progress),
+            false => unhealthy(against, reason, &progress),
+        };
     }
     // An execution's history holds 25,000 events, and each look costs about ten: looks become rarer as time goes on
     // (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
@@ -380,7 +397,7 @@ fn is_unseen(input: &Input, observation: &Observation, now: Timestamp) -> bool {
 /// `was_complete` says whether all tasks of the release ran before.
 fn look(
     input: &Input,
-    http: Option<&HttpProbe>,
+    verify: &Verify,
     observation: &Observation,
     was_complete: bool,
     now: Timestamp,
@@ -475,8 +492,8 @@ fn look(
         }
         short.get_or_insert(reason);
     }
-    let impression = match (http, &observation.probe) {
-        (Some(http), Some(answer)) => judge(http, answer),
+    let impression = match (&verify.http, &observation.probe) {
+        (Some(_), Some(probed)) => of_probe(&probed.finding, short.is_none()),
         (Some(_), None) => Impression::NotYet("the HTTP probe was not sent".into()),
         (None, _) => Impression::Good,
     };
@@ -486,23 +503,13 @@ fn look(
     }
 }
 
-fn judge(http: &HttpProbe, answer: &ProbeAnswer) -> Impression {
-    if let Some(error) = &answer.error {
-        return Impression::Bad(format!("{} did not answer: {error}", answer.url));
-    }
-    if answer.status != Some(http.status) {
-        let status = answer.status.unwrap_or_default();
-        return Impression::Bad(format!(
-            "{} answered {status}, expected {}",
-            answer.url, http.status
-        ));
-    }
-    match &http.body {
-        Some(wanted) if !answer.body.contains(wanted.as_str()) => Impression::Bad(format!(
-            "{} answered without the text `{wanted}`",
-            answer.url
-        )),
-        _ => Impression::Good,
+/// `is_served` says whether every target is healthy that the service wants to have.
+fn of_probe(finding: &Finding, is_served: bool) -> Impression {
+    match finding.clone() {
+        Finding::Good => Impression::Good,
+        Finding::Unserved(reason) if !is_served => Impression::Bad(reason),
+        Finding::Misaimed(reason) | Finding::Unserved(reason) => Impression::Misaimed(reason),
+        Finding::Wrong(reason) => Impression::Bad(reason),
     }
 }
 

@@ -87,6 +87,8 @@ pub(super) fn typed(value: &Value) -> Value {
             .map(|(name, member)| {
                 let digits = member.as_str().and_then(|text| text.parse::<u64>().ok());
                 let typed = match (member.as_str(), digits) {
+                    // Its port may be `#{port}`, and is text.
+                    _ if name == "RedirectConfig" => member.clone(),
                     (_, Some(number)) if NUMBERS.contains(&name.as_str()) => number.into(),
                     (Some("true"), _) if name == "Enabled" => true.into(),
                     (Some("false"), _) if name == "Enabled" => false.into(),

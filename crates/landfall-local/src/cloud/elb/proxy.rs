@@ -11,7 +11,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -24,6 +26,7 @@ use tokio::task::JoinHandle;
 
 use super::Inner;
 use super::balancers::forwarded_groups;
+use super::input::port as port_of;
 use super::rules::action;
 use super::targets::{InFlight, SimulatedTarget};
 
@@ -31,6 +34,9 @@ use super::targets::{InFlight, SimulatedTarget};
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a target may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a load balancer calls itself in what it answers without a target.
+const ITSELF: HeaderValue = HeaderValue::from_static("awselb/2.0");
 
 /// A bound listener; it stops accepting when this is dropped.
 #[derive(Debug)]
@@ -152,8 +158,16 @@ fn destination(
     let Some(action) = action(&state, listener, host, path) else {
         return Destination::LoadBalancer(plain(StatusCode::SERVICE_UNAVAILABLE));
     };
-    if action["Type"] == "fixed-response" {
-        return Destination::LoadBalancer(fixed(&action["FixedResponseConfig"]));
+    match action["Type"].as_str() {
+        Some("fixed-response") => {
+            return Destination::LoadBalancer(fixed(&action["FixedResponseConfig"]));
+        }
+        Some("redirect") => {
+            let port = state.listeners.get(listener).and_then(port_of);
+            let answer = redirect(&action["RedirectConfig"], host, port, path);
+            return Destination::LoadBalancer(answer);
+        }
+        _ => {}
     }
     let forwards = action["Type"] == "forward";
     let group = forwards.then(|| weighted_group(inner, &action)).flatten();
@@ -296,11 +310,43 @@ fn fixed(config: &Value) -> Answer {
         .to_owned();
     let mut answer = Response::new(full(body));
     *answer.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    answer.headers_mut().insert(SERVER, ITSELF);
     if let Some(kind) = config["ContentType"]
         .as_str()
         .and_then(|kind| HeaderValue::try_from(kind).ok())
     {
         answer.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    answer
+}
+
+/// The answer of a redirect action, whose parts may name those of the request
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RedirectActionConfig.html>). Listeners here
+/// speak HTTP, and queries are not kept.
+fn redirect(config: &Value, host: &str, port: Option<u16>, path: &str) -> Answer {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let port = port.map(|port| port.to_string()).unwrap_or_default();
+    let part = |member: &str, usual: &str| {
+        let said = config[member].as_str().unwrap_or(usual);
+        said.replace("#{protocol}", "http")
+            .replace("#{host}", name)
+            .replace("#{port}", &port)
+            .replace("#{path}", path.trim_start_matches('/'))
+    };
+    let location = format!(
+        "{}://{}:{}{}",
+        part("Protocol", "#{protocol}").to_ascii_lowercase(),
+        part("Host", "#{host}"),
+        part("Port", "#{port}"),
+        part("Path", "/#{path}")
+    );
+    let status = match config["StatusCode"].as_str() {
+        Some("HTTP_302") => StatusCode::FOUND,
+        _ => StatusCode::MOVED_PERMANENTLY,
+    };
+    let mut answer = plain(status);
+    if let Ok(location) = HeaderValue::try_from(location) {
+        answer.headers_mut().insert(LOCATION, location);
     }
     answer
 }
@@ -312,9 +358,7 @@ fn plain(status: StatusCode) -> Answer {
     );
     let mut answer = Response::new(full(page));
     *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert("server", HeaderValue::from_static("awselb/2.0"));
+    answer.headers_mut().insert(SERVER, ITSELF);
     answer
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));

@@ -451,3 +451,29 @@ async fn bad_requests_are_refused_with_elbs_codes() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_redirect_fills_in_the_parts_of_the_request_and_says_who_answers() {
+    let balancer = Balancer::new().await;
+    let config = json!({
+        "Protocol": "HTTPS", "Port": "443", "Host": "www.#{host}", "Path": "/new/#{path}", "StatusCode": "HTTP_302",
+    });
+    let rule = json!({
+        "ListenerArn": balancer.listener,
+        "Priority": "1",
+        "Conditions": [{ "Field": "path-pattern", "Values": ["/old/*"] }],
+        "Actions": [{ "Type": "redirect", "RedirectConfig": config }],
+    });
+    balancer.elb.call("CreateRule", rule).await.unwrap();
+    let answer = balancer
+        .elb
+        .answer(balancer.port, "hello.example.com", "/old/x")
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 302);
+    assert_eq!(
+        answer.headers()["location"],
+        "https://www.hello.example.com:443/new/old/x"
+    );
+    assert_eq!(answer.headers()["server"], "awselb/2.0");
+}

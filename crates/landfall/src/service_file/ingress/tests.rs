@@ -9,7 +9,7 @@ fn with(ingress: &str, strategy: &str) -> Result<ServiceFile, String> {
         "cluster: {{ clusterName: web }}\n\
          taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, image: \"hello:1\", memory: 64, portMappings: [{{ containerPort: 8080 }}, {{ containerPort: 80 }}] }}] }}\n\
          service: {{ serviceName: hello, deploymentConfiguration: {{ strategy: {strategy} }} }}\n\
-         verify: {{ http: {{ path: / }} }}\n\
+         verify: {{ http: {{ path: /api/health }} }}\n\
          ingress: {{ {ingress} }}\n"
     );
     ServiceFile::parse(text.as_bytes()).map_err(|rejection| rejection.to_string())
@@ -40,7 +40,6 @@ fn several_hosts_and_paths_a_number_as_code_and_times_are_read() {
     );
     let ingress = with(&text, "ROLLING").unwrap().ingress.unwrap();
     assert_eq!(ingress.hosts.len(), 2);
-    assert_eq!(ingress.probed_host().unwrap(), "landfall.example.com");
     assert_eq!(ingress.health_check.codes, "204");
     assert_eq!(ingress.health_check.interval_seconds, 10);
     assert_eq!(ingress.deregistration_delay_seconds, 60);

@@ -2,10 +2,7 @@
 
 use super::*;
 use crate::{
-    live::{Balancer, Forward},
-    sample::*,
-    service_file::HealthCheck,
-    service_section::load_balancers_to_send,
+    live::Balancer, sample::*, service_file::HealthCheck, service_section::load_balancers_to_send,
 };
 
 fn ingress(hosts: &[&str], paths: &[&str]) -> Ingress {
@@ -39,8 +36,9 @@ fn rule(priority: u32, host: &str, group: &str) -> LiveRule {
         priority: Some(priority),
         hosts: [host.to_owned()].into(),
         paths: BTreeSet::new(),
-        has_other_conditions: false,
+        other_conditions: Vec::new(),
         forwards_to: vec![forward(group, 1)],
+        own_answer: None,
     }
 }
 

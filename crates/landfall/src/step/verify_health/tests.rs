@@ -6,9 +6,10 @@ mod uncounted;
 use super::*;
 use crate::{
     live::LiveBalancer,
+    probe::{Answer, NoAnswer, judge},
     record::{StoppedContainer, StoppedTask},
     sample::*,
-    service_file::ProbeTarget,
+    service_file::{HttpProbe, ProbeTarget},
 };
 
 fn input() -> Input {
@@ -27,6 +28,7 @@ fn input() -> Input {
 fn probing() -> Verify {
     let http = HttpProbe {
         target: ProbeTarget::Path("/".into()),
+        host: None,
         status: 200,
         body: Some("Hello".into()),
         timeout_seconds: 5,
@@ -42,13 +44,26 @@ fn probing() -> Verify {
     }
 }
 
-fn answer(status: u16, body: &str) -> ProbeAnswer {
-    ProbeAnswer {
-        url: "http://hello/".into(),
-        status: Some(status),
+/// What came of a probe that was answered like this.
+fn answer(status: u16, body: &str) -> Probed {
+    probed(Ok(Answer {
+        status,
         body: body.into(),
-        error: None,
-    }
+        ..Answer::default()
+    }))
+}
+
+/// What came of one that the load balancer itself answered.
+fn answered_by_balancer(status: u16) -> Probed {
+    probed(Ok(Answer {
+        status,
+        server: Some("awselb/2.0".into()),
+        ..Answer::default()
+    }))
+}
+
+fn probed(answer: Result<Answer, NoAnswer>) -> Probed {
+    judge(&probing().http.unwrap(), "http://hello/", answer)
 }
 
 fn tasks(health: [&str; 3]) -> Vec<TaskHealth> {
@@ -452,15 +467,7 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
             "http://hello/ answered 503, expected 200",
         ),
         (
-            answer(200, "Goodbye"),
-            "http://hello/ answered without the text `Hello`",
-        ),
-        (
-            ProbeAnswer {
-                status: None,
-                error: Some("connection refused".into()),
-                ..answer(0, "")
-            },
+            probed(Err(NoAnswer::Failed("connection refused".into()))),
             "http://hello/ did not answer: connection refused",
         ),
     ] {
@@ -483,7 +490,7 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
             stage: Stage::Health,
             against: Against::Release,
             reason: output.reason,
-            probe: Some(probe),
+            probe: Some(probe.answer),
             task: None,
         };
         assert_eq!(
@@ -517,4 +524,48 @@ fn a_healthy_release_is_good_only_when_ecs_has_let_the_old_tasks_go() {
     assert_eq!(look(300, "IN_PROGRESS"), Outcome::Waiting);
     assert_eq!(look(300, "COMPLETED"), Outcome::Healthy);
     assert_eq!(look(0, "IN_PROGRESS"), Outcome::Healthy);
+}
+
+#[test]
+fn a_probe_that_does_not_come_to_the_service_ends_the_release_without_speaking_against_it() {
+    let after_one_more = |probe: &Probed, observation: Observation| {
+        let mut last = input();
+        last.progress = Some(Progress {
+            failures: 1,
+            ..Progress::default()
+        });
+        let observation = Observation {
+            probe: Some(probe.clone()),
+            ..observation
+        };
+        decide(&last, &probing(), &desired(&[2]), observation, at(0))
+    };
+    let no_way = probed(Err(NoAnswer::Misaimed("no listener leads there".into())));
+    for probe in [
+        &no_way,
+        &answered_by_balancer(301),
+        &answered_by_balancer(503),
+    ] {
+        let output = after_one_more(probe, good_observation());
+        assert_eq!(output.outcome, Outcome::Misaimed);
+        let failure = output.failure.unwrap();
+        assert_eq!(failure.against, Against::File);
+        assert_eq!(failure.probe.as_ref(), Some(&probe.answer));
+    }
+    // A listener rule that was made a moment ago is not known everywhere at once.
+    let observation = Observation {
+        probe: Some(no_way),
+        ..good_observation()
+    };
+    let looks = looks(
+        &probing(),
+        vec![(0, observation.clone()), (10, observation)],
+    );
+    let outcomes: Vec<_> = looks.into_iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(outcomes, [Outcome::Waiting, Outcome::Misaimed]);
+    // Without a target of the release's the load balancer has none for the request.
+    let mut short = good_observation();
+    short.tasks.pop();
+    let output = after_one_more(&answered_by_balancer(503), short);
+    assert_eq!(output.outcome, Outcome::Unhealthy);
 }

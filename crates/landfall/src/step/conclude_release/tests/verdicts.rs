@@ -253,6 +253,29 @@ fn the_verdict_follows_from_the_facts_and_people_read_these_reasons() {
 }
 
 #[test]
+fn a_release_whose_probe_went_elsewhere_is_undecided_and_the_record_says_what_to_write() {
+    let why = "the load balancer redirects: write verify.http.host";
+    let mut seen = look(Outcome::Misaimed, why, Some(Stage::Health)).unwrap();
+    seen.failure.as_mut().unwrap().against = Against::File;
+    let facts = Facts {
+        plan: planned(false),
+        course: Course {
+            look: Some(seen),
+            ..Course::default()
+        },
+        ..Facts::default()
+    };
+    let ending = ending(&facts);
+    assert_eq!(ending.verdict, Verdict::Undecided);
+    assert_eq!(ending.against(), Against::File);
+    let records = records(&input(ending.verdict, why), &ending, &desired(&[3]), at(60));
+    let reason = &records[0].reason;
+    assert!(reason.contains(why), "{reason}");
+    assert!(reason.contains("nothing was undone"), "{reason}");
+    assert_eq!(records[0].timeline.blind_seconds, 0);
+}
+
+#[test]
 fn a_release_is_refused_only_until_ecs_has_accepted_it() {
     let rollout = || Rollout {
         task_definition: Some(revision(3)),

@@ -1,0 +1,168 @@
+//! Where a probe goes.
+
+use std::collections::BTreeMap;
+
+use landfall::{
+    live::{LiveBalancer, LiveRule},
+    probe::{Address, Door, Misaim, Wanted, aim, host_of},
+    service_file::{HttpProbe, Ingress, ProbeTarget, ServiceFile},
+    service_id::ServiceId,
+    step::ensure_ingress::rules_to_be,
+    target_group::{group_names, is_ours},
+};
+use landfall_aws::{Aws, Fault};
+use serde_json::Value;
+
+/// The address of a probe of a service whose requests come as it is seen now: through the listener of the file's `ingress`, or
+/// any that leads to its target groups. The inner error says why there is none.
+///
+/// # Errors
+/// As Elastic Load Balancing answers.
+pub(super) async fn address(
+    aws: &Aws,
+    http: &HttpProbe,
+    file: &ServiceFile,
+    balancers: &[LiveBalancer],
+) -> Result<Result<Address, Misaim>, Fault> {
+    let path = match &http.target {
+        ProbeTarget::Url(url) => {
+            return Ok(Ok(Address {
+                url: url.clone(),
+                connect_to: None,
+            }));
+        }
+        ProbeTarget::Path(path) => path,
+    };
+    let groups: Vec<String> = balancers
+        .iter()
+        .flat_map(LiveBalancer::groups)
+        .cloned()
+        .collect();
+    if groups.is_empty() {
+        let message = "no load balancer serves the service in ECS: give verify.http.url";
+        return Ok(Err(Misaim {
+            message: message.into(),
+            may_pass: false,
+        }));
+    }
+    let production: Vec<String> = balancers
+        .iter()
+        .filter_map(|each| each.rule.clone())
+        .collect();
+    let doors = match &file.ingress {
+        Some(ingress) => vec![aws.elb().door_of(&ingress.listener_arn).await?],
+        None => aws.elb().doors(&groups).await?,
+    };
+    Ok(aimed(aws, http, path, &doors, &groups, &production))
+}
+
+/// Makes sure, before anything is touched, that a probe will come to the service. `live` are the load balancers of an adopted
+/// service, and `applies` says whether the file's `ingress` is still to be made.
+///
+/// # Errors
+/// Refused, with what to write instead; not yet while no listener leads to the service: that may be about to be made, too.
+pub(crate) async fn ensure(
+    aws: &Aws,
+    file: &ServiceFile,
+    service: &ServiceId,
+    live: &[LiveBalancer],
+    applies: bool,
+) -> Result<(), Fault> {
+    let Some(http) = &file.verify.http else {
+        return Ok(());
+    };
+    let path = match &http.target {
+        ProbeTarget::Path(path) => path,
+        ProbeTarget::Url(url) => return admit(aws, url),
+    };
+    let aimed = match &file.ingress {
+        Some(ingress) => {
+            let (door, groups) = door_to_be(aws, file, ingress, service, applies).await?;
+            aimed(aws, http, path, &[door], &groups, &[])
+        }
+        None => {
+            let mut balancers = said(file);
+            balancers.extend_from_slice(live);
+            address(aws, http, file, &balancers).await?
+        }
+    };
+    match aimed {
+        Ok(_) => Ok(()),
+        Err(misaim) => {
+            let told = format!("verify.http: {}", misaim.message);
+            Err(match misaim.may_pass {
+                true => Fault::not_yet(told),
+                false => Fault::refused(told),
+            })
+        }
+    }
+}
+
+/// Makes sure that a probe may be sent to the host of `url`, as far as its name tells that.
+fn admit(aws: &Aws, url: &str) -> Result<(), Fault> {
+    let reach = aws.probes_reach();
+    let admitted = host_of(url).map_or(Ok(()), |host| reach.admit_host(host));
+    admitted.map_err(|refused| Fault::refused(format!("verify.http.url: {refused}")))
+}
+
+fn aimed(
+    aws: &Aws,
+    http: &HttpProbe,
+    path: &str,
+    doors: &[Door],
+    groups: &[String],
+    production: &[String],
+) -> Result<Address, Misaim> {
+    let wanted = Wanted {
+        groups,
+        production,
+        path,
+        host: http.host.as_deref(),
+        headers: &BTreeMap::new(),
+    };
+    aim(doors, &wanted, aws.probes_reach())
+}
+
+/// The listener of an `ingress`, with its rules as they are, or as they will be; and the service's target groups.
+async fn door_to_be(
+    aws: &Aws,
+    file: &ServiceFile,
+    ingress: &Ingress,
+    service: &ServiceId,
+    applies: bool,
+) -> Result<(Door, Vec<String>), Fault> {
+    let mut door = aws.elb().door_of(&ingress.listener_arn).await?;
+    let groups = if applies {
+        let (rules, groups) = rules_to_be(file, ingress, service, &door.rules)?;
+        door.rules = rules;
+        groups
+    } else {
+        let forwards = |rule: &LiveRule| {
+            let forwards = rule.forwards_to.clone().into_iter();
+            forwards.map(|forward| forward.group)
+        };
+        let mut groups: Vec<String> = door.rules.iter().flat_map(forwards).collect();
+        groups.retain(|group| is_ours(group, service));
+        match groups.is_empty() {
+            true => group_names(service).into(),
+            false => groups,
+        }
+    };
+    Ok((door, groups))
+}
+
+/// The load balancers of the file's section `service`.
+fn said(file: &ServiceFile) -> Vec<LiveBalancer> {
+    let items = file.service.get("loadBalancers").and_then(Value::as_array);
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let balancer = |item: &Value| {
+        let advanced = &item["advancedConfiguration"];
+        Some(LiveBalancer {
+            target_group: text(&item["targetGroupArn"])?,
+            alternate: text(&advanced["alternateTargetGroupArn"]),
+            rule: text(&advanced["productionListenerRule"]),
+            ..LiveBalancer::default()
+        })
+    };
+    items.into_iter().flatten().filter_map(balancer).collect()
+}
