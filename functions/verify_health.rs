@@ -9,13 +9,14 @@ mod probe;
 use landfall::{
     desired::DesiredState,
     live::{LiveBalancer, LiveService},
-    probe::{NoAnswer, judge},
+    probe::{Address, Misaim, NoAnswer, Probed, judge},
     service_file::ServiceFile,
     step::verify_health::{Input, Observation, Output, decide},
 };
 use landfall_aws::{
     Aws, Fault,
     function::{Function, step_span},
+    side_by_side,
 };
 
 /// Looks at a service's health.
@@ -56,7 +57,7 @@ async fn observe(
         tasks: Vec::new(),
         ended: Vec::new(),
         targets: Vec::new(),
-        probe: None,
+        probes: Vec::new(),
     };
     if desired.supersedes(input.release.number) {
         return Ok(observation);
@@ -75,15 +76,25 @@ async fn observe(
             .targets
             .extend(aws.elb().targets(&target_group).await?);
     }
-    if let Some(http) = &file.verify.http {
-        let address = aim::address(aws, http, file, &service.balancers).await?;
-        observation.probe = Some(match address {
-            Ok(address) => probe::ask(aws, &address, http).await,
-            Err(misaim) => judge(http, http.asked(), Err(NoAnswer::Misaimed(misaim.message))),
-        });
-    }
+    observation.probes = probe(aws, file, &service).await?;
     observation.service = Some(service);
     Ok(observation)
+}
+
+/// Sends the file's probes, all at once.
+async fn probe(aws: &Aws, file: &ServiceFile, service: &LiveService) -> Result<Vec<Probed>, Fault> {
+    let addresses = aim::addresses(aws, file, &service.balancers).await?;
+    let probes: Vec<_> = file.verify.http.iter().zip(addresses).enumerate().collect();
+    let ask = |(index, (http, address)): (usize, (_, Result<Address, Misaim>))| async move {
+        let probed = match address {
+            Ok(address) => probe::ask(aws, &address, http).await,
+            Err(misaim) => judge(http, http.asked(), Err(NoAnswer::Misaimed(misaim.message))),
+        };
+        (index, probed)
+    };
+    let mut probed = side_by_side::each(probes, || false, ask).await.results;
+    probed.sort_by_key(|(index, _)| *index);
+    Ok(probed.into_iter().map(|(_, probed)| probed).collect())
 }
 
 /// Of two target groups, ECS knows which one the service is in.

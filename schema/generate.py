@@ -168,6 +168,9 @@ def own_field(field):
         text["pattern"] = f"{field['pattern']}|{PARAMETER['pattern']}"
     items = {"maxItems": field["mostItems"]} if "mostItems" in field else {}
     kind = field["type"]
+    if kind == "mappings":
+        one = own_field({**{word: field[word] for word in field.keys() - {"description", "mostItems"}}, "type": "mapping"})
+        return {**about, "anyOf": [one, {"type": "array", "minItems": 1, **items, "items": one}]}
     if kind == "mapping":
         if "fields" not in field:
             return {**about, "type": "object"}
@@ -182,6 +185,9 @@ def own_field(field):
         return {**about, "type": "array", **items, "items": own_field(field["item"])}
     if kind == "duration":
         return {**about, "$ref": "#/$defs/duration"}
+    if kind == "statuses":
+        one = {"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string"}]}
+        return {**about, "anyOf": [*one["anyOf"], {"type": "array", "minItems": 1, "items": one}]}
     if "values" in field:
         return {**about, "anyOf": [{"enum": field["values"]}, parameter]}
     if kind == "texts":
@@ -195,6 +201,8 @@ def own_field(field):
             "integer": {"anyOf": [{"type": "integer", **number}, parameter]},
             "positive": {"type": "number", "exclusiveMinimum": 0},
             "boolean": {"type": "boolean"},
+            "milliseconds": {"type": "string", "pattern": r"^(\d+(\.\d+)?\s*[a-z]+\s*)+$|\$\{"},
+            "scalar": {"type": ["string", "number", "boolean", "null"]},
         }[kind],
     }
 

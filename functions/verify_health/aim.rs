@@ -1,7 +1,5 @@
 //! Where a probe goes.
 
-use std::collections::BTreeMap;
-
 use landfall::{
     live::{LiveBalancer, LiveRule},
     probe::{Address, Door, Misaim, Wanted, aim, host_of},
@@ -13,51 +11,34 @@ use landfall::{
 use landfall_aws::{Aws, Fault};
 use serde_json::Value;
 
-/// The address of a probe of a service whose requests come as it is seen now: through the listener of the file's `ingress`, or
-/// any that leads to its target groups. The inner error says why there is none.
+/// Where a probe goes, or why it does not come to the service.
+type Aimed = Result<Address, Misaim>;
+
+/// The addresses of the file's probes of a service whose requests come as it is seen now: through the listener of the file's
+/// `ingress`, or any that leads to its target groups.
 ///
 /// # Errors
 /// As Elastic Load Balancing answers.
-pub(super) async fn address(
+pub(super) async fn addresses(
     aws: &Aws,
-    http: &HttpProbe,
     file: &ServiceFile,
     balancers: &[LiveBalancer],
-) -> Result<Result<Address, Misaim>, Fault> {
-    let path = match &http.target {
-        ProbeTarget::Url(url) => {
-            return Ok(Ok(Address {
-                url: url.clone(),
-                connect_to: None,
-            }));
-        }
-        ProbeTarget::Path(path) => path,
-    };
-    let groups: Vec<String> = balancers
-        .iter()
-        .flat_map(LiveBalancer::groups)
-        .cloned()
-        .collect();
-    if groups.is_empty() {
-        let message = "no load balancer serves the service in ECS: give verify.http.url";
-        return Ok(Err(Misaim {
-            message: message.into(),
-            may_pass: false,
-        }));
-    }
-    let production: Vec<String> = balancers
-        .iter()
-        .filter_map(|each| each.rule.clone())
-        .collect();
+) -> Result<Vec<Aimed>, Fault> {
+    let groups = balancers.iter().flat_map(LiveBalancer::groups);
+    let groups: Vec<String> = groups.cloned().collect();
     let doors = match &file.ingress {
+        _ if groups.is_empty() || !asks_load_balancer(file) => Vec::new(),
         Some(ingress) => vec![aws.elb().door_of(&ingress.listener_arn).await?],
         None => aws.elb().doors(&groups).await?,
     };
-    Ok(aimed(aws, http, path, &doors, &groups, &production))
+    let rules = balancers.iter().filter_map(|each| each.rule.clone());
+    let production: Vec<String> = rules.collect();
+    let aimed = |http| aimed(aws, http, &doors, &groups, &production);
+    Ok(file.verify.http.iter().map(aimed).collect())
 }
 
-/// Makes sure, before anything is touched, that a probe will come to the service. `live` are the load balancers of an adopted
-/// service, and `applies` says whether the file's `ingress` is still to be made.
+/// Makes sure, before anything is touched, that the probes will come to the service. `live` are the load balancers of an
+/// adopted service, and `applies` says whether the file's `ingress` is still to be made.
 ///
 /// # Errors
 /// Refused, with what to write instead; not yet while no listener leads to the service: that may be about to be made, too.
@@ -68,34 +49,41 @@ pub(crate) async fn ensure(
     live: &[LiveBalancer],
     applies: bool,
 ) -> Result<(), Fault> {
-    let Some(http) = &file.verify.http else {
+    for http in &file.verify.http {
+        if let ProbeTarget::Url(url) = &http.target {
+            admit(aws, url)?;
+        }
+    }
+    if !asks_load_balancer(file) {
         return Ok(());
-    };
-    let path = match &http.target {
-        ProbeTarget::Path(path) => path,
-        ProbeTarget::Url(url) => return admit(aws, url),
-    };
-    let aimed = match &file.ingress {
+    }
+    let all: Vec<Aimed> = match &file.ingress {
         Some(ingress) => {
             let (door, groups) = door_to_be(aws, file, ingress, service, applies).await?;
-            aimed(aws, http, path, &[door], &groups, &[])
+            let doors = [door];
+            let aimed = |http| aimed(aws, http, &doors, &groups, &[]);
+            file.verify.http.iter().map(aimed).collect()
         }
         None => {
             let mut balancers = said(file);
             balancers.extend_from_slice(live);
-            address(aws, http, file, &balancers).await?
+            addresses(aws, file, &balancers).await?
         }
     };
-    match aimed {
-        Ok(_) => Ok(()),
-        Err(misaim) => {
-            let told = format!("verify.http: {}", misaim.message);
-            Err(match misaim.may_pass {
-                true => Fault::not_yet(told),
-                false => Fault::refused(told),
-            })
-        }
+    for (index, aimed) in all.into_iter().enumerate() {
+        let Err(misaim) = aimed else {
+            continue;
+        };
+        let told = match file.verify.http.len() {
+            1 => format!("verify.http: {}", misaim.message),
+            _ => format!("verify.http[{index}]: {}", misaim.message),
+        };
+        return Err(match misaim.may_pass {
+            true => Fault::not_yet(told),
+            false => Fault::refused(told),
+        });
     }
+    Ok(())
 }
 
 /// Makes sure that a probe may be sent to the host of `url`, as far as its name tells that.
@@ -105,20 +93,41 @@ fn admit(aws: &Aws, url: &str) -> Result<(), Fault> {
     admitted.map_err(|refused| Fault::refused(format!("verify.http.url: {refused}")))
 }
 
+/// Whether a probe goes by the service's load balancer.
+fn asks_load_balancer(file: &ServiceFile) -> bool {
+    let mut probes = file.verify.http.iter();
+    probes.any(|http| matches!(http.target, ProbeTarget::Path(_)))
+}
+
 fn aimed(
     aws: &Aws,
     http: &HttpProbe,
-    path: &str,
     doors: &[Door],
     groups: &[String],
     production: &[String],
-) -> Result<Address, Misaim> {
+) -> Aimed {
+    let path = match &http.target {
+        ProbeTarget::Url(url) => {
+            return Ok(Address {
+                url: url.clone(),
+                connect_to: None,
+            });
+        }
+        ProbeTarget::Path(path) => path,
+    };
+    if groups.is_empty() {
+        let message = "no load balancer serves the service in ECS: give verify.http.url";
+        return Err(Misaim {
+            message: message.into(),
+            may_pass: false,
+        });
+    }
     let wanted = Wanted {
         groups,
         production,
         path,
         host: http.host.as_deref(),
-        headers: &BTreeMap::new(),
+        headers: &http.headers,
     };
     aim(doors, &wanted, aws.probes_reach())
 }

@@ -3,7 +3,10 @@
 use std::{error::Error, io, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use http::{Uri, header, uri::Scheme};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header,
+    uri::{InvalidUri, Scheme},
+};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Body;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
@@ -20,6 +23,7 @@ use landfall::{
 };
 use landfall_aws::{Aws, causes, web::Web};
 use rustls::CertificateError;
+use tokio::time::Instant;
 
 /// How much of a body is read, in bytes.
 const BODY_READ: usize = 1024 * 1024;
@@ -84,12 +88,16 @@ pub(crate) async fn ask(aws: &Aws, address: &Address, http: &HttpProbe) -> Probe
     let timeout = Duration::from_secs(http.timeout_seconds);
     let asked = async {
         match aws.web() {
-            None => get(address, aws.probes_reach()).await,
-            Some(web) => get_by(web, address).await,
+            None => get(address, http, aws.probes_reach()).await,
+            Some(web) => get_by(web, address, http).await,
         }
     };
+    let began = Instant::now();
     let answer = match tokio::time::timeout(timeout, asked).await {
-        Ok(Ok(answer)) => Ok(answer),
+        Ok(Ok(answer)) => Ok(Answer {
+            took: began.elapsed(),
+            ..answer
+        }),
         Ok(Err(failed)) => Err(no_answer(&*failed, &http.target)),
         Err(_) => Err(NoAnswer::Failed(format!(
             "no answer within {} seconds",
@@ -106,6 +114,9 @@ fn no_answer(failed: &(dyn Error + 'static), target: &ProbeTarget) -> NoAnswer {
         return NoAnswer::Misaimed(refused.to_string());
     }
     let told = causes(failed).join(": ");
+    if find::<InvalidUri>(failed).is_some() {
+        return NoAnswer::Misaimed(format!("this is no URL ({told}): correct verify.http.url"));
+    }
     let certificate = match find::<rustls::Error>(failed) {
         Some(rustls::Error::InvalidCertificate(certificate)) => certificate,
         _ => return NoAnswer::Failed(told),
@@ -136,7 +147,7 @@ fn find<'a, T: Error + 'static>(failed: &'a (dyn Error + 'static)) -> Option<&'a
     find(failed.source()?)
 }
 
-async fn get(address: &Address, reach: Reach) -> Result<Answer, Failed> {
+async fn get(address: &Address, http: &HttpProbe, reach: Reach) -> Result<Answer, Failed> {
     let uri: Uri = address.url.parse()?;
     // No resolver is asked for what is an address already.
     let connected = address.connect_to.as_deref().or(uri.host());
@@ -144,25 +155,34 @@ async fn get(address: &Address, reach: Reach) -> Result<Answer, Failed> {
         reach.admit_host(host)?;
     }
     let tls = trust(uri.scheme() == Some(&Scheme::HTTPS));
-    let request = http::Request::get(uri)
-        .header(header::USER_AGENT, USER_AGENT)
-        .body(Empty::new())?;
+    let mut request = Request::get(uri).body(Empty::new())?;
+    *request.headers_mut() = headers(http)?;
     let answer = client(address, tls, reach).request(request).await?;
     read(answer).await
 }
 
-async fn get_by(web: &Web, address: &Address) -> Result<Answer, Failed> {
-    read(web.get(&address.url).await?).await
+async fn get_by(web: &Web, address: &Address, http: &HttpProbe) -> Result<Answer, Failed> {
+    read(web.get(&address.url, headers(http)?).await?).await
 }
 
-async fn read<B>(answer: http::Response<B>) -> Result<Answer, Failed>
+/// The headers of the request: those of the file, and who asks if they do not say.
+fn headers(http: &HttpProbe) -> Result<HeaderMap, Failed> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    for (name, value) in &http.headers {
+        headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+    }
+    Ok(headers)
+}
+
+async fn read<B>(answer: Response<B>) -> Result<Answer, Failed>
 where
     B: Body,
     B::Error: Into<Failed>,
 {
     let (head, body) = answer.into_parts();
     let text = |name| {
-        let value: Option<&http::HeaderValue> = head.headers.get(name);
+        let value: Option<&HeaderValue> = head.headers.get(name);
         value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     let body = Limited::new(body, BODY_READ).collect().await?.to_bytes();
@@ -171,6 +191,7 @@ where
         server: text(header::SERVER),
         location: text(header::LOCATION),
         body: String::from_utf8_lossy(&body).into_owned(),
+        took: Duration::ZERO,
     })
 }
 
@@ -183,6 +204,27 @@ mod tests {
     fn refused() -> Failed {
         let refused = Reach::Internet.admit_host("127.0.0.1").unwrap_err();
         refused.into()
+    }
+
+    fn probe(headers: &[(&str, &str)]) -> HttpProbe {
+        let headers: std::collections::BTreeMap<_, _> = headers.iter().copied().collect();
+        let probe = serde_json::json!({
+            "target": by_path(), "headers": headers, "status": 200, "body": null, "timeoutSeconds": 1, "intervalSeconds": 1,
+            "successes": 1, "failures": 1,
+        });
+        serde_json::from_value(probe).unwrap()
+    }
+
+    #[test]
+    fn a_request_has_the_headers_of_the_file_which_may_say_who_asks() {
+        let sent = headers(&probe(&[("X-Token", "a b")])).unwrap();
+        assert_eq!(
+            (&sent["x-token"], &sent["user-agent"]),
+            (&"a b".parse().unwrap(), &USER_AGENT.parse().unwrap())
+        );
+        let sent = headers(&probe(&[("User-Agent", "curl")])).unwrap();
+        assert_eq!(sent["user-agent"], "curl");
+        assert_eq!(sent.len(), 1);
     }
 
     fn by_path() -> ProbeTarget {
@@ -215,6 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_looked_at_where_it_leads_and_never_connected_to_if_that_is_this_machine() {
+        let http = probe(&[]);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let ask = |host: &str, connect_to: Option<&str>| Address {
@@ -232,7 +275,7 @@ mod tests {
             ask("hello.example.com", Some("127.1")),
         ] {
             for reach in [Reach::Internet, Reach::Subnets] {
-                let failed = get(&address, reach).await.unwrap_err();
+                let failed = get(&address, &http, reach).await.unwrap_err();
                 let answer = no_answer(&*failed, &by_path());
                 let is_misaimed = matches!(answer, NoAnswer::Misaimed(_));
                 assert!(is_misaimed, "{address:?} {answer:?}");

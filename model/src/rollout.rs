@@ -381,7 +381,7 @@ impl Protocol {
             tasks: self.tasks(state),
             ended: Vec::new(),
             targets: Vec::new(),
-            probe: Some(self.probe(state)),
+            probes: vec![self.probe(state)],
         };
         let verify = &self.files[self.file_of(&release.content.file)].1.verify;
         verify_health::decide(&input, verify, read, observation, now()).outcome
@@ -413,6 +413,7 @@ impl Protocol {
                 status: Some(status),
                 body: String::new(),
                 error: None,
+                milliseconds: None,
             },
             finding,
         }

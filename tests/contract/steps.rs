@@ -264,6 +264,7 @@ fn looks<O: Copy + PartialEq + Serialize, P: Clone + Serialize, const N: usize>(
                 status: Some(500),
                 body: "Internal Server Error".into(),
                 error: None,
+                milliseconds: None,
             }),
             task: (stage == Stage::Task).then(|| TaskReport {
                 name: "migrate".into(),

@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
 };
 use aws_smithy_types::body::SdkBody;
+use http::HeaderMap;
 
 /// What answers requests in the place of all machines.
 #[derive(Clone, Debug)]
@@ -18,15 +19,18 @@ impl Web {
         Self(SharedHttpConnector::new(connector))
     }
 
-    /// Asks for `url`; answers what is answered.
+    /// Asks for `url` with these headers; answers what is answered.
     ///
     /// # Errors
     /// If that is no URL, or nobody answers.
     pub async fn get(
         &self,
         url: &str,
+        headers: HeaderMap,
     ) -> Result<http::Response<SdkBody>, Box<dyn Error + Send + Sync>> {
-        let answer = self.0.call(HttpRequest::get(url)?).await?;
+        let mut request = http::Request::get(url).body(SdkBody::empty())?;
+        *request.headers_mut() = headers;
+        let answer = self.0.call(HttpRequest::try_from(request)?).await?;
         Ok(answer.try_into_http1x()?)
     }
 }

@@ -3,11 +3,15 @@
 mod address;
 mod aim;
 mod answer;
+mod json_path;
+mod statuses;
 
 pub use address::{Inadmissible, Reach, host_of};
 pub(crate) use aim::matches;
 pub use aim::{Address, Asked, Door, Misaim, Wanted, aim};
-pub use answer::{Answer, Finding, NoAnswer, Probed, judge};
+pub use answer::{Answer, Finding, NoAnswer, Probed, judge, telling};
+pub use json_path::JsonPath;
+pub use statuses::Statuses;
 
 /// What a probe says of itself.
 pub const USER_AGENT: &str = "landfall-verify-health";

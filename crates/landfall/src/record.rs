@@ -307,6 +307,9 @@ pub struct ProbeAnswer {
     pub body: String,
     /// Why there was no answer.
     pub error: Option<String>,
+    /// How long, in milliseconds, the answer took; none if there was none, or an earlier version of Landfall noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<u64>,
 }
 
 /// The record of one release in the state bucket; written once, never changed.

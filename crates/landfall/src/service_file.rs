@@ -10,6 +10,7 @@ mod conformity;
 mod containers;
 pub mod discovery;
 pub mod document;
+mod http_probe;
 mod identity;
 mod images;
 mod ingress;
@@ -33,12 +34,13 @@ use serde_json::{Map, Value, json};
 pub use autoscaling::Autoscaling;
 pub use capacity::Logs;
 pub use discovery::Discovery;
+pub use http_probe::{BodyPattern, HttpProbe, ProbeTarget};
 pub use ingress::{HealthCheck, Ingress, TWO_GROUP_STRATEGIES};
 pub use one_off_task::{OnFailure, OneOffTask, Phase};
 pub use parameters::{Draft, Placeholder, Site, Source, Values};
 pub use problem::{Position, Problem, Rejection, Severity};
 pub(crate) use spelling::nearest;
-pub use verify::{HttpProbe, ProbeTarget, Verify};
+pub use verify::Verify;
 
 use crate::{content::ContentHash, follow::FollowRule, refusal::Refusal, service_id::ServiceId};
 

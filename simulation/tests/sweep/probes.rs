@@ -64,7 +64,9 @@ impl Owners {
              loadBalancers: [{{ targetGroupArn: \"{}\", containerName: web, containerPort: 8080 }}]",
             self.group
         );
-        file.verify = format!("http: {{ {http}, interval: 1s, successes: 1 }}");
+        let http = http.lines();
+        let http = http.map(|http| format!("- {{ {http}, interval: 1s, successes: 1 }}\n"));
+        file.verify = format!("http:\n{}", http.collect::<String>());
         file.text()
     }
 }
@@ -169,6 +171,29 @@ fn what_a_load_balancer_answers_by_itself_takes_no_release_back() {
         let desired = stage.desired(&hello).await;
         assert_eq!(desired.concluded.unwrap().verdict, Verdict::Succeeded);
         assert_eq!(desired.hold, None);
+    });
+}
+
+#[test]
+fn the_record_says_which_of_several_probes_was_not_answered_as_the_file_says() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Semver);
+        let owners = Owners::new(&stage, "internet-facing").await;
+        stage.push("hello", "1.0.0").await;
+        let well = "path: /, status: 200-299, within: 1s\npath: /ready, bodyMatches: \"[a-z]\", headers: { x-a: b }";
+        put(&stage, &hello, &owners.file(well)).await;
+        stage.verdict(&hello, 1, Verdict::Succeeded).await;
+
+        let wrong = "path: /\npath: /ready, json: { $.status: ok }";
+        put(&stage, &hello, &owners.file(wrong)).await;
+        let record = stage.verdict(&hello, 2, Verdict::RolledBack).await;
+        let url = "http://landfall.example.com:8080/ready";
+        let told = format!("verify.http[1]: {url} answered with a body that is no JSON");
+        assert!(record.reason.contains(&told), "{}", record.reason);
+        let answer = record.diagnosis.unwrap().probe.unwrap();
+        assert_eq!((&*answer.url, answer.status), (url, Some(200)));
+        assert!(answer.milliseconds.is_some());
     });
 }
 

@@ -1,5 +1,9 @@
 //! What the answer to a probe says about the release.
 
+use std::time::Duration;
+
+use serde_json::Value;
+
 use crate::{record::ProbeAnswer, service_file::HttpProbe};
 
 /// How much of a body is kept for the record, in characters.
@@ -20,6 +24,8 @@ pub struct Answer {
     pub location: Option<String>,
     /// The body.
     pub body: String,
+    /// How long it took, from the request to the end of the body.
+    pub took: Duration,
 }
 
 /// Why a probe was not answered.
@@ -53,6 +59,17 @@ pub enum Finding {
     Misaimed(String),
 }
 
+/// Of several probes the one that counts: one that was answered wrongly, else one that did not come to the service.
+pub fn telling(probes: &[Probed]) -> Option<usize> {
+    let rank = |index: &usize| match probes[*index].finding {
+        Finding::Wrong(_) => 0,
+        Finding::Unserved(_) => 1,
+        Finding::Misaimed(_) => 2,
+        Finding::Good => 3,
+    };
+    (0..probes.len()).min_by_key(rank)
+}
+
 /// Judges what a probe of `url` was answered.
 pub fn judge(http: &HttpProbe, url: &str, answer: Result<Answer, NoAnswer>) -> Probed {
     let unanswered = |why: &str| ProbeAnswer {
@@ -60,6 +77,7 @@ pub fn judge(http: &HttpProbe, url: &str, answer: Result<Answer, NoAnswer>) -> P
         status: None,
         body: String::new(),
         error: Some(why.to_owned()),
+        milliseconds: None,
     };
     match answer {
         Err(NoAnswer::Misaimed(why)) => Probed {
@@ -77,6 +95,7 @@ pub fn judge(http: &HttpProbe, url: &str, answer: Result<Answer, NoAnswer>) -> P
                 status: Some(answer.status),
                 body: recorded(http, &answer.body),
                 error: None,
+                milliseconds: Some(milliseconds(&answer)),
             },
         },
     }
@@ -131,23 +150,78 @@ fn of_load_balancer(url: &str, answer: &Answer, is_wanted: bool) -> Option<Findi
 
 /// What is wrong with an answer, to be read after the URL.
 fn wrong(http: &HttpProbe, answer: &Answer) -> Option<String> {
-    if answer.status != http.status {
+    if !http.status.contain(answer.status) {
         return Some(format!(
             "answered {}, expected {}",
             answer.status, http.status
         ));
     }
-    match &http.body {
-        Some(wanted) if !answer.body.contains(wanted.as_str()) => {
-            Some(format!("answered without the text `{wanted}`"))
+    let took = milliseconds(answer);
+    if let Some(within) = http.within_milliseconds.filter(|within| took > *within) {
+        return Some(format!(
+            "answered after {took} ms, expected within {within} ms"
+        ));
+    }
+    if let Some(wanted) = &http.body
+        && !answer.body.contains(wanted.as_str())
+    {
+        return Some(format!("answered without the text `{wanted}`"));
+    }
+    if let Some(wanted) = &http.body_matches
+        && wanted.find(&answer.body).is_none()
+    {
+        let wanted = wanted.text();
+        return Some(format!(
+            "answered with a body that does not match `{wanted}`"
+        ));
+    }
+    wrong_json(http, &answer.body)
+}
+
+fn wrong_json(http: &HttpProbe, body: &str) -> Option<String> {
+    if http.json.is_empty() {
+        return None;
+    }
+    let Ok(document) = serde_json::from_str::<Value>(body) else {
+        return Some("answered with a body that is no JSON".into());
+    };
+    http.json.iter().find_map(|(path, wanted)| {
+        let found = path.select(&document);
+        let path = path.text();
+        match found {
+            None => Some(format!("answered without {path}, expected {wanted}")),
+            Some(found) if is_same(found, wanted) => None,
+            Some(found) => {
+                let found: String = found.to_string().chars().take(80).collect();
+                Some(format!(
+                    "answered with {found} at {path}, expected {wanted}"
+                ))
+            }
         }
-        _ => None,
+    })
+}
+
+/// Numbers are the same if their values are, however they are written.
+fn is_same(found: &Value, wanted: &Value) -> bool {
+    match (found.as_f64(), wanted.as_f64()) {
+        (Some(found), Some(wanted)) => found == wanted,
+        _ => found == wanted,
     }
 }
 
-/// The beginning of the body; from the wanted text on, if that comes later.
+fn milliseconds(answer: &Answer) -> u64 {
+    u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The beginning of the body; from what was wanted on, if that comes later.
 fn recorded(http: &HttpProbe, body: &str) -> String {
-    let at = http.body.as_ref().and_then(|wanted| body.find(&**wanted));
+    let text = http.body.as_ref().and_then(|wanted| body.find(&**wanted));
+    let pattern = || {
+        http.body_matches
+            .as_ref()
+            .and_then(|wanted| wanted.find(body))
+    };
+    let at = text.or_else(pattern);
     let from = at.filter(|at| *at > BODY_RECORDED).unwrap_or(0);
     body[from..].chars().take(BODY_RECORDED).collect()
 }

@@ -97,12 +97,20 @@ enum Kind {
     Boolean,
     /// A length of time in whole seconds: `90`, `90s`, `2m`, `1h30m`; kept as the number.
     Duration,
+    /// A length of time with its unit: `500ms`, `2s`; kept as the number of milliseconds.
+    Milliseconds,
+    /// HTTP statuses: one, a range such as `200-299`, or a list of these.
+    Statuses,
+    /// Text, a number, true, false or null.
+    Scalar,
     /// A point in time, as `2030-01-31T08:00:00Z`.
     Time,
     List,
     /// A mapping whose keys are anybody's.
     Map,
     Mapping,
+    /// One mapping or a list of them; kept as it is written.
+    Mappings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,6 +180,18 @@ impl Field {
                 Some((field.stored_name(name).to_owned(), field.usual()?))
             });
         Some(Value::Object(fields.collect()))
+    }
+
+    /// Whether it is one value, and not made of several.
+    fn is_single(&self) -> bool {
+        let made = [
+            Kind::Any,
+            Kind::List,
+            Kind::Map,
+            Kind::Mapping,
+            Kind::Mappings,
+        ];
+        !made.contains(&self.kind)
     }
 
     fn bounds(&self) -> (u64, u64) {

@@ -384,7 +384,8 @@ fn every_section_is_checked_and_every_problem_has_its_place() {
         ),
         (
             good_but("path: /health", "status: 20"),
-            "21:19: verify.http.status: expected a whole number from 100 to 599",
+            "21:19: verify.http.status: expected statuses from 100 to 599: one, a range, or a list of these\n\
+            \x20 hint: write them like `204`, `200-299` or `[200, 301-303]`",
         ),
         (
             good_but("successes: 4", "successes: 0"),

@@ -1,9 +1,10 @@
 //! The section `verify`: when a rollout counts as good.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
+    http_probe::{self, HttpProbe, ProbeTarget},
     ingress::Ingress,
     mapping::{Mapping, Problems},
     section::{VERIFY, deserialized},
@@ -14,8 +15,9 @@ use crate::probe::{Reach, host_of, matches};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Verify {
-    /// A request to the service.
-    pub http: Option<HttpProbe>,
+    /// Requests to the service. One is stored by itself, as before there could be several.
+    #[serde(with = "one_or_several")]
+    pub http: Vec<HttpProbe>,
     /// For how long, in seconds, a healthy service is watched before the release counts as good.
     pub bake_seconds: u64,
     /// How many tasks of the release may die while it is verified. Stored only where it is not the default, so that the
@@ -29,7 +31,7 @@ pub struct Verify {
 impl Default for Verify {
     fn default() -> Self {
         Self {
-            http: None,
+            http: Vec::new(),
             bake_seconds: 0,
             deaths: 0,
             timeout_seconds: 900,
@@ -39,47 +41,6 @@ impl Default for Verify {
 
 fn is_default(deaths: &u32) -> bool {
     *deaths == Verify::default().deaths
-}
-
-/// A request that a healthy service answers as described.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HttpProbe {
-    /// Where to: a whole URL, or a path below the load balancer that serves the service's first target group.
-    pub target: ProbeTarget,
-    /// The host name to ask for, if not that of the listener's rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
-    /// The status that has to be answered.
-    pub status: u16,
-    /// Text that the body has to contain.
-    pub body: Option<String>,
-    /// How long, in seconds, an answer may take.
-    pub timeout_seconds: u64,
-    /// Seconds between two looks.
-    pub interval_seconds: u64,
-    /// How many looks in a row have to be good.
-    pub successes: u32,
-    /// After how many bad looks in a row the release is given up.
-    pub failures: u32,
-}
-
-impl HttpProbe {
-    /// The URL or path as the file says it.
-    pub fn asked(&self) -> &str {
-        let (ProbeTarget::Path(asked) | ProbeTarget::Url(asked)) = &self.target;
-        asked
-    }
-}
-
-/// Where an [`HttpProbe`] goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ProbeTarget {
-    /// A path below the service's load balancer.
-    Path(String),
-    /// A whole URL.
-    Url(String),
 }
 
 /// What is known of the rest of the file.
@@ -97,10 +58,54 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Option<Verify> {
     let mut fields = VERIFY.read(section, problems);
-    if let (Some(http), Some(fields)) = (section.mapping_at("http"), fields.get_mut("http")) {
-        fields["target"] = json!(target(&http, context, problems));
+    let said = match section.mapping_at("http") {
+        Some(only) => vec![only],
+        None => section.items("http"),
+    };
+    let stored = match fields.get_mut("http") {
+        Some(Value::Array(several)) => several.iter_mut().collect(),
+        Some(only) => vec![only],
+        None => Vec::new(),
+    };
+    for (http, stored) in said.iter().zip(stored) {
+        stored["target"] = json!(target(http, context, problems));
+        http_probe::check(http, stored, problems);
     }
     deserialized(section, fields, problems)
+}
+
+mod one_or_several {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::HttpProbe;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        One(Box<HttpProbe>),
+        Several(Vec<HttpProbe>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        probes: &[HttpProbe],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match probes {
+            [] => serializer.serialize_none(),
+            [only] => only.serialize(serializer),
+            several => several.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<HttpProbe>, D::Error> {
+        Ok(match Option::deserialize(deserializer)? {
+            None => Vec::new(),
+            Some(Stored::One(only)) => vec![*only],
+            Some(Stored::Several(several)) => several,
+        })
+    }
 }
 
 fn target(section: &Mapping<'_>, context: &Context<'_>, problems: &mut Problems) -> ProbeTarget {

@@ -14,7 +14,7 @@ use crate::{
         TaskHealth,
     },
     look::{self, Look, Uncounted, WITHHELD_AT_MOST, blind_seconds},
-    probe::{Finding, Probed},
+    probe::{Finding, Probed, telling},
     record::Release,
     service_file::Verify,
     service_id::ServiceId,
@@ -122,8 +122,8 @@ pub struct Observation {
     pub ended: Vec<EndedTask>,
     /// The targets in the target groups that serve.
     pub targets: Vec<TargetHealth>,
-    /// What came of the HTTP probe, if the file asks for one.
-    pub probe: Option<Probed>,
+    /// What came of the HTTP probes that the file asks for, in its order; none if they were not sent.
+    pub probes: Vec<Probed>,
 }
 
 enum Impression {
@@ -133,9 +133,10 @@ enum Impression {
     Short(String),
     /// Targets or answers have not come yet.
     NotYet(String),
-    Bad(String),
-    /// The probe does not come to the service.
-    Misaimed(String),
+    /// What is bad; and after how many such looks in a row it is too much, if a probe says so that is answered like this.
+    Bad(String, Option<u32>),
+    /// The probe does not come to the service; and after how many looks in a row that is too much.
+    Misaimed(String, Option<u32>),
     Lost(Against, String),
     NoTask,
 }
@@ -151,7 +152,7 @@ pub fn decide(
     let (mut progress, blind_before, unseen) = input.so_far(now);
     progress.started_at = progress.started_at.map(|first| after(first, unseen));
     let started_at = *progress.started_at.get_or_insert(now);
-    let probe = observation.probe.as_ref().map(|probed| &probed.answer);
+    let probe = telling(&observation.probes).map(|index| &observation.probes[index].answer);
     let failure = |against, reason: &str| Failure {
         stage: Stage::Health,
         against,
@@ -185,10 +186,12 @@ pub fn decide(
         let reason = format!("release {} should run", desired.last_number);
         return answer(Outcome::Superseded, reason, 0, &progress);
     }
-    let http = verify.http.as_ref();
-    let interval = http.map_or(INTERVAL, |http| http.interval_seconds);
+    let probes = || verify.http.iter();
+    let interval = probes().map(|http| http.interval_seconds).min();
+    let interval = interval.unwrap_or(INTERVAL);
     let last_death = progress.count_deaths(&input.task_definition, started_at, &observation.ended);
-    let (needed, tolerated) = http.map_or((1, 3), |http| (http.successes, http.failures));
+    let needed = probes().map(|http| http.successes).max().unwrap_or(1);
+    let fewest = probes().map(|http| http.failures).min().unwrap_or(3);
     let impression = if is_unseen(input, &observation, now) {
         Impression::NotYet("ECS does not show the change yet".into())
     } else {
@@ -224,7 +227,7 @@ pub fn decide(
         )
     };
     let is_short = matches!(impression, Impression::Short(_));
-    let is_misaimed = matches!(impression, Impression::Misaimed(_));
+    let is_misaimed = matches!(impression, Impression::Misaimed(..));
     let mut against = Against::Release;
     let reason = match impression {
         Impression::Lost(against, reason) => return unhealthy(against, reason, &progress),
@@ -264,11 +267,11 @@ pub fn decide(
             reason
         }
         // A new listener rule is not known everywhere at once, so one look is not enough for a misaimed probe either.
-        Impression::Bad(reason) | Impression::Misaimed(reason) => {
+        Impression::Bad(reason, tolerated) | Impression::Misaimed(reason, tolerated) => {
             progress.successes = 0;
             progress.healthy_since = None;
             progress.failures += 1;
-            if progress.failures >= tolerated {
+            if progress.failures >= tolerated.unwrap_or(fewest) {
                 let reason = format!(
                     "{} looks in a row were bad; the last: {reason}",
                     progress.failures
@@ -452,10 +455,8 @@ fn look(
         .clone()
         .find(|task| task.health_status == HealthStatus::Unhealthy)
     {
-        return Impression::Bad(format!(
-            "the task {} fails its container health check",
-            task.task
-        ));
+        let reason = format!("the task {} fails its container health check", task.task);
+        return Impression::Bad(reason, None);
     }
     let wanted = usize::try_from(service.desired_count).unwrap_or(0);
     let running = ours.count();
@@ -473,10 +474,8 @@ fn look(
         .find(state_is(&["unhealthy", "unavailable"]))
     {
         let why = target.description.as_deref().unwrap_or("no reason given");
-        return Impression::Bad(format!(
-            "the target {} is {}: {why}",
-            target.target, target.state
-        ));
+        let reason = format!("the target {} is {}: {why}", target.target, target.state);
+        return Impression::Bad(reason, None);
     }
     // Every task is a target once for each load balancer.
     let wanted_targets = wanted.saturating_mul(service.balancers.len());
@@ -492,11 +491,7 @@ fn look(
         }
         short.get_or_insert(reason);
     }
-    let impression = match (&verify.http, &observation.probe) {
-        (Some(_), Some(probed)) => of_probe(&probed.finding, short.is_none()),
-        (Some(_), None) => Impression::NotYet("the HTTP probe was not sent".into()),
-        (None, _) => Impression::Good,
-    };
+    let impression = of_probes(verify, &observation.probes, short.is_none());
     match (impression, short) {
         (Impression::Good, Some(reason)) => Impression::Short(reason),
         (impression, _) => impression,
@@ -504,12 +499,25 @@ fn look(
 }
 
 /// `is_served` says whether every target is healthy that the service wants to have.
-fn of_probe(finding: &Finding, is_served: bool) -> Impression {
-    match finding.clone() {
+fn of_probes(verify: &Verify, probes: &[Probed], is_served: bool) -> Impression {
+    if probes.len() < verify.http.len() {
+        return Impression::NotYet("the HTTP probe was not sent".into());
+    }
+    let Some(index) = telling(probes) else {
+        return Impression::Good;
+    };
+    let tolerated = verify.http.get(index).map(|http| http.failures);
+    let named = |reason: &String| match verify.http.len() {
+        1 => reason.clone(),
+        _ => format!("verify.http[{index}]: {reason}"),
+    };
+    match &probes[index].finding {
         Finding::Good => Impression::Good,
-        Finding::Unserved(reason) if !is_served => Impression::Bad(reason),
-        Finding::Misaimed(reason) | Finding::Unserved(reason) => Impression::Misaimed(reason),
-        Finding::Wrong(reason) => Impression::Bad(reason),
+        Finding::Unserved(reason) if !is_served => Impression::Bad(named(reason), tolerated),
+        Finding::Misaimed(reason) | Finding::Unserved(reason) => {
+            Impression::Misaimed(named(reason), tolerated)
+        }
+        Finding::Wrong(reason) => Impression::Bad(named(reason), tolerated),
     }
 }
 

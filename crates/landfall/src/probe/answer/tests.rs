@@ -1,5 +1,14 @@
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::*;
-use crate::service_file::ProbeTarget;
+use crate::{
+    probe::{JsonPath, Statuses},
+    service_file::{BodyPattern, ProbeTarget},
+};
 
 const URL: &str = "http://hello/";
 
@@ -7,8 +16,12 @@ fn probe() -> HttpProbe {
     HttpProbe {
         target: ProbeTarget::Path("/".into()),
         host: None,
-        status: 200,
+        headers: BTreeMap::new(),
+        status: Statuses::one(200),
         body: Some("Hello".into()),
+        body_matches: None,
+        json: BTreeMap::new(),
+        within_milliseconds: None,
         timeout_seconds: 5,
         interval_seconds: 10,
         successes: 2,
@@ -102,7 +115,7 @@ fn a_target_that_fails_behind_a_load_balancer_speaks_against_the_release() {
 #[test]
 fn who_asks_for_the_redirect_of_a_load_balancer_gets_it() {
     let http = HttpProbe {
-        status: 301,
+        status: Statuses::one(301),
         ..probe()
     };
     assert_eq!(finding(&http, Ok(by_load_balancer(301))), Finding::Good);
@@ -121,4 +134,103 @@ fn the_record_keeps_the_beginning_of_the_body_or_what_was_looked_for() {
         misaimed.finding,
         Finding::Misaimed("http://hello/ was not asked: no way".into())
     );
+}
+
+/// What is wrong with a body, or a status.
+fn complaint(http: &HttpProbe, status: u16, body: &str) -> Option<String> {
+    match finding(http, Ok(answer(status, body))) {
+        Finding::Good => None,
+        Finding::Wrong(why) => Some(why.replace("http://hello/ ", "")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn statuses_may_be_ranges() {
+    let http = HttpProbe {
+        status: Statuses::parse("200-299,404").unwrap(),
+        ..probe()
+    };
+    assert_eq!(complaint(&http, 204, "Hello"), None);
+    assert_eq!(complaint(&http, 404, "Hello"), None);
+    assert_eq!(
+        complaint(&http, 301, "Hello").unwrap(),
+        "answered 301, expected 200-299,404"
+    );
+}
+
+#[test]
+fn a_body_may_have_to_match_a_regular_expression() {
+    let http = HttpProbe {
+        body: None,
+        body_matches: Some(BodyPattern::try_from("v[0-9]+ .*ready$".to_owned()).unwrap()),
+        ..probe()
+    };
+    assert_eq!(complaint(&http, 200, "hello v12 is ready"), None);
+    assert_eq!(
+        complaint(&http, 200, "hello v12 starts").unwrap(),
+        "answered with a body that does not match `v[0-9]+ .*ready$`"
+    );
+}
+
+#[test]
+fn values_of_a_json_document_are_compared_by_what_they_are() {
+    let wanted = [("$.status", json!("ok")), ("$.checks[-1].up", json!(1))];
+    let json = wanted.map(|(path, value)| (JsonPath::parse(path).unwrap(), value));
+    let http = HttpProbe {
+        body: None,
+        json: json.into(),
+        ..probe()
+    };
+    let said = |body: Value| complaint(&http, 200, &body.to_string());
+    let all = json!({ "status": "ok", "checks": [{}, { "up": 1.0 }] });
+    assert_eq!(said(all), None);
+    assert_eq!(
+        said(json!({ "status": "starting", "checks": [{ "up": 1 }] })).unwrap(),
+        "answered with \"starting\" at $.status, expected \"ok\""
+    );
+    assert_eq!(
+        said(json!({ "status": "ok" })).unwrap(),
+        "answered without $.checks[-1].up, expected 1"
+    );
+    assert_eq!(
+        said(json!({ "status": "ok", "checks": [{ "up": "1" }] })).unwrap(),
+        "answered with \"1\" at $.checks[-1].up, expected 1"
+    );
+    assert_eq!(
+        complaint(&http, 200, "<html>").unwrap(),
+        "answered with a body that is no JSON"
+    );
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_wrong_and_the_record_says_how_long_it_took() {
+    let http = HttpProbe {
+        within_milliseconds: Some(500),
+        ..probe()
+    };
+    let after = |milliseconds| {
+        let took = Duration::from_millis(milliseconds);
+        let answer = Answer {
+            took,
+            ..answer(200, "Hello")
+        };
+        judge(&http, URL, Ok(answer))
+    };
+    assert_eq!(after(500).finding, Finding::Good);
+    let late = after(501);
+    let why = "http://hello/ answered after 501 ms, expected within 500 ms";
+    assert_eq!(late.finding, Finding::Wrong(why.into()));
+    assert_eq!(late.answer.milliseconds, Some(501));
+}
+
+#[test]
+fn of_several_probes_a_wrong_answer_counts_more_than_a_way_that_is_not_found() {
+    let good = || judge(&probe(), URL, Ok(answer(200, "Hello")));
+    let wrong = || judge(&probe(), URL, Ok(answer(500, "")));
+    let misaimed = || judge(&probe(), URL, Err(NoAnswer::Misaimed("no way".into())));
+    assert_eq!(telling(&[]), None);
+    assert_eq!(telling(&[good(), good()]), Some(0));
+    assert_eq!(telling(&[good(), misaimed(), wrong()]), Some(2));
+    assert_eq!(telling(&[good(), misaimed(), misaimed()]), Some(1));
 }

@@ -71,7 +71,7 @@ fn one_file_becomes_another_with_other_values() {
     let file = filled_in(&draft, &all()).unwrap();
     assert_eq!(file.service_id().unwrap().to_string(), "test-web/hello");
     assert_eq!(file.verify.bake_seconds, 90);
-    assert_eq!(file.verify.http.as_ref().unwrap().successes, 3);
+    assert_eq!(file.verify.http[0].successes, 3);
     assert_eq!(
         Value::Object(file.service.clone()),
         json!({

@@ -5,11 +5,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Field, Kind};
-use crate::service_file::{
-    document::{Node, NodeValue},
-    mapping::{Mapping, Problems, nearest},
-    problem::Problem,
-    spelling::misspelt,
+use crate::{
+    probe::Statuses,
+    service_file::{
+        document::{Node, NodeValue},
+        mapping::{Mapping, Problems, nearest},
+        problem::Problem,
+        spelling::misspelt,
+    },
 };
 
 const HOUR: u64 = 3_600;
@@ -130,7 +133,31 @@ impl Field {
                 let text = unless_wrong(node, path, self.text(node), problems)?;
                 Some(Value::Array(vec![text]))
             }
-            (Kind::Mapping | Kind::Map, _) => {
+            (Kind::Mappings, NodeValue::Sequence(items)) => {
+                if items.is_empty() || self.is_too_long(items.len()) {
+                    problems.add(problem(node, path, self.no_such_number()));
+                }
+                let mappings = self.mappings(node, path, problems).into_iter();
+                Some(
+                    mappings
+                        .map(|item| Value::from(self.read(&item, problems)))
+                        .collect(),
+                )
+            }
+            (Kind::Map, NodeValue::Mapping(entries))
+                if self.item.as_deref().is_some_and(Self::is_single) =>
+            {
+                if self.is_too_long(entries.len()) {
+                    problems.add(problem(node, path, self.no_such_number()));
+                }
+                let item = self.item.as_deref()?;
+                let stored = entries.iter().filter_map(|(key, node)| {
+                    let path = format!("{path}.{}", key.name);
+                    Some((key.name.clone(), item.value(node, &path, problems)?))
+                });
+                Some(Value::Object(stored.collect()))
+            }
+            (Kind::Mapping | Kind::Mappings | Kind::Map, _) => {
                 let mapping = Mapping::of(node, path, problems)?;
                 if self.fields.0.is_empty() {
                     return Some(node.to_json());
@@ -143,7 +170,7 @@ impl Field {
 
     fn scalar(&self, node: &Node) -> Result<Value, Wrong> {
         match self.kind {
-            Kind::Any | Kind::Map | Kind::Mapping => Ok(node.to_json()),
+            Kind::Any | Kind::Map | Kind::Mapping | Kind::Mappings => Ok(node.to_json()),
             Kind::List => Err(self.no_list(node)),
             Kind::Text => self.text(node),
             Kind::Texts => {
@@ -176,6 +203,18 @@ impl Field {
                 }
             },
             Kind::Duration => self.duration(node),
+            Kind::Milliseconds => self.milliseconds(node),
+            Kind::Statuses => statuses(node),
+            Kind::Scalar => match &node.value {
+                NodeValue::Scalar(value) => Ok(value.clone()),
+                _ => {
+                    let message = format!(
+                        "expected text, a number, true, false or null, found {}",
+                        node.kind()
+                    );
+                    Err(Wrong::new(message))
+                }
+            },
             Kind::Time => {
                 let text = self.text(node)?;
                 let time = text.as_str().map(str::parse::<Timestamp>);
@@ -288,6 +327,33 @@ impl Field {
         Err(Wrong::new(message).hint(Some("write it like `30s`, `2m` or `1h30m`")))
     }
 
+    fn milliseconds(&self, node: &Node) -> Result<Value, Wrong> {
+        let written = match &node.value {
+            NodeValue::Scalar(Value::String(text)) => text.parse::<SignedDuration>().ok(),
+            _ => None,
+        };
+        let milliseconds = written.and_then(|duration| u64::try_from(duration.as_millis()).ok());
+        if let Some(milliseconds) = milliseconds.filter(|number| self.is_within(*number)) {
+            return Ok(milliseconds.into());
+        }
+        let (least, most) = self.bounds();
+        let message = format!(
+            "expected a length of time from {least}ms to {}s",
+            most / 1000
+        );
+        Err(Wrong::new(message).hint(Some("write it with its unit, like `500ms` or `2s`")))
+    }
+
+    fn is_too_long(&self, items: usize) -> bool {
+        self.most_items.is_some_and(|most| items > most)
+    }
+
+    fn no_such_number(&self) -> Wrong {
+        let most = self.most_items.unwrap_or(usize::MAX);
+        let least = usize::from(self.kind == Kind::Mappings);
+        Wrong::new(format!("expected {least} to {most} entries"))
+    }
+
     fn no_list(&self, node: &Node) -> Wrong {
         let of = self.noun.iter().map(|noun| format!(" of {noun}"));
         let message = format!(
@@ -325,6 +391,25 @@ pub(in crate::service_file) fn deserialized<T: DeserializeOwned>(
 fn is_misspelt(section: &Mapping<'_>, name: &str, known: &[&str]) -> bool {
     let mut keys = section.entries().map(|(key, _)| &*key.name);
     keys.any(|key| !known.contains(&key) && misspelt(key, std::iter::once(name)).is_some())
+}
+
+/// HTTP statuses, with those of a list between commas.
+fn statuses(node: &Node) -> Result<Value, Wrong> {
+    let text = |node: &Node| match &node.value {
+        NodeValue::Scalar(Value::String(text)) => Some(text.clone()),
+        NodeValue::Scalar(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    let said: Option<Vec<String>> = match &node.value {
+        NodeValue::Sequence(items) => items.iter().map(text).collect(),
+        _ => text(node).map(|text| vec![text]),
+    };
+    let statuses = said.and_then(|said| Statuses::parse(&said.join(",")));
+    statuses.map(Value::from).ok_or_else(|| {
+        let message = "expected statuses from 100 to 599: one, a range, or a list of these";
+        Wrong::new(message.into())
+            .hint(Some("write them like `204`, `200-299` or `[200, 301-303]`"))
+    })
 }
 
 /// A value, or nothing and the problem of it.

@@ -33,7 +33,9 @@ impl Field {
 
     fn value_written(&self, stored: &Value) -> Value {
         match (self.kind, stored) {
-            (Kind::Mapping, Value::Object(fields)) if !self.fields.0.is_empty() => {
+            (Kind::Mapping | Kind::Mappings, Value::Object(fields))
+                if !self.fields.0.is_empty() =>
+            {
                 self.fields_written(fields).into()
             }
             (Kind::List, Value::Array(items)) => {
@@ -43,6 +45,11 @@ impl Field {
                     .map(|stored| item.value_written(stored))
                     .collect()
             }
+            (Kind::Mappings, Value::Array(items)) => items
+                .iter()
+                .map(|stored| self.value_written(stored))
+                .collect(),
+            (Kind::Milliseconds, Value::Number(number)) => format!("{number}ms").into(),
             (Kind::Texts, Value::Array(texts)) => match &**texts {
                 [only] => only.clone(),
                 _ => stored.clone(),

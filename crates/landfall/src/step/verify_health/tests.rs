@@ -3,10 +3,12 @@
 mod deaths;
 mod uncounted;
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::{
     live::LiveBalancer,
-    probe::{Answer, NoAnswer, judge},
+    probe::{Answer, NoAnswer, Statuses, judge},
     record::{StoppedContainer, StoppedTask},
     sample::*,
     service_file::{HttpProbe, ProbeTarget},
@@ -29,15 +31,19 @@ fn probing() -> Verify {
     let http = HttpProbe {
         target: ProbeTarget::Path("/".into()),
         host: None,
-        status: 200,
+        headers: BTreeMap::new(),
+        status: Statuses::one(200),
         body: Some("Hello".into()),
+        body_matches: None,
+        json: BTreeMap::new(),
+        within_milliseconds: None,
         timeout_seconds: 5,
         interval_seconds: 10,
         successes: 2,
         failures: 2,
     };
     Verify {
-        http: Some(http),
+        http: vec![http],
         bake_seconds: 60,
         deaths: 0,
         timeout_seconds: 100,
@@ -63,7 +69,7 @@ fn answered_by_balancer(status: u16) -> Probed {
 }
 
 fn probed(answer: Result<Answer, NoAnswer>) -> Probed {
-    judge(&probing().http.unwrap(), "http://hello/", answer)
+    judge(&probing().http[0], "http://hello/", answer)
 }
 
 fn tasks(health: [&str; 3]) -> Vec<TaskHealth> {
@@ -90,13 +96,13 @@ fn good_observation() -> Observation {
         tasks: tasks(["HEALTHY", "UNKNOWN", "HEALTHY"]),
         ended: Vec::new(),
         targets: Vec::new(),
-        probe: Some(answer(200, "Hello, World!")),
+        probes: vec![answer(200, "Hello, World!")],
     }
 }
 
 fn bad() -> Observation {
     Observation {
-        probe: Some(answer(500, "")),
+        probes: vec![answer(500, "")],
         ..good_observation()
     }
 }
@@ -228,7 +234,7 @@ fn rolled_out(blind_seconds: u64) -> Look<look::Outcome, Option<Progress>> {
 #[test]
 fn without_checks_of_its_own_a_steady_service_is_healthy_at_once() {
     let observation = Observation {
-        probe: None,
+        probes: Vec::new(),
         ..good_observation()
     };
     assert_eq!(
@@ -352,7 +358,7 @@ fn where_no_task_is_to_run_nothing_is_verified_and_nothing_else_is_looked_at() {
     let seen = |service: LiveService| Observation {
         service: Some(service),
         tasks: Vec::new(),
-        probe: None,
+        probes: Vec::new(),
         ..good_observation()
     };
     let outcome = |observation| looks(&probing(), vec![(0, observation)])[0].0;
@@ -458,7 +464,7 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
         bad("the target 10.0.0.1:8080 is unhealthy: timed out")
     );
     assert_eq!(
-        one_look(|observation, _| observation.probe = None),
+        one_look(|observation, _| observation.probes.clear()),
         not_yet("the HTTP probe was not sent")
     );
     for (probe, reason) in [
@@ -473,11 +479,11 @@ fn each_thing_that_is_seen_is_good_not_yet_good_or_bad() {
     ] {
         let seen = probe.clone();
         assert_eq!(
-            one_look(|observation, _| observation.probe = Some(seen)),
+            one_look(|observation, _| observation.probes = vec![seen]),
             bad(reason)
         );
         let observation = Observation {
-            probe: Some(probe.clone()),
+            probes: vec![probe.clone()],
             ..good_observation()
         };
         let mut last = input();
@@ -509,7 +515,7 @@ fn a_healthy_release_is_good_only_when_ecs_has_let_the_old_tasks_go() {
         service.deployments[0].rollout_state = Some(state.into());
         let observation = Observation {
             service: Some(service),
-            probe: None,
+            probes: Vec::new(),
             ..good_observation()
         };
         let output = decide(
@@ -535,7 +541,7 @@ fn a_probe_that_does_not_come_to_the_service_ends_the_release_without_speaking_a
             ..Progress::default()
         });
         let observation = Observation {
-            probe: Some(probe.clone()),
+            probes: vec![probe.clone()],
             ..observation
         };
         decide(&last, &probing(), &desired(&[2]), observation, at(0))
@@ -554,7 +560,7 @@ fn a_probe_that_does_not_come_to_the_service_ends_the_release_without_speaking_a
     }
     // A listener rule that was made a moment ago is not known everywhere at once.
     let observation = Observation {
-        probe: Some(no_way),
+        probes: vec![no_way],
         ..good_observation()
     };
     let looks = looks(
@@ -568,4 +574,53 @@ fn a_probe_that_does_not_come_to_the_service_ends_the_release_without_speaking_a
     short.tasks.pop();
     let output = after_one_more(&answered_by_balancer(503), short);
     assert_eq!(output.outcome, Outcome::Unhealthy);
+}
+
+#[test]
+fn of_several_probes_each_has_to_be_answered_and_says_how_often_it_may_not_be() {
+    let [http] = <[HttpProbe; 1]>::try_from(probing().http).unwrap();
+    let patient = HttpProbe {
+        failures: 3,
+        successes: 1,
+        interval_seconds: 30,
+        ..http.clone()
+    };
+    let both = Verify {
+        http: vec![http, patient],
+        bake_seconds: 0,
+        ..probing()
+    };
+    let seen = |first: Probed, second: Probed| Observation {
+        probes: vec![first, second],
+        ..good_observation()
+    };
+    let good = || answer(200, "Hello");
+    let wrong = || answer(500, "");
+    let outcomes = |observation: &dyn Fn() -> Observation| -> Vec<_> {
+        let all = (0..3).map(|number| (number * 10, observation())).collect();
+        looks(&both, all)
+    };
+    // The least `interval`, and the most `successes`.
+    let well = outcomes(&|| seen(good(), good()));
+    assert_eq!(well[..2], [(Outcome::Waiting, 10), (Outcome::Healthy, 0)]);
+    let of = |seen: Vec<(Outcome, u64)>| -> Vec<_> {
+        seen.into_iter().map(|(outcome, _)| outcome).collect()
+    };
+    let first = of(outcomes(&|| seen(wrong(), good())));
+    assert_eq!(first[..2], [Outcome::Waiting, Outcome::Unhealthy]);
+    let second = of(outcomes(&|| seen(good(), wrong())));
+    assert_eq!(
+        second,
+        [Outcome::Waiting, Outcome::Waiting, Outcome::Unhealthy]
+    );
+
+    let mut last = input();
+    last.progress = Some(Progress {
+        failures: 2,
+        ..Progress::default()
+    });
+    let output = decide(&last, &both, &desired(&[2]), seen(good(), wrong()), at(0));
+    let reason = "3 looks in a row were bad; the last: verify.http[1]: http://hello/ answered 500, expected 200";
+    assert_eq!(output.reason, reason);
+    assert_eq!(output.failure.unwrap().probe, Some(wrong().answer));
 }

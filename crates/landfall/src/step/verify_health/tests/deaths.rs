@@ -83,10 +83,10 @@ fn as_many_tasks_may_die_as_the_file_tolerates_and_each_counts_once_also_when_ec
 #[test]
 fn ecs_is_asked_again_before_it_forgets_a_task_that_died() {
     let rare = Verify {
-        http: probing().http.map(|http| HttpProbe {
+        http: vec![HttpProbe {
             interval_seconds: 3600,
-            ..http
-        }),
+            ..probing().http.remove(0)
+        }],
         ..probing()
     };
     assert_eq!(

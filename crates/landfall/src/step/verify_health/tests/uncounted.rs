@@ -48,7 +48,7 @@ fn scaling_out_neither_ends_a_bake_time_nor_begins_it_again() {
     );
     // What runs is looked at all the same.
     let mut failing = scaled_out();
-    failing.probe = Some(answer(500, ""));
+    failing.probes = vec![answer(500, "")];
     let out = then(vec![(41, failing.clone()), (51, failing)]);
     assert_eq!(out.outcome, Unhealthy);
     assert_eq!(out.failure.unwrap().against, Against::Release);
