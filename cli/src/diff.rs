@@ -70,7 +70,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let next = match &arguments.state_bucket {
         Some(bucket) => Next::by_state(&sdk, bucket, &file, &service).await?,
-        None => Next::by_repositories(&file, &ecr).await?,
+        None => Next::by_repositories(&file, &service, &ecr).await?,
     };
     let registration = match (&live, file.owns_task_definition()) {
         (_, true) => render(&file, &next.release, &service),

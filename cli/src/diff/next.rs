@@ -12,7 +12,8 @@ use landfall::{
     service_id::ServiceId,
 };
 use landfall_aws::{
-    clock::Clock, config::SdkConfig, drift::whose, ecr::Ecr, ecs::Ecs, state_bucket::StateBucket,
+    clock::Clock, config::SdkConfig, drift::whose, ecr::Ecr, ecs::Ecs, fitting::Fitting,
+    state_bucket::StateBucket,
 };
 use miette::{IntoDiagnostic, Report, Result, miette};
 
@@ -35,11 +36,18 @@ pub(super) struct Known {
 }
 
 impl Next {
-    /// Every follow rule's newest image.
-    pub(super) async fn by_repositories(file: &ServiceFile, ecr: &Ecr) -> Result<Self> {
+    /// Every follow rule's newest image that the tasks can run.
+    pub(super) async fn by_repositories(
+        file: &ServiceFile,
+        service: &ServiceId,
+        ecr: &Ecr,
+    ) -> Result<Self> {
+        let unknown = DesiredState::new(service.clone());
+        let containers: Vec<_> = file.images.keys().map(String::as_str).collect();
+        let mut found = found(&unknown, file, containers, ecr).await?;
         let mut images = BTreeMap::new();
         for (container, rule) in &file.images {
-            let image = ecr.latest(rule).await.map_err(report_aws)?;
+            let image = found.remove(container).flatten();
             images.insert(
                 container.clone(),
                 image.ok_or_else(|| nothing_pushed(container, rule))?,
@@ -66,10 +74,9 @@ impl Next {
             None => None,
         };
         let ecr = Ecr::new(sdk);
-        let mut found = BTreeMap::new();
-        for (container, rule) in desired.new_rules(&file.images) {
-            found.insert(container, ecr.latest(&rule).await.map_err(report_aws)?);
-        }
+        let new = desired.new_rules(&file.images);
+        let containers: Vec<_> = new.iter().map(|(container, _)| &**container).collect();
+        let found = found(&desired, file, containers, &ecr).await?;
         let (content, _) = file.stored().into_diagnostic()?;
         let followed = desired.file.as_ref();
         let unchanged = followed.filter(|followed| followed.content == content);
@@ -137,6 +144,22 @@ fn release(file: &ServiceFile, images: BTreeMap<String, Image>, number: u64) -> 
         },
         created_at: Default::default(),
     })
+}
+
+/// The images that the rules of these containers lead to, and of those that are released together with them; none where
+/// nothing fits.
+async fn found(
+    desired: &DesiredState,
+    file: &ServiceFile,
+    containers: Vec<&str>,
+    ecr: &Ecr,
+) -> Result<BTreeMap<String, Option<Image>>> {
+    let searches = desired.searches(&file.images, containers);
+    let found = Fitting::of_read(ecr, file).search(searches).await;
+    let found = found.map_err(report_aws)?.into_iter();
+    Ok(found
+        .map(|(container, found)| (container, found.image))
+        .collect())
 }
 
 fn nothing_pushed(container: &str, rule: &FollowRule) -> Report {

@@ -9,29 +9,50 @@ use landfall::{
     ignored::Reason,
     image::Image,
     platform::Platform,
+    service_file::ServiceFile,
     together::{Member, complete, incomplete},
 };
 use serde_json::Value;
 
-use crate::{Aws, Fault, ecr::Shown};
+use crate::{
+    Aws, Fault,
+    ecr::{Ecr, Shown},
+    state_bucket::StateBucket,
+};
 
 /// How many indexes of one repository are looked into, latest first: each costs a call.
 const MOST_INDEXES: usize = 20;
 
-/// Looks for what the tasks of a followed file can run. The file and the manifest of an image are read only where the image
-/// is an index, which may lack the tasks' platform.
+/// Looks for what the tasks of a service file can run. The manifest of an image, and a followed file, are read only where the
+/// image is an index, which may lack the tasks' platform.
 #[derive(Debug)]
 pub struct Fitting<'a> {
-    aws: &'a Aws,
-    content: &'a ContentHash,
+    ecr: &'a Ecr,
+    file: File<'a>,
+}
+
+/// The service file whose tasks are to run an image.
+#[derive(Debug)]
+enum File<'a> {
+    /// As the state bucket keeps it.
+    Stored(&'a StateBucket, &'a ContentHash),
+    Read(&'a ServiceFile),
 }
 
 impl<'a> Fitting<'a> {
-    /// For the tasks of `file`.
+    /// For the tasks of a file that is followed.
     pub fn of(aws: &'a Aws, file: &'a FollowedFile) -> Self {
         Self {
-            aws,
-            content: &file.content,
+            ecr: aws.ecr(),
+            file: File::Stored(aws.state(), &file.content),
+        }
+    }
+
+    /// For the tasks of a file that need not be followed.
+    pub fn of_read(ecr: &'a Ecr, file: &'a ServiceFile) -> Self {
+        Self {
+            ecr,
+            file: File::Read(file),
         }
     }
 
@@ -40,7 +61,7 @@ impl<'a> Fitting<'a> {
     /// # Errors
     /// As AWS answers.
     pub async fn tagged(&self, repository: &str, tag: &str) -> Result<Tagged, Fault> {
-        Ok(match self.aws.ecr().shown(repository, tag).await? {
+        Ok(match self.ecr.shown(repository, tag).await? {
             Shown::Nothing => Tagged::Nothing,
             Shown::Artifact(media_type) => Tagged::Unfit(Reason::Artifact { media_type }),
             Shown::Image(image) => Tagged::Image(image),
@@ -84,7 +105,7 @@ impl<'a> Fitting<'a> {
     ) -> Result<BTreeMap<String, Found>, Fault> {
         let (mut members, mut indexes) = (Vec::new(), BTreeSet::new());
         for search in group {
-            let listing = self.aws.ecr().listing(&search.rule.repository).await?;
+            let listing = self.ecr.listing(&search.rule.repository).await?;
             indexes.extend(listing.indexes);
             let known: Vec<_> = search.known.iter().chain(&search.heard).collect();
             members.push(Member {
@@ -123,8 +144,7 @@ impl<'a> Fitting<'a> {
             let image = match (&chosen, &search.known) {
                 (Some(chosen), _) => chosen.get(&search.container).cloned(),
                 (None, Some(known)) => {
-                    let ecr = self.aws.ecr();
-                    let is_there = ecr.has(&search.rule.repository, &known.digest).await?;
+                    let is_there = self.ecr.has(&search.rule.repository, &known.digest).await?;
                     is_there.then(|| known.clone())
                 }
                 (None, None) => None,
@@ -149,8 +169,7 @@ impl<'a> Fitting<'a> {
         let mut gone = BTreeSet::new();
         for search in &searches {
             let Some(known) = &search.known else { continue };
-            let ecr = self.aws.ecr();
-            if !ecr.has(&known.repository, &known.digest).await? {
+            if !self.ecr.has(&known.repository, &known.digest).await? {
                 gone.insert(leader(search));
             }
         }
@@ -170,7 +189,7 @@ impl<'a> Fitting<'a> {
                 Tagged::Unfit(reason) => found.unfit.push((tag.into(), reason)),
             }
         } else {
-            let listing = self.aws.ecr().listing(repository).await?;
+            let listing = self.ecr.listing(repository).await?;
             let mut platform = None;
             for image in rule.candidates(listing.tagged, &known.iter().collect::<Vec<_>>()) {
                 if listing.indexes.contains(&image.digest) {
@@ -193,7 +212,7 @@ impl<'a> Fitting<'a> {
             }
         }
         if let (None, Some(known)) = (&found.image, known)
-            && self.aws.ecr().has(repository, &known.digest).await?
+            && self.ecr.has(repository, &known.digest).await?
         {
             found.image = Some(known.clone());
         }
@@ -201,13 +220,15 @@ impl<'a> Fitting<'a> {
     }
 
     async fn platform(&self) -> Result<Option<Platform>, Fault> {
-        let file = self.aws.state().file(self.content).await?;
-        Ok(Platform::certain(&file))
+        Ok(match &self.file {
+            File::Stored(state, content) => Platform::certain(&state.file(content).await?),
+            File::Read(file) => Platform::certain(file),
+        })
     }
 
     /// Why the tasks cannot run an image of this index; none if they can, or if nobody can say that they cannot.
     async fn lacks(&self, index: &Image, platform: &Platform) -> Result<Option<Reason>, Fault> {
-        let manifest = self.aws.ecr().manifest(&index.repository, &index.digest);
+        let manifest = self.ecr.manifest(&index.repository, &index.digest);
         let manifest = manifest.await?.unwrap_or_default();
         let manifest: Value = serde_json::from_str(&manifest).unwrap_or_default();
         let offers = platform.offered_instead(&manifest);
