@@ -1,5 +1,7 @@
 //! What a release has made around its service, and was never good: the next one takes it away.
 
+use std::time::Duration;
+
 use landfall::record::Verdict;
 use landfall_local::cloud::ecs::SimulatedBehaviour;
 use landfall_simulation::{
@@ -7,6 +9,7 @@ use landfall_simulation::{
     scenario::{Before, Behaviour, Edition, Rule, Service},
 };
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
 
@@ -81,10 +84,11 @@ fn a_release_that_was_passed_over_leaves_nothing_to_the_file_that_follows() {
 async fn passed_over_by_a_failed_migration(bad: SimulatedBehaviour) -> Value {
     let stage = Stage::open(&[]).await;
     let hello = service("hello", Rule::Semver);
-    let digest = stage.push_behaving("hello", "1.0.0", bad).await;
-    let text = hello.file(PLAIN).to_string();
-    stage.driver.put_file(&hello.key, &text).await.unwrap();
-    stage.given(&hello, &digest).await;
+    stage.push_behaving("hello", "1.0.0", bad).await;
+    put(&stage, &hello, hello.file(PLAIN)).await;
+    while stage.live(&hello).await["deployments"][0].is_null() {
+        sleep(Duration::from_millis(20)).await;
+    }
     let failing = Edition {
         before: Some(Before {
             takes: 1,

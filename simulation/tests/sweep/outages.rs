@@ -271,21 +271,21 @@ fn the_way_back_is_gone_also_while_ecs_lists_no_deployment_to_end() {
         };
         let digest = stage.push_behaving("hello", "1.1.0", never).await;
         stage.given(&hello, &digest).await;
-        let list = Away::Operation("ListServiceDeployments");
-        stage
-            .wire
-            .faults
-            .go_away(list, Fault::ServerError, FOR_HOURS);
         let failing = Edition {
             before: Some(Before {
-                takes: 1,
+                takes: 60,
                 exit_code: 3,
             }),
             ..two_groups
         };
         put(neighbours.file(&hello, failing)).await;
-        let record = concluded(&stage, &hello, 3).await;
-        assert_eq!(record.verdict, Verdict::RolledBack, "{}", record.reason);
-        assert!(stage.live_image(&hello).await.ends_with(&good));
+        let passed_over = concluded(&stage, &hello, 2).await;
+        assert_eq!(passed_over.verdict, Verdict::Superseded);
+        let list = Away::Operation("ListServiceDeployments");
+        stage
+            .wire
+            .faults
+            .go_away(list, Fault::ServerError, FOR_HOURS);
+        stage.given(&hello, &good).await;
     });
 }

@@ -36,7 +36,7 @@ pub struct Input {
     /// Before the service is changed, or after it did well.
     pub purpose: Purpose,
     /// For tidying: the target groups and the rule that the service was given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub balancer: Option<Balancer>,
 }
 
