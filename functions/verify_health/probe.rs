@@ -61,7 +61,9 @@ fn client(
     let resolver = tower::service_fn(move |name: Name| {
         let host = connect_to.clone().unwrap_or_else(|| name.as_str().into());
         async move {
-            let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+            let found = found.map_err(|why| Inadmissible::unresolved(&host, &why.to_string()))?;
+            let found: Vec<_> = found.collect();
             for each in &found {
                 reach.admit(each.ip()).map_err(|refused| Inadmissible {
                     why: format!("{host} leads there: {}", refused.why),
@@ -253,6 +255,24 @@ mod tests {
             let found = matches!(answer, NoAnswer::Misaimed(_));
             assert_eq!(found, is_misaimed, "{error:?} {target:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_nowhere_says_nothing_about_the_release() {
+        // No such name ever exists (<https://www.rfc-editor.org/rfc/rfc6761#section-6.4>).
+        let address = Address {
+            url: "http://hello.invalid/".into(),
+            connect_to: None,
+        };
+        let failed = get(&address, &probe(&[]), Reach::Internet).await;
+        let answer = no_answer(&*failed.unwrap_err(), &by_path());
+        let NoAnswer::Misaimed(why) = &answer else {
+            panic!("{answer:?}");
+        };
+        assert!(
+            why.starts_with("the name hello.invalid leads to no address"),
+            "{why}"
+        );
     }
 
     #[tokio::test]

@@ -15,6 +15,14 @@ pub enum Partition {
 }
 
 impl Partition {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Aws,
+        Self::China,
+        Self::EuropeanSovereign,
+        Self::GovCloud,
+    ];
+
     /// The partition of a Region, e.g. of `cn-north-1`.
     pub fn of(region: &str) -> Self {
         match region {
@@ -54,6 +62,17 @@ impl Partition {
         }
     }
 }
+/// Whether a host's name is one that AWS gives.
+pub fn is_of_aws(host: &str) -> bool {
+    let mut suffixes = Partition::ALL
+        .iter()
+        .map(|partition| partition.dns_suffix());
+    suffixes.any(|suffix| {
+        let name = host.strip_suffix(suffix);
+        name.is_some_and(|name| name.ends_with('.'))
+    })
+}
+
 /// Whether a Region is one of the isolated partitions' of governments, for which Landfall is not built
 /// (<https://docs.aws.amazon.com/general/latest/gr/rande.html>).
 pub fn is_isolated(region: &str) -> bool {

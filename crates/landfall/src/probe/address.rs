@@ -3,7 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address that a probe must not be sent to.
+use crate::partition::is_of_aws;
+
+/// An address that a probe must not be sent to, or a name that has none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}: {advice}")]
 pub struct Inadmissible {
@@ -11,6 +13,16 @@ pub struct Inadmissible {
     pub why: String,
     /// What to do instead.
     pub advice: &'static str,
+}
+
+impl Inadmissible {
+    /// That nobody knows an address of the name, for this reason: that is no answer of whoever would have it.
+    pub fn unresolved(host: &str, why: &str) -> Self {
+        Self {
+            why: format!("the name {host} leads to no address ({why})"),
+            advice: "correct it in the service file, or make its record in DNS",
+        }
+    }
 }
 
 /// What a probe reaches from where it is sent.
@@ -136,7 +148,8 @@ impl Reach {
             Err(_)
                 if self == Self::Internet
                     && name.starts_with("internal-")
-                    && name.contains(".elb.amazonaws.com") =>
+                    && name.contains(".elb.")
+                    && is_of_aws(&name) =>
             {
                 Err(Inadmissible {
                     why: format!(
@@ -225,6 +238,8 @@ mod tests {
             "[fd12:3456::1]",
             "[::ffff:10.0.0.1]",
             "internal-web-1234567890.eu-west-1.elb.amazonaws.com",
+            "internal-web-1234567890.cn-north-1.elb.amazonaws.com.cn",
+            "internal-web-1234567890.eusc-de-east-1.elb.amazonaws.eu",
         ] {
             assert_eq!(admits(host), [false, true], "{host}");
         }
