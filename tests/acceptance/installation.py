@@ -77,6 +77,9 @@ def package(emulator, template: dict, binaries: Path) -> dict:
     s3.put_object(Bucket=ARTEFACTS, Key=f"{executable.name}.zip", Body=bootstrap_zip(executable))
     for resource in functions_of(packaged).values():
         resource["Properties"]["CodeUri"] = f"s3://{ARTEFACTS}/{executable.name}.zip"
+        # What is to be probed listens on this machine, as ministack's load balancers do.
+        environment = resource["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
+        environment["PROBES_REACH_THIS_MACHINE"] = "true"
     for name, resource in packaged["Resources"].items():
         if resource["Type"] == "AWS::Serverless::StateMachine":
             source = ROOT / resource["Properties"]["DefinitionUri"]

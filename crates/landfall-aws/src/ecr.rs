@@ -252,10 +252,14 @@ enum Kind {
 
 /// The media types of the configuration of what a container runs
 /// (<https://github.com/opencontainers/image-spec/blob/main/media-types.md>,
-/// <https://distribution.github.io/distribution/spec/manifest-v2-2/>). ECR has it as `artifactMediaType`.
-const IMAGES: [&str; 2] = [
+/// <https://distribution.github.io/distribution/spec/manifest-v2-2/>). ECR has it as `artifactMediaType`. Its documentation does
+/// not say that this is never the manifest's type, as it is where ministack plays ECR: that is of an image too.
+const IMAGES: [&str; 5] = [
     "application/vnd.docker.container.image.v1+json",
     "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
 ];
 /// The media types of an index, from the same pages.
 const INDEXES: [&str; 2] = [
@@ -333,6 +337,29 @@ mod tests {
             let pushed = DateTime::from_secs_f64(milliseconds as f64 / 1000.0);
             let exact = Timestamp::from_millisecond(milliseconds).unwrap();
             assert_eq!(pushed_at(&pushed).unwrap(), exact);
+        }
+    }
+
+    #[test]
+    fn what_is_no_image_is_known_by_its_media_type_and_all_else_is_one() {
+        const HELM: &str = "application/vnd.cncf.helm.config.v1+json";
+        let artifact = || Kind::Artifact(HELM.into());
+        for (manifest, artifact_type, expected) in [
+            (None, None, Kind::Image),
+            (Some(IMAGES[3]), Some(IMAGES[0]), Kind::Image),
+            (Some(IMAGES[4]), Some(IMAGES[1]), Kind::Image),
+            (Some(IMAGES[4]), Some(IMAGES[4]), Kind::Image),
+            (Some(IMAGES[4]), Some(""), Kind::Image),
+            (Some(INDEXES[1]), None, Kind::Index),
+            (Some(INDEXES[0]), Some(INDEXES[0]), Kind::Index),
+            (Some(IMAGES[4]), Some(HELM), artifact()),
+            (Some(ARTIFACT), None, Kind::Artifact(ARTIFACT.into())),
+        ] {
+            let detail = ImageDetail::builder()
+                .set_image_manifest_media_type(manifest.map(str::to_owned))
+                .set_artifact_media_type(artifact_type.map(str::to_owned))
+                .build();
+            assert_eq!(kind(&detail), expected, "{manifest:?} {artifact_type:?}");
         }
     }
 }

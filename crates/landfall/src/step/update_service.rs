@@ -202,10 +202,14 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
     if input.from_good {
         keep_count(&mut body, previous.as_ref());
     }
-    let count = if changes_count(&mut body, *shown_count) {
-        Count::DropUnowned
-    } else {
-        Count::Keep
+    let is_shown = body
+        .get("desiredCount")
+        .is_some_and(|count| *count == live.desired_count);
+    let count = match changes_count(&mut body, *shown_count) {
+        false => Count::Keep,
+        // ECS may only not show another count yet: whoever cannot be asked about the scaling changes no release's verdict.
+        true if is_shown => Count::DropUnlessOwned,
+        true => Count::DropUnowned,
     };
     Change {
         service,
