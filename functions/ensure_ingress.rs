@@ -168,12 +168,12 @@ async fn rule(
 
 /// Has all requests go to the only target group of the service again, if its rule sends some elsewhere.
 async fn lead_back(aws: &Aws, ingress: &Ingress, balancer: &Balancer) -> Result<(), Fault> {
-    if balancer.alternate_target_group.is_some() {
+    let Some(group) = balancer.only_group() else {
         return Ok(());
-    }
+    };
     let rules = aws.elb().rules(&ingress.listener_arn).await?;
     if let Some(rule) = rules.iter().find(|rule| leads_astray(rule, balancer)) {
-        let groups = std::slice::from_ref(&balancer.target_group);
+        let groups = std::slice::from_ref(group);
         aws.elb()
             .modify_rule(&rule.arn, ingress, Some(groups))
             .await?;

@@ -63,6 +63,14 @@ pub struct Balancer {
     pub rule: String,
 }
 
+impl Balancer {
+    /// The target group's ARN, where there is no second one.
+    pub fn only_group(&self) -> Option<&String> {
+        let has_two = self.alternate_target_group.is_some();
+        Some(&self.target_group).filter(|_| !has_two)
+    }
+}
+
 /// A target group as ELB describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveGroup {

@@ -296,9 +296,9 @@ fn forwards_as_wanted(rule: &LiveRule, groups: &[String]) -> bool {
 /// Whether the rule sends requests elsewhere than to the only target group that the service was given: a deployment with two
 /// groups, which that one ended, has moved them after the rule was looked at.
 pub fn leads_astray(rule: &LiveRule, balancer: &Balancer) -> bool {
-    balancer.alternate_target_group.is_none()
-        && rule.arn == balancer.rule
-        && !forwards_as_wanted(rule, std::slice::from_ref(&balancer.target_group))
+    balancer.only_group().is_some_and(|group| {
+        rule.arn == balancer.rule && !forwards_as_wanted(rule, std::slice::from_ref(group))
+    })
 }
 
 /// The rules of the file's listener as they will be once the step has done its work, for whoever has to know before. The
