@@ -238,17 +238,10 @@ impl Inner {
         };
         let served: Vec<String> = resolved(to).into_iter().map(|(_, group)| group).collect();
         for (balancer, _) in resolved(from) {
-            let advanced = &balancer["advancedConfiguration"];
-            let weights = [
-                text(&balancer, "targetGroupArn"),
-                text(advanced, "alternateTargetGroupArn"),
-            ]
-            .map(|group| {
+            self.weigh(&balancer, |group| {
                 let serves = served.iter().any(|each| each == group);
-                (group.to_owned(), if serves { 100 } else { 0 })
+                if serves { 100.0 } else { 0.0 }
             });
-            self.elb
-                .weigh(text(advanced, "productionListenerRule"), &weights);
         }
     }
 
@@ -264,22 +257,26 @@ impl Inner {
             return;
         };
         for (balancer, group) in resolved(revision) {
-            let advanced = &balancer["advancedConfiguration"];
-            let pair = [
-                text(&balancer, "targetGroupArn"),
-                text(advanced, "alternateTargetGroupArn"),
-            ];
-            let weights = pair.map(|each| {
-                let share = if each == group {
+            self.weigh(&balancer, |each| {
+                if each == group {
                     percent
                 } else {
                     100.0 - percent
-                };
-                (each.to_owned(), share.round() as u64)
+                }
             });
-            self.elb
-                .weigh(text(advanced, "productionListenerRule"), &weights);
         }
+    }
+
+    /// Gives each of a load balancer's two target groups its percentage of the requests, by the rule that ECS moves them with.
+    fn weigh(&self, balancer: &Value, percent: impl Fn(&str) -> f64) {
+        let advanced = &balancer["advancedConfiguration"];
+        let weights = [
+            text(balancer, "targetGroupArn"),
+            text(advanced, "alternateTargetGroupArn"),
+        ]
+        .map(|group| (group.to_owned(), percent(group).round() as u64));
+        self.elb
+            .weigh(text(advanced, "productionListenerRule"), &weights);
     }
 
     /// Takes the deployment that is under way further, for as long as nothing has to be waited for.
