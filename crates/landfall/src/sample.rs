@@ -13,8 +13,9 @@ use crate::{
     image::Image,
     live::{CreatedWith, EndedTask, HookAction, LiveDeployment, LiveService},
     pause::{AwaitedHook, Pause},
+    probe::Statuses,
     record::{Cause, Content, Record, Release, StoppedTask, TaskDefinition, Timeline, Verdict},
-    service_file::ServiceFile,
+    service_file::{HttpProbe, ProbeTarget, ServiceFile},
     service_id::ServiceId,
 };
 
@@ -119,6 +120,24 @@ pub(crate) fn claimed(desired: DesiredState, execution: &str, release: u64) -> D
     DesiredState {
         claim: Some(claim(execution, release)),
         ..desired
+    }
+}
+
+/// A probe that wants `Hello`: two good answers in a row are needed, two bad ones are too many.
+pub(crate) fn http_probe() -> HttpProbe {
+    HttpProbe {
+        target: ProbeTarget::Path("/".into()),
+        host: None,
+        headers: BTreeMap::new(),
+        status: Statuses::one(200),
+        body: Some("Hello".into()),
+        body_matches: None,
+        json: BTreeMap::new(),
+        within_milliseconds: None,
+        timeout_seconds: 5,
+        interval_seconds: 10,
+        successes: 2,
+        failures: 2,
     }
 }
 

@@ -1,33 +1,15 @@
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::*;
 use crate::{
     probe::{JsonPath, Statuses},
-    service_file::{BodyPattern, ProbeTarget},
+    sample::http_probe,
+    service_file::BodyPattern,
 };
 
 const URL: &str = "http://hello/";
-
-fn probe() -> HttpProbe {
-    HttpProbe {
-        target: ProbeTarget::Path("/".into()),
-        host: None,
-        headers: BTreeMap::new(),
-        status: Statuses::one(200),
-        body: Some("Hello".into()),
-        body_matches: None,
-        json: BTreeMap::new(),
-        within_milliseconds: None,
-        timeout_seconds: 5,
-        interval_seconds: 10,
-        successes: 2,
-        failures: 2,
-    }
-}
 
 fn answer(status: u16, body: &str) -> Answer {
     Answer {
@@ -50,7 +32,7 @@ fn finding(http: &HttpProbe, answer: Result<Answer, NoAnswer>) -> Finding {
 
 #[test]
 fn an_answer_is_good_if_it_has_the_status_and_the_text() {
-    let http = probe();
+    let http = http_probe();
     assert_eq!(
         finding(&http, Ok(answer(200, "Hello, World!"))),
         Finding::Good
@@ -76,7 +58,7 @@ fn an_answer_is_good_if_it_has_the_status_and_the_text() {
 
 #[test]
 fn what_a_load_balancer_answers_by_itself_says_nothing_about_the_release() {
-    let told = |answer| match finding(&probe(), Ok(answer)) {
+    let told = |answer| match finding(&http_probe(), Ok(answer)) {
         Finding::Misaimed(why) => why,
         other => panic!("{other:?}"),
     };
@@ -104,11 +86,11 @@ fn what_a_load_balancer_answers_by_itself_says_nothing_about_the_release() {
 #[test]
 fn a_target_that_fails_behind_a_load_balancer_speaks_against_the_release() {
     for status in [502, 504, 500] {
-        let finding = finding(&probe(), Ok(by_load_balancer(status)));
+        let finding = finding(&http_probe(), Ok(by_load_balancer(status)));
         let expected = format!("{URL} answered {status}, expected 200");
         assert_eq!(finding, Finding::Wrong(expected));
     }
-    let unserved = finding(&probe(), Ok(by_load_balancer(503)));
+    let unserved = finding(&http_probe(), Ok(by_load_balancer(503)));
     assert!(matches!(unserved, Finding::Unserved(_)), "{unserved:?}");
 }
 
@@ -116,19 +98,19 @@ fn a_target_that_fails_behind_a_load_balancer_speaks_against_the_release() {
 fn who_asks_for_the_redirect_of_a_load_balancer_gets_it() {
     let http = HttpProbe {
         status: Statuses::one(301),
-        ..probe()
+        ..http_probe()
     };
     assert_eq!(finding(&http, Ok(by_load_balancer(301))), Finding::Good);
 }
 
 #[test]
 fn the_record_keeps_the_beginning_of_the_body_or_what_was_looked_for() {
-    let kept = |body: &str| judge(&probe(), URL, Ok(answer(200, body))).answer.body;
+    let kept = |body: &str| judge(&http_probe(), URL, Ok(answer(200, body))).answer.body;
     assert_eq!(kept("Hello"), "Hello");
     let long = "x".repeat(2000);
     assert_eq!(kept(&long), "x".repeat(512));
     assert_eq!(kept(&format!("{long}Hello, World!")), "Hello, World!");
-    let misaimed = judge(&probe(), URL, Err(NoAnswer::Misaimed("no way".into())));
+    let misaimed = judge(&http_probe(), URL, Err(NoAnswer::Misaimed("no way".into())));
     assert_eq!(misaimed.answer.error.as_deref(), Some("no way"));
     assert_eq!(
         misaimed.finding,
@@ -149,7 +131,7 @@ fn complaint(http: &HttpProbe, status: u16, body: &str) -> Option<String> {
 fn statuses_may_be_ranges() {
     let http = HttpProbe {
         status: Statuses::parse("200-299,404").unwrap(),
-        ..probe()
+        ..http_probe()
     };
     assert_eq!(complaint(&http, 204, "Hello"), None);
     assert_eq!(complaint(&http, 404, "Hello"), None);
@@ -164,7 +146,7 @@ fn a_body_may_have_to_match_a_regular_expression() {
     let http = HttpProbe {
         body: None,
         body_matches: Some(BodyPattern::try_from("v[0-9]+ .*ready$".to_owned()).unwrap()),
-        ..probe()
+        ..http_probe()
     };
     assert_eq!(complaint(&http, 200, "hello v12 is ready"), None);
     assert_eq!(
@@ -180,7 +162,7 @@ fn values_of_a_json_document_are_compared_by_what_they_are() {
     let http = HttpProbe {
         body: None,
         json: json.into(),
-        ..probe()
+        ..http_probe()
     };
     let said = |body: Value| complaint(&http, 200, &body.to_string());
     let all = json!({ "status": "ok", "checks": [{}, { "up": 1.0 }] });
@@ -207,7 +189,7 @@ fn values_of_a_json_document_are_compared_by_what_they_are() {
 fn an_answer_that_comes_too_late_is_wrong_and_the_record_says_how_long_it_took() {
     let http = HttpProbe {
         within_milliseconds: Some(500),
-        ..probe()
+        ..http_probe()
     };
     let after = |milliseconds| {
         let took = Duration::from_millis(milliseconds);
@@ -226,9 +208,9 @@ fn an_answer_that_comes_too_late_is_wrong_and_the_record_says_how_long_it_took()
 
 #[test]
 fn of_several_probes_a_wrong_answer_counts_more_than_a_way_that_is_not_found() {
-    let good = || judge(&probe(), URL, Ok(answer(200, "Hello")));
-    let wrong = || judge(&probe(), URL, Ok(answer(500, "")));
-    let misaimed = || judge(&probe(), URL, Err(NoAnswer::Misaimed("no way".into())));
+    let good = || judge(&http_probe(), URL, Ok(answer(200, "Hello")));
+    let wrong = || judge(&http_probe(), URL, Ok(answer(500, "")));
+    let misaimed = || judge(&http_probe(), URL, Err(NoAnswer::Misaimed("no way".into())));
     assert_eq!(telling(&[]), None);
     assert_eq!(telling(&[good(), good()]), Some(0));
     assert_eq!(telling(&[good(), misaimed(), wrong()]), Some(2));

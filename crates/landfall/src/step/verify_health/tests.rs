@@ -1,17 +1,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod deaths;
+mod probes;
 mod uncounted;
-
-use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
     live::LiveBalancer,
-    probe::{Answer, NoAnswer, Statuses, judge},
+    probe::{Answer, NoAnswer, judge},
     record::{StoppedContainer, StoppedTask},
     sample::*,
-    service_file::{HttpProbe, ProbeTarget},
 };
 
 fn input() -> Input {
@@ -28,22 +26,8 @@ fn input() -> Input {
 
 /// Two good looks in a row are needed, two bad ones are too many; bakes for 60 seconds.
 fn probing() -> Verify {
-    let http = HttpProbe {
-        target: ProbeTarget::Path("/".into()),
-        host: None,
-        headers: BTreeMap::new(),
-        status: Statuses::one(200),
-        body: Some("Hello".into()),
-        body_matches: None,
-        json: BTreeMap::new(),
-        within_milliseconds: None,
-        timeout_seconds: 5,
-        interval_seconds: 10,
-        successes: 2,
-        failures: 2,
-    };
     Verify {
-        http: vec![http],
+        http: vec![http_probe()],
         bake_seconds: 60,
         deaths: 0,
         timeout_seconds: 100,
@@ -55,15 +39,6 @@ fn answer(status: u16, body: &str) -> Probed {
     probed(Ok(Answer {
         status,
         body: body.into(),
-        ..Answer::default()
-    }))
-}
-
-/// What came of one that the load balancer itself answered.
-fn answered_by_balancer(status: u16) -> Probed {
-    probed(Ok(Answer {
-        status,
-        server: Some("awselb/2.0".into()),
         ..Answer::default()
     }))
 }
@@ -530,97 +505,4 @@ fn a_healthy_release_is_good_only_when_ecs_has_let_the_old_tasks_go() {
     assert_eq!(look(300, "IN_PROGRESS"), Outcome::Waiting);
     assert_eq!(look(300, "COMPLETED"), Outcome::Healthy);
     assert_eq!(look(0, "IN_PROGRESS"), Outcome::Healthy);
-}
-
-#[test]
-fn a_probe_that_does_not_come_to_the_service_ends_the_release_without_speaking_against_it() {
-    let after_one_more = |probe: &Probed, observation: Observation| {
-        let mut last = input();
-        last.progress = Some(Progress {
-            failures: 1,
-            ..Progress::default()
-        });
-        let observation = Observation {
-            probes: vec![probe.clone()],
-            ..observation
-        };
-        decide(&last, &probing(), &desired(&[2]), observation, at(0))
-    };
-    let no_way = probed(Err(NoAnswer::Misaimed("no listener leads there".into())));
-    for probe in [
-        &no_way,
-        &answered_by_balancer(301),
-        &answered_by_balancer(503),
-    ] {
-        let output = after_one_more(probe, good_observation());
-        assert_eq!(output.outcome, Outcome::Misaimed);
-        let failure = output.failure.unwrap();
-        assert_eq!(failure.against, Against::File);
-        assert_eq!(failure.probe.as_ref(), Some(&probe.answer));
-    }
-    // A listener rule that was made a moment ago is not known everywhere at once.
-    let observation = Observation {
-        probes: vec![no_way],
-        ..good_observation()
-    };
-    let looks = looks(
-        &probing(),
-        vec![(0, observation.clone()), (10, observation)],
-    );
-    let outcomes: Vec<_> = looks.into_iter().map(|(outcome, _)| outcome).collect();
-    assert_eq!(outcomes, [Outcome::Waiting, Outcome::Misaimed]);
-    // Without a target of the release's the load balancer has none for the request.
-    let mut short = good_observation();
-    short.tasks.pop();
-    let output = after_one_more(&answered_by_balancer(503), short);
-    assert_eq!(output.outcome, Outcome::Unhealthy);
-}
-
-#[test]
-fn of_several_probes_each_has_to_be_answered_and_says_how_often_it_may_not_be() {
-    let [http] = <[HttpProbe; 1]>::try_from(probing().http).unwrap();
-    let patient = HttpProbe {
-        failures: 3,
-        successes: 1,
-        interval_seconds: 30,
-        ..http.clone()
-    };
-    let both = Verify {
-        http: vec![http, patient],
-        bake_seconds: 0,
-        ..probing()
-    };
-    let seen = |first: Probed, second: Probed| Observation {
-        probes: vec![first, second],
-        ..good_observation()
-    };
-    let good = || answer(200, "Hello");
-    let wrong = || answer(500, "");
-    let outcomes = |observation: &dyn Fn() -> Observation| -> Vec<_> {
-        let all = (0..3).map(|number| (number * 10, observation())).collect();
-        looks(&both, all)
-    };
-    // The least `interval`, and the most `successes`.
-    let well = outcomes(&|| seen(good(), good()));
-    assert_eq!(well[..2], [(Outcome::Waiting, 10), (Outcome::Healthy, 0)]);
-    let of = |seen: Vec<(Outcome, u64)>| -> Vec<_> {
-        seen.into_iter().map(|(outcome, _)| outcome).collect()
-    };
-    let first = of(outcomes(&|| seen(wrong(), good())));
-    assert_eq!(first[..2], [Outcome::Waiting, Outcome::Unhealthy]);
-    let second = of(outcomes(&|| seen(good(), wrong())));
-    assert_eq!(
-        second,
-        [Outcome::Waiting, Outcome::Waiting, Outcome::Unhealthy]
-    );
-
-    let mut last = input();
-    last.progress = Some(Progress {
-        failures: 2,
-        ..Progress::default()
-    });
-    let output = decide(&last, &both, &desired(&[2]), seen(good(), wrong()), at(0));
-    let reason = "3 looks in a row were bad; the last: verify.http[1]: http://hello/ answered 500, expected 200";
-    assert_eq!(output.reason, reason);
-    assert_eq!(output.failure.unwrap().probe, Some(wrong().answer));
 }
