@@ -116,10 +116,7 @@ async fn observe(
     desired: Versioned<DesiredState>,
 ) -> Result<Observation, Fault> {
     let live = changed_service(aws, input).await?;
-    let (mut provenance, runs) = provenance(aws, input, &desired, live.as_ref()).await?;
-    if let Some(live) = &live {
-        provenance.fails = fails(aws, input, &desired, live, &provenance).await?;
-    }
+    let (provenance, runs) = provenance(aws, input, &desired, live.as_ref()).await?;
     let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
     let changes_nothing = matches!(way, Way::Nothing | Way::Gone | Way::LeaveToEcs { .. });
     if changes_nothing && input.course.rollout.is_none() && may_be_unseen(&desired, aws.now()) {
@@ -401,11 +398,12 @@ async fn provenance(
         (Whose::OurAttempt, None, Some(accepted)) => Some(accepted.clone()),
         _ => None,
     };
-    let provenance = Provenance {
+    let mut provenance = Provenance {
         whose: Some(whose),
         way_back,
         fails: false,
     };
+    provenance.fails = fails(aws, input, desired, live, &provenance).await?;
     Ok((provenance, revision.release()))
 }
 
