@@ -218,15 +218,18 @@ pub(super) fn with_deployment(live: &Map<String, Value>) -> Map<String, Value> {
     live
 }
 
-/// The percentages of a daemon service that it would not have by itself. Those of other services are pruned as usual, which
-/// for a daemon would leave out what is not
+/// Takes the percentages out of the section of a daemon service, and answers those that it would not have by itself. Those of
+/// other services are pruned as usual, which for a daemon would leave out what is not
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>).
-fn percentages_of_a_daemon(section: &Map<String, Value>) -> Vec<(&'static str, Value)> {
-    let configuration = section.get("deploymentConfiguration");
+fn take_percentages(section: &mut Map<String, Value>) -> Vec<(&'static str, Value)> {
+    let configuration = section.get_mut("deploymentConfiguration");
+    let Some(configuration) = configuration.and_then(Value::as_object_mut) else {
+        return Vec::new();
+    };
     let usual = [("minimumHealthyPercent", 0), ("maximumPercent", 100)];
     let percentages = usual.into_iter().filter_map(|(member, usual)| {
-        let percent = configuration?.get(member)?;
-        (*percent != json!(usual)).then(|| (member, percent.clone()))
+        let percent = configuration.shift_remove(member)?;
+        (percent != json!(usual)).then_some((member, percent))
     });
     percentages.collect()
 }
@@ -256,18 +259,14 @@ pub fn writable_service(live: &Map<String, Value>) -> Map<String, Value> {
             .unwrap_or_default(),
     };
     section.extend(tags.registrable());
-    let percentages = daemon.then(|| {
-        let percentages = percentages_of_a_daemon(&section);
-        for member in ["minimumHealthyPercent", "maximumPercent"] {
-            let configuration = section.get_mut("deploymentConfiguration");
-            let configuration = configuration.and_then(Value::as_object_mut);
-            configuration.and_then(|configuration| configuration.shift_remove(member));
-        }
-        percentages
-    });
+    let percentages = if daemon {
+        take_percentages(&mut section)
+    } else {
+        Vec::new()
+    };
     let mut section = Value::Object(section);
     prune("", &mut section);
-    for (member, percent) in percentages.into_iter().flatten() {
+    for (member, percent) in percentages {
         section["deploymentConfiguration"][member] = percent;
     }
     match section {
