@@ -43,8 +43,7 @@ impl Next {
         ecr: &Ecr,
     ) -> Result<Self> {
         let unknown = DesiredState::new(service.clone());
-        let containers: Vec<_> = file.images.keys().map(String::as_str).collect();
-        let mut found = found(&unknown, file, containers, ecr).await?;
+        let mut found = found(&unknown, file, ecr).await?;
         let mut images = BTreeMap::new();
         for (container, rule) in &file.images {
             let image = found.remove(container).flatten();
@@ -74,9 +73,7 @@ impl Next {
             None => None,
         };
         let ecr = Ecr::new(sdk);
-        let new = desired.new_rules(&file.images);
-        let containers: Vec<_> = new.iter().map(|(container, _)| &**container).collect();
-        let found = found(&desired, file, containers, &ecr).await?;
+        let found = found(&desired, file, &ecr).await?;
         let (content, _) = file.stored().into_diagnostic()?;
         let followed = desired.file.as_ref();
         let unchanged = followed.filter(|followed| followed.content == content);
@@ -146,15 +143,13 @@ fn release(file: &ServiceFile, images: BTreeMap<String, Image>, number: u64) -> 
     })
 }
 
-/// The images that the rules of these containers lead to, and of those that are released together with them; none where
-/// nothing fits.
+/// The images that the rules of the file lead to which are new to `desired`; none where nothing fits.
 async fn found(
     desired: &DesiredState,
     file: &ServiceFile,
-    containers: Vec<&str>,
     ecr: &Ecr,
 ) -> Result<BTreeMap<String, Option<Image>>> {
-    let searches = desired.searches(&file.images, containers);
+    let searches = desired.searches_to_follow(&file.images);
     let found = Fitting::of_read(ecr, file).search(searches).await;
     let found = found.map_err(report_aws)?.into_iter();
     Ok(found

@@ -139,6 +139,19 @@ impl DesiredState {
         searches
     }
 
+    /// What has to be looked for before a file with these rules is followed: by those that are new, and for the containers that
+    /// are released together with others than before.
+    pub fn searches_to_follow(&self, follows: &BTreeMap<String, FollowRule>) -> Vec<Search> {
+        let new = self.new_rules(follows);
+        let before = self.file.as_ref().map(|file| &file.follows);
+        let containers = follows.keys().map(String::as_str).filter(|container| {
+            new.iter().any(|(changed, _)| changed == container)
+                || before
+                    .is_some_and(|before| group(before, container) != group(follows, container))
+        });
+        self.searches(follows, containers)
+    }
+
     /// What has to be looked for by the rules of these containers, and of those that are released together with them.
     pub fn searches<'a>(
         &self,

@@ -13,7 +13,6 @@ use crate::{
     service_file::Rejection,
     service_id::ServiceId,
     status::FileStatus,
-    together::group,
     versioned::{Versioned, WriteOutcome},
 };
 
@@ -171,15 +170,7 @@ impl Taking {
             Stage::PutSource { .. } | Stage::PutSourceAgain => Ask::PutSource(service),
             Stage::LookThrough { read } => {
                 let file = &self.accepted.file;
-                let new = read.new_rules(&file.follows);
-                let new = file.follows.keys().map(String::as_str).filter(|container| {
-                    let before = read.file.as_ref().map(|file| &file.follows);
-                    new.iter().any(|(changed, _)| changed == container)
-                        || before.is_some_and(|before| {
-                            group(before, container) != group(&file.follows, container)
-                        })
-                });
-                Ask::LookThrough(file, read.searches(&file.follows, new))
+                Ask::LookThrough(file, read.searches_to_follow(&file.follows))
             }
             Stage::LookThroughAgain { read } => match &read.file {
                 Some(file) => {
