@@ -1,7 +1,7 @@
 //! `landfall hold` and `landfall resume`: a service stays as it is, until it may change again.
 
 use clap::Args;
-use landfall::{desired::DesiredState, service_id::ServiceId};
+use landfall::{desired::DesiredState, follow::FollowRule, service_id::ServiceId};
 use landfall_aws::{config, operator::Operator};
 use landfall_local::local::{CONFIG_BUCKET, REGION, STATE_BUCKET, STATE_MACHINE};
 use miette::{Result, miette};
@@ -90,8 +90,24 @@ fn resumed(desired: &DesiredState) -> String {
             "{service} may change again: release {} is on its way ({}).",
             release.number, release.cause
         ),
-        None => format!("{service} may change again. Nothing is left to deploy."),
+        None => match waits_for(desired) {
+            Some(pushes) => format!("{service} may change again. It waits for {pushes}."),
+            None => format!("{service} may change again. Nothing is left to deploy."),
+        },
     }
+}
+
+/// The pushes without which nothing can be released, if any are missing.
+pub(crate) fn waits_for(desired: &DesiredState) -> Option<String> {
+    let pushes = desired.waiting_for().into_iter();
+    let pushes = pushes.map(|(container, rule)| {
+        let FollowRule {
+            repository, tag, ..
+        } = rule;
+        format!("a push of {repository}:{tag} (container {container})")
+    });
+    let pushes: Vec<_> = pushes.collect();
+    (!pushes.is_empty()).then(|| pushes.join(" and "))
 }
 
 impl Executions {

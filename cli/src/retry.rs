@@ -6,7 +6,7 @@ use miette::Result;
 
 use crate::{
     clients::report,
-    hold::{Executions, Target},
+    hold::{Executions, Target, waits_for},
 };
 
 /// What to try again.
@@ -41,9 +41,12 @@ fn tried(desired: &DesiredState) -> String {
             "{service} is on hold: release {} waits for `landfall resume {service}`.",
             release.number
         ),
-        (None, _) => {
-            format!("There is nothing to try again: {service} was given its newest images.")
-        }
+        (None, _) => match waits_for(desired) {
+            Some(pushes) => format!("There is nothing to try again: {service} waits for {pushes}."),
+            None => {
+                format!("There is nothing to try again: {service} was given its newest images.")
+            }
+        },
     }
 }
 
@@ -53,8 +56,13 @@ mod tests {
 
     use jiff::Timestamp;
     use landfall::{
-        content::ContentHash, desired::FollowedFile, evidence::Against, hold::SetBy,
-        record::Verdict, service_id::ServiceId,
+        content::ContentHash,
+        desired::FollowedFile,
+        evidence::Against,
+        follow::{FollowRule, TagPolicy},
+        hold::SetBy,
+        record::Verdict,
+        service_id::ServiceId,
     };
 
     use super::*;
@@ -79,6 +87,21 @@ mod tests {
         assert_eq!(
             tried(&desired),
             "There is nothing to try again: web/hello was given its newest images."
+        );
+        let mut gone = desired.clone();
+        let rule = FollowRule {
+            repository: "hello".into(),
+            tag: TagPolicy::parse("semver:^1").unwrap(),
+            with: None,
+        };
+        gone.file
+            .as_mut()
+            .unwrap()
+            .follows
+            .insert("web".into(), rule);
+        assert_eq!(
+            tried(&gone),
+            "There is nothing to try again: web/hello waits for a push of hello:semver:^1 (container web)."
         );
         bad.retry(now);
         assert_eq!(

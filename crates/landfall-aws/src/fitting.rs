@@ -42,9 +42,14 @@ enum File<'a> {
 impl<'a> Fitting<'a> {
     /// For the tasks of a file that is followed.
     pub fn of(aws: &'a Aws, file: &'a FollowedFile) -> Self {
+        Self::of_stored(aws.ecr(), aws.state(), file)
+    }
+
+    /// For the tasks of a file that is followed, as this state bucket keeps it.
+    pub fn of_stored(ecr: &'a Ecr, state: &'a StateBucket, file: &'a FollowedFile) -> Self {
         Self {
-            ecr: aws.ecr(),
-            file: File::Stored(aws.state(), &file.content),
+            ecr,
+            file: File::Stored(state, &file.content),
         }
     }
 

@@ -1,5 +1,8 @@
 //! What operators do to a service: they hold it, they resume it, and they have it tried again.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use landfall::{
     desired::DesiredState, hold::SetBy, live::LiveService, refusal::Refusal, service_id::ServiceId,
     versioned::Versioned,
@@ -10,7 +13,9 @@ use crate::{
     bucket::Bucket,
     clock::Clock,
     config::SdkConfig,
+    ecr::Ecr,
     ecs::Ecs,
+    fitting::Fitting,
     sfn::StepFunctions,
     state_bucket::{Change, StateBucket},
     status_file::StatusFile,
@@ -21,6 +26,7 @@ use crate::{
 pub struct Operator {
     state: StateBucket,
     files: Option<Bucket>,
+    ecr: Ecr,
     ecs: Ecs,
     executions: StepFunctions,
     clock: Clock,
@@ -33,6 +39,7 @@ impl Operator {
         Self {
             state: StateBucket::named(config, state_bucket),
             files: config_bucket.map(|name| Bucket::new(config, name)),
+            ecr: Ecr::new(config),
             ecs: Ecs::new(config),
             executions: StepFunctions::new(config),
             clock: Clock::of(config),
@@ -45,16 +52,20 @@ impl Operator {
     /// Refused if Landfall does not know the service.
     pub async fn hold(&self, service: &ServiceId, reason: &str) -> Result<DesiredState, Fault> {
         let now = self.clock.now();
-        let hold = |desired: &mut DesiredState| desired.hold(reason.into(), SetBy::Operator, now);
+        let hold = |mut desired: DesiredState| async move {
+            desired.hold(reason.into(), SetBy::Operator, now);
+            Ok(desired)
+        };
         self.change(service, hold).await
     }
 
     /// Ends the hold of a service, permits Landfall to replace the revision that the service runs, and starts an
-    /// execution if a release is open; answers the desired state. Without `state_machine`, the one whose execution
-    /// concluded the service's last release is taken.
+    /// execution if a release is open; answers the desired state. Followed images whose digest is gone from ECR give way
+    /// before. Without `state_machine`, the one whose execution concluded the service's last release is taken.
     ///
     /// # Errors
-    /// Refused if Landfall does not know the service, or if no state machine is named and none ever worked on it.
+    /// Refused if Landfall does not know the service, or if no state machine is named and none ever worked on it; and as
+    /// AWS answers.
     pub async fn resume(
         &self,
         service: &ServiceId,
@@ -67,16 +78,16 @@ impl Operator {
         let revision = primary.map(|primary| &*primary.task_definition);
         let now = self.clock.now();
         let resume = |desired: &mut DesiredState| desired.resume(revision, now);
-        let desired = self.change(service, resume).await?;
+        let desired = self.change_images(service, now, &resume).await?;
         self.start("resume", &state_machine, &desired).await?;
         Ok(desired)
     }
 
     /// Has the newest images tried again, also those that made a release bad, and starts an execution if a release is open;
-    /// answers the desired state. The state machine is chosen as in [`Self::resume`].
+    /// answers the desired state. Images that are gone and the state machine are treated as in [`Self::resume`].
     ///
     /// # Errors
-    /// Refused if Landfall does not know the service, or if no state machine is named and none ever worked on it.
+    /// As [`Self::resume`].
     pub async fn retry(
         &self,
         service: &ServiceId,
@@ -85,7 +96,7 @@ impl Operator {
         let state_machine = self.state_machine(service, state_machine).await?;
         let now = self.clock.now();
         let retry = |desired: &mut DesiredState| desired.retry(now);
-        let desired = self.change(service, retry).await?;
+        let desired = self.change_images(service, now, &retry).await?;
         self.start("retry", &state_machine, &desired).await?;
         Ok(desired)
     }
@@ -102,11 +113,36 @@ impl Operator {
             .await
     }
 
-    async fn change(
+    /// Does `change` with the images that are there: no release is made of a digest that is gone.
+    async fn change_images(
         &self,
         service: &ServiceId,
-        change: impl Fn(&mut DesiredState),
+        now: Timestamp,
+        change: &impl Fn(&mut DesiredState),
     ) -> Result<DesiredState, Fault> {
+        let change = |mut desired: DesiredState| async move {
+            let gone = match &desired.file {
+                Some(file) => {
+                    let fitting = Fitting::of_stored(&self.ecr, &self.state, file);
+                    let searches = desired.searches_for_known();
+                    fitting.search_gone(searches).await?
+                }
+                None => BTreeMap::new(),
+            };
+            desired.change_without(&gone, now, change);
+            Ok(desired)
+        };
+        self.change(service, change).await
+    }
+
+    async fn change<F>(
+        &self,
+        service: &ServiceId,
+        change: impl Fn(DesiredState) -> F,
+    ) -> Result<DesiredState, Fault>
+    where
+        F: Future<Output = Result<DesiredState, Fault>>,
+    {
         let change = &change;
         let change = |read: Versioned<DesiredState>| async move {
             if read.file.is_none() && read.last_number == 0 && read.hold.is_none() {
@@ -114,8 +150,7 @@ impl Operator {
                     "no service file has described {service} yet"
                 )));
             }
-            let mut desired = read.into_value();
-            change(&mut desired);
+            let desired = change(read.into_value()).await?;
             Ok(Change::Write(Box::new(desired), ()))
         };
         let (desired, ()) = self.state.change(service, change).await?;

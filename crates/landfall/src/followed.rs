@@ -259,6 +259,39 @@ impl DesiredState {
         self.lift_quarantine();
     }
 
+    /// What has to be looked for before a release is made of the images that are followed: is the digest of each still there?
+    pub fn searches_for_known(&self) -> Vec<Search> {
+        let Some(file) = &self.file else {
+            return Vec::new();
+        };
+        let mut searches = self.searches(&file.follows, file.follows.keys().map(String::as_str));
+        searches.retain(|search| search.known.is_some());
+        searches
+    }
+
+    /// Does `change` with the images that are there. Those whose digest is gone give way to what was found instead, and if that
+    /// changes what should run, a release is made.
+    pub fn change_without(
+        &mut self,
+        gone: &BTreeMap<String, Found>,
+        now: Timestamp,
+        change: impl FnOnce(&mut Self),
+    ) {
+        let before = self.images.clone();
+        if !gone.is_empty() {
+            self.give_way(gone);
+            self.ignore_unfit(gone, now);
+        }
+        change(self);
+        let mut replaced = before.values().filter(|known| {
+            let mut images = self.images.values();
+            images.all(|image| image.digest != known.digest)
+        });
+        if let Some(known) = replaced.next() {
+            self.release_without(&known.repository, &known.tag, now);
+        }
+    }
+
     /// Joins what a search found of every rule: what came since the file was read.
     pub fn catch_up(&mut self, found: &BTreeMap<String, Found>, now: Timestamp) {
         for (container, found) in found {

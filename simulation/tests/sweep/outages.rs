@@ -6,16 +6,11 @@ use landfall::{
     hold::SetBy,
     record::{Cause, Record, Verdict},
 };
-use landfall_aws::operator::Operator;
-use landfall_local::{
-    cloud::ecs::{Healthy, SimulatedBehaviour},
-    local::{CONFIG_BUCKET, STATE_BUCKET},
-};
+use landfall_local::cloud::ecs::{Healthy, SimulatedBehaviour};
 use landfall_simulation::{
     fault::{Away, Fault},
     neighbours::Neighbours,
     scenario::{Before, Edition, Rule, Service, Strategy},
-    wire,
     witness::record,
 };
 use serde_json::Value;
@@ -48,11 +43,6 @@ async fn concluded(stage: &Stage, hello: &Service, number: u64) -> Record {
         sleep(Duration::from_secs(5)).await;
     }
     panic!("no record\n{}", stage.wire.journal.timeline());
-}
-
-fn operator(stage: &Stage) -> Operator {
-    let config = wire::sdk(stage.wire.clone());
-    Operator::new(&config, STATE_BUCKET, Some(CONFIG_BUCKET.into()))
 }
 
 #[test]
@@ -150,7 +140,7 @@ fn a_newer_push_waits_until_aws_answers_again_and_an_operator_need_not_wait() {
         stage.rest().await;
         assert_eq!(stage.desired(&hello).await.open.len(), 1, "too soon");
 
-        let operator = operator(&stage);
+        let operator = stage.operator();
         let resumed = operator.resume(&hello.id, Some(&stage.state_machine));
         resumed.await.unwrap();
         stage.rest().await;
@@ -169,7 +159,7 @@ fn a_hold_that_an_operator_set_stays_the_operators() {
         let stage = Stage::open(&[]).await;
         let hello = service("hello", Rule::Semver);
         rolls_out(&stage, &hello, Away::Api("ecs"), Fault::ServerError).await;
-        let operator = operator(&stage);
+        let operator = stage.operator();
         operator.hold(&hello.id, "maintenance").await.unwrap();
         let record = concluded(&stage, &hello, 2).await;
         assert_eq!(record.verdict, Verdict::Undecided);

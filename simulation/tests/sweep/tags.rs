@@ -230,6 +230,54 @@ fn nothing_is_released_of_a_digest_that_is_gone() {
 }
 
 #[test]
+fn an_operator_who_tries_again_gets_what_is_there_and_not_a_digest_that_is_gone() {
+    for (resume, other) in [(false, true), (false, false), (true, true)] {
+        play(async move {
+            let stage = Stage::open(&[]).await;
+            let hello = service("hello", Rule::Semver);
+            stage.first_release(&hello).await;
+            let first = stage.desired(&hello).await.images["web"].digest.clone();
+            let crashing = Behaviour::Crashes.simulated();
+            stage.push_behaving("hello", "1.5.0", crashing).await;
+            stage.rest().await;
+            stage.verdict(&hello, 2, Verdict::RolledBack).await;
+            if resume {
+                stage.operator().hold(&hello.id, "a move").await.unwrap();
+                stage.push("hello", "1.6.0").await;
+                stage.rest().await;
+                delete(&stage, "1.6.0").await;
+            }
+
+            // No sweep has seen it yet.
+            delete(&stage, "1.5.0").await;
+            if !other {
+                delete(&stage, "1.0.0").await;
+            }
+            let operator = stage.operator();
+            let desired = match resume {
+                true => operator.resume(&hello.id, None).await.unwrap(),
+                false => operator.retry(&hello.id, None).await.unwrap(),
+            };
+            stage.rest().await;
+            let images = desired.images.values().map(|image| &image.digest);
+            match other {
+                true => {
+                    assert!(images.eq([&first]));
+                    let number = desired.last_number;
+                    stage.verdict(&hello, number, Verdict::Succeeded).await;
+                    assert_eq!(number, if resume { 4 } else { 3 });
+                }
+                false => {
+                    assert!(images.eq([""; 0]));
+                    assert_eq!(desired.last_number, 2);
+                }
+            }
+            assert!(stage.live_image(&hello).await.ends_with(&first));
+        });
+    }
+}
+
+#[test]
 fn what_is_attached_to_an_image_is_never_released_whoever_finds_it() {
     for lost in [false, true] {
         play(async move {
