@@ -214,9 +214,16 @@ impl DesiredState {
         self.open.last()
     }
 
-    /// The passed-over releases whose records are written before the next release is made. Making it forgets them.
+    /// The passed-over releases whose records are written before the next release is made by an event. Whoever has written
+    /// them [forgets](Self::forget) them.
     pub fn due(&self) -> &[Release] {
         &self.passed_over[..self.passed_over.len().min(MOST_DUE)]
+    }
+
+    /// Forgets releases that were passed over, because their records are written.
+    pub fn forget(&mut self, recorded: &[Release]) {
+        self.passed_over
+            .retain(|release| recorded.iter().all(|known| known.number != release.number));
     }
 
     /// Whether a release newer than `number` should run. During a hold no newer release takes the place of one that was
@@ -381,7 +388,6 @@ impl DesiredState {
             cause,
             created_at: now,
         });
-        self.passed_over.drain(..self.due().len());
         self.pass_over();
     }
 

@@ -77,7 +77,9 @@ fn uploaded(mut desired: DesiredState, version: u64) -> DesiredState {
         follows: [].into(),
         placeholders: None,
     };
+    let due = desired.due().to_vec();
     desired.follow_file(file, [].into(), at(0));
+    desired.forget(&due);
     desired
 }
 

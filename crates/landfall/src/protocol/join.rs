@@ -408,6 +408,9 @@ impl Joined {
             (_, Some(gone)) => desired.release_without(&self.repository, gone, self.at),
             (_, None) => {}
         }
+        if desired.last_number > self.read.last_number {
+            desired.forget(self.read.due());
+        }
         desired
     }
 

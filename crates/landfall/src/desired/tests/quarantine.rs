@@ -1,6 +1,7 @@
 //! Images that were bad: which releases leave them out, and what has them tried again.
 
 use super::*;
+use crate::hold::SetBy;
 
 /// 1.0.0 is good with the file `a`, and 1.1.0 was bad with it.
 fn bad_image(verdict: Verdict) -> DesiredState {
@@ -32,6 +33,21 @@ fn another_service_file_is_not_released_with_an_image_that_was_bad() {
         let edited = bad_image(innocent).following(file("b", &follows));
         assert_eq!(edited.newest(), (3, vec!["1.1.0"]), "{innocent}");
     }
+}
+
+#[test]
+fn a_retry_forgets_no_release_that_has_no_record_yet() {
+    let mut held = bad_image(Verdict::RolledBack);
+    held.hold("a move".into(), SetBy::Operator, NOW);
+    for content in 0..17 {
+        let file = file(&format!("b{content}"), &[("web", "semver:^1")]);
+        held = held.following(file);
+    }
+    let due = held.due().to_vec();
+    assert_eq!(due.len(), 1);
+    let tried = held.clone().retried();
+    assert_eq!(tried.newest(), (held.last_number + 1, vec!["1.1.0"]));
+    assert!(tried.due().starts_with(&due));
 }
 
 #[test]

@@ -391,6 +391,9 @@ impl Taking {
             }
         }
         desired.ignore_unfit(&change.found, change.at);
+        if desired.last_number > change.read.last_number {
+            desired.forget(change.read.due());
+        }
         desired
     }
 

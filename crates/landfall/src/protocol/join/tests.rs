@@ -363,8 +363,8 @@ fn ecr_is_asked_after_the_desired_state_and_a_moved_tag_is_looked_at_once_more()
     assert_eq!(ended, held);
     assert_eq!(
         asked,
-        "read desired, read image, record superseded of release 3, write release 20 over a, \
-         read desired, read image, record superseded of release 3, write release 20 over b"
+        "read desired, read image, record superseded of release 2, record superseded of release 3, write release 20 over a, \
+         read desired, read image, record superseded of release 2, record superseded of release 3, write release 20 over b"
     );
     let without = Guards::without(Guard::LookAgainAfterATagMoved);
     let answers = vec![read(&stable, "a"), has(image("stable", 2)), Done, YES, Done];
