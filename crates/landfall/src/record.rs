@@ -136,7 +136,7 @@ impl fmt::Display for Cause {
             Self::ServiceFileChanged { key, .. } => write!(f, "{key} changed"),
             Self::Resumed => f.write_str("its hold was ended"),
             Self::Retried => f.write_str("it was tried again"),
-            Self::TasksCame => f.write_str("tasks run of a release that was unproven"),
+            Self::TasksCame => f.write_str("tasks are asked for of a release that was unproven"),
             Self::SightRestored => f.write_str("AWS answers again"),
             Self::Trial { release } => write!(
                 f,

@@ -1,8 +1,9 @@
 //! A release of which no task ran: the service was given it while its desired count was 0. So nothing says whether the
 //! release is good, and the last good one stays the way back.
 //!
-//! Once tasks of it run, its content is released anew, and verified as any release is. Nothing announces that a count was
-//! raised, because ECS rolls nothing out for it; the sweep looks.
+//! Once the service asks for tasks of it, its content is released anew, and verified as any release is: its tasks need not run, as
+//! those that crash at once never do when somebody looks. Nothing announces that a count was raised, because ECS rolls nothing
+//! out for it; the sweep looks.
 //!
 //! The release is a field of [`DesiredState`]; the methods about it are here.
 
@@ -42,14 +43,14 @@ impl DesiredState {
         is_last && self.is_at_rest()
     }
 
-    /// Releases the desired content anew, to be verified, if tasks of the unproven release run by now.
+    /// Releases the desired content anew, to be verified, if the service asks for tasks of the unproven release by now.
     pub fn prove(&mut self, live: Option<&LiveService>, now: Timestamp) {
-        let runs = live.is_some_and(|live| {
+        let asks = live.is_some_and(|live| {
             let primary = live.primary().filter(|_| live.is_active());
-            live.running_count > 0
+            live.desired_count > 0
                 && primary.is_some_and(|primary| self.is_unproven(&primary.task_definition))
         });
-        if runs && self.awaits_tasks() {
+        if asks && self.awaits_tasks() {
             self.release_for_proof(now);
         }
     }
@@ -84,9 +85,10 @@ mod tests {
         desired
     }
 
-    fn count(running: i32) -> LiveService {
+    fn count(desired: i32) -> LiveService {
         LiveService {
-            running_count: running,
+            desired_count: desired,
+            running_count: 0,
             ..live(2)
         }
     }
@@ -102,7 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn it_is_released_anew_once_and_only_when_its_tasks_run_and_nothing_else_is_on_its_way() {
+    fn it_is_released_anew_once_and_only_when_its_tasks_are_asked_for_and_nothing_else_is_on_its_way()
+     {
         let change = |change: fn(&mut DesiredState)| {
             let mut desired = unproven();
             change(&mut desired);
@@ -113,8 +116,8 @@ mod tests {
             ..count(3)
         };
         for (story, mut desired, live, released) in [
-            ("a task runs", unproven(), Some(count(1)), true),
-            ("none does", unproven(), Some(count(0)), false),
+            ("a task is asked for", unproven(), Some(count(1)), true),
+            ("none is", unproven(), Some(count(0)), false),
             ("the service is gone", unproven(), None, false),
             (
                 "the service is being deleted",

@@ -20,4 +20,5 @@ mod shortage;
 mod stage;
 mod tags;
 mod traffic;
+mod unproven;
 mod world;
