@@ -16,6 +16,14 @@ pub fn may_be_unseen(desired: &DesiredState, now: Timestamp) -> bool {
     (passed_over(desired).is_some() || claim.attempt > 1) && was_claimed_lately(desired, now)
 }
 
+/// Whether the last release came to no good end, so that its way back may have changed the service, and the execution that works on
+/// the service took it up a moment ago.
+pub fn went_back_lately(desired: &DesiredState, now: Timestamp) -> bool {
+    let concluded = desired.concluded.as_ref();
+    let ended_well = |verdict| matches!(verdict, Verdict::Succeeded | Verdict::Unproven);
+    concluded.is_some_and(|last| !ended_well(last.verdict)) && was_claimed_lately(desired, now)
+}
+
 /// Whether the execution that works on the service claimed it less than two minutes ago ([`UNSEEN_SECONDS`]).
 pub fn was_claimed_lately(desired: &DesiredState, now: Timestamp) -> bool {
     let taken_at = desired.claim.as_ref().and_then(|claim| claim.taken_at);

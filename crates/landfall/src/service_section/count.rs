@@ -9,14 +9,16 @@ use crate::{
     live::{LiveService, LiveTarget},
     service_file::ServiceFile,
     service_id::ServiceId,
-    unseen::may_be_unseen,
+    unseen::{may_be_unseen, went_back_lately},
 };
 
 const COUNT: &str = "desiredCount";
 
-/// The desired count of a service; none if ECS may show one that another release has changed since.
+/// The desired count of a service; none if ECS may show one that has changed since: another release set it a moment ago, or the
+/// way back of the last one did.
 pub fn shown_count(desired: &DesiredState, live: &LiveService, now: Timestamp) -> Option<i32> {
-    (!may_be_unseen(desired, now)).then_some(live.desired_count)
+    let unseen = may_be_unseen(desired, now) || went_back_lately(desired, now);
+    (!unseen).then_some(live.desired_count)
 }
 
 /// Leaves a desired count out of an update that the service has anyway, if it is known which it has; answers whether one is
@@ -143,13 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_sent_although_ecs_shows_it_where_a_release_that_was_passed_over_may_have_changed_it()
-     {
+    fn a_count_is_sent_although_ecs_shows_it_where_the_last_release_may_have_changed_it() {
         let now = at(1000);
-        let superseded = |since: i64| DesiredState {
+        let after = |verdict, since: i64| DesiredState {
             concluded: Some(Concluded {
                 number: 2,
-                verdict: Verdict::Superseded,
+                verdict,
                 content: release(2).content,
             }),
             claim: Some(Claim {
@@ -158,12 +159,21 @@ mod tests {
             }),
             ..desired(&[3])
         };
-        for (since, sent) in [(30, true), (121, false)] {
+        for (verdict, since, sent) in [
+            (Verdict::Superseded, 30, true),
+            (Verdict::Superseded, 121, false),
+            // Before any release was good, its way back is a count of 0.
+            (Verdict::Failed, 30, true),
+            (Verdict::RolledBack, 30, true),
+            (Verdict::Failed, 121, false),
+            (Verdict::Succeeded, 30, false),
+            (Verdict::Unproven, 30, false),
+        ] {
             let live = live(2);
-            let shown = shown_count(&superseded(since), &live, now);
+            let shown = shown_count(&after(verdict, since), &live, now);
             let mut body = Map::from_iter([(COUNT.to_owned(), json!(live.desired_count))]);
-            assert_eq!(changes_count(&mut body, shown), sent, "{since}");
-            assert_eq!(body.contains_key(COUNT), sent, "{since}");
+            assert_eq!(changes_count(&mut body, shown), sent, "{verdict} {since}");
+            assert_eq!(body.contains_key(COUNT), sent, "{verdict} {since}");
         }
     }
 }
