@@ -6,6 +6,7 @@
 
 use landfall::{
     desired::GoodRelease,
+    last_call::may_be_taken,
     live::{LiveBalancer, LiveService},
     plan::Plan,
     record::TaskDefinition,
@@ -36,7 +37,7 @@ impl Function for RegisterTaskDefinition {
     /// Answers the plan of the release, with a revision whose images are pinned by digest.
     ///
     /// # Errors
-    /// Refused as ECS refuses, if the file wants what ECS cannot change in place, and if it adopts a service that is
+    /// Refused if this execution no longer holds the claim, as ECS refuses, if the file wants what ECS cannot change in place, and if it adopts a service that is
     /// not there; not yet while that may be about to be made.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let file = aws.state().file(&input.release.content.file).await?;
@@ -70,6 +71,13 @@ impl Function for RegisterTaskDefinition {
         let task_definition = match known {
             Some(revision) => revision,
             None => {
+                if may_be_taken(input.claimed_at, aws.now()) {
+                    let (service, execution) = (&input.service, &input.execution);
+                    let claimed =
+                        aws.state()
+                            .read_claimed(service, execution, input.release.number);
+                    claimed.await?;
+                }
                 let may_be_there = input.may_be_registered();
                 register(aws, registration, input.release.number, may_be_there).await?
             }

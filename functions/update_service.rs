@@ -6,6 +6,7 @@
 use landfall::{
     desired::{DesiredState, GoodRelease},
     drift::{Revision, Whose},
+    last_call::may_be_taken,
     live::{LiveService, Rollout},
     service_file::ServiceFile,
     service_section::{given_by, shown_count},
@@ -60,6 +61,9 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
     let desired = if live.is_none() || input.apply_service {
         Some(claimed(aws, input).await?.into_value())
     } else {
+        if may_be_taken(input.claimed_at, aws.now()) {
+            claimed(aws, input).await?;
+        }
         None
     };
     let Some(live) = live else {

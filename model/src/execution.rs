@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use landfall::{
+    last_call::LAST_CALL,
     live::ExecutionStatus,
     protocol::{
         claim::{Answer, Ask, Claim, Stage},
@@ -9,7 +10,7 @@ use landfall::{
     },
     step::{
         check_rollout::Sleeper,
-        claim_release::{Action, LAST_CALL, Output},
+        claim_release::{Action, Output},
     },
     versioned::Versioned,
 };

@@ -193,6 +193,7 @@ impl Protocol {
         };
         let image = self.image_in(release);
         let input = update_service::Input {
+            claimed_at: claim.claimed_at,
             execution: arn(me),
             service: self.service.clone(),
             release: release.clone(),

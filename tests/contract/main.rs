@@ -11,7 +11,7 @@ mod walk;
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use landfall::{failure, look, record::Verdict, step::claim_release};
+use landfall::{failure, last_call::LAST_CALL, look, record::Verdict};
 use landfall_aws::{Fault, sfn::LONGEST_EXECUTION};
 use landfall_functions::conclude_release::log;
 use landfall_local::{install, local, world::World};
@@ -488,8 +488,7 @@ fn no_function_that_changes_something_outlives_the_wait_for_the_last_call_of_a_d
     called.remove("VerifyHealthFunction");
     for function in installation.functions {
         let changes = called.remove(&function.logical_id);
-        let is_over =
-            SignedDuration::try_from(function.timeout).unwrap() < claim_release::LAST_CALL;
+        let is_over = SignedDuration::try_from(function.timeout).unwrap() < LAST_CALL;
         assert!(!changes || is_over, "{}", function.logical_id);
     }
     assert!(called.is_empty(), "{called:?}");

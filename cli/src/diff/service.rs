@@ -35,6 +35,7 @@ pub(super) fn compared(
 ) -> Found {
     let known = subject.next.known.as_ref();
     let input = Input {
+        claimed_at: None,
         service: subject.service.clone(),
         execution: String::new(),
         release: subject.next.release.clone(),

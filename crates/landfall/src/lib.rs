@@ -18,6 +18,7 @@ pub mod hold;
 pub mod ignored;
 pub mod image;
 pub mod keys;
+pub mod last_call;
 pub mod live;
 pub mod look;
 pub mod partition;

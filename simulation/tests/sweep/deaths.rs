@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use landfall::{
+    last_call::LAST_CALL,
     record::{Record, Verdict},
-    step::claim_release::LAST_CALL,
 };
 use landfall_simulation::{
     fault::{Fault, Plan},

@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use super::{Guard, Guards};
 use crate::{
     desired::DesiredState,
+    last_call::last_call,
     live::ExecutionStatus,
     record::Record,
     step::{
         check_rollout::Sleeper,
-        claim_release::{Decision, Holder, Output, decide, last_call},
+        claim_release::{Action, Decision, Holder, Output, decide},
     },
     versioned::{Versioned, WriteOutcome},
 };
@@ -218,6 +219,10 @@ fn decided(
     let claimed = decision.write.as_mut();
     if let Some(claim) = claimed.and_then(|claimed| claimed.claim.as_mut()) {
         claim.taken_at = Some(at);
+    }
+    if decision.output.action == Action::Deploy {
+        let claimed = decision.write.as_ref().unwrap_or(read);
+        decision.output.claimed_at = claimed.claim.as_ref().and_then(|claim| claim.taken_at);
     }
     decision
 }

@@ -15,10 +15,6 @@ use crate::{
 /// count: a pause may be longer than an execution, and how that ends says nothing about the release.
 pub const MAX_ATTEMPTS: u32 = 3;
 
-/// How long a call may still reach ECS after the execution that made it has ended: the timeout of the functions that
-/// change something, which go on when their execution is stopped, and what a request may take to arrive.
-pub const LAST_CALL: SignedDuration = SignedDuration::from_secs(30 + 10);
-
 /// For how long an execution that started may be unknown to `DescribeExecution`, which is eventually consistent
 /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>). AWS names no time; it is
 /// seconds, and the claim of a holder that is gone loses nothing by a few minutes more.
@@ -56,6 +52,9 @@ pub struct Output {
     pub ending: Option<Ending>,
     /// After how many seconds to ask again; 0 unless it has to wait.
     pub wait_seconds: u64,
+    /// Since when this execution holds the claim, if it deploys.
+    #[serde(default)]
+    pub claimed_at: Option<Timestamp>,
 }
 
 /// What an execution does after it asked for the claim.
@@ -89,13 +88,6 @@ pub enum Holder {
     /// Another execution, which has ended, and whose last function can do nothing any more. With the ending that it had
     /// recorded for the release of its claim, if any.
     Dead(Option<Ending>),
-}
-
-/// For how many seconds the last function of an execution that `ended` may go on.
-pub fn last_call(ended: Timestamp, now: Timestamp) -> Option<u64> {
-    let left = LAST_CALL - now.duration_since(ended);
-    let milliseconds = u64::try_from(left.as_millis()).ok()?;
-    (milliseconds > 0).then(|| milliseconds.div_ceil(1000))
 }
 
 impl DesiredState {
@@ -202,6 +194,7 @@ pub fn decide(desired: &DesiredState, me: &str, holder: Holder) -> Decision {
             last_good: desired.last_good.clone(),
             ending: None,
             wait_seconds: 0,
+            claimed_at: None,
         },
         write: (claimed != *desired).then_some(claimed),
     }
@@ -231,6 +224,7 @@ impl Output {
             last_good: None,
             ending: None,
             wait_seconds: 0,
+            claimed_at: None,
         }
     }
 }
@@ -254,6 +248,7 @@ impl Decision {
             last_good: desired.last_good.clone(),
             ending: Some(ending),
             wait_seconds: 0,
+            claimed_at: None,
         };
         Self {
             output,

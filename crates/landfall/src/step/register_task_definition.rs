@@ -2,6 +2,7 @@
 
 mod adopt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -37,6 +38,9 @@ pub struct Input {
     /// How often the state machine has repeated the step in this execution.
     #[serde(default)]
     pub retries: u32,
+    /// Since when the execution holds the claim.
+    #[serde(default)]
+    pub claimed_at: Option<Timestamp>,
     /// Whether ECS may have another `service` section than the release's: only then is there work besides the revision.
     #[serde(default)]
     pub apply_service: bool,

@@ -29,6 +29,9 @@ pub struct Input {
     pub service: ServiceId,
     /// This execution's ARN.
     pub execution: String,
+    /// Since when the execution holds the claim.
+    #[serde(default)]
+    pub claimed_at: Option<Timestamp>,
     /// The release.
     pub release: Release,
     /// The ARN of its cluster.

@@ -1,7 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{desired::Claim, sample::*};
+use crate::{
+    desired::Claim,
+    last_call::{LAST_CALL, last_call},
+    sample::*,
+};
 
 /// The desired state with `release` claimed by `execution`.
 fn held(open: &[u64], execution: &str, release: u64, attempt: u32) -> DesiredState {

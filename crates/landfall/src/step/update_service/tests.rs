@@ -6,6 +6,7 @@ use crate::{live::CapacityShare, sample::*, service_section::CREATE_ONLY};
 fn input() -> Input {
     Input {
         service: service(),
+        claimed_at: Some(Timestamp::UNIX_EPOCH),
         execution: "me".into(),
         release: release(2),
         cluster: "arn:cluster".into(),
