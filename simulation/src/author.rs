@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use landfall::service_id::ServiceId;
+use landfall_local::cloud::ecs::{NotYet, Quota};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     post::Delivery,
     scenario::{
         After, Before, Behaviour, Edition, Move, Rule, Scenario, Service, Sidecar, Strategy,
+        Unready,
     },
 };
 
@@ -155,11 +157,18 @@ impl Author {
             },
             faults => faults,
         };
+        let unready = self.unready();
+        let moves = if aborts {
+            self.with_redrives(moves, services.len())
+        } else {
+            moves
+        };
         Scenario {
             seed: self.seed,
             outages,
             slow,
             read_lag: Duration::from_secs(read_lag),
+            unready,
             resumed,
             services,
             moves,
@@ -169,6 +178,58 @@ impl Author {
             page,
             unconditional: false,
         }
+    }
+
+    /// Mostly ready. What is answered for a while passes before the patience of the state machine ends.
+    fn unready(&mut self) -> Unready {
+        let mut unready = Unready::default();
+        if self.rng.random_bool(0.15) {
+            let refusal = match self.rng.random_range(0..5) {
+                // The owner of an adopted service does not wait for a role.
+                0 if !self.features.adoption => NotYet::linked_role(self.seconds(&[5, 60, 120])),
+                1 => NotYet::passed_role(self.seconds(&[5, 30, 60])),
+                2 => NotYet::no_instance(self.seconds(&[10, 60, 240])),
+                3 if !self.features.adoption => {
+                    NotYet::subnets(&["CreateService"], self.seconds(&[10, 120, 600]))
+                }
+                _ => NotYet::subnets(&["UpdateService"], self.seconds(&[10, 120, 600])),
+            };
+            unready.answers.push(refusal);
+        }
+        if self.rng.random_bool(0.15) {
+            let quota = Quota {
+                burst: *self.pick(&[1.0, 3.0]),
+                a_second: *self.pick(&[0.05, 0.2, 1.0]),
+            };
+            let operation = *self.pick(&["RegisterTaskDefinition", "UpdateService", "RunTask"]);
+            unready.quotas.insert(operation, quota);
+        }
+        if self.rng.random_bool(0.15) {
+            unready.new_groups = self.seconds(&[2, 10, 60]);
+        }
+        if self.rng.random_bool(0.15) {
+            unready.task_lag = self.seconds(&[2, 10, 90]);
+        }
+        unready
+    }
+
+    fn seconds(&mut self, choices: &[u64]) -> Duration {
+        Duration::from_secs(*self.pick(choices))
+    }
+
+    /// Somebody who sees a stopped execution redrives it, at once or when others have done its work.
+    fn with_redrives(
+        &mut self,
+        mut moves: Vec<(Duration, Move)>,
+        services: usize,
+    ) -> Vec<(Duration, Move)> {
+        for _ in 0..self.rng.random_range(0..3) {
+            let service = self.rng.random_range(0..services);
+            let place = self.rng.random_range(moves.len() / 2..=moves.len());
+            let redrive = (Duration::ZERO, Move::Redrive { service });
+            moves.insert(place, redrive);
+        }
+        moves
     }
 
     /// Mostly none. One lasts a while, or longer than the patience of an execution.

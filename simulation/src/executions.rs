@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -27,6 +27,7 @@ pub struct Executions {
     journal: Arc<Journal>,
     state_machine: String,
     aborted: Arc<Mutex<Vec<ServiceId>>>,
+    redriven: Arc<Mutex<Vec<ServiceId>>>,
 }
 
 impl Executions {
@@ -38,6 +39,7 @@ impl Executions {
             journal: wire.journal.clone(),
             state_machine,
             aborted: Arc::default(),
+            redriven: Arc::default(),
         }
     }
 
@@ -58,11 +60,32 @@ impl Executions {
                 if before && stopped.is_ok() {
                     self.journal
                         .note("—", format!("aborts {}", short(execution)));
-                    self.aborts().push(service);
+                    count(&self.aborted).push(service);
                 }
                 return;
             }
             sleep(LOOK).await;
+        }
+    }
+
+    /// Redrives the execution of `service` that was stopped last, as somebody does who sees it in the console; nothing if none
+    /// was.
+    pub async fn redrive_last(&self, service: &ServiceId) {
+        let wanted = service.to_string();
+        let stopped = self.driver.executions(&self.state_machine, Some("ABORTED"));
+        for execution in stopped.await.unwrap_or_default() {
+            let input = self.driver.input(&execution).await.unwrap_or_default();
+            if input["service"] != *wanted {
+                continue;
+            }
+            let executions = &self.cloud.executions;
+            let redrive = json!({ "executionArn": execution });
+            if executions.call("RedriveExecution", redrive).await.is_ok() {
+                let redrives = format!("redrives {}", short(&execution));
+                self.journal.note("—", redrives);
+                count(&self.redriven).push(service.clone());
+            }
+            return;
         }
     }
 
@@ -85,16 +108,13 @@ impl Executions {
 
     /// How many executions of a service were stopped.
     pub fn aborted(&self, service: &ServiceId) -> usize {
-        self.aborts()
-            .iter()
-            .filter(|aborted| *aborted == service)
-            .count()
+        times(service, &self.aborted)
     }
 
-    /// How many executions of a service ended without success.
+    /// How often executions of a service ended without success.
     pub async fn died(&self, service: &ServiceId) -> usize {
         let wanted = service.to_string();
-        let mut died = 0;
+        let mut died = times(service, &self.redriven);
         for status in ["ABORTED", "FAILED", "TIMED_OUT"] {
             let all = self.of_status(status).await;
             died += all
@@ -119,8 +139,13 @@ impl Executions {
         }
         running
     }
+}
 
-    fn aborts(&self) -> std::sync::MutexGuard<'_, Vec<ServiceId>> {
-        self.aborted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn count(services: &Mutex<Vec<ServiceId>>) -> MutexGuard<'_, Vec<ServiceId>> {
+    services.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn times(service: &ServiceId, services: &Mutex<Vec<ServiceId>>) -> usize {
+    let services = count(services);
+    services.iter().filter(|other| *other == service).count()
 }

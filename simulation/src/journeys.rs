@@ -9,6 +9,7 @@ use crate::{
     post::Delivery,
     scenario::{
         After, Before, Behaviour, Edition, Move, Rule, Scenario, Service, Sidecar, Strategy,
+        Unready,
     },
     sweep::Journey,
 };
@@ -372,6 +373,7 @@ fn scenario(number: u64, moves: Moves) -> Option<Scenario> {
         outages: Vec::new(),
         slow: 0.0,
         read_lag: Duration::ZERO,
+        unready: Unready::default(),
         resumed: true,
         delivery: Delivery::RELIABLE,
         sweep_minutes: None,

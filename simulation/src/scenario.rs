@@ -1,9 +1,9 @@
 //! What one seed makes happen: services, pushes, service files, foreign changes, and how unkind AWS is.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use landfall::service_id::ServiceId;
-use landfall_local::cloud::ecs::{Healthy, SimulatedBehaviour};
+use landfall_local::cloud::ecs::{Healthy, NotYet, Quota, SimulatedBehaviour};
 
 use crate::{
     author,
@@ -29,6 +29,8 @@ pub struct Scenario {
     pub slow: f64,
     /// How long ECS's reads of a service answer as before, after it was created or updated.
     pub read_lag: Duration,
+    /// What AWS answers "not yet" to.
+    pub unready: Unready,
     /// How events travel.
     pub delivery: Delivery,
     /// Within how many minutes a sweep looks at everything once; none if nobody sweeps.
@@ -40,6 +42,19 @@ pub struct Scenario {
     /// Whether the conditions of conditional writes get lost, so that newer objects are overwritten unseen: the
     /// invariants have to notice.
     pub unconditional: bool,
+}
+
+/// What AWS is not ready for, and how often it may be asked.
+#[derive(Clone, Debug, Default)]
+pub struct Unready {
+    /// ECS's answers that pass by themselves.
+    pub answers: Vec<NotYet>,
+    /// The operations of ECS that are throttled, by their name.
+    pub quotas: BTreeMap<&'static str, Quota>,
+    /// For how long nothing finds a target group that was created.
+    pub new_groups: Duration,
+    /// For how long reads do not know a task that was run on request.
+    pub task_lag: Duration,
 }
 
 /// A service and the fixed part of its service file.
@@ -296,6 +311,11 @@ pub enum Move {
     /// One of a service's tasks is stopped.
     StopTask {
         /// Of this service.
+        service: usize,
+    },
+    /// Somebody redrives the execution of a service that was stopped last.
+    Redrive {
+        /// This service.
         service: usize,
     },
     /// Somebody stops the next execution that works on a service.

@@ -64,6 +64,10 @@ impl Stage {
         let mut settings = Settings::new("http://127.0.0.1:4599", None);
         settings.elb.bind_listeners = false;
         settings.ecs.read_lag = scenario.read_lag;
+        settings.ecs.task_lag = scenario.unready.task_lag;
+        settings.ecs.not_yet = scenario.unready.answers.clone();
+        settings.ecs.quotas = scenario.unready.quotas.clone();
+        settings.elb.new_groups = scenario.unready.new_groups;
         settings.page = scenario.page;
         let cloud = Cloud::open(world.clone(), settings).await?;
         let journal = Arc::new(Journal::new(world));
@@ -141,11 +145,11 @@ impl Stage {
     async fn settle_owners(&mut self) {
         let services = self.scenario.services.iter().zip(&mut self.stories);
         for (service, story) in services.filter(|(service, _)| service.adopted) {
-            match owner::creates(&self.wire.cloud, service).await {
-                Ok(revision) => story.owners.push(revision),
-                Err(fault) => {
-                    let refused = format!("its owner could not make {}: {fault}", service.id);
-                    self.wire.journal.note("—", refused);
+            loop {
+                match owner::creates(&self.wire.cloud, service).await {
+                    Ok(revision) => break story.owners.push(revision),
+                    // ECS is asked too often, or not ready for it.
+                    Err(_) => sleep(Duration::from_secs(5)).await,
                 }
             }
         }
@@ -311,6 +315,10 @@ impl Stage {
                 let _ = self.operator.hold(id, "maintenance").await;
             }
             Move::Resume { service } => self.resume(service).await,
+            Move::Redrive { service } => {
+                let id = &self.scenario.services[service].id;
+                self.executions.redrive_last(id).await;
+            }
             Move::Abort { service, after } => {
                 let wanted = self.scenario.services[service].id.clone();
                 tokio::spawn(self.executions.clone().abort_next(wanted, after));
