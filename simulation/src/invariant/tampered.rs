@@ -1,17 +1,23 @@
 //! Worlds that somebody has tampered with: each invariant about what is there at rest notices it.
 #![allow(clippy::unwrap_used)]
 
-use landfall::keys;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use landfall::{hold::SetBy, keys};
 use landfall_local::local::STATE_BUCKET;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::{Violation, broken};
 use crate::{
+    invocation::Invocation,
     run::Run,
     scenario::Behaviour,
     stage::Stage,
     sweep::journeys,
-    witness::{desired, record},
+    witness::{Asked, desired, record},
 };
 
 /// Plays a journey of the sweep to its end, and gives the run to `then`.
@@ -37,6 +43,12 @@ fn noticed(broken: &[Violation], invariant: u8, text: &str) {
     let is_it =
         |violation: &Violation| violation.invariant == invariant && violation.text.contains(text);
     assert!(broken.iter().any(is_it), "{text}: {broken:#?}");
+}
+
+/// Puts an object into the state bucket.
+fn put(run: &Run, key: String, value: &Value) {
+    let put = run.cloud.s3.put(STATE_BUCKET, &key, value.to_string());
+    put.unwrap();
 }
 
 /// The service of every journey.
@@ -112,28 +124,24 @@ fn a_verdict_that_does_not_fit_the_image_or_the_file_is_noticed() {
         noticed(&broken(&run).await, 2, "release 2 is bad and succeeded");
         run.pushes[1].behaviour = Behaviour::Good;
 
-        let put = |key: String, value: Value| {
-            let put = run.cloud.s3.put(STATE_BUCKET, &key, value.to_string());
-            put.unwrap();
-        };
         let record = record(&run.cloud, &service, 2).await.unwrap();
         let key = keys::record(&service, 2);
         let mut rolled_back = json!(record);
         rolled_back["verdict"] = json!("rolled-back");
-        put(key.clone(), rolled_back);
+        put(&run, key.clone(), &rolled_back);
         let found = broken(&run).await;
         noticed(&found, 2, "release 2 is good and was rolled-back");
         noticed(&found, 4, "recorded as rolled-back");
         let mut of_another_file = json!(record);
         of_another_file["release"]["file"] = json!("0".repeat(64));
-        put(key.clone(), of_another_file);
+        put(&run, key.clone(), &of_another_file);
         noticed(&broken(&run).await, 2, "which nobody uploaded");
-        put(key, json!(record));
+        put(&run, key, &json!(record));
         assert_eq!(broken(&run).await, []);
 
         let mut forgetful = desired(&run.cloud, &service).await.unwrap();
         forgetful.last_good = None;
-        put(keys::desired(&service), json!(forgetful));
+        put(&run, keys::desired(&service), &json!(forgetful));
         noticed(
             &broken(&run).await,
             2,
@@ -145,6 +153,68 @@ fn a_verdict_that_does_not_fit_the_image_or_the_file_is_noticed() {
             2,
             "should run 1.1.0 with the newest service file",
         );
+    });
+}
+
+/// The witness sees how `update-service` sends the service of every journey what it has.
+async fn updates(run: &Run, execution: &str) {
+    let caller = Invocation {
+        function: "update-service".into(),
+        service: Some(run.scenario.services[0].id.clone()),
+        execution: Some(execution.into()),
+        release: Some(3),
+        kill: Default::default(),
+    };
+    let asked = Asked {
+        api: "ecs",
+        operation: "UpdateService",
+        changes: true,
+    };
+    let body = Bytes::from(hello(json!({})).to_string());
+    let seen = run.witness.before(&run.cloud, &caller, &asked, &body).await;
+    run.witness.after(seen, &Response::new(Bytes::new()));
+}
+
+#[test]
+fn a_change_over_a_foreign_revision_is_noticed_and_one_that_an_operator_accepted_is_none() {
+    after("redeploy", async |run| {
+        let ecs = &run.cloud.ecs;
+        let container = json!({ "name": "web", "image": "foreign:1", "essential": true });
+        let revision = json!({ "family": "foreign", "containerDefinitions": [container] });
+        let registered = ecs.call("RegisterTaskDefinition", revision).await.unwrap();
+        let change = hello(json!({ "taskDefinition": "foreign" }));
+        ecs.call("UpdateService", change).await.unwrap();
+        // The function may have looked before it came.
+        updates(&run, "an execution").await;
+        let found = broken(&run).await;
+        assert!(found.iter().all(|violation| violation.invariant != 8));
+
+        sleep(Duration::from_secs(31)).await;
+        let id = run.scenario.services[0].id.clone();
+        let mut accepting = desired(&run.cloud, &id).await.unwrap();
+        let before = json!(accepting);
+        let arn = &registered["taskDefinition"]["taskDefinitionArn"];
+        accepting.accepted = arn.as_str().map(str::to_owned);
+        put(&run, keys::desired(&id), &json!(accepting));
+        updates(&run, "an execution").await;
+        let found = broken(&run).await;
+        assert!(found.iter().all(|violation| violation.invariant != 8));
+
+        put(&run, keys::desired(&id), &before);
+        updates(&run, "an execution").await;
+        noticed(&broken(&run).await, 8, "by update-service over");
+    });
+}
+
+#[test]
+fn a_change_during_a_hold_is_noticed() {
+    after("redeploy", async |run| {
+        let id = run.scenario.services[0].id.clone();
+        let mut held = desired(&run.cloud, &id).await.unwrap();
+        held.hold("a move".into(), SetBy::Operator, run.cloud.world.now());
+        put(&run, keys::desired(&id), &json!(held));
+        updates(&run, "an execution").await;
+        noticed(&broken(&run).await, 7, "although it was on hold: a move");
     });
 }
 
