@@ -182,6 +182,7 @@ async fn find(
         Ok(Placement::Placed(arn)) => {
             tracing::info!(task = task.name, arn, "started the task");
             run.task = Some(arn);
+            run.asked_at = Some(now);
             let output = waiting(&run, format!("the task `{}` was started", task.name), now);
             keep_run(aws, input, task, run, notes).await?;
             Ok(Some(output))
@@ -200,6 +201,7 @@ async fn find(
                 ),
                 now,
             );
+            run.is_asked_after(&output, now);
             keep_run(aws, input, task, run, notes).await?;
             Ok(Some(output))
         }
@@ -227,15 +229,19 @@ async fn look(
             if let Some(reason) = stop {
                 aws.ecs().stop_task(&input.cluster, arn, &reason).await?;
             }
-            let status = live.map_or_else(String::new, |live| live.last_status.to_string());
-            let reason = format!("the task `{}` is {status}", task.name);
+            let name = &task.name;
+            let reason = match live {
+                Some(live) => format!("the task `{name}` is {}", live.last_status),
+                None => format!("ECS does not show the task `{name}` yet"),
+            };
             Ok(Some(waiting(&run, reason, now)))
         }
         Observation::Lost(reason) => {
             tracing::warn!(task = task.name, arn, reason, "the task was lost");
-            let run = input.again(task, &run, now);
+            let mut run = input.again(task, &run, now);
             let reason = format!("the task `{}` is asked for again: {reason}", task.name);
             let output = lost(&run, reason, now);
+            run.is_asked_after(&output, now);
             keep_run(aws, input, task, run, notes).await?;
             Ok(Some(output))
         }

@@ -19,6 +19,7 @@ pub mod fitting;
 pub mod function;
 mod inspection;
 mod not_yet;
+pub mod installation;
 pub mod operator;
 pub mod parameters;
 pub mod passed_over;

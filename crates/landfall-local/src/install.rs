@@ -34,6 +34,10 @@ pub struct Installation {
     pub state_machines: Vec<InstalledStateMachine>,
     /// The S3 buckets.
     pub buckets: Vec<InstalledBucket>,
+    /// The name of the stack.
+    pub stack: String,
+    /// The outputs of the stack that have a value on this machine, by name.
+    pub outputs: BTreeMap<String, String>,
 }
 
 /// A Lambda function of the template.
@@ -163,6 +167,8 @@ pub fn read(template: &str, world: &World) -> Result<Installation, InstallError>
         schedules: Vec::new(),
         state_machines: Vec::new(),
         buckets: Vec::new(),
+        stack: STACK_NAME.into(),
+        outputs: outputs(&template, &resolver)?,
     };
     for (logical_id, resource) in resources {
         let kind = resource["Type"].as_str().unwrap_or_default();
@@ -206,6 +212,18 @@ pub fn read(template: &str, world: &World) -> Result<Installation, InstallError>
         }
     }
     Ok(installation)
+}
+
+fn outputs(
+    template: &Value,
+    resolver: &Resolver<'_>,
+) -> Result<BTreeMap<String, String>, InstallError> {
+    let outputs = object(&template["Outputs"]);
+    let outputs = outputs.map(|(name, output)| {
+        let place = format!("Outputs.{name}");
+        Ok((name.clone(), resolver.text(&output["Value"], &place)?))
+    });
+    outputs.collect()
 }
 
 impl InstalledStateMachine {

@@ -225,6 +225,10 @@ pub async fn install(
             memory_size: function.memory_size,
         });
     }
+    let stack = &installation.stack;
+    cloud
+        .cloud_formation
+        .put_stack(stack, &installation.outputs);
     for bucket in installation
         .buckets
         .iter()

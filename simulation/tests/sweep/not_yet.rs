@@ -153,16 +153,23 @@ fn a_migration_and_a_service_wait_while_ec2_throttles_what_ecs_asks_it() {
 }
 
 #[test]
-fn a_migration_waits_for_an_instance() {
-    play(async {
-        let stage = refusing(NotYet::no_instance(Duration::from_secs(240))).await;
-        let hello = service("hello", Rule::Semver);
-        stage.push("hello", "1.0.0").await;
-        put(&stage, &hello, &migrating(&hello, 6)).await;
-        stage.rest().await;
-        stage.verdict(&hello, 1, Verdict::Succeeded).await;
-        assert_eq!(stage.ran_alone().await.len(), 1);
-    });
+fn a_migration_waits_for_an_instance_and_then_for_reads_that_show_it() {
+    for (no_instance, task_lag) in [(240, 0), (290, 90), (900, 90)] {
+        play(async move {
+            let stage = Stage::open_in(&[], Plan::Never, |settings| {
+                let no_instance = Duration::from_secs(no_instance);
+                settings.ecs.not_yet = vec![NotYet::no_instance(no_instance)];
+                settings.ecs.task_lag = Duration::from_secs(task_lag);
+            })
+            .await;
+            let hello = service("hello", Rule::Semver);
+            stage.push("hello", "1.0.0").await;
+            put(&stage, &hello, &migrating(&hello, 6)).await;
+            stage.rest().await;
+            stage.verdict(&hello, 1, Verdict::Succeeded).await;
+            assert_eq!(stage.ran_alone().await.len(), 1);
+        });
+    }
 }
 
 #[test]

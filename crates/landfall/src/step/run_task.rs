@@ -106,6 +106,9 @@ pub struct Run {
     pub started_by: String,
     /// When ECS was first asked for it; for one that was lost, when it was asked for it again.
     pub started_at: Timestamp,
+    /// When ECS was or is asked for it next, after it had no room for it before: a start that nobody saw is no older. None before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// When it has taken too long.
     pub deadline: Timestamp,
     /// How often ECS answered that it has no capacity for the task, or lost the task.
@@ -130,7 +133,14 @@ impl Run {
 
     /// Whether it was asked for so short a time ago that ECS may not show it yet.
     fn may_be_unseen(&self, now: Timestamp) -> bool {
-        now.duration_since(self.started_at) < SignedDuration::from_secs(NOT_YET_KNOWN)
+        let asked_at = self.asked_at.unwrap_or(self.started_at);
+        now.duration_since(asked_at) < SignedDuration::from_secs(NOT_YET_KNOWN)
+    }
+
+    /// ECS is asked for it once `output` has waited.
+    pub fn is_asked_after(&mut self, output: &Output, now: Timestamp) {
+        let seconds = i64::try_from(output.wait_seconds).unwrap_or(i64::MAX);
+        self.asked_at = now.checked_add(SignedDuration::from_secs(seconds)).ok();
     }
 }
 
@@ -186,6 +196,7 @@ impl Input {
         Run {
             started_by: self.started_by(task, 0),
             started_at: now,
+            asked_at: None,
             deadline: now
                 .checked_add(SignedDuration::from_secs(seconds))
                 .unwrap_or(Timestamp::MAX),
