@@ -139,7 +139,7 @@ impl Author {
         };
         let read_lag = *self.pick(&[0, 0, 2, 8, 30]);
         let resumed = self.rng.random_bool(0.5);
-        let slow = *self.pick(&[0.0, 0.02, 0.3]);
+        let slow: f64 = *self.pick(&[0.0, 0.02, 0.3]);
         // A sweep makes up for what never comes; without one everything has to come.
         let sweep_minutes = *self.pick(&[None, Some(1), Some(2), Some(5)]);
         let lost = *self.pick(&[0.0, 0.1, 0.3, 1.0]);
@@ -157,6 +157,8 @@ impl Author {
             },
             faults => faults,
         };
+        // A look lists an hour's stopped tasks, page by page, within the 30 seconds of a function.
+        let slow = page.map_or(slow, |_| slow.min(0.02));
         let unready = self.unready();
         let moves = if aborts {
             self.with_redrives(moves, services.len())

@@ -24,7 +24,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub(crate) fn word(self) -> &'static str {
+    /// The name of its section in a service file.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Before => "before",
             Self::After => "after",
