@@ -84,6 +84,7 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
         None => None,
     };
     Ok(Seen::Present {
+        went_back: went_back(aws, input, &live, whose).await?,
         live: Box::new(live),
         whose,
         section,
@@ -120,6 +121,24 @@ async fn whose(
     let (state, ecs) = (aws.state(), aws.ecs());
     let whose = drift::whose(state, ecs, &desired, live, &mut revision, file).await?;
     Ok((Some(whose), revision.release()))
+}
+
+/// Whether ECS has gone back by itself from an earlier release of Landfall's since the images were filled into that one's
+/// revision. Only then does it cost a call.
+async fn went_back(
+    aws: &Aws,
+    input: &Input,
+    live: &LiveService,
+    whose: Option<Whose>,
+) -> Result<bool, Fault> {
+    let runs = live.primary().map(|primary| &primary.task_definition);
+    match &input.base {
+        Some(base) if whose == Some(Whose::Adopted) && runs != Some(base) => {
+            let registered = aws.ecs().registered_for(base, &input.service).await?;
+            Ok(registered.is_some())
+        }
+        _ => Ok(false),
+    }
 }
 
 /// The release's file, with its tasks registered in the Cloud Map service that it names.

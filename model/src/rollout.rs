@@ -212,6 +212,7 @@ impl Protocol {
                 file: Box::new(file.clone()),
             },
             Some(live) => Seen::Present {
+                went_back: false,
                 live: Box::new(live.described()),
                 whose: Some(Whose::OurAttempt),
                 section: input.apply_service.then(|| {

@@ -55,6 +55,7 @@ pub(super) fn compared(
         },
         // Whether the revision may be replaced is asked apart, so that what differs is shown besides.
         Some(live) => Seen::Present {
+            went_back: false,
             live: Box::new(live.clone()),
             whose: None,
             section: Some(Box::new(Section {

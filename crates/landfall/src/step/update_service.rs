@@ -77,6 +77,9 @@ pub enum Seen {
         live: Box<LiveService>,
         /// Whose revision the service runs; none if it runs none.
         whose: Option<Whose>,
+        /// Whether the revision into which the images were filled is one that Landfall registered, and the service runs the one
+        /// that it ran before Landfall came: ECS has gone back to that meanwhile, by itself.
+        went_back: bool,
         /// What the `service` section is made of, if it has to be sent. Otherwise only the revision is new, and the
         /// desired count that autoscaling chose stays.
         section: Option<Box<Section>>,
@@ -140,10 +143,11 @@ pub fn plan(input: &Input, seen: &Seen, now: Timestamp) -> Result<Change, Refusa
         Seen::Present {
             live,
             whose,
+            went_back,
             section,
         } => {
             foreign_controller(&input.service, &live.controller)?;
-            refuse_foreign_revision(input, live, *whose)?;
+            refuse_foreign_revision(input, live, *whose, *went_back)?;
             Ok(update(input, live, section.as_deref(), now))
         }
     }
@@ -151,11 +155,12 @@ pub fn plan(input: &Input, seen: &Seen, now: Timestamp) -> Result<Change, Refusa
 
 /// A foreign revision is not overwritten. The owner of an adopted service, whose file has no task definition, may give
 /// it revisions; but the release's images were filled into one of them, and a revision that came after it would be
-/// lost.
+/// lost. The revision that the service ran at first comes back without the owner, where ECS gives up a release.
 fn refuse_foreign_revision(
     input: &Input,
     live: &LiveService,
     whose: Option<Whose>,
+    went_back: bool,
 ) -> Result<(), Refusal> {
     let (Some(whose), Some(primary)) = (whose, live.primary()) else {
         return Ok(());
@@ -164,6 +169,7 @@ fn refuse_foreign_revision(
     let is_base = input.base.as_ref().is_none_or(|base| base == runs);
     match whose {
         Whose::Good | Whose::Accepted | Whose::OurAttempt => Ok(()),
+        Whose::Adopted if went_back => Ok(()),
         Whose::Adoptable | Whose::Adopted | Whose::OfOwner if is_base => Ok(()),
         Whose::Adoptable | Whose::Adopted | Whose::OfOwner | Whose::Foreign => {
             Err(Refusal::new(drift::fact(&input.service, runs)))

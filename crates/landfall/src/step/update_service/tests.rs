@@ -51,6 +51,7 @@ fn absent(file: ServiceFile) -> Seen {
 fn present(live: LiveService, file: Option<ServiceFile>, previous: Option<ServiceFile>) -> Seen {
     let shown_count = Some(live.desired_count);
     Seen::Present {
+        went_back: false,
         live: Box::new(live),
         whose: Some(Whose::OurAttempt),
         section: file.map(|file| {
@@ -66,6 +67,7 @@ fn present(live: LiveService, file: Option<ServiceFile>, previous: Option<Servic
 
 fn running(whose: Option<Whose>) -> Seen {
     Seen::Present {
+        went_back: false,
         live: Box::new(live(7)),
         whose,
         section: None,
@@ -542,6 +544,7 @@ fn what_only_a_section_had_that_ecs_was_given_is_cleared_although_it_was_never_g
     let registries = json!([{ "registryArn": "arn:registry" }]);
     given.service.insert("serviceRegistries".into(), registries);
     let seen = Seen::Present {
+        went_back: false,
         live: Box::new(live(1)),
         whose: Some(Whose::OurAttempt),
         section: Some(Box::new(Section {
@@ -555,4 +558,30 @@ fn what_only_a_section_had_that_ecs_was_given_is_cleared_although_it_was_never_g
         panic!("it updates the service");
     };
     assert_eq!(body["serviceRegistries"], json!([]));
+}
+
+#[test]
+fn what_ecs_has_gone_back_to_from_an_attempt_is_nobody_elses_though_the_images_were_filled_into_that()
+ {
+    use Whose::{Adoptable, Adopted, Foreign, OfOwner};
+    for (whose, went_back, expected) in [
+        (Adopted, true, true),
+        (Adopted, false, false),
+        (Adoptable, true, false),
+        (OfOwner, true, false),
+        (Foreign, true, false),
+    ] {
+        let input = Input {
+            base: Some(revision(6)),
+            ..first()
+        };
+        let seen = Seen::Present {
+            live: Box::new(live(7)),
+            whose: Some(whose),
+            went_back,
+            section: None,
+        };
+        let planned = plan(&input, &seen, at(7));
+        assert_eq!(planned.is_ok(), expected, "{whose:?}, {went_back}");
+    }
 }
