@@ -89,7 +89,9 @@ impl Function for RegisterTaskDefinition {
             &file,
             previous.as_ref(),
         );
+        // Nothing says what a bad release, or an unproven one, has left.
         plan.tidy |= input.may_be_untidy();
+        plan.scaling |= input.may_be_untidy();
         Ok(plan)
     }
 }

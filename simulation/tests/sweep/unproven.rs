@@ -1,8 +1,8 @@
 //! Releases of which no task ran, because the service's desired count was 0.
 
 use landfall::record::Verdict;
-use landfall_simulation::scenario::{Behaviour, Rule};
-use serde_json::json;
+use landfall_simulation::scenario::{Behaviour, Edition, Rule};
+use serde_json::{Value, json};
 
 use crate::stage::{Stage, play, service};
 
@@ -45,4 +45,42 @@ fn an_image_that_came_at_a_count_of_0_is_judged_once_tasks_are_asked_for_also_if
             }
         });
     }
+}
+
+#[test]
+fn the_scaling_of_a_release_that_proved_nothing_goes_with_the_next_file_that_has_none() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.first_release(&hello).await;
+        let nothing = json!({ "cluster": "web", "service": "hello", "desiredCount": 0 });
+        let ecs = &stage.wire.cloud.ecs;
+        ecs.call("UpdateService", nothing).await.unwrap();
+        stage.rest().await;
+        let put = async |autoscaling: Option<Value>| {
+            let mut file = hello.file(Edition::PLAIN);
+            if let Some(autoscaling) = autoscaling {
+                file["autoscaling"] = autoscaling;
+            }
+            stage.later().await;
+            let text = file.to_string();
+            stage.driver.put_file(&hello.key, &text).await.unwrap();
+            stage.rest().await;
+        };
+        let targets = async || {
+            let asked = json!({ "ServiceNamespace": "ecs" });
+            let scaling = &stage.wire.cloud.scaling;
+            let targets = scaling.call("DescribeScalableTargets", asked).await;
+            targets.unwrap()["ScalableTargets"]
+                .as_array()
+                .unwrap()
+                .len()
+        };
+        put(Some(json!({ "min": 0, "max": 4 }))).await;
+        stage.verdict(&hello, 2, Verdict::Unproven).await;
+        assert_eq!(targets().await, 1);
+        put(None).await;
+        stage.verdict(&hello, 3, Verdict::Succeeded).await;
+        assert_eq!(targets().await, 0);
+    });
 }

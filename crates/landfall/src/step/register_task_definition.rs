@@ -50,8 +50,8 @@ pub struct Input {
 }
 
 impl Input {
-    /// Whether an earlier release may have left a listener rule or a target group of which the last good release's file says
-    /// nothing: it was bad, or a newer one took its place.
+    /// Whether an earlier release may have left a listener rule, a target group or scaling of which the last good release's file
+    /// says nothing: it was bad or unproven, or a newer one took its place.
     pub fn may_be_untidy(&self) -> bool {
         self.apply_service && !self.from_good && self.release.number > 1
     }

@@ -200,14 +200,14 @@ fn update(input: &Input, live: &LiveService, section: Option<&Section>, now: Tim
         return Change {
             service,
             tags: None,
-            call: Call::Update(update_body(input, None, live)),
+            call: Call::Update(update_body(input, None, live, None)),
             count: Count::Keep,
             rollout: rollout(input, None, Some(live), now),
             obstacle,
         };
     };
     let file = with_resets(file.clone(), previous.iter().chain(given));
-    let mut body = update_body(input, Some(&file), live);
+    let mut body = update_body(input, Some(&file), live, *shown_count);
     if input.from_good {
         keep_count(&mut body, previous.as_ref());
     }
@@ -256,7 +256,7 @@ fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
     body.insert("taskDefinition".into(), json!(input.task_definition));
     let balancers = load_balancers_to_send(file, &input.service, input.balancer.as_ref(), &[]);
     body.extend(balancers.map(|value| ("loadBalancers".into(), value)));
-    one_task_at_least(&mut body, file);
+    one_task_at_least(&mut body, file, 0);
     let attempt = json!([input.service, input.release.number, input.task_definition]);
     let token = ContentHash::of(&attempt).to_string();
     body.entry("clientToken")
@@ -276,12 +276,13 @@ fn create_body(input: &Input, file: &ServiceFile) -> Map<String, Value> {
 /// The body of `UpdateService`: the whole section of `file`, or the revision alone.
 ///
 /// A service at 0 tasks that never had a good release was left so by a failed first one, and gets a task again where
-/// the file names no count. The count of a service that Landfall did not create, by autoscaling or by hand, is left
-/// alone.
+/// the file names no count; so does one of which ECS may not show yet that it is at 0. The count of a service that Landfall did not
+/// create, by autoscaling or by hand, is left alone.
 fn update_body(
     input: &Input,
     file: Option<&ServiceFile>,
     live: &LiveService,
+    shown_count: Option<i32>,
 ) -> Map<String, Value> {
     let mut body = match file {
         Some(file) => section(file, &input.service, input.balancer.as_ref(), Some(live)),
@@ -290,21 +291,24 @@ fn update_body(
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("service".into(), json!(input.service.service()));
     body.insert("taskDefinition".into(), json!(input.task_definition));
-    let is_empty = live.scheduling_strategy == Scheduling::Replica && live.desired_count == 0;
+    let may_be_empty = live.scheduling_strategy == Scheduling::Replica
+        && shown_count.is_none_or(|count| count == 0);
     let owner = file.filter(|file| file.owns_task_definition());
-    if let Some(file) = owner.filter(|_| input.last_good.is_none() && is_empty) {
-        one_task_at_least(&mut body, file);
+    if let Some(file) = owner.filter(|_| input.last_good.is_none() && may_be_empty) {
+        one_task_at_least(&mut body, file, live.desired_count);
     }
     body
 }
 
-/// ECS creates a replica service without `desiredCount` with no task at all. A release of no task proves nothing.
-fn one_task_at_least(body: &mut Map<String, Value>, file: &ServiceFile) {
+/// ECS creates a replica service without `desiredCount` with no task at all. A release of no task proves nothing. What it has
+/// is not taken from it.
+fn one_task_at_least(body: &mut Map<String, Value>, file: &ServiceFile, has: i32) {
     if body.get("schedulingStrategy").and_then(Value::as_str) != Some("DAEMON") {
         let least = file
             .autoscaling
             .as_ref()
-            .map_or(1, |scaled| scaled.min.max(1));
+            .map_or(1, |scaled| scaled.min.max(1))
+            .max(has.unsigned_abs());
         body.entry("desiredCount").or_insert(json!(least));
     }
 }
