@@ -486,7 +486,9 @@ impl Stage {
             return;
         };
         if let Some(task) = tasks["taskArns"][0].as_str() {
-            let missed = Instant::now() + Duration::from_secs(120);
+            // While AWS is away nobody can go back from a release whose tasks crash beside it.
+            let away = self.wire.faults.away_for();
+            let missed = Instant::now() + away + Duration::from_secs(120);
             self.stories[service].disturbed_until = Some(missed);
             // It may have stopped by itself meanwhile.
             let _ = ecs
