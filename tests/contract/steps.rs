@@ -116,7 +116,7 @@ pub(crate) fn answers(function: &str, input: &Value) -> Vec<Value> {
                     last_good: None,
                     ending: (*action == Conclude).then_some(ending),
                     wait_seconds: 0,
-                    claimed_at: has_claim.then(|| Timestamp::UNIX_EPOCH),
+                    claimed_at: has_claim.then_some(Timestamp::UNIX_EPOCH),
                 })
             });
             answers.collect()
