@@ -168,7 +168,7 @@ pub fn read(template: &str, world: &World) -> Result<Installation, InstallError>
         state_machines: Vec::new(),
         buckets: Vec::new(),
         stack: STACK_NAME.into(),
-        outputs: outputs(&template, &resolver)?,
+        outputs: outputs(&template, &resolver),
     };
     for (logical_id, resource) in resources {
         let kind = resource["Type"].as_str().unwrap_or_default();
@@ -214,14 +214,12 @@ pub fn read(template: &str, world: &World) -> Result<Installation, InstallError>
     Ok(installation)
 }
 
-fn outputs(
-    template: &Value,
-    resolver: &Resolver<'_>,
-) -> Result<BTreeMap<String, String>, InstallError> {
+/// The outputs that have a value here: some name resources that this machine has none of, as the dead-letter queue.
+fn outputs(template: &Value, resolver: &Resolver<'_>) -> BTreeMap<String, String> {
     let outputs = object(&template["Outputs"]);
-    let outputs = outputs.map(|(name, output)| {
+    let outputs = outputs.filter_map(|(name, output)| {
         let place = format!("Outputs.{name}");
-        Ok((name.clone(), resolver.text(&output["Value"], &place)?))
+        Some((name.clone(), resolver.text(&output["Value"], &place).ok()?))
     });
     outputs.collect()
 }

@@ -19,7 +19,7 @@ use aws_smithy_types::body::SdkBody;
 /// Answers what it was told to, one after the other, and remembers what it was asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Aws {
-    answers: Arc<Mutex<Vec<(u16, &'static str)>>>,
+    answers: Arc<Mutex<Vec<(u16, String)>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -34,9 +34,11 @@ pub(crate) struct Asked {
 }
 
 impl Aws {
-    pub(crate) fn answering(answers: &[(u16, &'static str)]) -> Self {
+    pub(crate) fn answering(answers: &[(u16, &str)]) -> Self {
+        let answers = answers.iter();
+        let answers = answers.map(|(status, body)| (*status, (*body).to_owned()));
         Self {
-            answers: Arc::new(Mutex::new(answers.to_vec())),
+            answers: Arc::new(Mutex::new(answers.collect())),
             asked: Arc::default(),
         }
     }
