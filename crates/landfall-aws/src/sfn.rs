@@ -150,6 +150,19 @@ impl StepFunctions {
         Ok(input.and_then(|input| serde_json::from_str(input).ok()))
     }
 
+    /// The state that an execution entered last, if it entered any
+    /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html>).
+    pub async fn state(&self, execution: &str) -> Result<Option<String>, Fault> {
+        let body = json!({ "executionArn": execution, "reverseOrder": true, "maxResults": 20 });
+        let answer = match self.0.call("GetExecutionHistory", &body).await {
+            Err(fault) if fault.is("ExecutionDoesNotExist") => return Ok(None),
+            answer => answer?,
+        };
+        let mut events = answer["events"].as_array().into_iter().flatten();
+        let entered = events.find_map(|event| event["stateEnteredEventDetails"]["name"].as_str());
+        Ok(entered.map(str::to_owned))
+    }
+
     /// Wakes the execution that sleeps on `task_token`, if it still does.
     pub async fn wake(&self, task_token: &str) -> Result<(), Fault> {
         let body = json!({ "taskToken": task_token, "output": "{}" });

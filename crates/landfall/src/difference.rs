@@ -82,6 +82,11 @@ pub fn member(path: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<
     compared(path, before, after, true)
 }
 
+/// How a section of a service file differs from that of another one; what is not named any more goes.
+pub fn file_member(name: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
+    compared(name, before, after, false)
+}
+
 fn compared(
     path: &str,
     before: Option<&Value>,

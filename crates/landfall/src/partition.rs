@@ -42,6 +42,19 @@ impl Partition {
         }
     }
 
+    /// What the host names of its console end with, if a source says it
+    /// (<https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/select-region.html>,
+    /// <https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/getting-started-sign-in.html>,
+    /// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html>).
+    pub fn console(self) -> Option<&'static str> {
+        match self {
+            Self::Aws => Some("console.aws.amazon.com"),
+            Self::China => Some("console.amazonaws.cn"),
+            Self::GovCloud => Some("console.amazonaws-us-gov.com"),
+            Self::EuropeanSovereign => None,
+        }
+    }
+
     /// The Region for which requests to a service are signed that has one endpoint for the whole partition, as IAM has
     /// (<https://docs.aws.amazon.com/general/latest/gr/iam-service.html>).
     pub fn global_region(self) -> &'static str {
