@@ -23,6 +23,7 @@ use landfall_aws::{config, config::SdkConfig, descriptions::Descriptions, ecr::E
 use miette::{Result, miette};
 use serde_json::Map;
 
+pub(crate) use self::comparison::line;
 use self::{comparison::Comparison, next::Next};
 use crate::{clients::report_aws, file::FileArguments, running_service::RunningService};
 

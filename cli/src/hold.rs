@@ -2,26 +2,17 @@
 
 use clap::Args;
 use landfall::{desired::DesiredState, follow::FollowRule, service_id::ServiceId};
-use landfall_aws::{config, operator::Operator};
-use landfall_local::local::{CONFIG_BUCKET, REGION, STATE_BUCKET, STATE_MACHINE};
-use miette::{Result, miette};
+use miette::Result;
 
-use crate::clients::{PORT, report};
+use crate::which::{self, Landfall, Which};
 
 /// Which service, of which Landfall.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// The service, as cluster/service.
     service: String,
-    /// The state bucket in AWS, instead of the Landfall on this machine.
-    #[arg(long)]
-    state_bucket: Option<String>,
-    /// The config bucket in AWS: with it, the status beside the service file tells of the hold too.
-    #[arg(long, requires = "state_bucket")]
-    config_bucket: Option<String>,
-    /// The port that `landfall local` listens on.
-    #[arg(long, default_value_t = PORT, conflicts_with = "state_bucket")]
-    port: u16,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// What to hold, and why.
@@ -39,25 +30,13 @@ pub(crate) struct HoldArguments {
 pub(crate) struct ResumeArguments {
     #[command(flatten)]
     target: Target,
-    #[command(flatten)]
-    executions: Executions,
-}
-
-/// How an execution is started.
-#[derive(Debug, Args)]
-pub(crate) struct Executions {
-    /// The ARN of the release state machine in AWS. Without it, that of the service's last record is taken.
-    #[arg(long, requires = "state_bucket")]
-    state_machine: Option<String>,
 }
 
 /// Holds a service.
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<()> {
-    let (operator, service) = arguments.target.operator().await?;
-    let desired = operator
-        .hold(&service, &arguments.reason)
-        .await
-        .map_err(report)?;
+    let (landfall, service) = arguments.target.find().await?;
+    let held = landfall.operator().hold(&service, &arguments.reason).await;
+    let desired = held.map_err(|fault| landfall.report(fault))?;
     if let Some(hold) = &desired.hold {
         println!("{service} is on hold: {}", hold.reason);
     }
@@ -73,12 +52,10 @@ pub(crate) async fn hold(arguments: HoldArguments) -> Result<()> {
 
 /// Ends a hold.
 pub(crate) async fn resume(arguments: ResumeArguments) -> Result<()> {
-    let (operator, service) = arguments.target.operator().await?;
-    let state_machine = arguments.executions.state_machine(&arguments.target);
-    let desired = operator
-        .resume(&service, state_machine)
-        .await
-        .map_err(report)?;
+    let (landfall, service) = arguments.target.find().await?;
+    let state_machine = landfall.state_machine.as_deref();
+    let changed = landfall.operator().resume(&service, state_machine).await;
+    let desired = changed.map_err(|fault| landfall.report(fault))?;
     println!("{}", resumed(&desired));
     Ok(())
 }
@@ -110,33 +87,10 @@ pub(crate) fn waits_for(desired: &DesiredState) -> Option<String> {
     (!pushes.is_empty()).then(|| pushes.join(" and "))
 }
 
-impl Executions {
-    /// The state machine, if it is known.
-    pub(crate) fn state_machine(&self, target: &Target) -> Option<&str> {
-        match &target.state_bucket {
-            Some(_) => self.state_machine.as_deref(),
-            None => Some(STATE_MACHINE),
-        }
-    }
-}
-
 impl Target {
-    /// The operator of that Landfall, and the service.
-    pub(crate) async fn operator(&self) -> Result<(Operator, ServiceId)> {
-        let service = self
-            .service
-            .parse::<ServiceId>()
-            .map_err(|refusal| miette!("{refusal}"))?;
-        let operator = match &self.state_bucket {
-            Some(bucket) => {
-                Operator::new(&config::load().await, bucket, self.config_bucket.clone())
-            }
-            None => {
-                let endpoint = format!("http://127.0.0.1:{}", self.port);
-                let config = config::local(&endpoint, REGION).await;
-                Operator::new(&config, STATE_BUCKET, Some(CONFIG_BUCKET.into()))
-            }
-        };
-        Ok((operator, service))
+    /// That Landfall, and the service.
+    pub(crate) async fn find(&self) -> Result<(Landfall, ServiceId)> {
+        let service = which::service(&self.service)?;
+        Ok((self.which.find().await?, service))
     }
 }

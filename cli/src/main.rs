@@ -2,21 +2,30 @@
 
 mod check;
 mod clients;
+mod completions;
 mod demo;
 mod diff;
 mod file;
 mod hello_server;
+mod history;
 mod hold;
 mod init;
+mod links;
 mod local;
+mod output;
 mod retry;
 mod running_service;
+mod show;
 mod status;
+mod table;
 mod verify;
+mod view;
+mod watch;
+mod which;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use miette::Result;
 
 /// The event-driven deployer for Amazon ECS: push an image or put a service file, and Landfall does the rest.
@@ -43,12 +52,20 @@ enum Verb {
     Verify(verify::Arguments),
     /// Say what should run, what runs, and how the releases ended.
     Status(status::Arguments),
+    /// List the releases of a service, and how they ended.
+    History(history::Arguments),
+    /// Show one release: what it changed, how it went, and why it ended so.
+    Show(show::Arguments),
+    /// Follow a release to its verdict, which becomes the exit code.
+    Watch(watch::Arguments),
     /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
     Hold(hold::HoldArguments),
     /// Let a service that is on hold change again, and deploy the newest release.
     Resume(hold::ResumeArguments),
     /// Try the newest images again that made a release bad.
     Retry(retry::Arguments),
+    /// Print what a shell needs to complete `landfall`, or its manual page.
+    Completions(completions::Arguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.
     #[command(hide = true)]
     HelloServer(hello_server::Arguments),
@@ -61,6 +78,7 @@ fn main() -> Result<ExitCode> {
     match Command::parse().verb {
         // Asks nobody, so it needs none of what the others are run by.
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments, Command::command()),
         verb => run(verb),
     }
 }
@@ -85,12 +103,16 @@ async fn function() -> Result<ExitCode> {
 async fn run(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments, Command::command()),
         Verb::Demo(arguments) => demo::run(arguments).await,
         Verb::Local(arguments) => local::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Diff(arguments) => diff::run(arguments).await,
         Verb::Init(arguments) => init::run(arguments).await,
         Verb::Verify(arguments) => verify::run(arguments).await,
         Verb::Status(arguments) => status::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::History(arguments) => history::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Show(arguments) => show::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Watch(arguments) => watch::run(arguments).await,
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Retry(arguments) => retry::run(arguments).await.map(|()| ExitCode::SUCCESS),

@@ -4,28 +4,21 @@ use clap::Args;
 use landfall::desired::DesiredState;
 use miette::Result;
 
-use crate::{
-    clients::report,
-    hold::{Executions, Target, waits_for},
-};
+use crate::hold::{Target, waits_for};
 
 /// What to try again.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     target: Target,
-    #[command(flatten)]
-    executions: Executions,
 }
 
 /// Tries it again.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let (operator, service) = arguments.target.operator().await?;
-    let state_machine = arguments.executions.state_machine(&arguments.target);
-    let desired = operator
-        .retry(&service, state_machine)
-        .await
-        .map_err(report)?;
+    let (landfall, service) = arguments.target.find().await?;
+    let state_machine = landfall.state_machine.as_deref();
+    let tried_again = landfall.operator().retry(&service, state_machine).await;
+    let desired = tried_again.map_err(|fault| landfall.report(fault))?;
     println!("{}", tried(&desired));
     Ok(())
 }

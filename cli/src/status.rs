@@ -1,33 +1,26 @@
-//! `landfall status`: what should run, and how the releases ended.
-
-use std::io::{ErrorKind, Write};
+//! `landfall status`: what should run, what runs, and what somebody has to do about it.
 
 use clap::Args;
-use landfall::{
-    desired::DesiredState,
-    record::{Record, Release},
-    service_id::ServiceId,
-    undecided::duration,
-};
-use landfall_aws::{config, state_bucket::StateBucket};
-use landfall_local::local::{REGION, STATE_BUCKET};
-use miette::{IntoDiagnostic, Result, miette};
-use serde_json::json;
+use jiff::Timestamp;
+use landfall::{service_id::ServiceId, status::FileStatus, undecided::duration};
+use miette::{Result, miette};
+use serde_json::{Value, json};
 
-use crate::clients::{PORT, report};
+use crate::{
+    output::{self, print},
+    table::table,
+    view::{Reader, Standing, View, ago},
+    which::{self, Which},
+};
 
 /// Which services.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// One service, as cluster/service. Without it, all services are listed.
     service: Option<String>,
-    /// Look into this state bucket in AWS, instead of the Landfall on this machine.
-    #[arg(long)]
-    state_bucket: Option<String>,
-    /// The port that `landfall local` listens on.
-    #[arg(long, default_value_t = PORT, conflicts_with = "state_bucket")]
-    port: u16,
-    /// How many of the newest releases to show.
+    #[command(flatten)]
+    which: Which,
+    /// How many of the newest releases of the service to show.
     #[arg(long, default_value_t = 5)]
     releases: usize,
     /// Print JSON.
@@ -37,82 +30,94 @@ pub(crate) struct Arguments {
 
 /// Shows it.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let state = match &arguments.state_bucket {
-        Some(bucket) => StateBucket::named(&config::load().await, bucket),
+    let service = arguments.service.as_deref().map(which::service);
+    let service = service.transpose()?;
+    let landfall = arguments.which.find().await?;
+    let reader = Reader::of(&landfall);
+    let (views, rejected) = match &service {
+        Some(service) => {
+            let view = reader.one(service, arguments.releases).await;
+            let view = view.map_err(|fault| landfall.report(fault))?;
+            (vec![view.ok_or_else(|| undescribed(service))?], Vec::new())
+        }
         None => {
-            let endpoint = format!("http://127.0.0.1:{}", arguments.port);
-            StateBucket::named(&config::local(&endpoint, REGION).await, STATE_BUCKET)
+            let views = reader.all().await.map_err(|fault| landfall.report(fault))?;
+            let rejected = reader.rejected(&views).await;
+            (views, rejected.map_err(|fault| landfall.report(fault))?)
         }
     };
-    let services = match &arguments.service {
-        Some(service) => vec![
-            service
-                .parse::<ServiceId>()
-                .map_err(|refusal| miette!("{refusal}"))?,
-        ],
-        None => state.services().await.map_err(report)?,
-    };
-    let mut documents = Vec::new();
-    let mut text = String::new();
-    for service in &services {
-        let desired = state.read(service).await.map_err(report)?.into_value();
-        if desired.file.is_none() && desired.last_number == 0 {
-            return Err(miette!(
-                help = "`landfall status` without a name lists the services that are",
-                "no service file has described {service} yet"
-            ));
-        }
-        let mut records = Vec::new();
-        let numbers = state.record_numbers(service).await.map_err(report)?;
-        for (position, number) in numbers.iter().rev().enumerate() {
-            let open = |release: &Release| release.number == *number;
-            if position < arguments.releases || desired.open.iter().any(open) {
-                records.extend(state.record(service, *number).await.map_err(report)?);
-            }
-        }
-        let desired = caught_up(desired, &records);
-        records.truncate(arguments.releases);
-        if arguments.json {
-            documents.push(json!({ "desired": desired, "releases": records }));
-        } else {
-            text += &describe(&desired, &records);
-        }
-    }
-    if arguments.json {
-        text = format!("{:#}\n", json!(documents));
-    } else if services.is_empty() {
-        text = "No service is described yet: put a service file into the config bucket, under services/.\n".into();
-    }
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.into_diagnostic(),
-    }
+    print(&match (arguments.json, &service) {
+        (true, _) => format!("{:#}\n", document(&views)),
+        (false, Some(_)) => views.iter().map(describe).collect(),
+        (false, None) => overview(&views, &rejected, Timestamp::now(), output::width()),
+    })
 }
 
-/// The desired state once it holds the verdicts that `records`, newest first, have given: a conclusion writes its
-/// records first and the desired state next, and a reader in between would find a release open that has a verdict.
-fn caught_up(mut desired: DesiredState, records: &[Record]) -> DesiredState {
-    for record in records.iter().rev() {
-        let number = record.release.number;
-        if desired.open.iter().any(|release| release.number == number) {
-            desired.conclude(
-                number,
-                record.verdict,
-                record.against(),
-                record.task_definition.as_ref(),
-                record.timeline.concluded_at,
-            );
-        }
-    }
-    desired
+/// That nothing is known of a service.
+pub(crate) fn undescribed(service: &ServiceId) -> miette::Report {
+    miette!(
+        help = "`landfall status` without a name lists the services that are",
+        "no service file has described {service} yet"
+    )
 }
 
-fn describe(desired: &DesiredState, records: &[Record]) -> String {
+fn document(views: &[View]) -> Value {
+    let each = views.iter().map(
+        |view| json!({ "desired": view.desired, "releases": view.records, "upload": view.upload }),
+    );
+    each.collect()
+}
+
+/// A line for each service, and for each file that describes none.
+fn overview(
+    views: &[View],
+    rejected: &[(String, FileStatus)],
+    now: Timestamp,
+    width: Option<usize>,
+) -> String {
+    if views.is_empty() && rejected.is_empty() {
+        return "No service is described yet: put a service file into the config bucket, under services/.\n".into();
+    }
+    let rows: Vec<_> = views
+        .iter()
+        .map(|view| {
+            let (number, standing, since) = view.newest();
+            vec![
+                view.desired.service.to_string(),
+                view.runs(),
+                number.map_or_else(String::new, |number| number.to_string()),
+                standing.to_string(),
+                since.map_or_else(String::new, |since| ago(since, now)),
+                view.needs().join("; "),
+            ]
+        })
+        .collect();
+    let header = ["SERVICE", "RUNS", "RELEASE", "IS", "SINCE", "NEEDS"];
+    let mut text = table(&header, &rows, width);
+    for (key, status) in rejected {
+        let FileStatus::Rejected { message, .. } = status else {
+            continue;
+        };
+        let first = message.lines().next().unwrap_or(key);
+        text += &format!("rejected: {first}\n");
+    }
+    text
+}
+
+fn describe(view: &View) -> String {
+    let View {
+        desired,
+        records,
+        upload,
+    } = view;
     let mut lines = vec![desired.service.to_string()];
     match &desired.file {
         Some(file) => lines.push(format!("  file      {}", file.key)),
         None => lines.push("  file      none: it is not followed".into()),
+    }
+    if let Some(FileStatus::Rejected { message, .. }) = upload {
+        lines.push("  rejected  its newest version, so the one before is followed:".into());
+        lines.extend(message.lines().map(|line| format!("            {line}")));
     }
     if let Some(hold) = &desired.hold {
         lines.push(format!(
@@ -167,10 +172,9 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
         lines.push(format!(
             "  release {:<3} {} ({})",
             release.number,
-            match desired.next_release() {
-                Some(_) if desired.pause_of(release.number).is_some() => "is paused",
-                Some(next) if next.number >= release.number => "on its way",
-                _ => "waits for the end of the hold",
+            match view.standing_of(release.number) {
+                Standing::Held => "waits for the end of the hold".into(),
+                standing => standing.to_string(),
             },
             release.cause
         ));
@@ -180,7 +184,7 @@ fn describe(desired: &DesiredState, records: &[Record]) -> String {
             lines.extend(commands.map(|command| format!("  continue  {command}")));
         }
     }
-    for record in records {
+    for record in records.iter() {
         let verdict = record.verdict.to_string();
         let unseen = match record.timeline.blind_seconds {
             0 => String::new(),
@@ -210,14 +214,23 @@ mod tests {
     use jiff::Timestamp;
     use landfall::{
         content::ContentHash,
-        desired::{Claim, FollowedFile},
+        desired::{Claim, DesiredState, FollowedFile},
         ignored::Reason,
         live::HookAction,
         pause::{AwaitedHook, Pause},
-        record::{TaskDefinition, Timeline, Verdict},
+        record::{Record, Release, TaskDefinition, Timeline, Verdict},
     };
 
     use super::*;
+    use crate::view::caught_up;
+
+    fn view(desired: DesiredState, records: &[Record]) -> View {
+        View {
+            desired: caught_up(desired, records),
+            records: records.to_vec(),
+            upload: None,
+        }
+    }
 
     fn file(content: &str) -> FollowedFile {
         FollowedFile {
@@ -275,7 +288,7 @@ mod tests {
     fn between_a_record_and_its_desired_state_a_release_is_shown_once_with_its_verdict() {
         let desired = open(&["one"]);
         let records = [record(&desired.open[0], Verdict::Succeeded)];
-        let shown = describe(&caught_up(desired, &records), &records);
+        let shown = describe(&view(desired, &records));
         assert_eq!(
             shown,
             "web/hello\n  file      services/hello.yaml\n  last good release 1, hello:1\n  \
@@ -290,7 +303,7 @@ mod tests {
             than: "main-102".into(),
         };
         desired.ignore("hello", "main-101", earlier, Timestamp::UNIX_EPOCH);
-        let shown = describe(&desired, &[]);
+        let shown = describe(&view(desired.clone(), &[]));
         let line = "\n  ignored   hello:main-101: main-102 comes later\n";
         assert!(shown.contains(line), "{shown}");
     }
@@ -300,14 +313,14 @@ mod tests {
         let desired = open(&["one"]);
         let mut seen_late = record(&desired.open[0], Verdict::Succeeded);
         seen_late.timeline.blind_seconds = 1205;
-        let shown = describe(&desired, &[seen_late]);
+        let shown = describe(&view(desired.clone(), &[seen_late]));
         let line = "  release 1   succeeded   it succeeded; nobody could look for 20 minutes \
                     (services/hello.yaml changed)\n";
         assert!(shown.ends_with(line), "{shown}");
 
         let mut started_late = record(&desired.open[0], Verdict::Succeeded);
         started_late.timeline.withheld_seconds = 1205;
-        let shown = describe(&desired, &[started_late]);
+        let shown = describe(&view(desired.clone(), &[started_late]));
         let line = "it succeeded; ECS could not start its tasks for 20 minutes (services/hello.yaml changed)\n";
         assert!(shown.ends_with(line), "{shown}");
     }
@@ -327,7 +340,7 @@ mod tests {
             since: at(1_750_000_000),
         };
         desired.note_pause(1, Some(&pause));
-        let shown = describe(&desired, &[]);
+        let shown = describe(&view(desired.clone(), &[]));
         let lines = "  release 1   is paused (services/hello.yaml changed)\n  \
                      paused    ECS paused the deployment at PRE_SCALE_UP and has waited for somebody to continue it since \
                      2025-06-15T15:06:40Z; hook ecs-pause-1 waits until 2025-06-16T15:06:40Z, then ECS does ROLLBACK\n  \
@@ -337,7 +350,7 @@ mod tests {
 
         let mut seen = record(&desired.open[0], Verdict::Succeeded);
         seen.timeline.paused_seconds = 3 * 86_400;
-        let shown = describe(&caught_up(desired, &[seen.clone()]), &[seen]);
+        let shown = describe(&view(desired, &[seen]));
         assert!(
             shown.contains("it succeeded; paused for 72 hours"),
             "{shown}"

@@ -169,7 +169,7 @@ impl Comparison {
         };
         let mut text = format!("{against}\n");
         for one in &self.found.differences {
-            text += &self.line(one);
+            text += &line(one, &self.names, self.revision.is_some());
         }
         text += &match self.found.differences.len() {
             0 => "No differences.\n".to_owned(),
@@ -180,29 +180,6 @@ impl Comparison {
             text += &format!("{sentence}\n");
         }
         text
-    }
-
-    fn line(&self, one: &Difference) -> String {
-        let (sign, style) = match (&one.before, &one.after) {
-            (None, _) => ('+', NEW),
-            (_, None) => ('-', GONE),
-            _ => ('~', CHANGED),
-        };
-        let values = match (&one.before, &one.after) {
-            (Some(before), Some(after)) => {
-                format!("{} → {}", self.shown(before), self.shown(after))
-            }
-            (Some(one), None) | (None, Some(one)) => self.shown(one),
-            (None, None) => String::new(),
-        };
-        let fixed = match one.fixed && self.revision.is_some() {
-            true => "  (cannot be changed in place)",
-            false => "",
-        };
-        format!(
-            "  {style}{sign} {}{style:#}: {PLAIN}{values}{PLAIN:#}{fixed}\n",
-            one.path
-        )
     }
 
     fn sentences(&self) -> Vec<String> {
@@ -249,17 +226,42 @@ impl Comparison {
         }
         all
     }
+}
 
-    fn shown(&self, value: &Value) -> String {
-        match value {
-            Value::String(text) => match (self.names.get(text), text.split_once("@sha256:")) {
-                (Some(name), Some((_, digest))) => {
-                    format!("{name} (sha256:{})", &digest[..digest.len().min(12)])
-                }
-                _ => text.clone(),
-            },
-            other => flow(other),
+/// A difference as a line. `names` are what pinned images are known by; `is_there` is whether the service is, so that some members
+/// cannot be changed.
+pub(crate) fn line(one: &Difference, names: &BTreeMap<String, String>, is_there: bool) -> String {
+    let (sign, style) = match (&one.before, &one.after) {
+        (None, _) => ('+', NEW),
+        (_, None) => ('-', GONE),
+        _ => ('~', CHANGED),
+    };
+    let values = match (&one.before, &one.after) {
+        (Some(before), Some(after)) => {
+            format!("{} → {}", shown(before, names), shown(after, names))
         }
+        (Some(one), None) | (None, Some(one)) => shown(one, names),
+        (None, None) => String::new(),
+    };
+    let fixed = match one.fixed && is_there {
+        true => "  (cannot be changed in place)",
+        false => "",
+    };
+    format!(
+        "  {style}{sign} {}{style:#}: {PLAIN}{values}{PLAIN:#}{fixed}\n",
+        one.path
+    )
+}
+
+fn shown(value: &Value, names: &BTreeMap<String, String>) -> String {
+    match value {
+        Value::String(text) => match (names.get(text), text.split_once("@sha256:")) {
+            (Some(name), Some((_, digest))) => {
+                format!("{name} (sha256:{})", &digest[..digest.len().min(12)])
+            }
+            _ => text.clone(),
+        },
+        other => flow(other),
     }
 }
 

@@ -5,6 +5,7 @@
 mod init;
 mod live_services;
 mod local;
+mod releases;
 mod stage;
 mod stub;
 mod verify;

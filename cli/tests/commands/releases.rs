@@ -1,0 +1,128 @@
+//! What people see of releases: `watch`, `history`, `show` and the table of `status`.
+
+use serde_json::Value;
+
+use crate::stage::*;
+
+const FILE: &str = "cluster: { clusterName: web }\n\
+                    images: { web: { repository: hello, tag: 'semver:^1' } }\n\
+                    taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64 }] }\n\
+                    service: { serviceName: hello, desiredCount: 1 }\n";
+
+/// Pushes an image to `port` whose tasks run this command.
+fn push(port: &str, image: &str, command: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().display().to_string();
+    let push = ["local", "push", image, "--dir", &dir, "--port", port, "--"];
+    success(&[&push, command].concat());
+}
+
+/// The exit code of a command, and what it printed.
+fn ended(arguments: &[&str]) -> (i32, String) {
+    let output = landfall(arguments);
+    (output.status.code().unwrap(), text(&output.stdout))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_is_followed_to_its_verdict_and_told_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path());
+    let port = local.port.clone();
+    let here = ["--port", port.as_str()];
+    let of = |arguments: &[&'static str]| [arguments, &here].concat();
+
+    local.put_file("services/hello.yaml", FILE).await;
+    local.put_file("services/broken.yaml", "images: [").await;
+    let waiting = until_shown(&of(&["status"]), "waits for the first push").await;
+    assert!(
+        waiting.starts_with("SERVICE    RUNS         RELEASE  IS          SINCE  NEEDS\n"),
+        "{waiting}"
+    );
+    let rejected = until_shown(&of(&["status"]), "rejected: services/broken.yaml:1:9: ").await;
+    assert_eq!(rejected.lines().count(), 3, "{rejected}");
+
+    push(&port, "hello:1.0.0", &["sleep", "1000"]);
+    let (code, told) = ended(&of(&["watch", "web/hello", "--image", "hello:1.0.0"]));
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        told.contains("web/hello release 1: hello:1.0.0 was pushed"),
+        "{told}"
+    );
+    assert!(
+        told.ends_with("web/hello release 1 succeeded: rolled out and verified\n"),
+        "{told}"
+    );
+    // It is told once more to whoever comes late, and as JSON, each line a document.
+    let late = of(&[
+        "watch",
+        "web/hello",
+        "--image",
+        "000000000000.dkr.ecr.eu-west-1.amazonaws.com/hello:1.0.0",
+        "--json",
+    ]);
+    let (code, told) = ended(&late);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["record"]["verdict"]), (0, &"succeeded".into()));
+
+    // No release comes of what no rule admits.
+    push(&port, "hello:2.0.0", &["sleep", "1000"]);
+    let (code, told) = ended(&of(&["watch", "web/hello", "--image", "hello:2.0.0"]));
+    assert_eq!(code, 5, "{told}");
+    assert!(told.contains("no release: hello:2.0.0: "), "{told}");
+    let message = failure(&of(&["watch", "web/hello", "--image", "hello:3.0.0"]));
+    assert!(
+        message.contains("there is no image hello:3.0.0"),
+        "{message}"
+    );
+
+    // A task before the rollout fails, which takes no time.
+    let failing = FILE.replace("memory: 64", "memory: 128")
+        + "before: [{ name: migrate, container: web, command: ['false'] }]\n";
+    local.put_file("services/hello.yaml", &failing).await;
+    until_shown(&of(&["history", "web/hello"]), "\n1        succeeded ").await;
+    let shown = until_shown(&of(&["history", "web/hello"]), "\n2        failed ").await;
+    assert!(
+        shown.contains("services/hello.yaml changed; the task `migrate`"),
+        "{shown}"
+    );
+    let shown = success(&of(&["show", "web/hello"]));
+    for line in [
+        "web/hello release 2: failed\n",
+        "file      changed since release 1:\n",
+        "~ taskDefinition.containerDefinitions[web].memory: 64 → 128\n",
+        "image     web: hello:1.0.0 (sha256:",
+        "What was found speaks against the release:\n  task migrate of the section before: ",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    let json: Value =
+        serde_json::from_str(&success(&of(&["show", "web/hello", "1", "--json"]))).unwrap();
+    assert_eq!(
+        (&json["record"]["verdict"], &json["before"]),
+        (&"succeeded".into(), &Value::Null)
+    );
+    let message = failure(&of(&["show", "web/hello", "9"]));
+    assert!(
+        message.contains("release 9 of web/hello has not ended"),
+        "{message}"
+    );
+    let message = failure(&of(&["history", "web/helo"]));
+    assert!(
+        message.contains("no service file has described web/helo yet"),
+        "{message}"
+    );
+
+    // In an account the stack's outputs say which Landfall it is.
+    let by_stack = landfall_at(
+        &local.endpoint,
+        &["status", "web/hello", "--stack", "landfall"],
+    );
+    assert!(
+        text(&by_stack.stdout).contains("  release 2   failed"),
+        "{by_stack:?}"
+    );
+    let missing = landfall_at(&local.endpoint, &["status", "--stack", "landfal"]);
+    let told = text(&missing.stderr);
+    assert!(told.contains("there is no stack `landfal`"), "{told}");
+    local.interrupt();
+}
