@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::state::{Revision, Rollout, State};
+use super::state::{Deployment, Revision, Rollout, State};
 use super::{Inner, list, text};
 
 /// Strategies that have two revisions side by side.
@@ -163,7 +163,8 @@ pub(super) fn resolved(revision: &Revision) -> Vec<(Value, String)> {
 
 impl Inner {
     /// The deployment that a service's requests go to. In a rolling update which is under way or has failed that is the one
-    /// that was completed last: the new tasks may never have come up.
+    /// that was completed last, for the new tasks may never have come up; or if a rollout that was stopped on the way has taken
+    /// its place, the newest that still has tasks.
     pub(super) fn serving(&self, state: &State, arn: &str) -> Option<String> {
         let service = state.services.get(arn)?;
         let primary = service.deployments.first()?;
@@ -172,10 +173,20 @@ impl Inner {
             Some(shift) if shift.percent() < 100.0 => shift.serving.clone(),
             None if primary.rollout != Rollout::Completed => {
                 let completed = service.last_completed.as_ref();
-                let mut older = service.deployments.iter().skip(1);
-                let serving =
-                    older.find(|older| Some(&older.id) == completed.map(|known| &known.id));
-                Some(serving.unwrap_or(primary).id.clone())
+                let older = || service.deployments.iter().skip(1);
+                let was_completed =
+                    |older: &&Deployment| Some(&older.id) == completed.map(|known| &known.id);
+                let lives = |older: &&Deployment| {
+                    let mut tasks = state.tasks.values();
+                    tasks.any(|task| {
+                        task.deployment.as_deref() == Some(&older.id) && !task.is_stopped()
+                    })
+                };
+                let serving = older()
+                    .find(was_completed)
+                    .or_else(|| older().find(lives))
+                    .unwrap_or(primary);
+                Some(serving.id.clone())
             }
             _ => Some(primary.id.clone()),
         }
