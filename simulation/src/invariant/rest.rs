@@ -36,7 +36,9 @@ pub(super) async fn rests(
     let drifted = hold.is_some_and(|hold| hold.set_by == SetBy::Drift);
     let unseen = hold.is_some() || desired.file.is_none() || run.drift_unheard;
     // What its owner gave an adopted service stays until the next release, which makes its revision of it.
-    let is_owners = story.owners.last() == Some(&runs);
+    // ECS itself may go back to one before the last, if that one was never completed.
+    let is_first = story.owners.len() > 1 && story.owners.first() == Some(&runs);
+    let is_owners = story.owners.contains(&runs) && !is_first;
     if story.deployed && is_foreign(&runs) && unseen || is_owners {
         return Vec::new();
     }
