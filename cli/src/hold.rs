@@ -30,6 +30,9 @@ pub(crate) struct HoldArguments {
 pub(crate) struct ResumeArguments {
     #[command(flatten)]
     target: Target,
+    /// Why, for the record of the release that begins.
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 /// Holds a service.
@@ -54,7 +57,9 @@ pub(crate) async fn hold(arguments: HoldArguments) -> Result<()> {
 pub(crate) async fn resume(arguments: ResumeArguments) -> Result<()> {
     let (landfall, service) = arguments.target.find().await?;
     let state_machine = landfall.state_machine.as_deref();
-    let changed = landfall.operator().resume(&service, state_machine).await;
+    let reason = arguments.reason.as_deref();
+    let operator = landfall.operator();
+    let changed = operator.resume(&service, reason, state_machine).await;
     let desired = changed.map_err(|fault| landfall.report(fault))?;
     println!("{}", resumed(&desired));
     Ok(())

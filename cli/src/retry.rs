@@ -11,13 +11,18 @@ use crate::hold::{Target, waits_for};
 pub(crate) struct Arguments {
     #[command(flatten)]
     target: Target,
+    /// Why, for the record of the release.
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 /// Tries it again.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let (landfall, service) = arguments.target.find().await?;
     let state_machine = landfall.state_machine.as_deref();
-    let tried_again = landfall.operator().retry(&service, state_machine).await;
+    let reason = arguments.reason.as_deref();
+    let operator = landfall.operator();
+    let tried_again = operator.retry(&service, reason, state_machine).await;
     let desired = tried_again.map_err(|fault| landfall.report(fault))?;
     println!("{}", tried(&desired));
     Ok(())

@@ -135,6 +135,9 @@ fn describe(shown: &Shown) -> String {
     };
     let timeline = &record.timeline;
     row("cause", &release.cause.to_string());
+    for act in &release.acts {
+        row("act", &act.to_string());
+    }
     row("made", &format!("{:.0}", timeline.created_at));
     if let Some(started) = timeline.execution_started_at {
         row("started", &format!("{started:.0}"));

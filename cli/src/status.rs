@@ -120,9 +120,12 @@ fn describe(view: &View) -> String {
         lines.extend(message.lines().map(|line| format!("            {line}")));
     }
     if let Some(hold) = &desired.hold {
+        let by = hold.by.as_ref().map(|by| format!(" (by {by})"));
         lines.push(format!(
-            "  on hold   since {:.0}: {}",
-            hold.since, hold.reason
+            "  on hold   since {:.0}: {}{}",
+            hold.since,
+            hold.reason,
+            by.unwrap_or_default()
         ));
     }
     for (container, rule) in desired.waiting_for() {

@@ -356,7 +356,10 @@ impl Stage {
 
     async fn resume(&self, service: usize) {
         let id = &self.scenario.services[service].id;
-        let resumed = self.operator.resume(id, Some(&self.state_machine)).await;
+        let resumed = self
+            .operator
+            .resume(id, None, Some(&self.state_machine))
+            .await;
         if let Err(fault) = resumed {
             self.wire.journal.note("—", format!("not resumed: {fault}"));
         }

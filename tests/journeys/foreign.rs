@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 async fn resume(stage: &Stage, service: &ServiceId) {
     let config = config::local(stage.local.endpoint(), REGION).await;
     let operator = Operator::new(&config, STATE_BUCKET, Some(CONFIG_BUCKET.into()));
-    operator.resume(service, None).await.unwrap();
+    operator.resume(service, None, None).await.unwrap();
 }
 
 /// Gives the service a revision that Landfall does not know; answers its ARN.

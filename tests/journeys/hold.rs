@@ -50,7 +50,7 @@ async fn pushes_during_a_hold_change_nothing_and_the_newest_is_deployed_afterwar
     assert_eq!(stage.changes_in_ecs(seen), [] as [&str; 0]);
     assert!(stage.live_image(&service).await.ends_with(&first));
 
-    operator.resume(&service, None).await.unwrap();
+    operator.resume(&service, None, None).await.unwrap();
     stage.verdict(&service, 3, Verdict::Succeeded).await;
     assert!(stage.live_image(&service).await.ends_with(&newest));
     let passed_over = stage.record(&service, 2).await;
@@ -84,7 +84,7 @@ async fn a_release_on_its_way_is_brought_to_its_end_and_nothing_newer_after_it()
     .await;
     stage.at_rest(&service).await;
     assert!(stage.live_image(&service).await.ends_with(&second));
-    operator.resume(&service, None).await.unwrap();
+    operator.resume(&service, None, None).await.unwrap();
     stage.verdict(&service, 3, Verdict::Succeeded).await;
     stage.close().await;
 }

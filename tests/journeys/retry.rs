@@ -28,14 +28,14 @@ async fn the_same_file_uploaded_again_does_nothing_and_a_retry_tries_the_bad_ima
 
     answer(&stage, "Hello, World!").await;
     let operator = operator(&stage).await;
-    operator.retry(&service, None).await.unwrap();
+    operator.retry(&service, None, None).await.unwrap();
     stage.verdict(&service, 3, Verdict::Succeeded).await;
     assert!(stage.live_image(&service).await.ends_with(&unlucky));
     let desired = stage.desired(&service).await;
     assert_eq!(desired.quarantine, []);
 
     // It succeeded: there is nothing to try again.
-    let desired = operator.retry(&service, None).await.unwrap();
+    let desired = operator.retry(&service, None, None).await.unwrap();
     assert_eq!(desired.last_number, 3);
     stage.close().await;
 }

@@ -250,7 +250,7 @@ async fn tasks_are_found_in_cloud_map_as_long_as_the_file_says_so() {
     )
     .await;
     let operator = crate::hold::operator(&stage).await;
-    operator.retry(&service, None).await.unwrap();
+    operator.retry(&service, None, None).await.unwrap();
     stage.verdict(&service, 2, Verdict::Succeeded).await;
     let services = until("the registrations", || async {
         let services = map("ListServices", json!({})).await["Services"].clone();

@@ -85,7 +85,11 @@ async fn whoever_names_the_family_alone_after_a_roll_back_gets_the_good_revision
     let container = json!({"name": "web", "image": "public.ecr.aws/hello:by-hand", "memory": 64});
     let by_hand = json!({"family": "hello", "containerDefinitions": [container]});
     stage.ecs("RegisterTaskDefinition", by_hand).await;
-    operator(&stage).await.retry(&service, None).await.unwrap();
+    operator(&stage)
+        .await
+        .retry(&service, None, None)
+        .await
+        .unwrap();
     stage.verdict(&service, 3, Verdict::RolledBack).await;
     stage.settled(&service).await;
     assert_eq!(status(&stage, "hello:3").await, "ACTIVE");

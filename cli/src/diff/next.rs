@@ -140,6 +140,7 @@ fn release(file: &ServiceFile, images: BTreeMap<String, Image>, number: u64) -> 
             version_id: String::new(),
         },
         created_at: Default::default(),
+        acts: Vec::new(),
     })
 }
 

@@ -75,22 +75,36 @@ async fn a_push_is_followed_to_its_verdict_and_told_afterwards() {
         "{message}"
     );
 
+    // What somebody does by hand is remembered with who did it and why.
+    success(&of(&["hold", "web/hello", "--reason", "a sale"]));
+    let held = until_shown(&of(&["status", "web/hello"]), "  on hold   since ").await;
+    let by = "arn:aws:iam::000000000000:root";
+    assert!(held.contains(&format!(": a sale (by {by})\n")), "{held}");
+    push(&port, "hello:1.1.0", &["sleep", "1000"]);
+    until_shown(&of(&["status"]), "  2        waits ").await;
+    success(&of(&["resume", "web/hello", "--reason", "it is over"]));
+    let (code, told) = ended(&of(&["watch", "web/hello", "--image", "hello:1.1.0"]));
+    assert_eq!(code, 0, "{told}");
+    let shown = success(&of(&["show", "web/hello", "2"]));
+    let act = format!("\nact       resumed by {by}: it is over\n");
+    assert!(shown.contains(&act), "{shown}");
+
     // A task before the rollout fails, which takes no time.
     let failing = FILE.replace("memory: 64", "memory: 128")
         + "before: [{ name: migrate, container: web, command: ['false'] }]\n";
     local.put_file("services/hello.yaml", &failing).await;
     until_shown(&of(&["history", "web/hello"]), "\n1        succeeded ").await;
-    let shown = until_shown(&of(&["history", "web/hello"]), "\n2        failed ").await;
+    let shown = until_shown(&of(&["history", "web/hello"]), "\n3        failed ").await;
     assert!(
         shown.contains("services/hello.yaml changed; the task `migrate`"),
         "{shown}"
     );
     let shown = success(&of(&["show", "web/hello"]));
     for line in [
-        "web/hello release 2: failed\n",
-        "file      changed since release 1:\n",
+        "web/hello release 3: failed\n",
+        "file      changed since release 2:\n",
         "~ taskDefinition.containerDefinitions[web].memory: 64 → 128\n",
-        "image     web: hello:1.0.0 (sha256:",
+        "image     web: hello:1.1.0 (sha256:",
         "What was found speaks against the release:\n  task migrate of the section before: ",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
@@ -118,7 +132,7 @@ async fn a_push_is_followed_to_its_verdict_and_told_afterwards() {
         &["status", "web/hello", "--stack", "landfall"],
     );
     assert!(
-        text(&by_stack.stdout).contains("  release 2   failed"),
+        text(&by_stack.stdout).contains("  release 3   failed"),
         "{by_stack:?}"
     );
     let missing = landfall_at(&local.endpoint, &["status", "--stack", "landfal"]);

@@ -3,6 +3,7 @@
 
 mod aws;
 pub mod bucket;
+pub mod caller;
 pub mod change;
 pub mod clock;
 pub mod cloud_map;

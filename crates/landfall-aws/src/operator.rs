@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use landfall::{
-    desired::DesiredState, hold::SetBy, live::LiveService, refusal::Refusal, service_id::ServiceId,
+    act::{Act, Verb},
+    desired::DesiredState,
+    hold::SetBy,
+    live::LiveService,
+    refusal::Refusal,
+    service_id::ServiceId,
     versioned::Versioned,
 };
 
 use crate::{
     Fault,
     bucket::Bucket,
+    caller,
     clock::Clock,
     config::SdkConfig,
     ecr::Ecr,
@@ -30,6 +35,7 @@ pub struct Operator {
     ecs: Ecs,
     executions: StepFunctions,
     clock: Clock,
+    config: SdkConfig,
 }
 
 impl Operator {
@@ -43,6 +49,7 @@ impl Operator {
             ecs: Ecs::new(config),
             executions: StepFunctions::new(config),
             clock: Clock::of(config),
+            config: config.clone(),
         }
     }
 
@@ -51,9 +58,11 @@ impl Operator {
     /// # Errors
     /// Refused if Landfall does not know the service.
     pub async fn hold(&self, service: &ServiceId, reason: &str) -> Result<DesiredState, Fault> {
-        let now = self.clock.now();
+        let act = self.act(Verb::Hold, Some(reason)).await;
+        let act = &act;
         let hold = |mut desired: DesiredState| async move {
-            desired.hold(reason.into(), SetBy::Operator, now);
+            desired.hold(reason.into(), SetBy::Operator, act.at);
+            desired.note(act.clone());
             Ok(desired)
         };
         self.change(service, hold).await
@@ -69,6 +78,7 @@ impl Operator {
     pub async fn resume(
         &self,
         service: &ServiceId,
+        reason: Option<&str>,
         state_machine: Option<&str>,
     ) -> Result<DesiredState, Fault> {
         let state_machine = self.state_machine(service, state_machine).await?;
@@ -76,9 +86,9 @@ impl Operator {
         let live = live.filter(LiveService::is_active);
         let primary = live.as_ref().and_then(LiveService::primary);
         let revision = primary.map(|primary| &*primary.task_definition);
-        let now = self.clock.now();
-        let resume = |desired: &mut DesiredState| desired.resume(revision, now);
-        let desired = self.change_images(service, now, &resume).await?;
+        let act = self.act(Verb::Resume, reason).await;
+        let resume = |desired: &mut DesiredState| desired.resume(revision, act.at);
+        let desired = self.change_images(service, &act, &resume).await?;
         self.start("resume", &state_machine, &desired).await?;
         Ok(desired)
     }
@@ -91,14 +101,26 @@ impl Operator {
     pub async fn retry(
         &self,
         service: &ServiceId,
+        reason: Option<&str>,
         state_machine: Option<&str>,
     ) -> Result<DesiredState, Fault> {
         let state_machine = self.state_machine(service, state_machine).await?;
-        let now = self.clock.now();
-        let retry = |desired: &mut DesiredState| desired.retry(now);
-        let desired = self.change_images(service, now, &retry).await?;
+        let act = self.act(Verb::Retry, reason).await;
+        let retry = |desired: &mut DesiredState| desired.retry(act.at);
+        let desired = self.change_images(service, &act, &retry).await?;
         self.start("retry", &state_machine, &desired).await?;
         Ok(desired)
+    }
+
+    /// What is done now, by whom. Who cannot be named is no reason to keep somebody from holding a service.
+    async fn act(&self, verb: Verb, reason: Option<&str>) -> Act {
+        let by = caller::arn(&self.config).await;
+        Act {
+            verb,
+            by: by.unwrap_or_else(|fault| format!("somebody unknown, because {fault}")),
+            reason: reason.map(str::to_owned),
+            at: self.clock.now(),
+        }
     }
 
     async fn start(
@@ -117,7 +139,7 @@ impl Operator {
     async fn change_images(
         &self,
         service: &ServiceId,
-        now: Timestamp,
+        act: &Act,
         change: &impl Fn(&mut DesiredState),
     ) -> Result<DesiredState, Fault> {
         let change = |mut desired: DesiredState| async move {
@@ -129,7 +151,11 @@ impl Operator {
                 }
                 None => BTreeMap::new(),
             };
-            desired.change_without(&gone, now, change);
+            let (held, last) = (desired.hold.is_some(), desired.last_number);
+            desired.change_without(&gone, act.at, change);
+            if desired.last_number > last || desired.hold.is_some() != held {
+                desired.note(act.clone());
+            }
             Ok(desired)
         };
         self.change(service, change).await

@@ -142,6 +142,12 @@ pub const CLOUD_FORMATION: QueryService = QueryService {
     version: "2010-05-15",
 };
 
+/// The Security Token Service, in the Region of the caller.
+pub const STS: QueryService = QueryService {
+    service: regional("STS", "sts"),
+    version: "2011-06-15",
+};
+
 /// Calls of one JSON service.
 #[derive(Clone, Debug)]
 pub struct JsonClient {

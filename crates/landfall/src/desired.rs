@@ -387,6 +387,7 @@ impl DesiredState {
             content,
             cause,
             created_at: now,
+            acts: Vec::new(),
         });
         self.pass_over();
     }

@@ -197,6 +197,7 @@ impl DesiredState {
             reason,
             since: now,
             set_by: SetBy::Drift,
+            by: None,
         });
         Report {
             service: self.service.clone(),

@@ -24,6 +24,9 @@ pub struct Hold {
     pub since: Timestamp,
     /// Whether an operator or Landfall set the hold.
     pub set_by: SetBy,
+    /// The ARN of the operator who did, if one did and it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// What set a hold.
@@ -70,6 +73,7 @@ impl DesiredState {
                 reason,
                 since: now,
                 set_by,
+                by: None,
             });
         }
     }

@@ -1,6 +1,7 @@
 //! What Landfall decides: what a service file says, which image a follow rule admits, what should run, and what each
 //! step of a release does next. No clients, no clock, no environment; everything here is a function of its arguments.
 
+pub mod act;
 pub mod api;
 pub mod change;
 pub mod content;

@@ -383,6 +383,7 @@ impl DesiredState {
                 content,
                 cause,
                 created_at,
+                acts: newest.acts,
             });
         }
     }

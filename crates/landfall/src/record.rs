@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    content::ContentHash, evidence::Against, image::Image, live::UNSEEN_SECONDS,
+    act::Act, content::ContentHash, evidence::Against, image::Image, live::UNSEEN_SECONDS,
     service_file::Phase, service_id::ServiceId,
 };
 
@@ -54,6 +54,9 @@ pub struct Release {
     pub cause: Cause,
     /// When the release was written into the desired state.
     pub created_at: Timestamp,
+    /// What people did that let it begin, or begin again, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Act>,
 }
 
 impl Release {

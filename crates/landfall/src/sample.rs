@@ -75,6 +75,7 @@ pub(crate) fn release(number: u64) -> Release {
             version_id: number.to_string(),
         },
         created_at: at(0),
+        acts: vec![],
     }
 }
 

@@ -55,6 +55,7 @@ fn release(number: u64, (tag, name): (&str, &str), file: &str, at: i64) -> Relea
         },
         cause: Cause::Resumed,
         created_at: second(at),
+        acts: vec![],
     }
 }
 

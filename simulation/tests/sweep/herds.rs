@@ -91,7 +91,7 @@ fn a_thousand_pushes_during_a_hold_leave_a_small_desired_state_and_a_record_each
             stage.verdict(&hello, number, Verdict::Superseded).await;
         }
 
-        operator.resume(&hello.id, None).await.unwrap();
+        operator.resume(&hello.id, None, None).await.unwrap();
         stage.rest().await;
         let newest = format!("1.{PUSHES}.0");
         let succeeded = stage.verdict(&hello, PUSHES + 1, Verdict::Succeeded).await;
@@ -134,7 +134,7 @@ async fn one_too_many(plan: Plan) -> Range<usize> {
     sleep(Duration::from_secs(200)).await;
     let calls = before..stage.wire.faults.calls().len();
     stage.verdict(&hello, 2, Verdict::Superseded).await;
-    operator.resume(&hello.id, None).await.unwrap();
+    operator.resume(&hello.id, None, None).await.unwrap();
     stage.rest().await;
     for number in 2..LAST {
         stage.verdict(&hello, number, Verdict::Superseded).await;

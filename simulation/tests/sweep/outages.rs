@@ -141,7 +141,7 @@ fn a_newer_push_waits_until_aws_answers_again_and_an_operator_need_not_wait() {
         assert_eq!(stage.desired(&hello).await.open.len(), 1, "too soon");
 
         let operator = stage.operator();
-        let resumed = operator.resume(&hello.id, Some(&stage.state_machine));
+        let resumed = operator.resume(&hello.id, None, Some(&stage.state_machine));
         resumed.await.unwrap();
         stage.rest().await;
         stage.verdict(&hello, 3, Verdict::Succeeded).await;
@@ -170,7 +170,7 @@ fn a_hold_that_an_operator_set_stays_the_operators() {
         let hold = stage.desired(&hello).await.hold.unwrap();
         assert_eq!(hold.set_by, SetBy::Operator);
 
-        let resumed = operator.resume(&hello.id, Some(&stage.state_machine));
+        let resumed = operator.resume(&hello.id, None, Some(&stage.state_machine));
         resumed.await.unwrap();
         stage.rest().await;
         let record = stage.verdict(&hello, 3, Verdict::Succeeded).await;

@@ -97,7 +97,11 @@ async fn put(stage: &Stage, hello: &Service, text: &str) {
 }
 
 async fn resume(stage: &Stage, hello: &Service) {
-    stage.operator().resume(&hello.id, None).await.unwrap();
+    stage
+        .operator()
+        .resume(&hello.id, None, None)
+        .await
+        .unwrap();
     stage.rest().await;
 }
 
@@ -124,7 +128,7 @@ fn a_probe_goes_by_the_listener_that_leads_to_the_service_and_a_wrong_one_touche
         assert!(desired.quarantine.is_empty(), "{:?}", desired.quarantine);
 
         owners.change_rule(&stage, owners.forward()).await;
-        stage.operator().retry(&hello.id, None).await.unwrap();
+        stage.operator().retry(&hello.id, None, None).await.unwrap();
         stage.rest().await;
         stage.verdict(&hello, 3, Verdict::Succeeded).await;
         assert!(stage.live_image(&hello).await.ends_with(&newer));

@@ -255,8 +255,8 @@ fn an_operator_who_tries_again_gets_what_is_there_and_not_a_digest_that_is_gone(
             }
             let operator = stage.operator();
             let desired = match resume {
-                true => operator.resume(&hello.id, None).await.unwrap(),
-                false => operator.retry(&hello.id, None).await.unwrap(),
+                true => operator.resume(&hello.id, None, None).await.unwrap(),
+                false => operator.retry(&hello.id, None, None).await.unwrap(),
             };
             stage.rest().await;
             let images = desired.images.values().map(|image| &image.digest);

@@ -66,6 +66,7 @@ fn an_image_is_not_left_out_for_what_is_not_its_fault() {
                 content: desired.concluded.clone().unwrap().content,
                 cause: Cause::Retried,
                 created_at: NOW,
+                acts: vec![],
             };
             desired.open = vec![bad];
             desired.conclude(number, verdict, against, None, NOW);

@@ -1,0 +1,121 @@
+//! Who did what by hand: the trace that operators leave in holds, releases and records.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::desired::DesiredState;
+
+/// What somebody did to a service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Act {
+    /// What was done.
+    pub verb: Verb,
+    /// The ARN of the caller, as STS answers it.
+    pub by: String,
+    /// Why, if that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The command that somebody ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// `landfall hold`
+    Hold,
+    /// `landfall resume`
+    Resume,
+    /// `landfall retry`
+    Retry,
+    /// What a later version of Landfall noted.
+    #[serde(other)]
+    Unknown,
+}
+
+impl fmt::Display for Act {
+    /// `resumed by arn:…: the sale is over`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.verb {
+            Verb::Hold => "held",
+            Verb::Resume => "resumed",
+            Verb::Retry => "tried again",
+            Verb::Unknown => "changed",
+        })?;
+        write!(f, " by {}", self.by)?;
+        match &self.reason {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl DesiredState {
+    /// Notes who has just done something: a hold remembers who set it, and the release that begins or begins again because of
+    /// a resumption or a retry remembers it, up to its record.
+    pub fn note(&mut self, act: Act) {
+        match act.verb {
+            Verb::Hold => {
+                if let Some(hold) = self.hold.as_mut().filter(|hold| hold.since == act.at) {
+                    hold.by = Some(act.by);
+                }
+            }
+            _ => {
+                if let Some(release) = self.open.last_mut() {
+                    release.acts.push(act);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        hold::SetBy,
+        sample::{at, desired},
+    };
+
+    fn act(verb: Verb, second: i64) -> Act {
+        Act {
+            verb,
+            by: "arn:ops".into(),
+            reason: Some("a move".into()),
+            at: at(second),
+        }
+    }
+
+    #[test]
+    fn a_hold_knows_who_set_it_and_a_release_who_let_it_begin() {
+        let mut held = desired(&[2]);
+        held.hold("a move".into(), SetBy::Operator, at(1));
+        held.note(act(Verb::Hold, 1));
+        // The second one stays the first one's.
+        held.hold("another".into(), SetBy::Operator, at(2));
+        held.note(Act {
+            by: "arn:other".into(),
+            ..act(Verb::Hold, 2)
+        });
+        assert_eq!(held.hold.as_ref().unwrap().by.as_deref(), Some("arn:ops"));
+
+        held.resume(None, at(3));
+        held.note(act(Verb::Resume, 3));
+        assert_eq!(held.open[0].acts, [act(Verb::Resume, 3)]);
+        assert_eq!(
+            held.open[0].acts[0].to_string(),
+            "resumed by arn:ops: a move"
+        );
+
+        let mut idle = desired(&[]);
+        let before = idle.clone();
+        idle.note(act(Verb::Retry, 4));
+        assert_eq!(idle, before, "nothing came of it");
+    }
+}
