@@ -287,7 +287,7 @@ impl Stage {
                     .await;
             }
             Move::ForeignDeployment { service } => {
-                let container = json!({ "name": "web", "image": "foreign:1", "essential": true });
+                let container = json!({ "name": "web", "image": "foreign:1", "memory": 64 });
                 let input = json!({ "family": "foreign", "containerDefinitions": [container] });
                 // The family alone names its newest revision.
                 let registered = self

@@ -179,7 +179,7 @@ async fn updates(run: &Run, execution: &str) {
 fn a_change_over_a_foreign_revision_is_noticed_and_one_that_an_operator_accepted_is_none() {
     after("redeploy", async |run| {
         let ecs = &run.cloud.ecs;
-        let container = json!({ "name": "web", "image": "foreign:1", "essential": true });
+        let container = json!({ "name": "web", "image": "foreign:1", "memory": 64 });
         let revision = json!({ "family": "foreign", "containerDefinitions": [container] });
         let registered = ecs.call("RegisterTaskDefinition", revision).await.unwrap();
         let change = hello(json!({ "taskDefinition": "foreign" }));
