@@ -31,3 +31,4 @@ def test_parameters_are_put_and_read(ssm, fails):
 
 def test_there_are_no_exports_without_stacks(checked):
     assert checked("cloudformation").list_exports()["Exports"] == []
+    assert checked("cloudformation").describe_stacks()["Stacks"] == []
