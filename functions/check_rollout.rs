@@ -6,6 +6,7 @@
 
 use landfall::{
     desired::DesiredState,
+    live::HookAction,
     pause::Pause,
     step::check_rollout::{Input, Output, Purpose, Sleeper, depends_on_tasks, look, look_at_tasks},
     versioned::Versioned,
@@ -110,9 +111,11 @@ async fn act_on_pause(
 /// whoever may continue it can still do so.
 async fn go_on(aws: &Aws, pause: &Pause) -> Result<(), Fault> {
     for hook in &pause.hooks {
-        let continued = aws
-            .ecs()
-            .continue_service_deployment(&pause.deployment, &hook.id);
+        let continued = aws.ecs().continue_service_deployment(
+            &pause.deployment,
+            &hook.id,
+            &HookAction::Continue,
+        );
         match continued.await {
             Err(fault) if fault.is_refused() => {
                 tracing::error!(reason = %fault, hook = hook.id, "the way back waits at a pause hook");

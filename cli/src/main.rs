@@ -13,6 +13,7 @@ mod init;
 mod links;
 mod local;
 mod output;
+mod pauses;
 mod retry;
 mod running_service;
 mod show;
@@ -26,6 +27,7 @@ mod which;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use landfall::live::HookAction;
 use miette::Result;
 
 /// The event-driven deployer for Amazon ECS: push an image or put a service file, and Landfall does the rest.
@@ -62,6 +64,10 @@ enum Verb {
     Hold(hold::HoldArguments),
     /// Let a service that is on hold change again, and deploy the newest release.
     Resume(hold::ResumeArguments),
+    /// Let a deployment go on that ECS has paused.
+    Continue(pauses::Arguments),
+    /// Have a deployment that ECS has paused go back to what ran before.
+    Abort(pauses::Arguments),
     /// Try the newest images again that made a release bad.
     Retry(retry::Arguments),
     /// Print what a shell needs to complete `landfall`, or its manual page.
@@ -115,6 +121,12 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Watch(arguments) => watch::run(arguments).await,
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Continue(arguments) => pauses::run(arguments, HookAction::Continue)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Verb::Abort(arguments) => pauses::run(arguments, HookAction::Rollback)
+            .await
+            .map(|()| ExitCode::SUCCESS),
         Verb::Retry(arguments) => retry::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await

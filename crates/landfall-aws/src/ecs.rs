@@ -25,7 +25,7 @@ use landfall::{
     content::ContentHash,
     drift::Registered,
     live::{
-        Accepted, EndedTask, LiveCluster, LiveService, LiveServiceDeployment,
+        Accepted, EndedTask, HookAction, LiveCluster, LiveService, LiveServiceDeployment,
         ServiceDeploymentStatus, TaskDefinitionStatus, TaskHealth,
     },
     record::{StoppedTask, TaskDefinition},
@@ -437,13 +437,18 @@ impl Ecs {
         }
     }
 
-    /// Has a paused service deployment go on past one of its pause hooks.
-    pub async fn continue_service_deployment(&self, arn: &str, hook: &str) -> Result<(), Fault> {
+    /// Has a paused service deployment go on past one of its pause hooks, or go back.
+    pub async fn continue_service_deployment(
+        &self,
+        arn: &str,
+        hook: &str,
+        answer: &HookAction,
+    ) -> Result<(), Fault> {
         let request = self.0.continue_service_deployment();
         let request = request
             .service_deployment_arn(arn)
             .hook_id(hook)
-            .action(DeploymentLifecycleHookAction::Continue);
+            .action(DeploymentLifecycleHookAction::from(&*answer.to_string()));
         let answer = request.send().await;
         answer
             .map(drop)

@@ -6,7 +6,8 @@ use landfall::{
     act::{Act, Verb},
     desired::DesiredState,
     hold::SetBy,
-    live::LiveService,
+    live::{HookAction, LiveService},
+    pause::PausedRelease,
     refusal::Refusal,
     service_id::ServiceId,
     versioned::Versioned,
@@ -133,6 +134,59 @@ impl Operator {
         self.executions
             .start_open(state_machine, desired, &request_id)
             .await
+    }
+
+    /// Answers the hooks at which ECS has paused the deployment of a release: it goes on, or back to what ran before. Answers which
+    /// release that was.
+    ///
+    /// # Errors
+    /// Refused if no release of the service is paused, and if ECS does not wait any more.
+    pub async fn answer_pause(
+        &self,
+        service: &ServiceId,
+        answer: &HookAction,
+        reason: Option<&str>,
+    ) -> Result<PausedRelease, Fault> {
+        let verb = match answer {
+            HookAction::Continue => Verb::Continue,
+            _ => Verb::Abort,
+        };
+        let act = self.act(verb, reason).await;
+        let act = &act;
+        let none = || Fault::refused(format!("no release of {service} is paused"));
+        let note = |mut desired: DesiredState| async move {
+            if desired.paused.is_none() {
+                return Err(none());
+            }
+            desired.note(act.clone());
+            Ok(desired)
+        };
+        // Noted before it is done: once it is, the release may be concluded at any moment.
+        let desired = self.change(service, note).await?;
+        let paused = desired.paused.ok_or_else(none)?;
+        if let Err(fault) = self.answer_hooks(&paused, answer).await {
+            let forget = |mut desired: DesiredState| async move {
+                desired.forget_act(act);
+                Ok(desired)
+            };
+            self.change(service, forget).await?;
+            return Err(fault);
+        }
+        Ok(paused)
+    }
+
+    async fn answer_hooks(&self, paused: &PausedRelease, answer: &HookAction) -> Result<(), Fault> {
+        let deployment = &paused.pause.deployment;
+        for hook in &paused.pause.hooks {
+            self.ecs
+                .continue_service_deployment(deployment, &hook.id, answer)
+                .await?;
+            // The first refusal takes the whole deployment back.
+            if *answer != HookAction::Continue {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Does `change` with the images that are there: no release is made of a digest that is gone.

@@ -32,6 +32,10 @@ pub enum Verb {
     Resume,
     /// `landfall retry`
     Retry,
+    /// `landfall continue`
+    Continue,
+    /// `landfall abort`
+    Abort,
     /// What a later version of Landfall noted.
     #[serde(other)]
     Unknown,
@@ -44,6 +48,8 @@ impl fmt::Display for Act {
             Verb::Hold => "held",
             Verb::Resume => "resumed",
             Verb::Retry => "tried again",
+            Verb::Continue => "continued",
+            Verb::Abort => "declined",
             Verb::Unknown => "changed",
         })?;
         write!(f, " by {}", self.by)?;
@@ -55,8 +61,15 @@ impl fmt::Display for Act {
 }
 
 impl DesiredState {
+    /// Forgets what somebody was about to do, and AWS refused.
+    pub fn forget_act(&mut self, act: &Act) {
+        for release in &mut self.open {
+            release.acts.retain(|known| known != act);
+        }
+    }
+
     /// Notes who has just done something: a hold remembers who set it, and the release that begins or begins again because of
-    /// a resumption or a retry remembers it, up to its record.
+    /// a resumption or a retry remembers it, up to its record; so does a paused one that is continued or declined.
     pub fn note(&mut self, act: Act) {
         match act.verb {
             Verb::Hold => {
@@ -64,7 +77,14 @@ impl DesiredState {
                     hold.by = Some(act.by);
                 }
             }
-            _ => {
+            Verb::Continue | Verb::Abort => {
+                let paused = self.paused.as_ref().map(|paused| paused.release);
+                let mut open = self.open.iter_mut();
+                if let Some(release) = open.find(|release| Some(release.number) == paused) {
+                    release.acts.push(act);
+                }
+            }
+            Verb::Resume | Verb::Retry | Verb::Unknown => {
                 if let Some(release) = self.open.last_mut() {
                     release.acts.push(act);
                 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use landfall::{
+    act::Verb,
     live::HookAction,
     pause::Pause,
     record::{Record, Verdict},
@@ -249,6 +250,39 @@ fn a_release_that_nobody_continues_is_rolled_back_by_ecs_and_not_released_again(
         stage.verdict(&hello, 4, Verdict::Succeeded).await;
         assert!(stage.live_image(&hello).await.ends_with(&digest));
     });
+}
+
+#[test]
+fn an_operator_lets_a_paused_release_go_on_or_back_and_the_record_says_who_it_was_and_why() {
+    for (answer, verb, verdict) in [
+        (HookAction::Continue, Verb::Continue, Verdict::Succeeded),
+        (HookAction::Rollback, Verb::Abort, Verdict::RolledBack),
+    ] {
+        play(async move {
+            let stage = Stage::open(&[]).await;
+            let hello = serving(&stage, &file("PRE_SCALE_UP", "").text()).await;
+            let operator = stage.operator();
+            let refused = operator.answer_pause(&hello.id, &answer, None).await;
+            let refused = refused.unwrap_err().to_string();
+            assert_eq!(refused, "no release of web/hello is paused");
+            stage.push("hello", "1.1.0").await;
+            paused(&stage, &hello, 3, None).await;
+            let why = Some("the graphs");
+            let answered = operator.answer_pause(&hello.id, &answer, why).await;
+            assert_eq!(answered.unwrap().release, 3);
+            // Nobody answers twice.
+            sleep(Duration::from_secs(1)).await;
+            let again = operator.answer_pause(&hello.id, &answer, why).await;
+            assert!(again.is_err(), "{again:?}");
+            let record = concluded(&stage, &hello, 3).await;
+            assert_eq!(record.verdict, verdict, "{}", record.reason);
+            let [act] = &record.release.acts[..] else {
+                panic!("{:?}", record.release.acts)
+            };
+            assert_eq!((act.verb, act.reason.as_deref()), (verb, why));
+            assert_eq!(act.by, "arn:aws:iam::000000000000:root");
+        });
+    }
 }
 
 #[test]

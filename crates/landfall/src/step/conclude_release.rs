@@ -219,7 +219,7 @@ pub fn records(
     }
     let concluded = Record {
         service: input.service.clone(),
-        release: input.release.clone(),
+        release: with_acts(&input.release, desired),
         verdict: ending.verdict,
         reason: match ending.verdict {
             Verdict::Drifted => drift::message(&input.service, &ending.reason),
@@ -259,6 +259,13 @@ pub fn records(
     });
     let superseded = superseded.chain(passed_over);
     std::iter::once(concluded).chain(superseded).collect()
+}
+
+/// The release as the execution claimed it, with what people have done since then too.
+fn with_acts(release: &Release, desired: &DesiredState) -> Release {
+    let mut open = desired.open.iter();
+    let known = open.find(|open| open.number == release.number);
+    known.unwrap_or(release).clone()
 }
 
 /// Whether a verified release is no success, because its service runs another revision by now. The owner of a task
