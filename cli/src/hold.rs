@@ -25,14 +25,14 @@ pub(crate) struct HoldArguments {
     reason: String,
 }
 
-/// What to resume.
+/// What is let go on or tried again, and why.
 #[derive(Debug, Args)]
-pub(crate) struct ResumeArguments {
+pub(crate) struct AgainArguments {
     #[command(flatten)]
-    target: Target,
-    /// Why, for the record of the release that begins.
+    pub(crate) target: Target,
+    /// Why, for the record of the release.
     #[arg(long)]
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// Holds a service.
@@ -54,7 +54,7 @@ pub(crate) async fn hold(arguments: HoldArguments) -> Result<()> {
 }
 
 /// Ends a hold.
-pub(crate) async fn resume(arguments: ResumeArguments) -> Result<()> {
+pub(crate) async fn resume(arguments: AgainArguments) -> Result<()> {
     let (landfall, service) = arguments.target.find().await?;
     let state_machine = landfall.state_machine.as_deref();
     let reason = arguments.reason.as_deref();

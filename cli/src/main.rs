@@ -63,13 +63,13 @@ enum Verb {
     /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
     Hold(hold::HoldArguments),
     /// Let a service that is on hold change again, and deploy the newest release.
-    Resume(hold::ResumeArguments),
+    Resume(hold::AgainArguments),
     /// Let a deployment go on that ECS has paused.
     Continue(pauses::Arguments),
     /// Have a deployment that ECS has paused go back to what ran before.
     Abort(pauses::Arguments),
     /// Try the newest images again that made a release bad.
-    Retry(retry::Arguments),
+    Retry(hold::AgainArguments),
     /// Print what a shell needs to complete `landfall`, or its manual page.
     Completions(completions::Arguments),
     /// The web server that stands in for the Flask application where Flask cannot be installed.

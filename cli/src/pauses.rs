@@ -4,16 +4,13 @@ use clap::Args;
 use landfall::live::HookAction;
 use miette::{Result, miette};
 
-use crate::{hold::Target, output::confirms, view::Reader};
+use crate::{hold::AgainArguments, output::confirms, view::Reader};
 
 /// Whose deployment.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    target: Target,
-    /// Why, for the record of the release.
-    #[arg(long)]
-    reason: Option<String>,
+    again: AgainArguments,
     /// Do not ask.
     #[arg(long)]
     yes: bool,
@@ -21,7 +18,7 @@ pub(crate) struct Arguments {
 
 /// Has it go on, or back.
 pub(crate) async fn run(arguments: Arguments, answer: HookAction) -> Result<()> {
-    let (landfall, service) = arguments.target.find().await?;
+    let (landfall, service) = arguments.again.target.find().await?;
     let reader = Reader::of(&landfall);
     let view = reader.one(&service, 0).await;
     let view = view.map_err(|fault| landfall.report(fault))?;
@@ -38,7 +35,7 @@ pub(crate) async fn run(arguments: Arguments, answer: HookAction) -> Result<()> 
         return Err(miette!("nothing was changed"));
     }
     let operator = landfall.operator();
-    let answered = operator.answer_pause(&service, &answer, arguments.reason.as_deref());
+    let answered = operator.answer_pause(&service, &answer, arguments.again.reason.as_deref());
     answered.await.map_err(|fault| landfall.report(fault))?;
     println!(
         "Release {number} {}. To see how it ends: landfall watch {service}",

@@ -1,23 +1,12 @@
 //! `landfall retry`: the newest images are tried again.
 
-use clap::Args;
 use landfall::desired::DesiredState;
 use miette::Result;
 
-use crate::hold::{Target, waits_for};
-
-/// What to try again.
-#[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    target: Target,
-    /// Why, for the record of the release.
-    #[arg(long)]
-    reason: Option<String>,
-}
+use crate::hold::{AgainArguments, waits_for};
 
 /// Tries it again.
-pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+pub(crate) async fn run(arguments: AgainArguments) -> Result<()> {
     let (landfall, service) = arguments.target.find().await?;
     let state_machine = landfall.state_machine.as_deref();
     let reason = arguments.reason.as_deref();

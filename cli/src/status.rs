@@ -42,7 +42,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         }
         None => {
             let views = reader.all().await.map_err(|fault| landfall.report(fault))?;
-            let rejected = reader.rejected(&views).await;
+            let rejected = match arguments.json {
+                true => Ok(Vec::new()),
+                false => reader.rejected(&views).await,
+            };
             (views, rejected.map_err(|fault| landfall.report(fault))?)
         }
     };
@@ -187,7 +190,7 @@ fn describe(view: &View) -> String {
             lines.extend(commands.map(|command| format!("  continue  {command}")));
         }
     }
-    for record in records.iter() {
+    for record in records {
         let verdict = record.verdict.to_string();
         let unseen = match record.timeline.blind_seconds {
             0 => String::new(),

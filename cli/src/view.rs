@@ -109,6 +109,20 @@ impl Reader {
         Ok(rejected.collect())
     }
 
+    /// One service with its last record; none if nothing has described it.
+    pub(crate) async fn last(&self, service: &ServiceId) -> Result<Option<View>, Fault> {
+        self.read(service, Records::Last).await
+    }
+
+    /// The record of a release, if it has one.
+    pub(crate) async fn record(
+        &self,
+        service: &ServiceId,
+        number: u64,
+    ) -> Result<Option<Record>, Fault> {
+        self.state.record(service, number).await
+    }
+
     async fn read(&self, service: &ServiceId, records: Records) -> Result<Option<View>, Fault> {
         let desired = self.state.read(service).await?.into_value();
         if desired.file.is_none() && desired.last_number == 0 {

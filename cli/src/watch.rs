@@ -24,7 +24,7 @@ use crate::{
     which::{self, Landfall, Which},
 };
 
-/// How often it is looked: each look costs up to four calls.
+/// How often it is looked. Once the release is known, a look costs up to six calls.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// How many of the newest releases are looked through for one of an image.
@@ -207,12 +207,13 @@ impl Wanted {
 impl Watch<'_> {
     /// Looks once. `release` is the number of the one that was found before.
     async fn look(&self, release: Option<u64>) -> Result<Look, Fault> {
-        let newest = if self.image.is_some() || release.is_some() {
-            NEWEST
-        } else {
-            0
+        let service = self.service;
+        let view = match (release, &self.image) {
+            // The release of the image may have ended long ago.
+            (None, Some(_)) => self.reader.one(service, NEWEST).await?,
+            _ => self.reader.last(service).await?,
         };
-        let Some(view) = self.reader.one(self.service, newest).await? else {
+        let Some(view) = view else {
             return Ok(Look::Undescribed);
         };
         let wanted = |one: &Release| match release {
@@ -222,10 +223,13 @@ impl Watch<'_> {
         if let Some(open) = view.desired.open.iter().rev().find(|open| wanted(open)) {
             return self.on_its_way(&view.desired, open).await;
         }
-        let mut ended = view.records.into_iter();
-        if let Some(record) = ended
-            .find(|record| (release.is_some() || self.image.is_some()) && wanted(&record.release))
-        {
+        let mut records = view.records.into_iter();
+        let ended = match (release, &self.image) {
+            (Some(number), _) => self.reader.record(service, number).await?,
+            (None, Some(_)) => records.find(|record| wanted(&record.release)),
+            (None, None) => None,
+        };
+        if let Some(record) = ended {
             return Ok(Look::Ended(Box::new(record)));
         }
         Ok(match self.passed_over(&view.desired) {

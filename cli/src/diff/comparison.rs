@@ -1,16 +1,17 @@
 //! What was found, for people and for programs.
 
-use std::{collections::BTreeMap, io::Write, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use landfall::{
     difference::Difference, export::flow, hold::Hold, service_file::OneOffTask,
     service_id::ServiceId,
 };
-use miette::{IntoDiagnostic, Result};
+use miette::Result;
 use serde_json::{Value, json};
 
 use super::Subject;
+use crate::output::print;
 
 /// What a part of the comparison found.
 #[derive(Default)]
@@ -127,10 +128,7 @@ impl Comparison {
             true => format!("{:#}\n", self.document()),
             false => self.describe(),
         };
-        match anstream::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.into_diagnostic(),
-        }
+        print(&text)
     }
 
     fn document(&self) -> Value {

@@ -14,7 +14,7 @@ use miette::{IntoDiagnostic, Result, WrapErr};
 use serde_json::{Map, Value, json};
 
 use super::{Arguments, described, like_secrets, not_there};
-use crate::{clients::report_aws, running_service::existing};
+use crate::{clients::report_aws, output::print, running_service::existing};
 
 /// What became of one service.
 struct Outcome {
@@ -52,10 +52,7 @@ pub(super) async fn run(sdk: &SdkConfig, cluster: &str, arguments: &Arguments) -
         true => format!("{:#}\n", document(&outcomes)),
         false => description(cluster, &outcomes),
     };
-    match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        written => written.into_diagnostic()?,
-    }
+    print(&text)?;
     let all = outcomes.iter().all(|outcome| outcome.file.is_ok());
     Ok(if all {
         ExitCode::SUCCESS

@@ -23,11 +23,11 @@ pub struct Installation {
 }
 
 /// The outputs of `template.yaml` by which a stack is known as an installation.
-pub const CONFIG_BUCKET_OUTPUT: &str = "ConfigBucketName";
+const CONFIG_BUCKET_OUTPUT: &str = "ConfigBucketName";
 /// As [`CONFIG_BUCKET_OUTPUT`].
-pub const STATE_BUCKET_OUTPUT: &str = "StateBucketName";
+const STATE_BUCKET_OUTPUT: &str = "StateBucketName";
 /// As [`CONFIG_BUCKET_OUTPUT`].
-pub const STATE_MACHINE_OUTPUT: &str = "ReleaseStateMachineArn";
+const STATE_MACHINE_OUTPUT: &str = "ReleaseStateMachineArn";
 
 /// The name of the stack, unless somebody chooses another one: `stack_name` of `samconfig.toml`.
 const USUAL_NAME: &str = "landfall";

@@ -442,11 +442,7 @@ impl Joined {
 
     /// The images that a release would keep, and that were not looked at.
     fn kept(&self) -> Vec<Search> {
-        let desired = self.desired();
-        let Some(file) = &desired.file else {
-            return Vec::new();
-        };
-        let mut kept = desired.searches(&file.follows, file.follows.keys().map(String::as_str));
+        let mut kept = self.desired().searches_for_known();
         kept.retain(|search| match (&search.known, &self.tagged) {
             _ if self.found.contains_key(&search.container) => false,
             (Some(known), Tagged::Image(image)) => known.digest != image.digest,
