@@ -30,7 +30,7 @@ impl Function for RolloutChanged {
     /// Refused if the event is malformed.
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         let service = match rollout_changed::read(&event.payload)? {
-            Heard::Look(service) => service,
+            Heard::Look(changed) => changed.service,
             Heard::Ignore(reason) => {
                 tracing::info!(reason, "ignored");
                 return Ok(());

@@ -7,8 +7,10 @@
 use landfall::{
     desired::DesiredState,
     drift::{Revision, Whose, reason},
-    event::{Heard, rollout_changed},
-    service_id::ServiceId,
+    event::{
+        Heard,
+        rollout_changed::{self, Changed},
+    },
     versioned::Versioned,
 };
 use landfall_aws::{
@@ -35,10 +37,12 @@ impl Function for WatchDrift {
     /// Looks for drift in the service that the event names. A service that Landfall does not know costs one read of S3.
     ///
     /// # Errors
-    /// Refused if the event is malformed.
+    /// Refused if the event is malformed. Transient if ECS does not show yet what the event tells of: Lambda repeats an
+    /// asynchronous invocation after one minute and after two more
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
     async fn handle(aws: &Aws, event: Event) -> Result<(), Fault> {
         match rollout_changed::read(&event.payload)? {
-            Heard::Look(service) => look(aws, &service).await,
+            Heard::Look(changed) => look(aws, &changed).await,
             Heard::Ignore(reason) => {
                 tracing::info!(reason, "ignored");
                 Ok(())
@@ -49,9 +53,10 @@ impl Function for WatchDrift {
 
 /// Puts the service on hold if it was given a foreign revision between two releases. An invocation that begins a
 /// release meanwhile wins the compare-and-swap.
-async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
+async fn look(aws: &Aws, changed: &Changed) -> Result<(), Fault> {
+    let service = &changed.service;
     let hold = |read: Versioned<DesiredState>| async move {
-        let Some(revision) = foreign_revision(aws, &read).await? else {
+        let Some(revision) = foreign_revision(aws, &read, changed).await? else {
             return Ok(Change::Leave(None));
         };
         let mut drifted = read.into_value();
@@ -68,11 +73,21 @@ async fn look(aws: &Aws, service: &ServiceId) -> Result<(), Fault> {
 }
 
 /// The foreign revision that a service at rest runs, if it does.
-async fn foreign_revision(aws: &Aws, desired: &DesiredState) -> Result<Option<String>, Fault> {
+async fn foreign_revision(
+    aws: &Aws,
+    desired: &DesiredState,
+    changed: &Changed,
+) -> Result<Option<String>, Fault> {
     let Some(file) = desired.file.as_ref().filter(|_| desired.is_at_rest()) else {
         return Ok(None);
     };
     let live = aws.ecs().service(&desired.service).await?;
+    if changed.may_be_unseen(live.as_ref(), aws.now()) {
+        return Err(Fault::transient(format!(
+            "ECS does not show yet that a deployment of {} changed",
+            desired.service
+        )));
+    }
     let live = live.filter(|live| live.is_active());
     let Some(live) = &live else { return Ok(None) };
     let Some(primary) = live.primary() else {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use landfall::record::Verdict;
+use landfall::{hold::SetBy, record::Verdict};
 use landfall_simulation::{
     fault::Plan,
     scenario::{Before, Behaviour, Edition, Rule},
 };
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::stage::{Stage, play, service};
 
@@ -56,6 +57,31 @@ fn a_bad_release_goes_back_though_ecs_shows_neither_it_nor_the_way_back_yet() {
                 assert!(stage.live_image(&hello).await.ends_with(&good));
             });
         }
+    }
+}
+
+#[test]
+fn a_foreign_revision_is_noticed_though_ecs_shows_the_one_before_yet() {
+    for seconds in LAGS {
+        play(async {
+            let stage = open(seconds).await;
+            let hello = service("hello", Rule::Semver);
+            stage.first_release(&hello).await;
+            stage.rest().await;
+
+            let ecs = &stage.wire.cloud.ecs;
+            let container = json!({ "name": "web", "image": "foreign:1", "memory": 64 });
+            let revision = json!({ "family": "foreign", "containerDefinitions": [container] });
+            ecs.call("RegisterTaskDefinition", revision).await.unwrap();
+            let change =
+                json!({ "cluster": "web", "service": "hello", "taskDefinition": "foreign" });
+            ecs.call("UpdateService", change).await.unwrap();
+            // Lambda repeats an invocation after one minute and after two more.
+            sleep(Duration::from_secs(240)).await;
+            let hold = stage.desired(&hello).await.hold;
+            let drifted = hold.is_some_and(|hold| hold.set_by == SetBy::Drift);
+            assert!(drifted, "{seconds} s late");
+        });
     }
 }
 

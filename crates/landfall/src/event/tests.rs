@@ -3,8 +3,11 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::*;
-use crate::image::TagTime;
+use super::{rollout_changed::Changed, *};
+use crate::{
+    image::TagTime,
+    sample::{at, live},
+};
 
 const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:landfall-release";
 const SERVICE: &str = "arn:aws:ecs:eu-west-1:123456789012:service/web/hello";
@@ -135,15 +138,21 @@ fn a_true_event_says_where_to_look() {
     let deleted = with(file_uploaded(), "/detail-type", json!("Object Deleted"));
     assert_eq!(config_changed::read(&deleted, "landfall-config"), key);
 
-    let service = "web/hello".parse().unwrap();
+    let changed = |deployment| {
+        let service = "web/hello".parse().unwrap();
+        Ok(Heard::Look(Changed {
+            service,
+            deployment,
+        }))
+    };
+    let at = "2026-11-16T01:58:11Z".parse().unwrap();
     assert_eq!(
         rollout_changed::read(&rollout_completed()),
-        Ok(Heard::Look(service))
+        changed(Some(("ecs-svc/4821937405618273940".into(), at)))
     );
-    let service = "web/hello".parse().unwrap();
     assert_eq!(
         rollout_changed::read(&hook_awaiting_action()),
-        Ok(Heard::Look(service))
+        changed(None)
     );
 
     let dead = |input: &str| execution_ended::DeadExecution {
@@ -167,6 +176,62 @@ fn a_true_event_says_where_to_look() {
             r#"{"service": "web/hello", "restarts": 0}"#
         )))
     );
+}
+
+#[test]
+fn a_change_may_be_unseen_until_ecs_shows_its_deployment_or_a_later_one() {
+    let changed = |deployment| Changed {
+        service: "web/hello".parse().unwrap(),
+        deployment,
+    };
+    let completed = || changed(Some(("ecs-svc/2".into(), at(100))));
+    let shows = |id: &str, created: i64| {
+        let mut live = live(1);
+        live.deployments[0].id = id.into();
+        live.deployments[0].created_at = Some(at(created));
+        Some(live)
+    };
+    for (story, changed, live, now, expected) in [
+        (
+            "its deployment",
+            completed(),
+            shows("ecs-svc/2", 50),
+            101,
+            false,
+        ),
+        (
+            "a later one",
+            completed(),
+            shows("ecs-svc/3", 101),
+            102,
+            false,
+        ),
+        (
+            "an earlier one",
+            completed(),
+            shows("ecs-svc/1", 10),
+            101,
+            true,
+        ),
+        ("no service", completed(), None, 101, true),
+        (
+            "an earlier one, for long",
+            completed(),
+            shows("ecs-svc/1", 10),
+            220,
+            false,
+        ),
+        (
+            "what a hook's event says nothing about",
+            changed(None),
+            None,
+            101,
+            false,
+        ),
+    ] {
+        let unseen = changed.may_be_unseen(live.as_ref(), at(now));
+        assert_eq!(unseen, expected, "ECS shows {story}");
+    }
 }
 
 #[test]
