@@ -1,5 +1,6 @@
 //! The `landfall` command.
 
+mod by_hand;
 mod check;
 mod clients;
 mod completions;
@@ -68,6 +69,10 @@ enum Verb {
     Continue(pauses::Arguments),
     /// Have a deployment that ECS has paused go back to what ran before.
     Abort(pauses::Arguments),
+    /// Give a service what an earlier release ran, and keep it there until it is resumed.
+    Rollback(by_hand::RollbackArguments),
+    /// Deploy the newest images that are there, or a tag that does not come by itself.
+    Deploy(by_hand::DeployArguments),
     /// Try the newest images again that made a release bad.
     Retry(hold::AgainArguments),
     /// Print what a shell needs to complete `landfall`, or its manual page.
@@ -127,6 +132,10 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Abort(arguments) => pauses::run(arguments, HookAction::Rollback)
             .await
             .map(|()| ExitCode::SUCCESS),
+        Verb::Rollback(arguments) => by_hand::roll_back(arguments)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Verb::Deploy(arguments) => by_hand::deploy(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Retry(arguments) => retry::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::HelloServer(arguments) => hello_server::run(arguments)
             .await

@@ -165,6 +165,7 @@ impl Author {
         } else {
             moves
         };
+        let moves = self.with_roll_backs(moves, services.len());
         Scenario {
             seed: self.seed,
             outages,
@@ -230,6 +231,24 @@ impl Author {
             let place = self.rng.random_range(moves.len() / 2..=moves.len());
             let redrive = (Duration::ZERO, Move::Redrive { service });
             moves.insert(place, redrive);
+        }
+        moves
+    }
+
+    /// Mostly none. An operator may think better of it.
+    fn with_roll_backs(
+        &mut self,
+        mut moves: Vec<(Duration, Move)>,
+        services: usize,
+    ) -> Vec<(Duration, Move)> {
+        if self.rng.random_bool(0.15) {
+            let service = self.rng.random_range(0..services);
+            let place = self.rng.random_range(moves.len() / 2..=moves.len());
+            moves.insert(place, (self.pause(), Move::RollBack { service }));
+            if self.rng.random_bool(0.3) {
+                let place = self.rng.random_range(place + 1..=moves.len());
+                moves.insert(place, (self.pause(), Move::Resume { service }));
+            }
         }
         moves
     }

@@ -306,6 +306,11 @@ pub enum Move {
         /// This one.
         service: usize,
     },
+    /// An operator takes a service back to what ran before.
+    RollBack {
+        /// This one.
+        service: usize,
+    },
     /// A sweep looks at everything once.
     Sweep,
     /// One of a service's tasks is stopped.

@@ -315,6 +315,15 @@ impl Stage {
                 let _ = self.operator.hold(id, "maintenance").await;
             }
             Move::Resume { service } => self.resume(service).await,
+            Move::RollBack { service } => {
+                let id = &self.scenario.services[service].id;
+                let state_machine = Some(&*self.state_machine);
+                let given = self.operator.roll_back(id, None, None, state_machine);
+                if let Err(fault) = given.await {
+                    let text = format!("not rolled back: {fault}");
+                    self.wire.journal.note("—", text);
+                }
+            }
             Move::Redrive { service } => {
                 let id = &self.scenario.services[service].id;
                 self.executions.redrive_last(id).await;

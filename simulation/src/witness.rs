@@ -335,7 +335,9 @@ fn violated_hold(desired: &DesiredState, begun: &Begun) -> Option<Hold> {
     let took_over = desired.concluded.as_ref().is_some_and(|concluded| {
         concluded.verdict == Verdict::Superseded && was_begun(concluded.number)
     });
-    let may = claimed.is_some_and(|release| was_begun(release) || took_over);
+    let by_hand = hold.at.map(|at| at.release);
+    let may = claimed.is_some_and(|release| was_begun(release) || took_over)
+        || claimed.is_some() && claimed == by_hand;
     (!may).then(|| hold.clone())
 }
 

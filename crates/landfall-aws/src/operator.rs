@@ -1,4 +1,6 @@
-//! What operators do to a service: they hold it, they resume it, and they have it tried again.
+//! What operators do to a service: they hold it, resume it, have it tried again, and say what it runs.
+
+pub mod by_hand;
 
 use std::collections::BTreeMap;
 
@@ -83,12 +85,9 @@ impl Operator {
         state_machine: Option<&str>,
     ) -> Result<DesiredState, Fault> {
         let state_machine = self.state_machine(service, state_machine).await?;
-        let live = self.ecs.service(service).await?;
-        let live = live.filter(LiveService::is_active);
-        let primary = live.as_ref().and_then(LiveService::primary);
-        let revision = primary.map(|primary| &*primary.task_definition);
+        let live = self.live_revision(service).await?;
         let act = self.act(Verb::Resume, reason).await;
-        let resume = |desired: &mut DesiredState| desired.resume(revision, act.at);
+        let resume = |desired: &mut DesiredState| desired.resume(live.as_deref(), act.at);
         let desired = self.change_images(service, &act, &resume).await?;
         self.start("resume", &state_machine, &desired).await?;
         Ok(desired)
@@ -111,6 +110,14 @@ impl Operator {
         let desired = self.change_images(service, &act, &retry).await?;
         self.start("retry", &state_machine, &desired).await?;
         Ok(desired)
+    }
+
+    /// The ARN of the revision that the service runs.
+    async fn live_revision(&self, service: &ServiceId) -> Result<Option<String>, Fault> {
+        let live = self.ecs.service(service).await?;
+        let live = live.filter(LiveService::is_active);
+        let primary = live.as_ref().and_then(LiveService::primary);
+        Ok(primary.map(|primary| primary.task_definition.clone()))
     }
 
     /// What is done now, by whom. Who cannot be named is no reason to keep somebody from holding a service.
@@ -224,20 +231,31 @@ impl Operator {
         F: Future<Output = Result<DesiredState, Fault>>,
     {
         let change = &change;
+        let change = |desired: DesiredState| async move { Ok((change(desired).await?, ())) };
+        let (desired, ()) = self.change_and_say(service, change).await?;
+        Ok(desired)
+    }
+
+    /// Does `change`, with what it says about that.
+    async fn change_and_say<T, F>(
+        &self,
+        service: &ServiceId,
+        change: impl Fn(DesiredState) -> F,
+    ) -> Result<(DesiredState, T), Fault>
+    where
+        F: Future<Output = Result<(DesiredState, T), Fault>>,
+    {
+        let change = &change;
         let change = |read: Versioned<DesiredState>| async move {
-            if read.file.is_none() && read.last_number == 0 && read.hold.is_none() {
-                return Err(Fault::refused(format!(
-                    "no service file has described {service} yet"
-                )));
-            }
-            let desired = change(read.into_value()).await?;
-            Ok(Change::Write(Box::new(desired), ()))
+            refuse_unknown(&read)?;
+            let (desired, said) = change(read.into_value()).await?;
+            Ok(Change::Write(Box::new(desired), said))
         };
-        let (desired, ()) = self.state.change(service, change).await?;
+        let (desired, said) = self.state.change(service, change).await?;
         if let Some(files) = &self.files {
             StatusFile::update(files, &desired).await?;
         }
-        Ok(desired)
+        Ok((desired, said))
     }
 
     async fn state_machine(
@@ -267,6 +285,16 @@ impl Operator {
         };
         Ok(state_machine.ok_or_else(unknown)?)
     }
+}
+
+fn refuse_unknown(desired: &DesiredState) -> Result<(), Refusal> {
+    if desired.file.is_none() && desired.last_number == 0 && desired.hold.is_none() {
+        return Err(Refusal::new(format!(
+            "no service file has described {} yet; `landfall status` lists the services",
+            desired.service
+        )));
+    }
+    Ok(())
 }
 
 /// The state machine of an execution, `arn:…:execution:<state machine>:<name>`

@@ -36,6 +36,10 @@ pub enum Verb {
     Continue,
     /// `landfall abort`
     Abort,
+    /// `landfall rollback`
+    Rollback,
+    /// `landfall deploy`
+    Deploy,
     /// What a later version of Landfall noted.
     #[serde(other)]
     Unknown,
@@ -50,6 +54,8 @@ impl fmt::Display for Act {
             Verb::Retry => "tried again",
             Verb::Continue => "continued",
             Verb::Abort => "declined",
+            Verb::Rollback => "taken back",
+            Verb::Deploy => "deployed",
             Verb::Unknown => "changed",
         })?;
         write!(f, " by {}", self.by)?;
@@ -69,26 +75,23 @@ impl DesiredState {
     }
 
     /// Notes who has just done something: a hold remembers who set it, and the release that begins or begins again because of
-    /// a resumption or a retry remembers it, up to its record; so does a paused one that is continued or declined.
+    /// a resumption or a retry, or that was made by hand, remembers it, up to its record; so does a paused one that is continued
+    /// or declined.
     pub fn note(&mut self, act: Act) {
-        match act.verb {
-            Verb::Hold => {
-                if let Some(hold) = self.hold.as_mut().filter(|hold| hold.since == act.at) {
-                    hold.by = Some(act.by);
-                }
+        if let Some(hold) = self.hold.as_mut().filter(|hold| hold.since == act.at) {
+            hold.by = Some(act.by.clone());
+        }
+        let of = match act.verb {
+            Verb::Hold => None,
+            Verb::Continue | Verb::Abort => self.paused.as_ref().map(|paused| paused.release),
+            Verb::Rollback => self.permitted().map(|release| release.number),
+            Verb::Resume | Verb::Retry | Verb::Deploy | Verb::Unknown => {
+                self.newest_open().map(|release| release.number)
             }
-            Verb::Continue | Verb::Abort => {
-                let paused = self.paused.as_ref().map(|paused| paused.release);
-                let mut open = self.open.iter_mut();
-                if let Some(release) = open.find(|release| Some(release.number) == paused) {
-                    release.acts.push(act);
-                }
-            }
-            Verb::Resume | Verb::Retry | Verb::Unknown => {
-                if let Some(release) = self.open.last_mut() {
-                    release.acts.push(act);
-                }
-            }
+        };
+        let mut open = self.open.iter_mut();
+        if let Some(release) = open.find(|release| Some(release.number) == of) {
+            release.acts.push(act);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! writes the claim and the verdicts.
 //!
 //! [`DesiredState`] has methods in other modules too: the images that are followed are in [`crate::followed`], the tags that
-//! were passed over in [`crate::ignored`], holds in [`crate::hold`], images in quarantine in [`crate::quarantine`], drift in
+//! were passed over in [`crate::ignored`], holds in [`crate::hold`], releases by hand in [`crate::by_hand`], images in quarantine in [`crate::quarantine`], drift in
 //! [`crate::drift`], the way back in danger in [`crate::danger`], pauses in [`crate::pause`], releases of which no task ran
 //! in [`crate::unproven`], undecided ones in [`crate::undecided`].
 
@@ -350,16 +350,19 @@ impl DesiredState {
         self.release(cause, Again::IfChanged, now);
     }
 
-    fn release(&mut self, cause: Cause, again: Again, now: Timestamp) {
-        let Some(file) = &self.file else { return };
-        if !self.waiting_for().is_empty() {
-            return;
-        }
-        let content = Content {
+    /// What should run: the followed file and the images that are to run now; none if there is no file, or if a container
+    /// waits for its first image.
+    pub fn wanted(&self) -> Option<Content> {
+        let file = self.file.as_ref()?;
+        self.waiting_for().is_empty().then(|| Content {
             file: file.content.clone(),
             images: self.images_to_run(),
             containers: file.containers.clone(),
-        };
+        })
+    }
+
+    fn release(&mut self, cause: Cause, again: Again, now: Timestamp) {
+        let Some(content) = self.wanted() else { return };
         // The last good release runs, and something newer of the same file was bad.
         let keeps_good = |concluded: &Concluded| {
             let good = self.last_good.as_ref();
@@ -393,12 +396,13 @@ impl DesiredState {
     }
 
     /// Takes the oldest releases that were not begun from the open ones, while those are too many. They can never begin: there
-    /// are newer ones.
-    fn pass_over(&mut self) {
+    /// are newer ones, or one by hand.
+    pub(crate) fn pass_over(&mut self) {
         while self.open.len() > MOST_OPEN {
-            let begun = self.begun().map(|release| release.number);
+            let kept = [self.begun(), self.permitted()];
+            let kept = kept.map(|release| release.map(|release| release.number));
             let mut open = self.open.iter();
-            let oldest = open.position(|release| Some(release.number) != begun);
+            let oldest = open.position(|release| !kept.contains(&Some(release.number)));
             let passed_over = self.open.remove(oldest.unwrap_or_default());
             self.passed_over.push(passed_over);
         }

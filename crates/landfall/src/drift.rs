@@ -198,6 +198,7 @@ impl DesiredState {
             since: now,
             set_by: SetBy::Drift,
             by: None,
+            at: None,
         });
         Report {
             service: self.service.clone(),

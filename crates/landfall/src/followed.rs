@@ -309,6 +309,25 @@ impl DesiredState {
         }
     }
 
+    /// Joins what a search found of every rule when somebody asks for the newest. What was given up because its tag was moved back
+    /// stays given up.
+    pub fn take_found(&mut self, found: &BTreeMap<String, Found>, now: Timestamp) {
+        let follows = self.file.as_ref().map(|file| &file.follows);
+        let is_given_up = |container: &String, image: &Image| {
+            let rule = follows.and_then(|follows| follows.get(container));
+            let given_up = self.withdrawn.get(container);
+            rule.zip(given_up)
+                .is_some_and(|(rule, given_up)| rule.tag.order(image, given_up).is_le())
+        };
+        let mut taken = found.clone();
+        taken.retain(|container, found| {
+            let image = found.image.as_ref();
+            image.is_some_and(|image| !is_given_up(container, image))
+        });
+        self.catch_up(&taken, now);
+        self.ignore_unfit(found, now);
+    }
+
     /// Notes which tags searches passed over.
     pub fn ignore_unfit(&mut self, found: &BTreeMap<String, Found>, now: Timestamp) {
         for (container, found) in found {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    by_hand::HeldAt,
     desired::DesiredState,
     record::{Cause, Release, Verdict},
 };
@@ -27,6 +28,9 @@ pub struct Hold {
     /// The ARN of the operator who did, if one did and it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// The release by hand at which the service is held, if one was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<HeldAt>,
 }
 
 /// What set a hold.
@@ -42,11 +46,12 @@ pub enum SetBy {
 }
 
 impl DesiredState {
-    /// The release that an execution may work on: the newest open one; during a hold only one that was begun before it.
+    /// The release that an execution may work on: the newest open one; during a hold only the one that an operator releases by
+    /// hand, or else one that was begun before it.
     pub fn next_release(&self) -> Option<&Release> {
         match self.hold {
             None => self.newest_open(),
-            Some(_) => self.begun(),
+            Some(_) => self.permitted().or_else(|| self.begun()),
         }
     }
 
@@ -74,6 +79,7 @@ impl DesiredState {
                 since: now,
                 set_by,
                 by: None,
+                at: None,
             });
         }
     }
@@ -83,26 +89,41 @@ impl DesiredState {
     /// `live` is the ARN of the revision that the service runs. If it is a foreign one, resuming permits Landfall to replace
     /// it; and if no release is open, the desired content is released anew. So it is if the last release was undecided.
     /// Before the first good release, a live revision counts as foreign only if Landfall has found drift: otherwise it may
-    /// be a bad release's.
+    /// be a bad release's. After a release by hand, what should run is released if that is something else.
     pub fn resume(&mut self, live: Option<&str>, now: Timestamp) {
-        let hold = self.hold.take();
-        let Some(hold) = hold.filter(|_| self.claim.is_none()) else {
+        let Some(hold) = self.hold.take() else {
             return;
         };
-        let ended = self.concluded.as_ref().map(|concluded| concluded.verdict);
+        if hold.at.is_some() {
+            self.release_if_changed(Cause::Resumed, now);
+        }
+        if self.claim.is_some() {
+            return;
+        }
+        let anew = self.accept_live(live, Some(&hold)) || self.ended() == Some(Verdict::Undecided);
+        if anew && self.open.is_empty() {
+            self.release_anew(Cause::Resumed, now);
+        }
+    }
+
+    /// Permits Landfall to replace the revision `live`, which the service runs, if that is a foreign one; whether it is. The
+    /// service was held so.
+    pub(crate) fn accept_live(&mut self, live: Option<&str>, held: Option<&Hold>) -> bool {
+        let drifted = held.is_some_and(|hold| hold.set_by == SetBy::Drift);
         let theirs = live.filter(|live| match &self.last_good {
             _ if self.is_unproven(live) => false,
             Some(good) => good.task_definition.arn != *live,
-            None => hold.set_by == SetBy::Drift || ended == Some(Verdict::Drifted),
+            None => drifted || self.ended() == Some(Verdict::Drifted),
         });
         if let Some(live) = theirs {
             self.accepted = Some(live.to_owned());
             self.applied_file = None;
         }
-        let anew = theirs.is_some() || ended == Some(Verdict::Undecided);
-        if anew && self.open.is_empty() {
-            self.release_anew(Cause::Resumed, now);
-        }
+        theirs.is_some()
+    }
+
+    fn ended(&self) -> Option<Verdict> {
+        self.concluded.as_ref().map(|concluded| concluded.verdict)
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod api;
+pub mod by_hand;
 pub mod change;
 pub mod content;
 pub mod danger;

@@ -262,7 +262,7 @@ impl DesiredState {
                 .filter(|container| brought.contains_key(container))
                 .collect()
         };
-        let turn = if let Some(open) = self.newest_open() {
+        let turn = if let Some(open) = self.newest_by_itself() {
             let brought = self.differing(&open.content.images);
             let mut images = brought.iter();
             let groups = brought.keys().map(|container| self.group(container));
@@ -364,6 +364,9 @@ impl DesiredState {
             }
             return;
         };
+        if newest.cause.is_by_hand() {
+            return;
+        }
         let content = Content {
             images: self.images_to_run(),
             ..newest.content.clone()

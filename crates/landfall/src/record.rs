@@ -109,6 +109,16 @@ pub enum Cause {
         /// The number of the release that was bad.
         release: u64,
     },
+    /// An operator went back to what an earlier release ran.
+    WentBack {
+        /// The number of that release.
+        to: u64,
+    },
+    /// An operator had a tag deployed that does not come by itself.
+    Deployed {
+        /// The tag.
+        tag: String,
+    },
     /// What a later version of Landfall noted, which was rolled back to this one since.
     #[serde(other)]
     Unknown,
@@ -126,6 +136,11 @@ impl Cause {
             }
             _ => true,
         }
+    }
+
+    /// Whether an operator chose what is released, and not only when.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        matches!(self, Self::WentBack { .. } | Self::Deployed { .. })
     }
 }
 
@@ -145,6 +160,8 @@ impl fmt::Display for Cause {
                 f,
                 "the images of release {release} are tried one container at a time"
             ),
+            Self::WentBack { to } => write!(f, "an operator went back to release {to}"),
+            Self::Deployed { tag } => write!(f, "an operator had {tag} deployed"),
             Self::Unknown => f.write_str("a later version of Landfall noted why"),
         }
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod adoption;
+mod by_hand;
 mod deaths;
 mod denied;
 mod herds;
