@@ -140,3 +140,68 @@ async fn a_push_is_followed_to_its_verdict_and_told_afterwards() {
     assert!(told.contains("there is no stack `landfal`"), "{told}");
     local.interrupt();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_is_taken_back_by_hand_and_goes_on_when_it_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Local::start(folder.path());
+    let port = local.port.clone();
+    let run = |arguments: &[&str]| success(&[arguments, &["--port", &port]].concat());
+    let refused = |arguments: &[&str]| failure(&[arguments, &["--port", &port]].concat());
+
+    local.put_file("services/hello.yaml", FILE).await;
+    for image in ["hello:1.0.0", "hello:1.1.0"] {
+        push(&port, image, &["sleep", "1000"]);
+        run(&["watch", "web/hello", "--image", image]);
+    }
+    let told = run(&["rollback", "web/hello", "--reason", "prices are wrong"]);
+    assert_eq!(
+        told,
+        "web/hello goes back to what release 1 ran: 1.0.0, with the service file of then. It stays there, on hold, whatever \
+         is pushed or uploaded.\n\
+         Release 3 goes back to release 1 and is on its way.\n\
+         To see how it ends: landfall watch web/hello\n\
+         web/hello stays there, on hold. To deploy the newest again: landfall resume web/hello\n"
+    );
+    run(&["watch", "web/hello"]);
+    let status = run(&["status"]);
+    assert!(
+        status.contains("web/hello  1.0.0  3        succeeded "),
+        "{status}"
+    );
+    assert!(status.contains("on hold: prices are wrong"), "{status}");
+    let history = run(&["history", "web/hello"]);
+    assert!(
+        history.contains("an operator went back to release 1"),
+        "{history}"
+    );
+    let told = run(&["rollback", "web/hello"]);
+    assert!(told.contains("web/hello was taken back already"), "{told}");
+
+    let message = refused(&["rollback", "web/hello", "--to", "7"]);
+    assert!(
+        message.contains("has no release 7") && message.contains("`landfall history web/hello`"),
+        "{message}"
+    );
+    let message = refused(&["deploy", "web/hello", "--tag", "2.0.0"]);
+    assert!(
+        message.contains("nothing has the tag 2.0.0 in hello"),
+        "{message}"
+    );
+    push(&port, "hello:pr-7", &["sleep", "1000"]);
+    let told = run(&["deploy", "web/hello", "--tag", "pr-7"]);
+    assert!(
+        told.starts_with(
+            "Release 4 of web/hello is on its way: pr-7 (an operator had pr-7 deployed)."
+        ),
+        "{told}"
+    );
+    let told = run(&["resume", "web/hello"]);
+    assert!(told.contains("release 5 is on its way"), "{told}");
+    run(&["watch", "web/hello"]);
+    let status = run(&["status"]);
+    assert!(
+        status.contains("web/hello  1.1.0  5        succeeded "),
+        "{status}"
+    );
+}
