@@ -1,5 +1,6 @@
 //! Step `CheckRollout`: one look at a rollout in ECS. With a task token, the token is stored before the look, and the
-//! execution sleeps on it. Without one, a pause that has begun or ended is noted and announced.
+//! execution sleeps on it. Without one, a pause that has begun or ended is noted and announced, and that a release is rolled out
+//! is announced.
 //!
 //! In: `Input`, from `UpdateService` and `RollBack`, on every wake-up. Out: `Output`, how the rollout stands.
 //! Fails with `Transient`, which the state machine retries; whatever else it fails with, the release is undecided.
@@ -7,7 +8,9 @@
 use landfall::{
     desired::DesiredState,
     live::HookAction,
+    look::Outcome,
     pause::Pause,
+    stage::{Report, Stage},
     step::check_rollout::{Input, Output, Purpose, Sleeper, depends_on_tasks, look, look_at_tasks},
     versioned::Versioned,
 };
@@ -66,7 +69,14 @@ impl Function for CheckRollout {
         match &input.task_token {
             Some(_) if input.sleeps_on(&output) => {}
             Some(task_token) => aws.executions().wake(task_token).await?,
-            None => act_on_pause(aws, &input, read, &output).await?,
+            None => {
+                act_on_pause(aws, &input, read, &output).await?;
+                if input.purpose == Purpose::Release && output.outcome == Outcome::Steady {
+                    let (release, execution) = (&input.release, &input.execution);
+                    let report = Report::new(&input.service, release, execution, Stage::Verifying);
+                    aws.events().announce(&report, false).await;
+                }
+            }
         }
         Ok(output)
     }

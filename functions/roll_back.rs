@@ -14,6 +14,7 @@ use landfall::{
     service_file::ServiceFile,
     service_id::ServiceId,
     service_section::given_by,
+    stage::{Report, Stage},
     step::{
         register_task_definition::{copy, render, render_live},
         roll_back::{
@@ -85,6 +86,12 @@ impl Function for RollBack {
         }
         let undone = undo.way.undone(undo.verdict, by_ecs);
         tracing::warn!(reason = failure.reason, undone, "the release is bad");
+        if by_ecs || undo.change.is_some() {
+            let (release, execution) = (&input.release, &input.execution);
+            let report = Report::new(&input.service, release, execution, Stage::RollingBack);
+            let report = report.because(&failure.reason);
+            aws.events().announce(&report, false).await;
+        }
         Ok(Output {
             ingress: undo.ingress,
             again: by_ecs && undo.way.sends_section(),

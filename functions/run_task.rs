@@ -6,6 +6,7 @@
 use landfall::{
     live::{Placement, TaskStatus},
     service_file::{OneOffTask, Phase, ServiceFile},
+    stage::{Report, Stage},
     step::run_task::{
         Ended, Input, Next, Observation, Output, Run, Runs, awaited, body, judge, listed, lost,
         next, not_found, not_placed, refused, waiting,
@@ -154,6 +155,18 @@ async fn started(aws: &Aws, input: &Input, run: &Run) -> Result<Option<String>, 
         .await
 }
 
+/// Announces that a task was started. A release begins with its first task before the rollout.
+async fn announce(aws: &Aws, input: &Input, file: &ServiceFile, task: &OneOffTask) {
+    let (release, stage) = (&input.release, Stage::of(input.phase));
+    let report = Report::new(&input.service, release, &input.execution, stage);
+    let first = input.tasks(file).first();
+    let is_first = first.is_some_and(|first| first.name == task.name);
+    let begins = input.phase == Phase::Before && is_first;
+    aws.events()
+        .announce(&report.with_task(&task.name), begins)
+        .await;
+}
+
 /// Asks ECS for a task, unless an earlier invocation of this step has.
 async fn find(
     aws: &Aws,
@@ -185,6 +198,7 @@ async fn find(
             run.asked_at = Some(now);
             let output = waiting(&run, format!("the task `{}` was started", task.name), now);
             keep_run(aws, input, task, run, notes).await?;
+            announce(aws, input, file, task).await;
             Ok(Some(output))
         }
         Ok(Placement::NotPlaced(failures)) => {

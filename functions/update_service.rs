@@ -10,6 +10,7 @@ use landfall::{
     live::{LiveService, Rollout},
     service_file::ServiceFile,
     service_section::{given_by, shown_count},
+    stage::{Report, Stage},
     step::update_service::{Input, Section, Seen, existing, plan, to_note},
     unseen::passed_over,
     versioned::Versioned,
@@ -47,6 +48,9 @@ impl Function for UpdateService {
         }
         let change = plan(&input, &seen, aws.now())?;
         let deployment = carry_out(aws, &change).await?;
+        let (release, execution) = (&input.release, &input.execution);
+        let report = Report::new(&input.service, release, execution, Stage::RollingOut);
+        aws.events().announce(&report, !input.before).await;
         Ok(Rollout {
             deployment,
             ..change.rollout

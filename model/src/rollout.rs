@@ -205,6 +205,7 @@ impl Protocol {
             timeout_seconds: TIMEOUT_SECONDS,
             balancer: None,
             base: None,
+            before: false,
         };
         let file = &self.files[self.file_of(&release.content.file)].1;
         let seen = match live {

@@ -47,6 +47,7 @@ pub(super) fn compared(
         timeout_seconds: 0,
         balancer,
         base: None,
+        before: false,
     };
     let file = subject.file.clone().registered_in(registry);
     let seen = match subject.known {

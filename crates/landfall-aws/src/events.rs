@@ -1,8 +1,9 @@
 //! EventBridge: what Landfall announces.
 
 use aws_config::SdkConfig;
+use landfall::stage;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     Fault,
@@ -11,6 +12,10 @@ use crate::{
 
 /// The source of Landfall's own events.
 pub const SOURCE: &str = "landfall";
+/// A release has begun: something was changed for it; the detail is the [`stage::Report`] of its first stage.
+pub const RELEASE_STARTED: &str = "Landfall Release Started";
+/// A release came to a stage that people wait for; the detail is a [`stage::Report`].
+pub const STAGE_CHANGED: &str = "Landfall Release Stage Changed";
 /// A release got its verdict; the detail is its record.
 pub const RELEASE_CONCLUDED: &str = "Landfall Release Concluded";
 /// A service file was not accepted; the detail is its status.
@@ -35,10 +40,26 @@ impl Events {
 
     /// Puts one event.
     pub async fn put<T: Serialize>(&self, detail_type: &str, detail: &T) -> Result<(), Fault> {
-        let detail =
-            serde_json::to_string(detail).map_err(|error| Fault::unexpected(error.to_string()))?;
-        let entry = json!({ "Source": SOURCE, "DetailType": detail_type, "Detail": detail });
-        let body = json!({ "Entries": [entry] });
+        self.put_entries(vec![entry(detail_type, detail)?]).await
+    }
+
+    /// Announces a stage, and if it is the release's first, that the release has begun. Unlike a verdict, nothing rests on that:
+    /// what EventBridge does not take is not announced.
+    pub async fn announce(&self, report: &stage::Report, begins: bool) {
+        let types = [(begins, RELEASE_STARTED), (true, STAGE_CHANGED)].into_iter();
+        let types = types.filter_map(|(is_put, detail_type)| is_put.then_some(detail_type));
+        let entries: Result<Vec<_>, _> = types.map(|each| entry(each, report)).collect();
+        let put = match entries {
+            Ok(entries) => self.put_entries(entries).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = put {
+            tracing::warn!(stage = ?report.stage, reason = %fault, "the stage is not announced");
+        }
+    }
+
+    async fn put_entries(&self, entries: Vec<Value>) -> Result<(), Fault> {
+        let body = json!({ "Entries": entries });
         let answer = self.0.call("PutEvents", &body).await?;
         let entries = answer["Entries"].as_array();
         let refused = entries.into_iter().flatten().find_map(|entry| {
@@ -52,6 +73,12 @@ impl Events {
             ))),
         }
     }
+}
+
+fn entry<T: Serialize>(detail_type: &str, detail: &T) -> Result<Value, Fault> {
+    let detail =
+        serde_json::to_string(detail).map_err(|error| Fault::unexpected(error.to_string()))?;
+    Ok(json!({ "Source": SOURCE, "DetailType": detail_type, "Detail": detail }))
 }
 
 #[cfg(test)]

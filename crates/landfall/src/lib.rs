@@ -38,6 +38,7 @@ pub mod secret;
 pub mod service_file;
 pub mod service_id;
 pub mod service_section;
+pub mod stage;
 pub mod status;
 pub mod step;
 pub mod sweep;

@@ -53,6 +53,9 @@ pub struct Input {
     /// The ARN of the revision that an adopted service ran, into which the images were filled.
     #[serde(default)]
     pub base: Option<String>,
+    /// Whether tasks of the release ran before.
+    #[serde(default)]
+    pub before: bool,
 }
 
 /// The refusal of a release whose file adopts a service that is not there.

@@ -17,6 +17,7 @@ fn input() -> Input {
         timeout_seconds: 900,
         balancer: None,
         base: None,
+        before: false,
     }
 }
 
