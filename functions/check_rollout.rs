@@ -8,10 +8,11 @@
 use landfall::{
     desired::DesiredState,
     live::HookAction,
-    look::Outcome,
     pause::Pause,
     stage::{Report, Stage},
-    step::check_rollout::{Input, Output, Purpose, Sleeper, depends_on_tasks, look, look_at_tasks},
+    step::check_rollout::{
+        Input, Outcome, Output, Purpose, Sleeper, depends_on_tasks, look, look_at_tasks,
+    },
     versioned::Versioned,
 };
 use landfall_aws::{
