@@ -4,6 +4,7 @@ use landfall::{
     record::{Record, Verdict},
     service_file::Phase,
 };
+use landfall_aws::events::{RELEASE_STARTED, STAGE_CHANGED};
 use landfall_tests::{
     sample::SampleFile,
     stage::{Stage, text, web},
@@ -64,6 +65,19 @@ async fn ran(stage: &Stage) -> Vec<(String, Value)> {
     tasks.iter().map(described).collect()
 }
 
+/// The stages that were announced of a release, and the tasks that ran in them.
+fn stages(stage: &Stage, release: u64) -> Vec<String> {
+    let changed = stage.announced(STAGE_CHANGED).into_iter();
+    let of_release = changed.filter(|detail| detail["release"]["number"] == release);
+    let named = |detail: Value| {
+        let task = detail["task"].as_str().unwrap_or_default();
+        format!("{} {task}", text(&detail["stage"]))
+            .trim_end()
+            .to_owned()
+    };
+    of_release.map(named).collect()
+}
+
 fn succeeded(record: &Record) -> &str {
     assert_eq!(record.verdict, Verdict::Succeeded, "{}", record.reason);
     &record.reason
@@ -93,6 +107,22 @@ async fn migrations_run_one_after_the_other_before_the_service_is_given_the_revi
     assert!(stage.live_image(&service).await.ends_with(&next));
     let expected = ["migrate", "seed", "migrate", "seed"].map(|name| (name.to_owned(), json!(0)));
     assert_eq!(ran(&stage).await, expected);
+    assert_eq!(
+        stages(&stage, 2),
+        [
+            "task-before migrate",
+            "task-before seed",
+            "rolling-out",
+            "verifying"
+        ]
+    );
+    let begun = stage.announced(RELEASE_STARTED);
+    let begun: Vec<_> = begun.iter().map(|detail| &detail["message"]).collect();
+    assert_eq!(
+        begun[1],
+        "release 2 of web/hello runs a task before its rollout (hello:1.1.0 was pushed): migrate"
+    );
+    assert_eq!(begun.len(), 2, "{begun:?}");
     stage.close().await;
 }
 
@@ -165,6 +195,15 @@ async fn a_task_after_the_rollout_is_ignored_or_makes_the_release_a_bad_one_as_t
     let report = record.diagnosis.unwrap().task.unwrap();
     assert_eq!((report.phase, report.exit_code), (Phase::After, Some(4)));
     assert!(stage.live_image(&service).await.ends_with(&good));
+    assert_eq!(
+        stages(&stage, 3),
+        [
+            "rolling-out",
+            "verifying",
+            "task-after smoke",
+            "rolling-back"
+        ]
+    );
     stage.close().await;
 }
 
