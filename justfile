@@ -37,12 +37,13 @@ acceptance:
 aws-model:
     .ci/run aws-model
 
-# Make the table of AWS's APIs and the JSON Schema of service files, then test them
+# Make the table of AWS's APIs and the JSON Schemas of service files and events, then test them
 schema:
     python3 -m venv target/python/schema
     target/python/schema/bin/pip install --quiet --requirement schema/requirements.txt
     target/python/schema/bin/python schema/generate.py
     target/python/schema/bin/python -m pytest -p no:cacheprovider schema
+    target/python/schema/bin/python events/schemas/generate.py
 
 # Everything that CI runs
 ci:

@@ -1,4 +1,4 @@
-"""What the functions asked for in the journeys, and the template that gives them their roles."""
+"""What the functions asked for in the journeys, the template that gives them their roles, and the schemas of what they announce."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/template"))
+sys.path[:0] = [str(ROOT / "tests/template"), str(ROOT / "events/schemas")]
 
 from installed import Installed  # noqa: E402
 from recording import Request, read  # noqa: E402
