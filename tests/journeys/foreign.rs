@@ -37,11 +37,14 @@ async fn give(stage: &Stage, service: &ServiceId, revision: &str) {
 
 /// Waits until the service is on hold because it drifted, and answers why.
 async fn drifted(stage: &Stage, service: &ServiceId) -> String {
-    until("the service to be held", || async {
+    let reason = until("the service to be held", || async {
         let hold = stage.desired(service).await.hold?;
         (hold.set_by == SetBy::Drift).then_some(hold.reason)
     })
-    .await
+    .await;
+    let said = reason.matches("left alone until").count();
+    assert_eq!(said, 1, "{reason}");
+    reason
 }
 
 /// Pushes 1.1.0, which is joined and waits, while the service keeps `theirs`; answers its digest.

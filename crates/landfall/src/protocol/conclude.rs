@@ -396,8 +396,11 @@ impl Conclude {
             concluded.hold(reason.clone(), SetBy::Undecided, self.at);
         }
         let report = (verdict == Verdict::Drifted).then(|| {
-            let seen = diagnosis.map_or(reason, |diagnosis| diagnosis.undone);
-            concluded.drift(drift::message(&input.service, &seen), self.at)
+            // Without a diagnosis, the record's reason is that of the hold.
+            let reason = diagnosis.map_or(reason, |diagnosis| {
+                drift::message(&input.service, &diagnosis.undone)
+            });
+            concluded.drift(reason, self.at)
         });
         (concluded, report)
     }
