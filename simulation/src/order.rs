@@ -50,6 +50,7 @@ struct Blamed<'a> {
 ///
 /// There is one need: an image was bad that is at least as new, at the time or after the one that gives way was given, or at
 /// any time with the very containers that it would run with again; and there is one image to go back to: the last good one.
+/// An operator who goes back by hand needs none.
 pub fn steps_back(container: &str, order: &[&Pushed], happened: &[Happened]) -> Vec<String> {
     let mut broken = Vec::new();
     let mut given: Vec<Given> = Vec::new();
@@ -71,6 +72,7 @@ pub fn steps_back(container: &str, order: &[&Pushed], happened: &[Happened]) -> 
                 }
             }
             Happened::Judged(..) => {}
+            Happened::Given(release) if release.cause.is_by_hand() => {}
             Happened::Given(release) => {
                 let Some(image) = image(release, container) else {
                     continue;

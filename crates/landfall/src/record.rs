@@ -139,7 +139,7 @@ impl Cause {
     }
 
     /// Whether an operator chose what is released, and not only when.
-    pub(crate) fn is_by_hand(&self) -> bool {
+    pub fn is_by_hand(&self) -> bool {
         matches!(self, Self::WentBack { .. } | Self::Deployed { .. })
     }
 }
