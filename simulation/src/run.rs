@@ -133,6 +133,8 @@ pub struct Story {
     pub disturbed_until: Option<Instant>,
     /// Whether it was given a foreign revision.
     pub deployed: bool,
+    /// Whether an operator took it back.
+    pub taken_back: bool,
     /// How many of its executions were aborted.
     pub aborts: usize,
     /// How many of its executions ended without success, for whatever reason.

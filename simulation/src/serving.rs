@@ -128,11 +128,13 @@ impl Guard {
     }
 }
 
-/// The fewest tasks that anybody asked for: the file with this hash, those that were uploaded since, and strangers.
+/// The fewest tasks that anybody asked for: the file with this hash, those that were uploaded since, and strangers; an operator
+/// who goes back asks for what an earlier file says.
 fn least(story: &Story, hash: &str) -> u64 {
     let mut files = story.files.iter();
     let at = files.rposition(|file| file.contents.contains_key(hash));
-    let files = &story.files[at.unwrap_or_default()..];
+    let since = at.filter(|_| !story.taken_back).unwrap_or_default();
+    let files = &story.files[since..];
     let asked = files.iter().map(|file| asked(&file.file).0);
     asked.chain(story.counts.iter().copied()).min().unwrap_or(1)
 }
@@ -181,6 +183,9 @@ mod tests {
         assert_eq!(least(&story, "a"), 1);
         story.files.push(uploaded("c", 2));
         assert_eq!(least(&story, "b"), 2);
+        story.taken_back = true;
+        assert_eq!(least(&story, "b"), 1);
+        story.taken_back = false;
         story.counts.push(1);
         assert_eq!(least(&story, "b"), 1);
     }

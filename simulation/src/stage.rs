@@ -316,6 +316,7 @@ impl Stage {
             }
             Move::Resume { service } => self.resume(service).await,
             Move::RollBack { service } => {
+                self.stories[service].taken_back = true;
                 let id = &self.scenario.services[service].id;
                 let state_machine = Some(&*self.state_machine);
                 let given = self.operator.roll_back(id, None, None, state_machine);

@@ -87,14 +87,16 @@ impl DesiredState {
     }
 
     /// Releases what an operator has chosen, and holds the service at it; `live` is the ARN of the revision that the service
-    /// runs, which may be replaced by that. A hold that an operator has set before keeps its reason. Nothing changes if the
-    /// service is held at the same content already.
+    /// runs, which may be replaced by that. A hold that an operator has set before keeps its reason, unless it was for another
+    /// release by hand. Nothing changes if the service is held at the same content already.
     pub fn release_by_hand(&mut self, chosen: ByHand, live: Option<&str>, now: Timestamp) {
         let is_given = |given: &Content| given.runs_the_same_as(&chosen.content);
         if self.given_by_hand().is_some_and(is_given) {
             return;
         }
-        let before = self.hold.take_if(|hold| hold.set_by != SetBy::Operator);
+        let before = self
+            .hold
+            .take_if(|hold| hold.set_by != SetBy::Operator || hold.at.is_some());
         if self.claim.is_none() {
             self.accept_live(live, before.as_ref());
         }

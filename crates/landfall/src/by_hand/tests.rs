@@ -254,6 +254,11 @@ fn a_hold_keeps_its_reason_unless_it_would_end_by_itself() {
         assert_eq!(state.next_release().unwrap().number, 6, "{set_by:?}");
         assert_eq!(state.accepted.as_deref(), Some("arn:theirs"), "{set_by:?}");
     }
+    let further = taken_back(taken_back(after_five(&[]), 4), 3);
+    assert_eq!(
+        further.hold.unwrap().reason,
+        "it was taken back to release 3"
+    );
 }
 
 #[test]
