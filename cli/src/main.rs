@@ -19,6 +19,7 @@ mod retry;
 mod running_service;
 mod show;
 mod status;
+mod steering;
 mod table;
 mod verify;
 mod view;
@@ -66,9 +67,9 @@ enum Verb {
     /// Let a service that is on hold change again, and deploy the newest release.
     Resume(hold::AgainArguments),
     /// Let a deployment go on that ECS has paused.
-    Continue(pauses::Arguments),
+    Continue(hold::AgainArguments),
     /// Have a deployment that ECS has paused go back to what ran before.
-    Abort(pauses::Arguments),
+    Abort(hold::AgainArguments),
     /// Give a service what an earlier release ran, and keep it there until it is resumed.
     Rollback(by_hand::RollbackArguments),
     /// Deploy the newest images that are there, or a tag that does not come by itself.

@@ -1,6 +1,6 @@
 //! What commands print.
 
-use std::io::{ErrorKind, IsTerminal, Write, stdin, stdout};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
 
 use miette::{IntoDiagnostic, Result};
 
@@ -20,16 +20,18 @@ pub(crate) fn width() -> Option<usize> {
     stdout().is_terminal().then(textwrap::termwidth)
 }
 
-/// Whether somebody at a terminal says yes. Where nobody sits at one, who runs the command has decided.
+/// Whether somebody can be asked. Where nobody sits at a terminal, who runs the command has decided.
+pub(crate) fn asks() -> bool {
+    stdin().is_terminal()
+}
+
+/// Whether somebody at a terminal says yes. The question does not go where the answer of the command goes.
 ///
 /// # Errors
 /// If the question cannot be written, or the answer read.
 pub(crate) fn confirms(question: &str) -> Result<bool> {
-    if !stdin().is_terminal() {
-        return Ok(true);
-    }
-    print(&format!("{question} [y/N] "))?;
-    stdout().flush().into_diagnostic()?;
+    eprint!("{question} [y/N] ");
+    stderr().flush().into_diagnostic()?;
     let mut answer = String::new();
     stdin().read_line(&mut answer).into_diagnostic()?;
     Ok(["y", "yes"].contains(&&*answer.trim().to_lowercase()))

@@ -65,10 +65,12 @@ pub(crate) fn undescribed(service: &ServiceId) -> miette::Report {
 }
 
 fn document(views: &[View]) -> Value {
-    let each = views.iter().map(
-        |view| json!({ "desired": view.desired, "releases": view.records, "upload": view.upload }),
-    );
-    each.collect()
+    views.iter().map(object).collect()
+}
+
+/// A service, as `--json` has it.
+pub(crate) fn object(view: &View) -> Value {
+    json!({ "desired": view.desired, "releases": view.records, "upload": view.upload })
 }
 
 /// A line for each service, and for each file that describes none.

@@ -1,5 +1,10 @@
 //! What people see of releases: `watch`, `history`, `show` and the table of `status`.
 
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
 use serde_json::Value;
 
 use crate::stage::*;
@@ -21,6 +26,23 @@ fn push(port: &str, image: &str, command: &[&str]) {
 fn ended(arguments: &[&str]) -> (i32, String) {
     let output = landfall(arguments);
     (output.status.code().unwrap(), text(&output.stdout))
+}
+
+/// What a command prints at a terminal where `answer` is typed.
+fn on_a_terminal(arguments: &[&str], answer: &str) -> String {
+    let mut command = Command::new("script");
+    let line = [&[LANDFALL], arguments].concat();
+    let quoted: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
+    command
+        .args(["-q", "-e", "-c", &quoted.join(" "), "/dev/null"])
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().expect("script, of util-linux");
+    let mut typed = child.stdin.take().unwrap();
+    typed.write_all(format!("{answer}\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    text(&output.stdout).replace('\r', "")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,13 +98,51 @@ async fn a_push_is_followed_to_its_verdict_and_told_afterwards() {
     );
 
     // What somebody does by hand is remembered with who did it and why.
-    success(&of(&["hold", "web/hello", "--reason", "a sale"]));
+    // On a terminal it is asked first.
+    let asked = on_a_terminal(&of(&["hold", "web/hello", "--reason", "unsure"]), "n");
+    for said in [
+        "No release of web/hello begins until `landfall resume web/hello`",
+        "Put web/hello on hold? [y/N]",
+        "nothing was changed",
+    ] {
+        assert!(asked.contains(said), "{said}\n{asked}");
+    }
+    let hold = of(&["hold", "web/hello", "--reason", "a sale", "--json"]);
+    let json = |arguments: &[&str]| serde_json::from_str::<Value>(&success(arguments)).unwrap();
+    let done = json(&hold);
+    assert_eq!(
+        (&done["verb"], &done["changed"]),
+        (&"hold".into(), &true.into())
+    );
+    assert_eq!(done["service"]["desired"]["hold"]["reason"], "a sale");
+    let again = json(&hold);
+    assert_eq!(again["changed"], false, "{again}");
+    let again = success(&of(&["hold", "web/hello", "--reason", "another"]));
+    assert!(
+        again.starts_with("web/hello is on hold already, since "),
+        "{again}"
+    );
+    assert!(again.contains(": a sale (by "), "{again}");
     let held = until_shown(&of(&["status", "web/hello"]), "  on hold   since ").await;
     let by = "arn:aws:iam::000000000000:root";
     assert!(held.contains(&format!(": a sale (by {by})\n")), "{held}");
     push(&port, "hello:1.1.0", &["sleep", "1000"]);
     until_shown(&of(&["status"]), "  2        waits ").await;
-    success(&of(&["resume", "web/hello", "--reason", "it is over"]));
+    let asked = on_a_terminal(&of(&["resume", "web/hello", "--reason", "it is over"]), "y");
+    for said in [
+        ": a sale (by arn:aws:iam::000000000000:root).",
+        "Release 2 goes on its way (hello:1.1.0 was pushed).",
+        "Let web/hello change again? [y/N]",
+        "web/hello may change again: release 2 is on its way",
+    ] {
+        assert!(asked.contains(said), "{said}\n{asked}");
+    }
+    let message = failure(&of(&["continue", "web/hello"]));
+    assert!(
+        message.contains("no release of web/hello is paused")
+            && message.contains("landfall status web/hello"),
+        "{message}"
+    );
     let (code, told) = ended(&of(&["watch", "web/hello", "--image", "hello:1.1.0"]));
     assert_eq!(code, 0, "{told}");
     let shown = success(&of(&["show", "web/hello", "2"]));
