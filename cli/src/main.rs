@@ -13,6 +13,7 @@ mod hold;
 mod init;
 mod links;
 mod local;
+mod logs;
 mod output;
 mod pauses;
 mod retry;
@@ -62,6 +63,8 @@ enum Verb {
     Show(show::Arguments),
     /// Follow a release to its verdict, which becomes the exit code.
     Watch(watch::Arguments),
+    /// Print what the tasks of a release wrote.
+    Logs(logs::Arguments),
     /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
     Hold(hold::HoldArguments),
     /// Let a service that is on hold change again, and deploy the newest release.
@@ -125,6 +128,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::History(arguments) => history::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Show(arguments) => show::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Watch(arguments) => watch::run(arguments).await,
+        Verb::Logs(arguments) => logs::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Continue(arguments) => pauses::run(arguments, HookAction::Continue)

@@ -77,7 +77,7 @@ const CALLED: [(&str, &str); 23] = [
     ),
     ("events:PutRule", "crates/landfall-local/src/local.rs"),
     ("events:PutTargets", "crates/landfall-local/src/local.rs"),
-    ("logs:FilterLogEvents", "tests/journeys/bad_releases.rs"),
+    ("logs:FilterLogEvents", "crates/landfall-aws/src/logs.rs"),
     ("s3:HeadObject", "crates/landfall-aws/src/bucket.rs"),
     (
         "servicediscovery:CreatePrivateDnsNamespace",

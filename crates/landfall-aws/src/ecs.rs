@@ -6,12 +6,13 @@
 mod describe;
 mod tasks;
 
+pub use self::tasks::LoggedTask;
+
 use aws_config::SdkConfig;
 use aws_sdk_ecs::{
     Client,
     config::{Config, retry::RetryConfig},
     error::ProvideErrorMetadata,
-    operation::list_tasks::builders::ListTasksFluentBuilder,
     primitives::DateTime,
     types::{
         CreatedAt, DeploymentLifecycleHookAction, DesiredStatus, ServiceDeployment, ServiceField,
@@ -40,9 +41,6 @@ use crate::{Fault, clock::timestamp};
 #[derive(Clone, Debug)]
 pub struct Ecs(Client);
 
-/// `DescribeTasks` takes at most 100 tasks
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>).
-const TASKS_AT_ONCE: usize = 100;
 /// How the `stoppedReason` of a task begins that ECS wanted no longer
 /// (<https://repost.aws/knowledge-center/ecs-task-stopped>, "Service scaling event triggered").
 const SCALED_AWAY: &str = "Scaling activity initiated by";
@@ -504,33 +502,6 @@ impl Ecs {
             .service_name(service.service())
             .desired_status(status);
         self.described(service.cluster(), listed).await
-    }
-
-    /// The ARNs of the tasks that `listed` asks for.
-    async fn arns(&self, listed: ListTasksFluentBuilder) -> Result<Vec<String>, Fault> {
-        let mut pages = listed.into_paginator().items().send();
-        let mut arns = Vec::new();
-        while let Some(arn) = pages.next().await {
-            arns.push(arn.map_err(|error| Fault::of("ecs:ListTasks", error))?);
-        }
-        Ok(arns)
-    }
-
-    /// The tasks of `cluster` that `listed` asks for.
-    async fn described(
-        &self,
-        cluster: &str,
-        listed: ListTasksFluentBuilder,
-    ) -> Result<Vec<aws_sdk_ecs::types::Task>, Fault> {
-        let arns = self.arns(listed).await?;
-        let mut tasks = Vec::new();
-        for some in arns.chunks(TASKS_AT_ONCE) {
-            let request = self.0.describe_tasks().cluster(cluster);
-            let answer = request.set_tasks(Some(some.to_vec())).send().await;
-            let answer = answer.map_err(|error| Fault::of("ecs:DescribeTasks", error))?;
-            tasks.extend(answer.tasks.unwrap_or_default());
-        }
-        Ok(tasks)
     }
 }
 

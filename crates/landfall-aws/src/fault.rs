@@ -91,7 +91,7 @@ const DENIALS: [&str; 8] = [
 ];
 
 /// How the operations begin that read, over all services in use.
-const READS: [&str; 5] = ["BatchGet", "Describe", "Get", "Head", "List"];
+const READS: [&str; 6] = ["BatchGet", "Describe", "Filter", "Get", "Head", "List"];
 
 impl Fault {
     /// The error names that a function can answer; the state machine's `Retry` and `Catch` match on them.

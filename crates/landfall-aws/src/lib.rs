@@ -20,6 +20,7 @@ pub mod fitting;
 pub mod function;
 mod inspection;
 pub mod installation;
+pub mod logs;
 mod not_yet;
 pub mod operator;
 pub mod parameters;

@@ -5,6 +5,7 @@ pub mod act;
 pub mod api;
 pub mod by_hand;
 pub mod change;
+pub mod container_log;
 pub mod content;
 pub mod danger;
 pub mod desired;

@@ -41,7 +41,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use self::container::Switch;
 pub use self::container::{Healthy, SimulatedBehaviour};
-pub use self::image::{ImageLookup, Images, LogLine, LogSink};
+pub use self::image::{DOCKER, ImageLookup, Images, KEPT_BY_DOCKER, LogLine, LogSink};
 pub use self::not_yet::NotYet;
 use self::not_yet::Passing;
 pub use self::shortage::Shortage;

@@ -20,6 +20,9 @@ use crate::world::World;
 /// How many events a stream keeps; older ones are dropped, as retention would do.
 const MOST_EVENTS: usize = 2000;
 
+/// How many streams a group keeps; those that were written to longest ago are dropped, as retention would do.
+const MOST_STREAMS: usize = 200;
+
 /// CloudWatch Logs of one account in one Region.
 #[derive(Clone, Debug)]
 pub struct Logs {
@@ -97,6 +100,9 @@ impl Logs {
                 ..Stream::default()
             });
         stream.push(now, now, message);
+        if group.streams.len() > MOST_STREAMS {
+            group.drop_the_stillest();
+        }
     }
 
     /// All groups, streams and events.
@@ -112,6 +118,19 @@ impl Logs {
 
     fn groups(&self) -> MutexGuard<'_, BTreeMap<String, Group>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Group {
+    fn drop_the_stillest(&mut self) {
+        let written = |stream: &Stream| stream.events.back().map(|event| event.ingested);
+        let stillest = self
+            .streams
+            .iter()
+            .min_by_key(|(_, stream)| written(stream));
+        if let Some(name) = stillest.map(|(name, _)| name.clone()) {
+            self.streams.remove(&name);
+        }
     }
 }
 
@@ -183,4 +202,36 @@ fn page(member: &str, items: Vec<Value>, input: &Value, default: u64) -> Result<
         answer["nextToken"] = next.into();
     }
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_forgets_what_was_written_longest_ago_and_refuses_what_is_not_there() {
+        let logs = Logs::new(Arc::new(World::new(
+            "000000000000",
+            "eu-west-1",
+            jiff::Timestamp::UNIX_EPOCH,
+            1,
+        )));
+        for number in 0..=MOST_STREAMS {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            logs.append("/ecs/hello", "the first", "still here");
+            logs.append("/ecs/hello", &format!("task {number}"), "one line");
+        }
+        let read = async |stream: &str| {
+            let asked =
+                json!({ "logGroupName": "/ecs/hello", "logStreamNames": ["the first", stream] });
+            let answer = logs.call("FilterLogEvents", asked).await;
+            answer.map(|answer| answer["events"].as_array().unwrap().len())
+        };
+        let last = format!("task {MOST_STREAMS}");
+        assert_eq!(read(&last).await.unwrap(), 1 + MOST_STREAMS + 1);
+        let refused = read("task 0").await.unwrap_err();
+        assert_eq!(refused.code, "ResourceNotFoundException");
+    }
 }

@@ -37,6 +37,15 @@ impl ImageLookup {
 /// Resolves `registry/repository:tag` or `registry/repository@sha256:…`.
 pub type Images = Arc<dyn Fn(&str) -> ImageLookup + Send + Sync>;
 
+/// The log group of the containers whose definition says nothing of a log. On an instance Docker keeps what they write, where
+/// `docker logs` shows it
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html>); here nothing but the embedded
+/// CloudWatch Logs could.
+pub const KEPT_BY_DOCKER: &str = "/landfall-local/docker";
+
+/// The prefix of the streams in [`KEPT_BY_DOCKER`].
+pub const DOCKER: &str = "docker";
+
 /// One line that a container wrote, addressed as the awslogs driver does it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
@@ -48,7 +57,7 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// Takes the lines of all containers whose log driver is awslogs.
+/// Takes the lines of all containers whose log driver is awslogs, or not said.
 pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
 
 /// `reference` with its tag replaced by `digest`, as ECS pins images for the length of a deployment.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::container::{HealthCheck, Healthy, How, Launch, SimulatedBehaviour};
-use super::image::{ImageLookup, pinned};
+use super::image::{DOCKER, ImageLookup, KEPT_BY_DOCKER, pinned};
 use super::process::LogTarget;
 use super::state::{State, Task};
 use super::{Inner, list, strings, text};
@@ -204,23 +204,26 @@ impl Inner {
         })
     }
 
+    /// Where its lines go. Those of a container that says nothing are kept as well, as Docker does on an instance.
     fn log_target(&self, container: &Value, task: &str) -> Option<LogTarget> {
-        let configuration = container
-            .get("logConfiguration")
-            .filter(|logs| logs["logDriver"] == "awslogs")?;
+        let configuration = &container["logConfiguration"];
         let options = &configuration["options"];
-        let (prefix, name) = (
-            text(options, "awslogs-stream-prefix"),
-            text(container, "name"),
-        );
-        let stream = if prefix.is_empty() {
-            task.to_owned()
-        } else {
-            format!("{prefix}/{name}/{task}")
+        let name = text(container, "name");
+        let (group, prefix) = match configuration["logDriver"].as_str() {
+            Some("awslogs") => (
+                text(options, "awslogs-group"),
+                text(options, "awslogs-stream-prefix"),
+            ),
+            Some(_) => return None,
+            None => (KEPT_BY_DOCKER, DOCKER),
+        };
+        let stream = match prefix {
+            "" => String::new(),
+            prefix => format!("{prefix}/{name}/{task}"),
         };
         Some(LogTarget {
             sink: self.logs.clone(),
-            group: text(options, "awslogs-group").into(),
+            group: group.into(),
             stream,
         })
     }

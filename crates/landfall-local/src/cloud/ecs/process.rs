@@ -17,6 +17,7 @@ use super::image::{LogLine, LogSink};
 pub(super) struct LogTarget {
     pub(super) sink: LogSink,
     pub(super) group: String,
+    /// Empty without a prefix, until the container has an id.
     pub(super) stream: String,
 }
 

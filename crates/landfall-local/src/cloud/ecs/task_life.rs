@@ -168,7 +168,17 @@ async fn paused(stop: &mut watch::Receiver<bool>, delay: Duration) -> bool {
     timeout(delay, stop.wait_for(|stop| *stop)).await.is_ok()
 }
 
-fn start(inner: &Inner, arn: &str, prepared: Vec<Prepared>, containers: &mut Containers) {
+fn start(inner: &Inner, arn: &str, mut prepared: Vec<Prepared>, containers: &mut Containers) {
+    let ids: Vec<String> = prepared
+        .iter()
+        .map(|_| format!("{}-{}", inner.world.hex(32), inner.world.hex(10)))
+        .collect();
+    for (container, id) in prepared.iter_mut().zip(&ids) {
+        let log = container.launch.log.as_mut();
+        if let Some(log) = log.filter(|log| log.stream.is_empty()) {
+            log.stream = id.clone();
+        }
+    }
     let ports: Vec<Vec<Port>> = prepared
         .iter()
         .map(|container| container.ports.clone())
@@ -180,16 +190,14 @@ fn start(inner: &Inner, arn: &str, prepared: Vec<Prepared>, containers: &mut Con
         task.fields
             .insert("connectivity".into(), "CONNECTED".into());
         task.last_status = LastStatus::Running;
-        for (container, prepared) in task.containers.iter_mut().zip(&prepared) {
+        let started = task.containers.iter_mut().zip(&prepared).zip(&ids);
+        for ((container, prepared), id) in started {
             let bindings: Vec<_> = prepared.ports.iter().map(Port::binding).collect();
             for (member, value) in [
                 ("lastStatus", json!("RUNNING")),
                 ("imageDigest", json!(prepared.digest)),
                 ("networkBindings", json!(bindings)),
-                (
-                    "runtimeId",
-                    json!(format!("{}-{}", inner.world.hex(32), inner.world.hex(10))),
-                ),
+                ("runtimeId", json!(id)),
             ] {
                 container.fields.insert(member.into(), value);
             }

@@ -43,6 +43,11 @@ impl Logs {
         let group = groups
             .get(group_name(input)?)
             .ok_or_else(|| no_such("group"))?;
+        // All are refused if one is not there (https://github.com/percona/rds_exporter/issues/81).
+        let mut named = names.iter().flatten();
+        if named.any(|name| !group.streams.contains_key(*name)) {
+            return Err(no_such("stream"));
+        }
         let mut found: Vec<(&String, &LogEvent)> = group
             .streams
             .iter()

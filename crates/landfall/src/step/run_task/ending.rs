@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Ended, Input, Run, listed};
 use crate::{
+    container_log::Destination,
     evidence::{self, Against, Brought},
     live::{Failure, LiveTask, StopCode, TaskStatus},
     record::{TaskLog, TaskReport},
@@ -180,20 +181,16 @@ pub fn judge(
     }
 }
 
-/// Where the awslogs driver writes what the container writes
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>): with a prefix, its stream is
-/// `prefix/container/task id`. Without one it is named after the container's id in Docker, which no API answers.
+/// Where the log of a container is. Of one without a prefix only Docker knows the stream.
 fn log(file: &ServiceFile, container: &str, arn: &str) -> Option<TaskLog> {
     let found = containers(&file.task_definition)
         .find(|each| each.get("name").and_then(Value::as_str) == Some(container))?;
-    let configuration = found.get("logConfiguration")?;
-    if configuration.get("logDriver")?.as_str()? != "awslogs" {
+    let Destination::CloudWatch(logs) = Destination::of(found) else {
         return None;
-    }
-    let option = |name: &str| configuration.get("options")?.get(name)?.as_str();
-    let id = arn.rsplit('/').next()?;
+    };
+    let stream = logs.stream(container, arn, None)?;
     Some(TaskLog {
-        group: option("awslogs-group")?.into(),
-        stream: format!("{}/{container}/{id}", option("awslogs-stream-prefix")?),
+        group: logs.group,
+        stream,
     })
 }
