@@ -17,6 +17,7 @@ mod logs;
 mod output;
 mod pauses;
 mod retry;
+mod run;
 mod running_service;
 mod show;
 mod status;
@@ -65,6 +66,8 @@ enum Verb {
     Watch(watch::Arguments),
     /// Print what the tasks of a release wrote.
     Logs(logs::Arguments),
+    /// Run a task of the sections `before` and `after` by hand.
+    Run(run::Arguments),
     /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
     Hold(hold::HoldArguments),
     /// Let a service that is on hold change again, and deploy the newest release.
@@ -129,6 +132,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Show(arguments) => show::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Watch(arguments) => watch::run(arguments).await,
         Verb::Logs(arguments) => logs::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Run(arguments) => run::run(arguments).await,
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Continue(arguments) => pauses::run(arguments, HookAction::Continue)

@@ -37,24 +37,12 @@ pub(crate) struct Done {
 }
 
 impl Manner {
-    /// Says what `plan` finds will be done, and asks, where somebody sits at a terminal and has not said yes already.
-    ///
-    /// # Errors
-    /// If the answer is no, and as `plan`.
+    /// As [`agree`].
     pub(crate) async fn agree<F>(&self, plan: impl FnOnce() -> F, question: &str) -> Result<()>
     where
         F: Future<Output = Result<Vec<String>>>,
     {
-        if self.yes || !asks() {
-            return Ok(());
-        }
-        for line in plan().await? {
-            eprintln!("{line}");
-        }
-        match confirms(question)? {
-            true => Ok(()),
-            false => Err(miette!(help = "--yes does not ask", "nothing was changed")),
-        }
+        agree(self.yes, plan, question).await
     }
 
     /// Tells what was done to the service.
@@ -84,6 +72,26 @@ impl Manner {
             "service": view.as_ref().map(status::object),
         });
         print(&format!("{document:#}\n"))
+    }
+}
+
+/// Says what `plan` finds will be done, and asks, where somebody sits at a terminal and has not said `yes` already.
+///
+/// # Errors
+/// If the answer is no, and as `plan`.
+pub(crate) async fn agree<F>(yes: bool, plan: impl FnOnce() -> F, question: &str) -> Result<()>
+where
+    F: Future<Output = Result<Vec<String>>>,
+{
+    if yes || !asks() {
+        return Ok(());
+    }
+    for line in plan().await? {
+        eprintln!("{line}");
+    }
+    match confirms(question)? {
+        true => Ok(()),
+        false => Err(miette!(help = "--yes does not ask", "nothing was changed")),
     }
 }
 

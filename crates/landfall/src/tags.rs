@@ -15,6 +15,9 @@ pub const RELEASE_TAG: &str = "landfall:release";
 /// The tag that holds the hash of what was registered, so that a repeated registration finds its own revision.
 pub const CONTENT_TAG: &str = "landfall:content";
 
+/// The tag that says who ran a task by hand.
+pub const RUN_BY_TAG: &str = "landfall:run-by";
+
 /// The value of [`SERVICE_TAG`]; ECS takes 256 characters
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>).
 pub fn service_tag(service: &ServiceId) -> String {

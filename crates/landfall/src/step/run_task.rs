@@ -3,6 +3,7 @@
 //! A task is noted in the state bucket before ECS is asked for it, so that an execution that takes over finds it: a
 //! task runs once for a release, however often a step is repeated and however many executions died meanwhile.
 
+mod by_hand;
 mod ending;
 mod request;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::{
+    by_hand::body_by_hand,
     ending::{Observation, judge, not_found, not_placed, refused},
     request::body,
 };

@@ -21,6 +21,18 @@ const SHARED: [&str; 5] = [
 /// command. The token makes a repeated request harmless; after ECS said that there is no room, the next request is
 /// another one.
 pub fn body(input: &Input, file: &ServiceFile, task: &OneOffTask, run: &Run) -> Map<String, Value> {
+    let token = input.identity(task, run.refusals);
+    requested(input, file, task, &run.started_by, &token)
+}
+
+/// The same, with this `startedBy` and this token.
+pub(super) fn requested(
+    input: &Input,
+    file: &ServiceFile,
+    task: &OneOffTask,
+    started_by: &str,
+    token: &str,
+) -> Map<String, Value> {
     let mut body = Map::new();
     for member in SHARED {
         if let Some(value) = file.service.get(member) {
@@ -39,11 +51,8 @@ pub fn body(input: &Input, file: &ServiceFile, task: &OneOffTask, run: &Run) -> 
     body.insert("cluster".into(), json!(input.cluster));
     body.insert("taskDefinition".into(), json!(input.task_definition));
     body.insert("count".into(), json!(1));
-    body.insert("startedBy".into(), json!(run.started_by));
-    body.insert(
-        "clientToken".into(),
-        json!(input.identity(task, run.refusals)),
-    );
+    body.insert("startedBy".into(), json!(started_by));
+    body.insert("clientToken".into(), json!(token));
     overridden(&mut body, task);
     let tags = body.entry("tags").or_insert_with(|| json!([]));
     if let Some(tags) = tags.as_array_mut() {

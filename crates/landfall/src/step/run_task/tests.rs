@@ -564,3 +564,40 @@ fn tasks_carry_on_for_how_long_the_rollout_before_them_was_blind_paused_and_with
     assert_eq!(carried.withheld_seconds, 900);
     assert_eq!(carried.reason, done.reason);
 }
+
+#[test]
+fn a_task_by_hand_is_asked_for_as_by_a_release_and_names_who_runs_it() {
+    let file = with_tasks();
+    let task = &file.before[0];
+    let theirs = input(Phase::Before);
+    let mut release_body = body(&theirs, &file, task, &theirs.run(task, at(0)));
+
+    let ours = Input::by_hand(&service(), release(2), revision(2), Phase::Before);
+    let asked = |second, by: &str| {
+        body_by_hand(&ours, &file, task, &ours.run_by_hand(task, at(second)), by)
+    };
+    let by = "arn:aws:sts::123456789012:assumed-role/ops/ann,lee";
+    let mut body = asked(0, by);
+    let tags = body["tags"].clone();
+    let who = json!({ "key": "landfall:run-by", "value": by.replace(',', "_") });
+    assert!(tags.as_array().unwrap().contains(&who), "{tags}");
+
+    // Asked for again it is another request; that it runs already is found by the same `startedBy`.
+    let again = asked(1, by);
+    assert_eq!(again["startedBy"], body["startedBy"]);
+    assert_ne!(again["clientToken"], body["clientToken"]);
+    assert_ne!(body["startedBy"], release_body["startedBy"]);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_/".contains(c);
+    assert!(body["startedBy"].as_str().unwrap().chars().all(allowed));
+
+    for each in [&mut body, &mut release_body] {
+        for differs in ["tags", "startedBy", "clientToken", "cluster"] {
+            each.remove(differs).unwrap();
+        }
+    }
+    assert_eq!(body, release_body);
+    let long = format!("arn:aws:sts::123456789012:assumed-role/{}", "x".repeat(300));
+    let tags = asked(0, &long)["tags"].clone();
+    let value = tags.as_array().unwrap().last().unwrap()["value"].clone();
+    assert_eq!(value.as_str().unwrap().len(), 256);
+}
