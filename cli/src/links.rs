@@ -21,6 +21,34 @@ pub(crate) fn service(service: &ServiceId, arn: &str) -> Option<String> {
     ))
 }
 
+/// The page of a log group, or of one of its streams, in this Region or else in that of something's ARN; none as of [`execution`].
+pub(crate) fn log(
+    arn: &str,
+    region_of_group: Option<&str>,
+    group: &str,
+    stream: Option<&str>,
+) -> Option<String> {
+    let region = region_of_group.or_else(|| region(arn))?;
+    let console = Partition::of(region).console()?;
+    let stream = stream.map(|stream| format!("/{}", twice_encoded(stream)));
+    Some(format!(
+        "https://{region}.{console}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}/log-events{}",
+        twice_encoded(group),
+        stream.unwrap_or_default()
+    ))
+}
+
+/// The console encodes names twice, and writes `$` for the first `%` (<https://stackoverflow.com/a/60818699>).
+fn twice_encoded(name: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("$25{byte:02X}"),
+    };
+    name.bytes().map(encoded).collect()
+}
+
 /// `arn:<partition>:<service>:<Region>:…`
 fn region(arn: &str) -> Option<&str> {
     arn.split(':').nth(3).filter(|region| !region.is_empty())
@@ -45,6 +73,16 @@ mod tests {
         assert_eq!(
             service(&hello, &arn.replace("cn-north-1", "eu-west-1")).unwrap(),
             "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/web/services/hello?region=eu-west-1"
+        );
+        assert_eq!(
+            log(arn, Some("us-east-1"), "/ecs/hello", Some("ecs/web/9f86")).unwrap(),
+            "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logsV2:log-groups/log-group/\
+             $252Fecs$252Fhello/log-events/ecs$252Fweb$252F9f86"
+        );
+        assert!(
+            log(arn, None, "hello", None)
+                .unwrap()
+                .ends_with("/hello/log-events")
         );
         assert_eq!(execution("hello-1"), None);
         assert_eq!(

@@ -14,6 +14,7 @@ mod init;
 mod links;
 mod local;
 mod logs;
+mod open;
 mod output;
 mod pauses;
 mod retry;
@@ -66,6 +67,8 @@ enum Verb {
     Watch(watch::Arguments),
     /// Print what the tasks of a release wrote.
     Logs(logs::Arguments),
+    /// Open the address of a service, or a page of AWS's console about it, in the browser.
+    Open(open::Arguments),
     /// Run a task of the sections `before` and `after` by hand.
     Run(run::Arguments),
     /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
@@ -132,6 +135,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Show(arguments) => show::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Watch(arguments) => watch::run(arguments).await,
         Verb::Logs(arguments) => logs::run(arguments).await.map(|()| ExitCode::SUCCESS),
+        Verb::Open(arguments) => open::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Run(arguments) => run::run(arguments).await,
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),

@@ -95,6 +95,15 @@ impl Sources {
         named.chain(under).collect()
     }
 
+    /// The first group, with its stream if there is only one.
+    pub(crate) fn place(&self) -> Option<(&Group, Option<&str>)> {
+        if let Some((group, streams)) = self.streams.first_key_value() {
+            let only = streams.keys().next().filter(|_| streams.len() == 1);
+            return Some((group, only.map(String::as_str)));
+        }
+        self.prefixes.keys().next().map(|group| (group, None))
+    }
+
     /// Whose a stream is.
     pub(crate) fn origin(&self, group: &Group, stream: &str) -> Origin {
         let known = self.streams.get(group);

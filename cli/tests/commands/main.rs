@@ -8,4 +8,5 @@ mod local;
 mod releases;
 mod stage;
 mod stub;
+mod tools;
 mod verify;
