@@ -5,6 +5,7 @@
 mod init;
 mod live_services;
 mod local;
+mod profiles;
 mod releases;
 mod stage;
 mod stub;
