@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
 
 use miette::{IntoDiagnostic, Result};
+use textwrap::{Options, WordSplitter};
 
 /// Prints text. Whoever reads may have seen enough before its end.
 ///
@@ -20,6 +21,20 @@ pub(crate) fn width() -> Option<usize> {
     stdout().is_terminal().then(textwrap::termwidth)
 }
 
+/// The lines of `text`, each wrapped at `width`, if that is known, with `indent` before what is wrapped.
+pub(crate) fn wrapped(text: &str, indent: &str, width: Option<usize>) -> String {
+    let Some(width) = width else {
+        return text.to_owned();
+    };
+    let options = Options::new(width)
+        .subsequent_indent(indent)
+        .word_splitter(WordSplitter::NoHyphenation);
+    let lines = text.lines();
+    lines
+        .map(|line| textwrap::fill(line, &options) + "\n")
+        .collect()
+}
+
 /// Whether somebody can be asked. Where nobody sits at a terminal, who runs the command has decided.
 pub(crate) fn asks() -> bool {
     stdin().is_terminal()
@@ -35,4 +50,19 @@ pub(crate) fn confirms(question: &str) -> Result<bool> {
     let mut answer = String::new();
     stdin().read_line(&mut answer).into_diagnostic()?;
     Ok(["y", "yes"].contains(&&*answer.trim().to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_wrapped_for_itself_and_nothing_is_where_no_terminal_reads() {
+        let text = "   1 s  one two three\n   2 s  four\n";
+        assert_eq!(
+            wrapped(text, "        ", Some(16)),
+            "   1 s  one two\n        three\n   2 s  four\n"
+        );
+        assert_eq!(wrapped(text, "        ", None), text);
+    }
 }

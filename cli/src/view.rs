@@ -109,6 +109,12 @@ impl Reader {
         Ok(rejected.collect())
     }
 
+    /// What is desired of a service, and nothing else of it; none if nothing has described it.
+    pub(crate) async fn desired(&self, service: &ServiceId) -> Result<Option<DesiredState>, Fault> {
+        let desired = self.state.read(service).await?.into_value();
+        Ok(is_described(&desired).then_some(desired))
+    }
+
     /// One service with its last record; none if nothing has described it.
     pub(crate) async fn last(&self, service: &ServiceId) -> Result<Option<View>, Fault> {
         self.read(service, Records::Last).await
@@ -124,10 +130,9 @@ impl Reader {
     }
 
     async fn read(&self, service: &ServiceId, records: Records) -> Result<Option<View>, Fault> {
-        let desired = self.state.read(service).await?.into_value();
-        if desired.file.is_none() && desired.last_number == 0 {
+        let Some(desired) = self.desired(service).await? else {
             return Ok(None);
-        }
+        };
         let (records, upload) =
             tokio::try_join!(self.records(&desired, records), self.upload(&desired))?;
         Ok(Some(View {
@@ -193,6 +198,10 @@ impl Reader {
         };
         StatusFile::of(files, &file.key).read().await
     }
+}
+
+fn is_described(desired: &DesiredState) -> bool {
+    desired.file.is_some() || desired.last_number > 0
 }
 
 /// The desired state once it holds the verdicts that `records`, newest first, have given: a conclusion writes its
@@ -350,7 +359,8 @@ pub(crate) fn lasted(timeline: &Timeline) -> String {
     shortly(lasted.as_secs())
 }
 
-fn shortly(seconds: i64) -> String {
+/// A length of time in the largest unit that fits.
+pub(crate) fn shortly(seconds: i64) -> String {
     match seconds.max(0) {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7200 => format!("{} min", seconds / 60),

@@ -1,31 +1,42 @@
 //! `landfall watch`: a release on its way, until its verdict.
 
+mod balance;
+mod progress;
 mod stage;
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use landfall::{
     desired::DesiredState,
     image::Image,
     live::LiveService,
     record::{Content, Record, Release, Verdict},
+    service_file::Verify,
     service_id::ServiceId,
 };
-use landfall_aws::{Fault, Kind, ecr::Shown};
+use landfall_aws::{Fault, Kind, ecr::Shown, elb::Elb};
 use miette::{Result, miette};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use self::{
+    balance::Balance,
+    progress::{Progress, Until},
+};
 use crate::{
-    output::print,
+    output::{self, print},
     view::Reader,
     which::{self, Landfall, Which},
 };
 
-/// How often it is looked. Once the release is known, a look costs up to six calls.
+/// How often it is looked. While a release is worked on, a look costs three calls: of S3, Step Functions and ECS.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// After how many looks Elastic Load Balancing is asked again: up to three calls for each load balancer.
+const LOOKS_PER_BALANCE: u32 = 2;
 
 /// How many of the newest releases are looked through for one of an image.
 const NEWEST: usize = 20;
@@ -63,9 +74,11 @@ enum Look {
         /// What it was made for.
         cause: String,
         /// Where it is.
-        stage: String,
+        progress: Progress,
         /// How many of the service's tasks run of which deployment.
         tasks: Option<String>,
+        /// How its load balancers see it.
+        balance: Balance,
     },
     /// Its image was passed over, and why.
     PassedOver(String),
@@ -88,17 +101,23 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Some((repository, tag)) => Some(Wanted::of(&landfall, repository, tag).await?),
         None => None,
     };
-    let watch = Watch {
+    let mut watch = Watch {
         reader: Reader::of(&landfall),
         landfall: &landfall,
         service: &service,
         image,
+        release: None,
+        seen: None,
+        verify: None,
+        looks: 0,
+        balance: Balance::default(),
     };
     let began = Instant::now();
-    let (mut release, mut last) = (None, None);
+    let countdown = Countdown::new(arguments.json);
+    let mut last = None;
     loop {
         // What is not answered now is asked again: whoever waits for a verdict waits through a throttled call.
-        let look = match watch.look(release).await {
+        let look = match watch.look().await {
             Ok(look) => look,
             Err(fault) if fault.is_transient() && last.is_some() => {
                 sleep(EVERY).await;
@@ -106,26 +125,65 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             }
             Err(fault) => return Err(landfall.report(fault)),
         };
-        if let Look::OnItsWay { release: found, .. } = &look {
-            release = Some(*found);
-        }
         if last.as_ref() != Some(&look) {
-            print(&match arguments.json {
+            let text = match arguments.json {
                 true => format!("{}\n", document(&service, &look)),
-                false => line(&service, &look, last.as_ref(), began.elapsed()),
-            })?;
+                false => {
+                    let text = line(&service, &look, last.as_ref(), began.elapsed());
+                    output::wrapped(&text, INDENT, output::width())
+                }
+            };
+            countdown.above(|| print(&text))?;
         }
+        countdown.show(&look);
         match &look {
             Look::Ended(record) => return Ok(exit_code(record.verdict)),
             Look::PassedOver(_) => return Ok(PASSED_OVER.into()),
             Look::Undescribed | Look::Waits | Look::OnItsWay { .. } => {}
         }
         if began.elapsed() >= Duration::from_secs(60 * arguments.timeout) {
-            eprintln!("No verdict within {} minutes.", arguments.timeout);
+            countdown.above(|| {
+                eprintln!("No verdict within {} minutes.", arguments.timeout);
+                Ok(())
+            })?;
             return Ok(TIMED_OUT.into());
         }
         last = Some(look);
         sleep(EVERY).await;
+    }
+}
+
+/// The time that is left, in a line below the others that changes each second; nothing where no terminal reads.
+struct Countdown(ProgressBar);
+
+impl Countdown {
+    fn new(json: bool) -> Self {
+        let bar = match json {
+            true => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            false => ProgressBar::new_spinner(),
+        };
+        let style = ProgressStyle::with_template(&format!("{INDENT}{{msg}}"));
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())))
+    }
+
+    /// Prints above it.
+    fn above(&self, print: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.0.suspend(print)
+    }
+
+    fn show(&self, look: &Look) {
+        let until = match look {
+            Look::OnItsWay { progress, .. } => progress.until,
+            _ => None,
+        };
+        let left = until.and_then(|until| until.counted_down(Timestamp::now()));
+        self.0.set_message(left.unwrap_or_default());
+    }
+}
+
+impl Drop for Countdown {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 
@@ -162,6 +220,15 @@ struct Watch<'a> {
     landfall: &'a Landfall,
     service: &'a ServiceId,
     image: Option<Wanted>,
+    /// The number of the release, once it was found.
+    release: Option<u64>,
+    /// The number of the newest release and of the one concluded last, as of the last look for one of an image.
+    seen: Option<(u64, Option<u64>)>,
+    /// That section of the release's file, once it was read.
+    verify: Option<Verify>,
+    /// How often a release on its way was looked at.
+    looks: u32,
+    balance: Balance,
 }
 
 /// The image that a release is waited for of.
@@ -205,34 +272,54 @@ impl Wanted {
 }
 
 impl Watch<'_> {
-    /// Looks once. `release` is the number of the one that was found before.
-    async fn look(&self, release: Option<u64>) -> Result<Look, Fault> {
-        let service = self.service;
-        let view = match (release, &self.image) {
-            // The release of the image may have ended long ago.
-            (None, Some(_)) => self.reader.one(service, NEWEST).await?,
-            _ => self.reader.last(service).await?,
-        };
-        let Some(view) = view else {
+    /// Looks once.
+    async fn look(&mut self) -> Result<Look, Fault> {
+        match self.release {
+            Some(number) => self.look_at(number).await,
+            None => self.look_for_one().await,
+        }
+    }
+
+    /// Looks at the release that was found.
+    async fn look_at(&mut self, number: u64) -> Result<Look, Fault> {
+        let Some(desired) = self.reader.desired(self.service).await? else {
             return Ok(Look::Undescribed);
         };
-        let wanted = |one: &Release| match release {
-            Some(number) => one.number == number,
-            None => self.has_image(&one.content),
-        };
-        if let Some(open) = view.desired.open.iter().rev().find(|open| wanted(open)) {
-            return self.on_its_way(&view.desired, open).await;
+        if let Some(open) = desired.open.iter().find(|open| open.number == number) {
+            return self.on_its_way(&desired, open).await;
         }
-        let mut records = view.records.into_iter();
-        let ended = match (release, &self.image) {
-            (Some(number), _) => self.reader.record(service, number).await?,
-            (None, Some(_)) => records.find(|record| wanted(&record.release)),
-            (None, None) => None,
+        // Of one that was passed over, the record is written a moment later.
+        Ok(match self.reader.record(self.service, number).await? {
+            Some(record) => Look::Ended(Box::new(record)),
+            None => Look::Waits,
+        })
+    }
+
+    /// Looks for a release: of the image, or the newest that is open. One of the image may have ended long ago, so the records
+    /// are read each time that a release was made or concluded.
+    async fn look_for_one(&mut self) -> Result<Look, Fault> {
+        let Some(mut desired) = self.reader.desired(self.service).await? else {
+            return Ok(Look::Undescribed);
         };
-        if let Some(record) = ended {
+        let concluded = desired.concluded.as_ref().map(|last| last.number);
+        let now = Some((desired.last_number, concluded));
+        let mut records = Vec::new();
+        if self.image.is_some() && self.seen != now {
+            if let Some(view) = self.reader.one(self.service, NEWEST).await? {
+                (desired, records) = (view.desired, view.records);
+            }
+            self.seen = now;
+        }
+        let mut open = desired.open.iter().rev();
+        if let Some(open) = open.find(|open| self.has_image(&open.content)) {
+            self.release = Some(open.number);
+            return self.on_its_way(&desired, open).await;
+        }
+        let mut records = records.into_iter();
+        if let Some(record) = records.find(|record| self.has_image(&record.release.content)) {
             return Ok(Look::Ended(Box::new(record)));
         }
-        Ok(match self.passed_over(&view.desired) {
+        Ok(match self.passed_over(&desired) {
             Some(reason) => Look::PassedOver(reason),
             None => Look::Waits,
         })
@@ -253,32 +340,64 @@ impl Watch<'_> {
         ignored.map(ToString::to_string)
     }
 
-    async fn on_its_way(&self, desired: &DesiredState, open: &Release) -> Result<Look, Fault> {
+    async fn on_its_way(&mut self, desired: &DesiredState, open: &Release) -> Result<Look, Fault> {
         let claim = desired
             .claim
             .as_ref()
             .filter(|claim| claim.release == open.number);
-        let (mut stage, mut tasks) = ("waits for its turn".to_owned(), None);
-        if let Some(pause) = desired.pause_of(open.number) {
-            stage = pause.sentence();
-        } else if let Some(claim) = claim {
-            let executions = self.landfall.executions();
-            let state = executions.state(&claim.execution).await?;
-            let state = state.as_deref().and_then(stage::of);
-            stage = state.unwrap_or("is worked on").to_owned();
+        let said = |stage: String| Progress {
+            stage,
+            found: None,
+            until: None,
+        };
+        let landfall = self.landfall;
+        let (executions, ecs) = (landfall.executions(), landfall.ecs());
+        let (mut progress, mut tasks) = (said("waits for its turn".into()), None);
+        if let Some(claim) = claim {
+            let (entered, live) = tokio::try_join!(
+                executions.entered(&claim.execution),
+                ecs.service(self.service)
+            )?;
+            if let Some(entered) = entered {
+                progress = Progress::of(&entered, self.verify(open).await);
+            }
+            if let Some(live) = &live {
+                tasks = Some(running(live));
+                self.see_balance(live).await;
+            }
         } else if desired.hold.is_some() {
-            stage = "waits for the end of the hold".into();
+            progress = said("waits for the end of the hold".into());
         }
-        if claim.is_some() {
-            let live = self.landfall.ecs().service(self.service).await?;
-            tasks = live.as_ref().map(running);
+        if let Some(pause) = desired.pause_of(open.number) {
+            progress = said(pause.sentence());
         }
         Ok(Look::OnItsWay {
             release: open.number,
             cause: open.cause.to_string(),
-            stage,
+            progress,
             tasks,
+            balance: self.balance.clone(),
         })
+    }
+
+    /// Asks the load balancers, if it is time. What they do not let be seen is not shown.
+    async fn see_balance(&mut self, live: &LiveService) {
+        self.looks += 1;
+        if self.looks % LOOKS_PER_BALANCE != 1 || live.balancers.is_empty() {
+            return;
+        }
+        let elb = Elb::new(&self.landfall.config);
+        let seen = Balance::of(&elb, &live.balancers).await;
+        self.balance = seen.unwrap_or_default();
+    }
+
+    /// The section of the release's file; none while that cannot be read.
+    async fn verify(&mut self, open: &Release) -> Option<&Verify> {
+        if self.verify.is_none() {
+            let file = self.reader.file(&open.content).await;
+            self.verify = file.ok().map(|file| file.verify);
+        }
+        self.verify.as_ref()
     }
 }
 
@@ -297,6 +416,9 @@ fn running(live: &LiveService) -> String {
     format!("{} tasks wanted, {}", live.desired_count, parts.join(", "))
 }
 
+/// What stands below the time in a line.
+const INDENT: &str = "        ";
+
 fn line(service: &ServiceId, look: &Look, last: Option<&Look>, elapsed: Duration) -> String {
     let after = format!("{:>4} s  ", elapsed.as_secs());
     match look {
@@ -307,15 +429,24 @@ fn line(service: &ServiceId, look: &Look, last: Option<&Look>, elapsed: Duration
         Look::OnItsWay {
             release,
             cause,
-            stage,
+            progress,
             tasks,
+            balance,
         } => {
             let head = match last {
                 Some(Look::OnItsWay { .. }) => String::new(),
                 _ => format!("{after}{service} release {release}: {cause}\n"),
             };
-            let tasks = tasks.as_ref().map(|tasks| format!("; {tasks}"));
-            format!("{head}{after}{stage}{}\n", tasks.unwrap_or_default())
+            let until = progress.until;
+            let left = until.and_then(|until| until.in_words(Timestamp::now()));
+            let Balance { targets, traffic } = balance;
+            let more = [&left, &progress.found, tasks, targets, traffic];
+            let more: String = more
+                .into_iter()
+                .flatten()
+                .map(|part| format!("; {part}"))
+                .collect();
+            format!("{head}{after}{}{more}\n", progress.stage)
         }
         Look::PassedOver(reason) => format!("{after}no release: {reason}\n"),
         Look::Ended(record) => {
@@ -340,12 +471,20 @@ fn document(service: &ServiceId, look: &Look) -> serde_json::Value {
         Look::OnItsWay {
             release,
             cause,
-            stage,
+            progress,
             tasks,
-        } => json!({
-            "at": at, "service": service, "is": "on-its-way", "release": release, "cause": cause, "stage": stage,
-            "tasks": tasks,
-        }),
+            balance,
+        } => {
+            let until = progress.until.map(|until| match until {
+                Until::Baked(at) => json!({ "baked": at }),
+                Until::TooLong(at) => json!({ "tooLong": at }),
+            });
+            json!({
+                "at": at, "service": service, "is": "on-its-way", "release": release, "cause": cause,
+                "stage": progress.stage, "found": progress.found, "until": until, "tasks": tasks,
+                "targets": balance.targets, "requests": balance.traffic,
+            })
+        }
         Look::PassedOver(reason) => {
             json!({ "at": at, "service": service, "is": "passed-over", "reason": reason })
         }

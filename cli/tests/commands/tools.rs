@@ -11,6 +11,7 @@ const FILE: &str = "cluster: { clusterName: web }\n\
                     images: { web: { repository: hello, tag: 'semver:^1' } }\n\
                     taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64 }] }\n\
                     service: { serviceName: hello, desiredCount: 1, loadBalancers: [{ targetGroupArn: GROUP, containerName: web, containerPort: 80 }] }\n\
+                    verify: { bake: 4s }\n\
                     after:\n\
                     - { name: greet, container: web, command: [sh, -c, 'echo greets $TONE; exit 3'], environment: [{ name: TONE, value: warmly }] }\n\
                     - { name: bow, container: web, command: [sh, -c, 'echo bows'] }\n";
@@ -65,6 +66,13 @@ async fn logs_are_read_tasks_are_run_and_the_service_is_opened() {
     success(&[&push as &[&str], &["sh", "-c", &server]].concat());
     let (code, told, _) = ended(&of(&["watch", "web/hello", "--image", "hello:1.0.0"]));
     assert_eq!(code, 0, "{told}");
+    for shown in [
+        "; targets hello: 1 ",
+        "is healthy; bakes for ",
+        "; the task `greet` ",
+    ] {
+        assert!(told.contains(shown), "{shown}\n{told}");
+    }
 
     // The tasks of the release and its one-off tasks, each line once with its time, container and task.
     let (code, lines, title) = ended(&of(&["logs", "web/hello"]));

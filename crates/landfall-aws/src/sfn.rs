@@ -24,6 +24,15 @@ pub const LONGEST_EXECUTION: i64 = 30 * 86_400;
 #[derive(Clone, Debug)]
 pub struct StepFunctions(JsonClient);
 
+/// A state that an execution has entered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entered {
+    /// The state's name.
+    pub name: String,
+    /// What it was given; null if that was too long for the history.
+    pub input: Value,
+}
+
 impl StepFunctions {
     /// A client.
     pub fn new(config: &SdkConfig) -> Self {
@@ -150,17 +159,24 @@ impl StepFunctions {
         Ok(input.and_then(|input| serde_json::from_str(input).ok()))
     }
 
-    /// The state that an execution entered last, if it entered any
+    /// The state that an execution entered last, if it entered any, with what the state was given
     /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html>).
-    pub async fn state(&self, execution: &str) -> Result<Option<String>, Fault> {
+    pub async fn entered(&self, execution: &str) -> Result<Option<Entered>, Fault> {
         let body = json!({ "executionArn": execution, "reverseOrder": true, "maxResults": 20 });
         let answer = match self.0.call("GetExecutionHistory", &body).await {
             Err(fault) if fault.is("ExecutionDoesNotExist") => return Ok(None),
             answer => answer?,
         };
         let mut events = answer["events"].as_array().into_iter().flatten();
-        let entered = events.find_map(|event| event["stateEnteredEventDetails"]["name"].as_str());
-        Ok(entered.map(str::to_owned))
+        let entered = events.find_map(|event| {
+            let details = &event["stateEnteredEventDetails"];
+            let input = details["input"].as_str().unwrap_or_default();
+            Some(Entered {
+                name: details["name"].as_str()?.to_owned(),
+                input: serde_json::from_str(input).unwrap_or_default(),
+            })
+        });
+        Ok(entered)
     }
 
     /// Wakes the execution that sleeps on `task_token`, if it still does.

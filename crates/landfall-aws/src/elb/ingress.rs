@@ -219,6 +219,21 @@ impl Elb {
         }
     }
 
+    /// The rules of these ARNs.
+    ///
+    /// # Errors
+    /// Refused with the code `RuleNotFound` if one of them is gone.
+    pub async fn rules_at(&self, arns: &[String]) -> Result<Vec<LiveRule>, Fault> {
+        let form = Form::default().with_list("RuleArns", arns);
+        let answer: Rules = self.call("DescribeRules", form).await?;
+        Ok(answer
+            .rules
+            .members
+            .into_iter()
+            .map(described_rule)
+            .collect())
+    }
+
     /// Creates a rule that forwards what the file describes to `groups`.
     pub async fn create_rule(
         &self,
