@@ -15,6 +15,7 @@ use landfall::{
     status::FileStatus,
 };
 use landfall_aws::{Fault, bucket::Bucket, state_bucket::StateBucket, status_file::StatusFile};
+use tokio::task::spawn;
 
 use crate::which::Landfall;
 
@@ -37,6 +38,7 @@ pub(crate) struct View {
 }
 
 /// Reads services.
+#[derive(Clone)]
 pub(crate) struct Reader {
     state: StateBucket,
     files: Option<Bucket>,
@@ -62,7 +64,15 @@ impl Reader {
     /// All services by name, each with its last record.
     pub(crate) async fn all(&self) -> Result<Vec<View>, Fault> {
         let services = self.state.services().await?;
-        let read = |service| async move { self.read(&service, Records::Last).await };
+        // Each is a task of its own: signing and parsing takes all processors.
+        let read = |service: ServiceId| {
+            let reader = self.clone();
+            let read = spawn(async move { reader.read(&service, Records::Last).await });
+            async move {
+                let ended = read.await;
+                ended.unwrap_or_else(|error| Err(Fault::unexpected(error.to_string())))
+            }
+        };
         let found = stream::iter(services).map(read).buffered(AT_ONCE);
         let found: Vec<_> = found.try_collect().await?;
         Ok(found.into_iter().flatten().collect())

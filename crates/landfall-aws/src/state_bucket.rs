@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use landfall::{
     content::ContentHash,
     desired::{DesiredState, SCHEMA},
@@ -21,6 +22,9 @@ use crate::{
     Fault,
     bucket::{Bucket, Condition},
 };
+
+/// How many clusters are listed at once.
+const AT_ONCE: usize = 16;
 
 /// The state bucket.
 #[derive(Clone, Debug)]
@@ -134,16 +138,17 @@ impl StateBucket {
         }
     }
 
-    /// Every service that has a desired state.
+    /// Every service of which something is known. Folders are listed and not keys, so that a service costs the same however
+    /// many releases it has had.
     pub async fn services(&self) -> Result<Vec<ServiceId>, Fault> {
-        let keys = self.0.keys(keys::DESIRED_STATES).await?;
-        let service = |key: &String| {
-            key.strip_prefix(keys::DESIRED_STATES)?
-                .strip_suffix("/desired.json")?
-                .parse()
-                .ok()
+        let clusters = self.0.folders(keys::DESIRED_STATES).await?;
+        let listed = clusters.iter().map(|cluster| self.0.folders(cluster));
+        let listed: Vec<_> = stream::iter(listed).buffered(AT_ONCE).try_collect().await?;
+        let service = |folder: &String| {
+            let service = folder.strip_prefix(keys::DESIRED_STATES)?;
+            service.strip_suffix('/')?.parse().ok()
         };
-        Ok(keys.iter().filter_map(service).collect())
+        Ok(listed.iter().flatten().filter_map(service).collect())
     }
 
     /// An accepted service file.
