@@ -73,7 +73,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let view = view.map_err(|fault| landfall.report(fault))?;
     let view = view.ok_or_else(|| undescribed(&service))?;
     let subject = Subject::of(&landfall, &view, arguments.release).await?;
-    eprintln!("{}", subject.title(&service));
+    let good = view.desired.last_good.as_ref().map(|good| good.number);
+    eprintln!("{}", subject.title(&service, good));
     let now = Timestamp::now();
     let (from, until) = subject.window(arguments.since, arguments.follow, now);
     let search = Search::new(&landfall, &view, &subject, arguments.container.as_deref());
@@ -168,10 +169,17 @@ impl Subject {
         })
     }
 
-    fn title(&self, service: &ServiceId) -> String {
-        match self.number {
-            Some(number) => format!("{service} release {number} ({}):", self.standing),
-            None => format!("{service}, {}:", self.standing),
+    /// Whose log it is; and of one that does not run, which release does.
+    fn title(&self, service: &ServiceId, good: Option<u64>) -> String {
+        let Some(number) = self.number else {
+            return format!("{service}, {}:", self.standing);
+        };
+        match good.filter(|_| !self.runs) {
+            Some(good) => format!(
+                "{service} release {number} ({}); what runs is release {good}:",
+                self.standing
+            ),
+            None => format!("{service} release {number} ({}):", self.standing),
         }
     }
 

@@ -1,6 +1,12 @@
 //! What people do beside releases: read logs, run a task by hand, open the service.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
 
 use landfall_aws::raw::{ECS, JsonClient};
 use serde_json::{Value, json};
@@ -51,7 +57,8 @@ async fn logs_are_read_tasks_are_run_and_the_service_is_opened() {
 
     let application = tempfile::tempdir().unwrap();
     let dir = application.path().display().to_string();
-    let server = "echo begins; echo and complains >&2; exec LANDFALL hello-server hi";
+    let server = "echo begins; echo and complains >&2; while sleep 0.5; do echo ticks; done & \
+                  exec LANDFALL hello-server hi";
     let server = server.replace("LANDFALL", LANDFALL);
     let push = [
         "local",
@@ -137,6 +144,19 @@ async fn logs_are_read_tasks_are_run_and_the_service_is_opened() {
         message.contains("has no task curtsy") && message.contains("there are: greet, bow"),
         "{message}"
     );
+
+    // What is written while somebody looks comes as well, and each line once.
+    let mut followed = Command::new(LANDFALL)
+        .args(of(&["logs", "web/hello", "--since", "1s", "--follow"]))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(followed.stdout.take().unwrap()).lines();
+    let ticks: Vec<String> = lines.map(Result::unwrap).take(10).collect();
+    followed.kill().unwrap();
+    followed.wait().unwrap();
+    let each: BTreeSet<_> = ticks.iter().collect();
+    assert!(each.len() == 10 && ticks.is_sorted(), "{ticks:#?}");
 
     let url = success(&of(&["open", "web/hello", "--print"]));
     assert_eq!(url, format!("http://127.0.0.1:{listens}/\n"));
