@@ -152,7 +152,7 @@ pub(crate) async fn resume(arguments: AgainArguments) -> Result<()> {
     let done = Done {
         verb: "resume",
         changed: before.hold.is_some() || after.last_number > before.last_number,
-        message: resumed(&after),
+        message: resumed(&before, &after),
     };
     manner.tell(&landfall, &service, done).await
 }
@@ -185,16 +185,20 @@ fn resuming(desired: &DesiredState, live: Option<&str>, now: Timestamp) -> Vec<S
     plan
 }
 
-fn resumed(desired: &DesiredState) -> String {
-    let service = &desired.service;
-    match desired.next_release() {
+fn resumed(before: &DesiredState, after: &DesiredState) -> String {
+    let service = &after.service;
+    let may_change = match &before.hold {
+        Some(_) => format!("{service} may change again"),
+        None => format!("{service} was not on hold"),
+    };
+    match after.next_release() {
         Some(release) => format!(
-            "{service} may change again: release {} is on its way ({}).",
+            "{may_change}: release {} is on its way ({}).",
             release.number, release.cause
         ),
-        None => match waits_for(desired) {
-            Some(pushes) => format!("{service} may change again. It waits for {pushes}."),
-            None => format!("{service} may change again. Nothing is left to deploy."),
+        None => match waits_for(after) {
+            Some(pushes) => format!("{may_change}. It waits for {pushes}."),
+            None => format!("{may_change}. Nothing is left to deploy."),
         },
     }
 }
@@ -331,5 +335,17 @@ mod tests {
         );
         let plan = resuming(&succeeded(), Some("hello:1"), NOW);
         assert_eq!(plan[0], "web/hello is not on hold.");
+        for (before, said) in [
+            (
+                &held,
+                "web/hello may change again. Nothing is left to deploy.",
+            ),
+            (
+                &succeeded(),
+                "web/hello was not on hold. Nothing is left to deploy.",
+            ),
+        ] {
+            assert_eq!(resumed(before, &succeeded()), said);
+        }
     }
 }

@@ -6,7 +6,7 @@ use miette::{Result, miette};
 use serde_json::json;
 
 use crate::{
-    output::{asks, confirms, print},
+    output::{asks, confirms, print, width, wrapped},
     status::{self, undescribed},
     view::Reader,
     which::Landfall,
@@ -86,9 +86,8 @@ where
     if yes || !asks() {
         return Ok(());
     }
-    for line in plan().await? {
-        eprintln!("{line}");
-    }
+    let plan = plan().await?.join("\n") + "\n";
+    eprint!("{}", wrapped(&plan, "", width()));
     match confirms(question)? {
         true => Ok(()),
         false => Err(miette!(help = "--yes does not ask", "nothing was changed")),

@@ -28,7 +28,7 @@ fn ended(arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), text(&output.stdout))
 }
 
-/// What a command prints at a terminal where `answer` is typed.
+/// What a command prints at a terminal where `answer` is typed, its lines joined: where they are wrapped depends on the terminal.
 fn on_a_terminal(arguments: &[&str], answer: &str) -> String {
     let mut command = Command::new("script");
     let line = [&[LANDFALL], arguments].concat();
@@ -42,7 +42,8 @@ fn on_a_terminal(arguments: &[&str], answer: &str) -> String {
     let mut typed = child.stdin.take().unwrap();
     typed.write_all(format!("{answer}\n").as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    text(&output.stdout).replace('\r', "")
+    let printed = text(&output.stdout);
+    printed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test(flavor = "multi_thread")]
