@@ -3,11 +3,11 @@
 use clap::Args;
 use landfall::{desired::DesiredState, record::Record, service_id::ServiceId};
 use landfall_aws::operator::by_hand::Given;
-use miette::{Result, miette};
+use miette::Result;
 
 use crate::{
     hold::{AgainArguments, waits_for},
-    output::confirms,
+    steering::Done,
     view::tags,
 };
 
@@ -19,9 +19,6 @@ pub(crate) struct RollbackArguments {
     /// The number of a release that succeeded. Without it, that is what ran before.
     #[arg(long, value_name = "RELEASE")]
     to: Option<u64>,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
 }
 
 /// What to deploy, and why.
@@ -32,71 +29,90 @@ pub(crate) struct DeployArguments {
     /// A tag, also one that no follow rule admits. Without it, what the rules admit is looked for.
     #[arg(long)]
     tag: Option<String>,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
 }
 
 /// Goes back, and stays.
 pub(crate) async fn roll_back(arguments: RollbackArguments) -> Result<()> {
-    let RollbackArguments { again, to, yes } = arguments;
+    let RollbackArguments { again, to } = arguments;
     let (landfall, service) = again.target.find().await?;
     let operator = landfall.operator();
     let back = operator.goes_back_to(&service, to).await;
-    let Some(record) = back.map_err(|fault| landfall.report(fault))? else {
-        println!(
-            "{service} was taken back already, and stays there until `landfall resume {service}`. To go back further, name \
-             a release with --to: landfall history {service}"
-        );
-        return Ok(());
-    };
-    println!("{}", will_go_back(&service, &record));
-    if !yes && !confirms("Go on?")? {
-        return Err(miette!("nothing was changed"));
-    }
-    let number = record.release.number;
-    let reason = again.reason.as_deref();
-    let state_machine = landfall.state_machine.as_deref();
-    let given = operator.roll_back(&service, Some(number), reason, state_machine);
-    let given = given.await.map_err(|fault| landfall.report(fault))?;
-    match given.made {
-        Some(made) => {
-            println!("Release {made} goes back to release {number} and is on its way.");
-            println!("{}", follow(&service));
+    let back = back.map_err(|fault| landfall.report(fault))?;
+    let (changed, message) = match back {
+        None => (
+            false,
+            format!(
+                "{service} was taken back already, and stays there until `landfall resume {service}`. To go back further, \
+                 name a release with --to: landfall history {service}"
+            ),
+        ),
+        Some(record) => {
+            let number = record.release.number;
+            let plan = || async { Ok(vec![will_go_back(&service, &record)]) };
+            let question = format!("Take {service} back to release {number}?");
+            again.manner.agree(plan, &question).await?;
+            let reason = again.reason.as_deref();
+            let state_machine = landfall.state_machine.as_deref();
+            let given = operator.roll_back(&service, Some(number), reason, state_machine);
+            let given = given.await.map_err(|fault| landfall.report(fault))?;
+            (given.made.is_some(), went_back(&given, &record))
         }
-        None => println!("{service} was taken back there already."),
-    }
-    println!("{}", how_to_go_on(&service));
-    Ok(())
+    };
+    let done = Done {
+        verb: "rollback",
+        changed,
+        message,
+    };
+    again.manner.tell(&landfall, &service, done).await
 }
 
 /// Deploys.
 pub(crate) async fn deploy(arguments: DeployArguments) -> Result<()> {
-    let DeployArguments { again, tag, yes } = arguments;
+    let DeployArguments { again, tag } = arguments;
     let (landfall, service) = again.target.find().await?;
-    let question = match &tag {
+    let will = match &tag {
         Some(tag) => format!(
-            "Have {tag} deployed to {service}? If that is not what comes by itself, the service stays at it, on hold."
+            "{service} is given {tag}. If that is not what comes by itself, it stays there, on hold, whatever is pushed or \
+             uploaded."
         ),
-        None => {
-            format!("Have the newest images deployed to {service} that its follow rules admit?")
-        }
+        None => format!("{service} is given the newest images that its follow rules admit."),
     };
-    if !yes && !confirms(&question)? {
-        return Err(miette!("nothing was changed"));
-    }
+    let plan = || async { Ok(vec![will]) };
+    let question = format!("Deploy to {service}?");
+    again.manner.agree(plan, &question).await?;
     let operator = landfall.operator();
     let reason = again.reason.as_deref();
     let state_machine = landfall.state_machine.as_deref();
     let given = operator.deploy(&service, tag.as_deref(), reason, state_machine);
     let given = given.await.map_err(|fault| landfall.report(fault))?;
-    println!("{}", deployed(&given));
-    Ok(())
+    let done = Done {
+        verb: "deploy",
+        changed: given.made.is_some(),
+        message: deployed(&given),
+    };
+    again.manner.tell(&landfall, &service, done).await
+}
+
+fn went_back(given: &Given, record: &Record) -> String {
+    let service = &given.desired.service;
+    let number = record.release.number;
+    let mut lines = vec![match given.made {
+        Some(made) => format!(
+            "Release {made} takes {service} back to release {number} ({}) and is on its way.",
+            tags(&record.release.content)
+        ),
+        None => format!("{service} was taken back to release {number} already."),
+    }];
+    if given.made.is_some() {
+        lines.push(follow(service));
+    }
+    lines.push(how_to_go_on(service));
+    lines.join("\n")
 }
 
 fn will_go_back(service: &ServiceId, record: &Record) -> String {
     format!(
-        "{service} goes back to what release {} ran: {}, with the service file of then. It stays there, on hold, whatever is \
+        "{service} is given what release {} ran: {}, with the service file of then. It stays there, on hold, whatever is \
          pushed or uploaded.",
         record.release.number,
         tags(&record.release.content)

@@ -218,9 +218,7 @@ async fn a_service_is_taken_back_by_hand_and_goes_on_when_it_is_resumed() {
     let told = run(&["rollback", "web/hello", "--reason", "prices are wrong"]);
     assert_eq!(
         told,
-        "web/hello goes back to what release 1 ran: 1.0.0, with the service file of then. It stays there, on hold, whatever \
-         is pushed or uploaded.\n\
-         Release 3 goes back to release 1 and is on its way.\n\
+        "Release 3 takes web/hello back to release 1 (1.0.0) and is on its way.\n\
          To see how it ends: landfall watch web/hello\n\
          web/hello stays there, on hold. To deploy the newest again: landfall resume web/hello\n"
     );
