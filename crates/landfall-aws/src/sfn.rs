@@ -20,6 +20,12 @@ use crate::{
 /// `TimeoutSeconds` of the state machine: 30 days, for ECS may pause a deployment for 14 days at a hook, and at more than one.
 pub const LONGEST_EXECUTION: i64 = 30 * 86_400;
 
+const HISTORY: &str = "GetExecutionHistory";
+
+/// How many events are read at once, and of how many pages: the newest thousand of an execution tell its course.
+const EVENTS_AT_ONCE: u64 = 200;
+const MOST_PAGES: usize = 5;
+
 /// Step Functions.
 #[derive(Clone, Debug)]
 pub struct StepFunctions(JsonClient);
@@ -31,6 +37,28 @@ pub struct Entered {
     pub name: String,
     /// What it was given; null if that was too long for the history.
     pub input: Value,
+}
+
+/// Something that happened in an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its number, which grows.
+    pub id: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened in an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A state was entered.
+    Entered(String),
+    /// The function of the state answered.
+    Answered(Value),
+    /// The execution ended.
+    Ended,
 }
 
 impl StepFunctions {
@@ -163,7 +191,7 @@ impl StepFunctions {
     /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html>).
     pub async fn entered(&self, execution: &str) -> Result<Option<Entered>, Fault> {
         let body = json!({ "executionArn": execution, "reverseOrder": true, "maxResults": 20 });
-        let answer = match self.0.call("GetExecutionHistory", &body).await {
+        let answer = match self.0.call(HISTORY, &body).await {
             Err(fault) if fault.is("ExecutionDoesNotExist") => return Ok(None),
             answer => answer?,
         };
@@ -177,6 +205,36 @@ impl StepFunctions {
             })
         });
         Ok(entered)
+    }
+
+    /// What happened in an execution after the event with the number `after`, oldest first: of more than a thousand events, the
+    /// newest. None if Step Functions does not know the execution, as it forgets one 90 days after its end
+    /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html>).
+    pub async fn events(&self, execution: &str, after: u64) -> Result<Option<Vec<Event>>, Fault> {
+        let mut body = json!({
+            "executionArn": execution, "reverseOrder": true, "maxResults": EVENTS_AT_ONCE,
+        });
+        let mut events = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let page = match self.0.call(HISTORY, &body).await {
+                Err(fault) if fault.is("ExecutionDoesNotExist") => return Ok(None),
+                page => page?,
+            };
+            let found = page["events"].as_array().into_iter().flatten();
+            let newer = found.take_while(|event| event["id"].as_u64() > Some(after));
+            for event in newer {
+                events.extend(event_of(event)?);
+            }
+            let last = page["events"].as_array().and_then(|all| all.last());
+            let reaches_back = last.is_none_or(|last| last["id"].as_u64() <= Some(after + 1));
+            match &page["nextToken"] {
+                Value::Null => break,
+                _ if reaches_back => break,
+                token => body["nextToken"] = token.clone(),
+            }
+        }
+        events.reverse();
+        Ok(Some(events))
     }
 
     /// Wakes the execution that sleeps on `task_token`, if it still does.
@@ -203,6 +261,33 @@ impl StepFunctions {
             other => other.map(Some),
         }
     }
+}
+
+/// What an event of an execution's history tells, if it tells of the execution's course
+/// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html>).
+fn event_of(event: &Value) -> Result<Option<Event>, Fault> {
+    let answered = |details: &str| {
+        let output = event[details]["output"].as_str()?;
+        serde_json::from_str(output).ok().map(What::Answered)
+    };
+    let entered = event["stateEnteredEventDetails"]["name"].as_str();
+    let what = match event["type"].as_str().unwrap_or_default() {
+        "LambdaFunctionSucceeded" => answered("lambdaFunctionSucceededEventDetails"),
+        "ExecutionSucceeded" | "ExecutionFailed" | "ExecutionAborted" | "ExecutionTimedOut" => {
+            Some(What::Ended)
+        }
+        _ => entered.map(|name| What::Entered(name.to_owned())),
+    };
+    let Some(what) = what else {
+        return Ok(None);
+    };
+    const CALL: &str = "states:GetExecutionHistory";
+    let id = event["id"].as_u64();
+    Ok(Some(Event {
+        id: id.ok_or_else(|| Fault::incomplete(CALL, "id"))?,
+        at: timestamp(&date(CALL, event, "timestamp")?)?,
+        what,
+    }))
 }
 
 /// A time in an answer: seconds since 1970, with decimals
@@ -347,6 +432,39 @@ mod tests {
                 asked_for("ABORTED")
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn the_events_since_the_last_known_one_are_read_newest_first_and_told_in_their_order() {
+        let entered = |id: u64, name: &str| {
+            json!({ "id": id, "timestamp": 1_700_000_000 + id, "type": "TaskStateEntered",
+                    "stateEnteredEventDetails": { "name": name, "input": "{}" } })
+        };
+        let answered = json!({ "id": 6, "timestamp": 1700000006.5, "type": "LambdaFunctionSucceeded",
+                               "lambdaFunctionSucceededEventDetails": { "output": r#"{"outcome":"steady"}"# } });
+        let scheduled =
+            json!({ "id": 5, "timestamp": 1700000005, "type": "LambdaFunctionScheduled" });
+        let newest = json!({ "events": [answered, scheduled], "nextToken": "more" }).to_string();
+        let older = json!({ "events": [entered(4, "CheckRollout"), entered(3, "AwaitRollout"), entered(2, "UpdateService")],
+                            "nextToken": "never asked for" })
+        .to_string();
+        let unknown = r#"{"__type":"ExecutionDoesNotExist","message":"Execution Does Not Exist"}"#;
+        let aws = Aws::answering(&[(200, &newest), (200, &older), (400, unknown)]);
+        let states = states(&aws);
+        let events = states.events(EXECUTION, 2).await.unwrap().unwrap();
+        let at = |millisecond: i64| {
+            Timestamp::from_millisecond(1_700_000_000_000 + millisecond).unwrap()
+        };
+        let event = |id, at, what| Event { id, at, what };
+        assert_eq!(
+            events,
+            [
+                event(3, at(3000), What::Entered("AwaitRollout".into())),
+                event(4, at(4000), What::Entered("CheckRollout".into())),
+                event(6, at(6500), What::Answered(json!({ "outcome": "steady" }))),
+            ]
+        );
+        assert_eq!(states.events(EXECUTION, 0).await.unwrap(), None);
     }
 
     #[tokio::test]
