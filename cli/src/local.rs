@@ -12,7 +12,7 @@ use landfall_local::{
 };
 use miette::{IntoDiagnostic, Result, WrapErr};
 
-use crate::clients::PORT;
+use crate::{clients::PORT, console};
 
 pub(crate) use push::manifest;
 
@@ -33,6 +33,8 @@ pub(crate) struct Arguments {
     /// APIs that do not answer the functions. The seed decides what happens when.
     #[arg(long, value_name = "SEED")]
     rough: Option<u64>,
+    #[command(flatten)]
+    changes: console::Changes,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -68,6 +70,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     )
     .await?;
     let endpoint = local.endpoint();
+    let page = console::beside(local.port(), arguments.changes).await?;
     println!(
         "Landfall listens at {endpoint}. Any AWS client can use it, with any credentials:\n\n  \
          export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={REGION}\n  \
@@ -78,6 +81,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
          See what became of it:\n\n  \
          aws --endpoint-url {endpoint} s3 cp s3://{CONFIG_BUCKET}/status/services/hello.yaml.json -\n  \
          landfall status\n\n\
+         or look at it in a browser, which shows what changes:\n\n  \
+         {page}\n\n\
          Ctrl-C stops it."
     );
     if let Some(forecast) = forecast {

@@ -4,6 +4,7 @@ mod by_hand;
 mod check;
 mod clients;
 mod completions;
+mod console;
 mod demo;
 mod diff;
 mod file;
@@ -71,6 +72,8 @@ enum Verb {
     Open(open::Arguments),
     /// Run a task of the sections `before` and `after` by hand.
     Run(run::Arguments),
+    /// Serve a page for the browser, of all services and of each, to this machine alone.
+    Console(console::Arguments),
     /// Keep a service as it is, whatever is pushed or uploaded, until it is resumed.
     Hold(hold::HoldArguments),
     /// Let a service that is on hold change again, and deploy the newest release.
@@ -137,6 +140,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Logs(arguments) => logs::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Open(arguments) => open::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Run(arguments) => run::run(arguments).await,
+        Verb::Console(arguments) => console::run(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Hold(arguments) => hold::hold(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Resume(arguments) => hold::resume(arguments).await.map(|()| ExitCode::SUCCESS),
         Verb::Continue(arguments) => pauses::run(arguments, HookAction::Continue)

@@ -95,7 +95,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// What differs between two files, member by member. What may be a secret is hidden.
-fn changes(old: &ServiceFile, new: &ServiceFile) -> Vec<Difference> {
+pub(crate) fn changes(old: &ServiceFile, new: &ServiceFile) -> Vec<Difference> {
     let members = |file: &ServiceFile| match serde_json::to_value(file) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),

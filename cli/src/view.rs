@@ -103,12 +103,10 @@ impl Reader {
         let keys = files.keys(keys::STATUSES).await?;
         let others = keys.iter().filter_map(|key| keys::file_of_status(key));
         let others = others.filter(|key| !followed.contains(key));
-        let read = |key: &str| {
-            let key = key.to_owned();
-            async move {
-                let status = StatusFile::of(files, &key).read().await?;
-                Ok::<_, Fault>((status, key))
-            }
+        let others: Vec<String> = others.map(str::to_owned).collect();
+        let read = |key: String| async move {
+            let status = StatusFile::of(files, &key).read().await?;
+            Ok::<_, Fault>((status, key))
         };
         let read = stream::iter(others).map(read).buffered(AT_ONCE);
         let read: Vec<_> = read.try_collect().await?;

@@ -2,7 +2,7 @@
 
 mod balance;
 mod progress;
-mod stage;
+pub(crate) mod stage;
 
 use std::{process::ExitCode, time::Duration};
 

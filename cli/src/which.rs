@@ -87,7 +87,8 @@ fn listens(port: u16) -> bool {
 }
 
 impl Landfall {
-    async fn here(port: u16) -> Self {
+    /// The one that listens on this machine at this port.
+    pub(crate) async fn here(port: u16) -> Self {
         let endpoint = format!("http://127.0.0.1:{port}");
         Self {
             config: config::local(&endpoint, REGION).await,

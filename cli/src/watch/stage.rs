@@ -1,7 +1,7 @@
 //! Where a release is on its way, as people say it.
 
 /// What the state machine does in a state.
-pub(super) fn of(state: &str) -> Option<&'static str> {
+pub(crate) fn of(state: &str) -> Option<&'static str> {
     Some(match state {
         "ClaimRelease" | "Claimed" => "takes its turn",
         "WaitForTheDead" => "waits until the calls of an execution that ended have arrived",

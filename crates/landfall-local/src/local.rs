@@ -99,6 +99,7 @@ pub struct Local {
     /// The ARN of the release state machine.
     pub state_machine: String,
     endpoint: String,
+    port: u16,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     background: Vec<JoinHandle<()>>,
@@ -178,6 +179,7 @@ impl Local {
             courier,
             state_machine,
             endpoint,
+            port: address.port(),
             stop,
             serving,
             background,
@@ -187,6 +189,11 @@ impl Local {
     /// The URL of the embedded cloud.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The port of this machine that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Ends every task and process and saves everything.

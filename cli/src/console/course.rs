@@ -1,0 +1,404 @@
+//! The course of a release: the stages that its execution went through, and what it saw at each look.
+
+use jiff::{SignedDuration, Timestamp};
+use landfall::{
+    live::Rollout,
+    look::{Look, Outcome, SLEEP},
+};
+use landfall_aws::sfn::{Event, What};
+use serde_json::Value;
+
+use crate::watch::stage;
+
+/// How many looks are remembered.
+const LOOKS: usize = 24;
+
+/// The stages of a good release, which others are added to as they come.
+const WAY: [&str; 6] = [
+    "takes its turn",
+    "registers the task definition",
+    "changes the service",
+    "rolls out",
+    "is verified",
+    "is concluded",
+];
+
+/// The way back, and what follows it.
+const BACK: &str = "goes back";
+
+/// The course of the release that an execution works on, or worked on last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Course {
+    /// The id of the last event that was taken up.
+    pub(crate) last: u64,
+    /// The stages that it entered, in their order.
+    pub(crate) stages: Vec<Stage>,
+    /// The last looks, oldest first.
+    pub(crate) looks: Vec<Glimpse>,
+    /// The change that ECS carries out.
+    pub(crate) rollout: Option<Rollout>,
+    /// The state that was entered last.
+    state: String,
+}
+
+/// A stage that a release went through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stage {
+    /// What the release does in it.
+    pub(crate) what: &'static str,
+    /// When it began.
+    pub(crate) began: Timestamp,
+    /// When the next one began, or the execution ended.
+    pub(crate) ended: Option<Timestamp>,
+}
+
+/// A look at tasks, a rollout or a service's health.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Glimpse {
+    /// When its answer came.
+    pub(crate) at: Timestamp,
+    /// The stage in which it was.
+    pub(crate) during: &'static str,
+    /// What it said.
+    pub(crate) look: Look<Outcome, Value>,
+}
+
+/// Something that happens by itself at a known time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline {
+    /// What happens.
+    pub(crate) what: String,
+    /// When, at the latest.
+    pub(crate) at: Timestamp,
+}
+
+impl Course {
+    /// The course up to the verdict that was given at `concluded`: an execution may go on with the next release.
+    pub(crate) fn until(events: &[Event], concluded: Timestamp) -> Self {
+        let mut course = Self::default();
+        for event in events {
+            // The verdict is timed within the state that concludes.
+            if course.is_over() && event.at > concluded {
+                break;
+            }
+            course.take(event);
+        }
+        if course.is_over()
+            && let Some(stage) = course.stages.last_mut()
+        {
+            stage.ended.get_or_insert(concluded);
+        }
+        course
+    }
+
+    /// Takes up the next event of its execution.
+    pub(crate) fn take(&mut self, event: &Event) {
+        self.last = event.id;
+        match &event.what {
+            What::Entered(state) => self.enter(state, event.at),
+            What::Answered(answer) => self.hear(answer, event.at),
+            What::Ended => {
+                if let Some(stage) = self.stages.last_mut() {
+                    stage.ended.get_or_insert(event.at);
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, state: &str, at: Timestamp) {
+        if state == "ClaimRelease" && self.is_over() {
+            *self = Self {
+                last: self.last,
+                ..Self::default()
+            };
+        }
+        state.clone_into(&mut self.state);
+        let Some(what) = stage::of(state) else {
+            return;
+        };
+        match self.stages.last_mut() {
+            Some(stage) if stage.what == what => {}
+            before => {
+                if let Some(before) = before {
+                    before.ended.get_or_insert(at);
+                }
+                self.stages.push(Stage {
+                    what,
+                    began: at,
+                    ended: None,
+                });
+            }
+        }
+    }
+
+    fn hear(&mut self, answer: &Value, at: Timestamp) {
+        match &*self.state {
+            "UpdateService" => self.rollout = serde_json::from_value(answer.clone()).ok(),
+            "RunBefore" | "RunAfter" | "CheckRollout" | "VerifyHealth" | "CheckRollBack" => {
+                let during = stage::of(&self.state).unwrap_or_default();
+                // What another version of Landfall answers may be told otherwise; it is shown in the record in any case.
+                if let Ok(look) = serde_json::from_value(answer.clone()) {
+                    let over = (self.looks.len() + 1).saturating_sub(LOOKS);
+                    self.looks.drain(..over);
+                    self.looks.push(Glimpse { at, during, look });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether its release has been concluded, or is being.
+    fn is_over(&self) -> bool {
+        self.stages.last().map(|stage| stage.what) == Some(WAY[WAY.len() - 1])
+    }
+
+    /// Whether the release was found to be bad in the stage with this index.
+    pub(crate) fn failed_in(&self, index: usize) -> bool {
+        let next = self.stages.get(index + 1);
+        self.stages[index].what != BACK && next.is_some_and(|next| next.what == BACK)
+    }
+
+    /// The stage that it is in.
+    pub(crate) fn stage(&self) -> Option<&Stage> {
+        self.stages.last().filter(|stage| stage.ended.is_none())
+    }
+
+    /// The stages that are still ahead of it, if nothing goes wrong.
+    pub(crate) fn ahead(&self) -> Vec<&'static str> {
+        if self.stages.iter().any(|stage| stage.what == BACK) {
+            let over = self.is_over();
+            return WAY
+                .iter()
+                .rev()
+                .take(1)
+                .filter(|_| !over)
+                .copied()
+                .collect();
+        }
+        let reached = |what: &&str| self.stages.iter().any(|stage| stage.what == *what);
+        let furthest = WAY.iter().rposition(reached).map_or(0, |index| index + 1);
+        // What is on no good release's way comes somewhere before its rollout.
+        WAY[furthest..].to_vec()
+    }
+
+    /// What will happen by itself if nothing else does, soonest first. `bake_seconds` is how long a healthy service is watched.
+    pub(crate) fn deadlines(&self, bake_seconds: Option<u64>) -> Vec<Deadline> {
+        let after = |at: Timestamp, seconds: u64| {
+            let seconds = i64::try_from(seconds).ok()?;
+            at.checked_add(SignedDuration::from_secs(seconds)).ok()
+        };
+        let mut deadlines = Vec::new();
+        let stage = self.stage().map(|stage| stage.what).unwrap_or_default();
+        let last = self.looks.last().filter(|last| last.during == stage);
+        if let Some(last) = last.filter(|last| is_open(last.look.outcome)) {
+            let wait = match last.look.wait_seconds {
+                0 => SLEEP,
+                wait => wait,
+            };
+            let next = after(last.look.seen_at.unwrap_or(last.at), wait);
+            deadlines.extend(next.map(|at| Deadline {
+                what: "looks again, or as soon as ECS tells of a change".into(),
+                at,
+            }));
+            let since = last.look.progress["healthySince"].as_str();
+            let since = since.and_then(|since| since.parse::<Timestamp>().ok());
+            let baked = since.and_then(|since| after(since, bake_seconds?));
+            deadlines.extend(baked.map(|at| Deadline {
+                what: "has baked for long enough".into(),
+                at,
+            }));
+        }
+        if let Some(rollout) = self.rollout.as_ref().filter(|_| stage == "rolls out") {
+            let uncounted = last.map_or(0, |last| {
+                let look = &last.look;
+                look.blind_seconds + look.paused_seconds + look.withheld_seconds
+            });
+            let at = after(rollout.started_at, rollout.timeout_seconds + uncounted);
+            deadlines.extend(at.map(|at| Deadline {
+                what: "counts as failed unless ECS is done with it".into(),
+                at,
+            }));
+        }
+        deadlines.sort_by_key(|deadline| deadline.at);
+        deadlines
+    }
+}
+
+/// Whether a look leads to another one.
+pub(crate) fn is_open(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Waiting | Outcome::InProgress)
+}
+
+/// Whether a look showed that the release is bad.
+pub(crate) fn is_bad(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Failed | Outcome::Unhealthy | Outcome::Misaimed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_750_000_000 + second).unwrap()
+    }
+
+    /// Events of an execution: each a second, and the state that was entered or the answer of its function.
+    fn events(told: &[(i64, Value)]) -> Vec<Event> {
+        let told = told.iter().enumerate();
+        let event = told.map(|(index, (second, what))| Event {
+            id: index as u64 + 1,
+            at: at(*second),
+            what: match what {
+                Value::String(state) if state == "end" => What::Ended,
+                Value::String(state) => What::Entered(state.clone()),
+                answer => What::Answered(answer.clone()),
+            },
+        });
+        event.collect()
+    }
+
+    fn look(outcome: &str, seen: i64, more: Value) -> Value {
+        let mut look =
+            json!({ "outcome": outcome, "reason": "1 of 2 tasks run", "seenAt": at(seen) });
+        for (name, value) in more.as_object().unwrap() {
+            look[name] = value.clone();
+        }
+        look
+    }
+
+    fn stages(course: &Course) -> Vec<(&str, i64, Option<i64>)> {
+        let second = |time: Timestamp| time.as_second() - 1_750_000_000;
+        let stages = course.stages.iter();
+        let told = stages.map(|stage| (stage.what, second(stage.began), stage.ended.map(second)));
+        told.collect()
+    }
+
+    fn on_its_way() -> Vec<(i64, Value)> {
+        vec![
+            (0, json!("ClaimRelease")),
+            (0, json!({ "action": "deploy" })),
+            (1, json!("Claimed")),
+            (1, json!("EnsureCluster")),
+            (2, json!("RegisterTaskDefinition")),
+            (3, json!("UpdateService")),
+            (
+                4,
+                json!({ "taskDefinition": "hello:2", "startedAt": at(3), "timeoutSeconds": 600 }),
+            ),
+            (4, json!("AwaitRollout")),
+            (5, json!("CheckRollout")),
+            (6, look("in-progress", 5, json!({ "blindSeconds": 30 }))),
+            (6, json!("AwaitRollout")),
+        ]
+    }
+
+    #[test]
+    fn a_release_on_its_way_shows_where_it_was_where_it_is_and_what_is_ahead() {
+        let mut course = Course::default();
+        for event in events(&on_its_way()) {
+            course.take(&event);
+        }
+        assert_eq!(
+            stages(&course),
+            [
+                ("takes its turn", 0, Some(1)),
+                ("prepares the cluster", 1, Some(2)),
+                ("registers the task definition", 2, Some(3)),
+                ("changes the service", 3, Some(4)),
+                ("rolls out", 4, None),
+            ]
+        );
+        assert_eq!(course.ahead(), ["is verified", "is concluded"]);
+        let told: Vec<_> = course
+            .deadlines(None)
+            .into_iter()
+            .map(|each| each.at)
+            .collect();
+        assert_eq!(told, [at(5 + 60), at(3 + 600 + 30)]);
+    }
+
+    #[test]
+    fn while_it_bakes_it_says_until_when() {
+        let mut told = on_its_way();
+        told.push((70, json!("VerifyHealth")));
+        let progress = json!({ "progress": { "healthySince": at(70) }, "waitSeconds": 30 });
+        told.push((71, look("waiting", 70, progress)));
+        told.push((71, json!("WaitForHealth")));
+        let mut course = Course::default();
+        events(&told).iter().for_each(|event| course.take(event));
+        let deadlines = course.deadlines(Some(120));
+        let told: Vec<_> = deadlines
+            .iter()
+            .map(|each| (&*each.what, each.at))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("looks again, or as soon as ECS tells of a change", at(100)),
+                ("has baked for long enough", at(190)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bad_one_goes_back_and_the_next_release_of_the_execution_is_another_course() {
+        let mut told = on_its_way();
+        told.extend([
+            (9, json!("CheckRollout")),
+            (10, look("failed", 9, json!({}))),
+            (10, json!("RollBack")),
+            (12, json!("ConcludeRelease")),
+            (14, json!("MoreToDo")),
+            (20, json!("ClaimRelease")),
+            (21, json!("Done")),
+            (21, json!("end")),
+        ]);
+        let all = events(&told);
+        let course = Course::until(&all, at(13));
+        assert_eq!(
+            stages(&course)[4..],
+            [
+                ("rolls out", 4, Some(10)),
+                ("goes back", 10, Some(12)),
+                ("is concluded", 12, Some(13)),
+            ]
+        );
+        let failed: Vec<_> = (0..course.stages.len())
+            .filter(|index| course.failed_in(*index))
+            .collect();
+        assert_eq!(failed, [4]);
+        assert!(is_bad(course.looks[1].look.outcome));
+        assert_eq!((course.ahead(), course.deadlines(None)), (vec![], vec![]));
+
+        let mut next = Course::default();
+        all.iter().for_each(|event| next.take(event));
+        assert_eq!(next.looks, []);
+        assert_eq!(stages(&next)[0], ("takes its turn", 20, Some(21)));
+        assert_eq!(next.stage(), None);
+    }
+
+    #[test]
+    fn of_many_looks_the_last_are_kept() {
+        let looks = (0..60).flat_map(|second| {
+            [
+                (second, json!("CheckRollout")),
+                (second, look("in-progress", second, json!({}))),
+            ]
+        });
+        let mut course = Course::default();
+        events(&looks.collect::<Vec<_>>())
+            .iter()
+            .for_each(|event| course.take(event));
+        assert_eq!(
+            (course.looks.len(), course.looks[0].at),
+            (LOOKS, at(60 - 24))
+        );
+    }
+}

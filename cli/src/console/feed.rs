@@ -1,0 +1,303 @@
+//! What pages that are open show, read again and again: by one reader for all pages that show the same, and only while one does.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::response::sse::Event;
+use futures_util::{Stream, stream};
+use jiff::Timestamp;
+use landfall::service_id::ServiceId;
+use landfall_aws::Fault;
+use maud::html;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    glance::Watcher,
+    overview, page,
+    section::{Section, changes},
+    server::Console,
+    service,
+};
+use crate::links;
+
+/// How often one service is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many services are read in a second on the average, where all are shown: each costs two calls, and S3 is paid by the call.
+const SERVICES_A_SECOND: u64 = 50;
+
+/// How often all services are read at most, and at least.
+const OFTEN: u64 = 2;
+const SELDOM: u64 = 60;
+
+/// For how long something is still kept once no page shows it: whoever goes from one page to the next need not wait.
+const LINGERS: Duration = Duration::from_secs(10);
+
+/// How many earlier versions are kept, for pages that have been shown one of them.
+const EARLIER: usize = 8;
+
+/// How long a page that is asked for waits for what it shows. Without it, the page is shown as it is, and gets it next.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// What pages show.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Topic {
+    /// All services.
+    All,
+    /// One.
+    Service(ServiceId),
+}
+
+/// What a page shows, or has shown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shown {
+    /// Its number: no two of a console are the same. 0 before anything was read.
+    pub(crate) version: u64,
+    /// What it consists of.
+    pub(crate) sections: Arc<Vec<Section>>,
+    /// What was shown before, newest last.
+    earlier: Vec<(u64, Arc<Vec<Section>>)>,
+}
+
+/// The topics that pages show now.
+#[derive(Default)]
+pub(crate) struct Feed {
+    topics: Mutex<HashMap<Topic, watch::Sender<Shown>>>,
+    versions: AtomicU64,
+}
+
+impl Topic {
+    /// Where the changes come from.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::All => "/changes".into(),
+            Self::Service(service) => format!("/changes/{service}"),
+        }
+    }
+}
+
+impl Feed {
+    /// What is shown of a topic, now and from now on.
+    fn follow(console: &Arc<Console>, topic: Topic) -> watch::Receiver<Shown> {
+        let topics = console.feed.topics.lock();
+        let mut topics = topics.unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = topics.get(&topic) {
+            return known.subscribe();
+        }
+        let (sender, receiver) = watch::channel(Shown::default());
+        topics.insert(topic.clone(), sender.clone());
+        let console = console.clone();
+        tokio::spawn(async move { keep(&console, topic, &sender).await });
+        receiver
+    }
+
+    /// What is shown of a topic; nothing if that takes too long.
+    pub(crate) async fn now(console: &Arc<Console>, topic: Topic) -> Shown {
+        let mut receiver = Self::follow(console, topic);
+        // Too late, it is empty: the changes bring it.
+        let _ = timeout(PATIENCE, receiver.wait_for(|shown| shown.version > 0)).await;
+        let shown = receiver.borrow();
+        shown.clone()
+    }
+
+    /// What changes, for a page that shows the version `since`.
+    pub(crate) fn changes(
+        console: &Arc<Console>,
+        topic: Topic,
+        since: u64,
+    ) -> impl Stream<Item = Result<Event, std::convert::Infallible>> + use<> {
+        let receiver = Self::follow(console, topic);
+        let start = (receiver, since, None::<Arc<Vec<Section>>>);
+        stream::unfold(
+            start,
+            |(mut receiver, mut version, mut sections)| async move {
+                loop {
+                    let shown = receiver.borrow_and_update().clone();
+                    if shown.version > 0 && shown.version != version {
+                        let known = sections.take().or_else(|| shown.known(version));
+                        let known = known.as_deref().map_or(&[][..], Vec::as_slice);
+                        let pieces = changes(known, &shown.sections);
+                        version = shown.version;
+                        sections = Some(shown.sections);
+                        // Of strings alone, which can be written.
+                        let data = serde_json::to_string(&pieces).unwrap_or_default();
+                        let event = Event::default().id(version.to_string()).data(data);
+                        return Some((Ok(event), (receiver, version, sections)));
+                    }
+                    receiver.changed().await.ok()?;
+                }
+            },
+        )
+    }
+
+    fn next_version(&self) -> u64 {
+        self.versions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl Shown {
+    fn known(&self, version: u64) -> Option<Arc<Vec<Section>>> {
+        let mut earlier = self.earlier.iter();
+        let known = earlier.find(|(known, _)| *known == version);
+        known.map(|(_, sections)| sections.clone())
+    }
+
+    /// Shows these sections from now on.
+    fn become_these(&mut self, sections: Vec<Section>, version: u64) {
+        let before = std::mem::replace(&mut self.sections, Arc::new(sections));
+        self.earlier.push((self.version, before));
+        let over = self.earlier.len().saturating_sub(EARLIER);
+        self.earlier.drain(..over);
+        self.version = version;
+    }
+}
+
+/// Reads a topic as long as pages show it.
+async fn keep(console: &Console, topic: Topic, sender: &watch::Sender<Shown>) {
+    let mut watcher = match &topic {
+        Topic::All => None,
+        Topic::Service(service) => {
+            let (landfall, reader) = (&console.landfall, &console.reader);
+            Some(Watcher::new(landfall, reader, service.clone()))
+        }
+    };
+    let mut read_at = None;
+    loop {
+        let began = Instant::now();
+        let read = match &mut watcher {
+            None => all(console).await,
+            Some(watcher) => one(console, watcher)
+                .await
+                .map(|sections| (sections, EVERY)),
+        };
+        let (sections, pause) = match read {
+            Ok((sections, pause)) => {
+                read_at = Some(Timestamp::now());
+                let calm = Section::whole("notice", &html! {});
+                ([calm].into_iter().chain(sections).collect(), pause)
+            }
+            Err(fault) => {
+                let notice = notice(console, fault, read_at);
+                let shown = sender.borrow().sections.clone();
+                let rest = shown.iter().skip(1).cloned();
+                (
+                    [notice].into_iter().chain(rest).collect::<Vec<_>>(),
+                    5 * EVERY,
+                )
+            }
+        };
+        sender.send_if_modified(|shown| {
+            let differs = *shown.sections != sections;
+            if differs {
+                shown.become_these(sections, console.feed.next_version());
+            }
+            differs
+        });
+        // What takes long is not begun again at once.
+        sleep(pause.max(began.elapsed())).await;
+        if !is_watched(console, &topic, sender).await {
+            return;
+        }
+    }
+}
+
+/// Waits for a while until a page shows the topic again. Answers whether one does; otherwise nobody can get at it any more.
+async fn is_watched(console: &Console, topic: &Topic, sender: &watch::Sender<Shown>) -> bool {
+    let alone = Instant::now();
+    while sender.receiver_count() == 0 {
+        if alone.elapsed() > LINGERS {
+            let topics = console.feed.topics.lock();
+            let mut topics = topics.unwrap_or_else(PoisonError::into_inner);
+            // A page may have come in between.
+            if sender.receiver_count() == 0 {
+                topics.remove(topic);
+                return false;
+            }
+        }
+        sleep(EVERY / 4).await;
+    }
+    true
+}
+
+async fn all(console: &Console) -> Result<(Vec<Section>, Duration), Fault> {
+    let views = console.reader.all().await?;
+    let rejected = console.reader.rejected(&views).await?;
+    let every = every(views.len());
+    let sections = overview::sections(&views, &rejected, every);
+    Ok((sections, Duration::from_secs(every)))
+}
+
+/// How many seconds pass between two readings of so many services.
+fn every(services: usize) -> u64 {
+    let services = u64::try_from(services).unwrap_or(u64::MAX);
+    services.div_ceil(SERVICES_A_SECOND).clamp(OFTEN, SELDOM)
+}
+
+async fn one(console: &Console, watcher: &mut Watcher<'_>) -> Result<Vec<Section>, Fault> {
+    let Some(seen) = watcher.look().await? else {
+        let none = html! {
+            h1 { "No such service" }
+            p.empty { "No service file has described it yet. " a href="/" { "All services" } }
+        };
+        return Ok(vec![Section::whole("head", &none)]);
+    };
+    let desired = &seen.view.desired;
+    let arn = seen.live.as_ref().ok().and_then(Option::as_ref);
+    let page = arn.and_then(|live| links::service(&desired.service, &live.service.arn));
+    let page = page.filter(|_| !console.landfall.is_here);
+    let pages: Vec<_> = page
+        .into_iter()
+        .map(|page| (page, "AWS's console".to_owned()))
+        .collect();
+    Ok(service::sections(
+        &seen,
+        console.guard.allows_changes,
+        &pages,
+    ))
+}
+
+/// That something could not be read.
+fn notice(console: &Console, fault: Fault, read_at: Option<Timestamp>) -> Section {
+    let report = console.landfall.report(fault);
+    let notice = html! {
+        p.notice role="alert" {
+            (report)
+            @if let Some(help) = report.help() { ": " (help) }
+            @if let Some(at) = read_at { " What is shown was read " (page::ago(at)) "." }
+        }
+    };
+    Section::whole("notice", &notice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_services_there_are_the_more_seldom_all_of_them_are_read() {
+        let told = [0, 10, 100, 101, 1000, 100_000].map(every);
+        assert_eq!(told, [2, 2, 2, 3, 20, 60]);
+    }
+
+    #[test]
+    fn the_last_versions_are_known() {
+        let mut shown = Shown::default();
+        for version in 1..=20 {
+            let text = version.to_string();
+            shown.become_these(vec![Section::whole("a", &html! { (text) })], version);
+        }
+        assert_eq!((shown.version, shown.earlier.len()), (20, EARLIER));
+        assert!(shown.known(11).is_none() && shown.known(20).is_none());
+        let known = shown.known(19).unwrap_or_default();
+        assert_eq!(known.len(), 1);
+    }
+}
