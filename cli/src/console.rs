@@ -15,6 +15,7 @@ mod release;
 mod section;
 mod server;
 mod service;
+mod weeks;
 
 use std::{io::ErrorKind, net::Ipv4Addr, sync::Arc};
 

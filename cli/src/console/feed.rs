@@ -25,7 +25,7 @@ use super::{
     overview, page,
     section::{Section, changes},
     server::Console,
-    service,
+    service, weeks,
 };
 use crate::links;
 
@@ -38,6 +38,9 @@ const SERVICES_A_SECOND: u64 = 50;
 /// How often all services are read at most, and at least.
 const OFTEN: u64 = 2;
 const SELDOM: u64 = 60;
+
+/// How often figures are read: they are of weeks.
+const RARELY: Duration = Duration::from_secs(600);
 
 /// For how long something is still kept once no page shows it: whoever goes from one page to the next need not wait.
 const LINGERS: Duration = Duration::from_secs(10);
@@ -55,6 +58,8 @@ pub(crate) enum Topic {
     All,
     /// One.
     Service(ServiceId),
+    /// The figures of one, or of all.
+    Figures(Option<ServiceId>),
 }
 
 /// What a page shows, or has shown.
@@ -81,6 +86,8 @@ impl Topic {
         match self {
             Self::All => "/changes".into(),
             Self::Service(service) => format!("/changes/{service}"),
+            Self::Figures(None) => "/changes/figures".into(),
+            Self::Figures(Some(service)) => format!("/changes/{service}/figures"),
         }
     }
 }
@@ -164,7 +171,7 @@ impl Shown {
 /// Reads a topic as long as pages show it.
 async fn keep(console: &Console, topic: Topic, sender: &watch::Sender<Shown>) {
     let mut watcher = match &topic {
-        Topic::All => None,
+        Topic::All | Topic::Figures(_) => None,
         Topic::Service(service) => {
             let (landfall, reader) = (&console.landfall, &console.reader);
             Some(Watcher::new(landfall, reader, service.clone()))
@@ -173,9 +180,14 @@ async fn keep(console: &Console, topic: Topic, sender: &watch::Sender<Shown>) {
     let mut read_at = None;
     loop {
         let began = Instant::now();
-        let read = match &mut watcher {
-            None => all(console).await,
-            Some(watcher) => one(console, watcher)
+        let read = match (&topic, &mut watcher) {
+            (Topic::Figures(None), _) => weeks::of_all(console).await.map(|all| (all, RARELY)),
+            (Topic::Figures(Some(service)), _) => {
+                let figures = weeks::of_one(console, service).await;
+                figures.map(|figures| (figures, RARELY))
+            }
+            (_, None) => all(console).await,
+            (_, Some(watcher)) => one(console, watcher)
                 .await
                 .map(|sections| (sections, EVERY)),
         };
@@ -203,18 +215,29 @@ async fn keep(console: &Console, topic: Topic, sender: &watch::Sender<Shown>) {
             differs
         });
         // What takes long is not begun again at once.
-        sleep(pause.max(began.elapsed())).await;
-        if !is_watched(console, &topic, sender).await {
+        let pause = pause.max(began.elapsed());
+        if !rest(console, &topic, sender, pause).await {
             return;
         }
     }
 }
 
-/// Waits for a while until a page shows the topic again. Answers whether one does; otherwise nobody can get at it any more.
-async fn is_watched(console: &Console, topic: &Topic, sender: &watch::Sender<Shown>) -> bool {
-    let alone = Instant::now();
-    while sender.receiver_count() == 0 {
-        if alone.elapsed() > LINGERS {
+/// Waits for so long, and until a page shows the topic. Answers whether one does; otherwise nobody can get at it any more.
+async fn rest(
+    console: &Console,
+    topic: &Topic,
+    sender: &watch::Sender<Shown>,
+    pause: Duration,
+) -> bool {
+    let began = Instant::now();
+    let mut last_shown = began;
+    loop {
+        if sender.receiver_count() > 0 {
+            last_shown = Instant::now();
+            if began.elapsed() >= pause {
+                return true;
+            }
+        } else if last_shown.elapsed() > LINGERS {
             let topics = console.feed.topics.lock();
             let mut topics = topics.unwrap_or_else(PoisonError::into_inner);
             // A page may have come in between.
@@ -223,9 +246,8 @@ async fn is_watched(console: &Console, topic: &Topic, sender: &watch::Sender<Sho
                 return false;
             }
         }
-        sleep(EVERY / 4).await;
+        sleep(EVERY / 8).await;
     }
-    true
 }
 
 async fn all(console: &Console) -> Result<(Vec<Section>, Duration), Fault> {

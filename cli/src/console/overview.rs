@@ -55,7 +55,21 @@ impl Sign {
 
     /// The sign and its word.
     pub(crate) fn mark(self) -> Markup {
-        let (tone, sign, word) = match self {
+        let (tone, sign, word) = self.looks();
+        mark(tone, sign, word)
+    }
+
+    /// The sign beside [`needs`], which have its word; but for what needs nobody.
+    fn beside_needs(self) -> Markup {
+        let (tone, sign, word) = self.looks();
+        match self {
+            Self::PassedOver => mark(tone, sign, word),
+            _ => mark(tone, sign, ""),
+        }
+    }
+
+    fn looks(self) -> (Tone, &'static str, &'static str) {
+        match self {
             Self::Held => (Tone::Wary, "■", "on hold"),
             Self::Drifted => (Tone::Wary, "≠", "drift"),
             Self::Paused => (Tone::Wary, "‖", "paused"),
@@ -66,8 +80,7 @@ impl Sign {
             Self::Unfollowed => (Tone::Quiet, "∅", "not followed"),
             Self::InDanger => (Tone::Bad, "⚠", "no way back"),
             Self::Unproven => (Tone::Quiet, "◌", "unproven"),
-        };
-        mark(tone, sign, word)
+        }
     }
 }
 
@@ -204,7 +217,7 @@ fn row(view: &View) -> (String, Markup) {
             }
             td.number data-name="When" { @if let Some(since) = since { (page::ago(since)) } }
             td.needs data-name="Needs" {
-                @for sign in Sign::of(view) { (sign.mark()) " " }
+                @for sign in Sign::of(view) { (sign.beside_needs()) " " }
                 @for need in &needs { span.need { (need) } " " }
             }
         }

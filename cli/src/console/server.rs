@@ -1,10 +1,11 @@
 //! The pages by their addresses.
 
+mod changing;
+
 use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Bytes,
     extract::{DefaultBodyLimit, Path, RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     middleware,
@@ -14,23 +15,20 @@ use axum::{
     },
     routing::get,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use landfall::service_id::ServiceId;
 use landfall_aws::Fault;
 use maud::{Markup, html};
 
 use super::{
-    actions::{self, Action, Sent},
+    actions::{self, Action},
     assets,
     changed::Comparer,
     course::Course,
     feed::{Feed, Topic},
-    figures::Figures,
     guard::{self, Guard},
     overview,
     page::{self, Page},
-    plot,
     release::Ended,
 };
 use crate::{
@@ -40,12 +38,6 @@ use crate::{
 
 /// The largest form, in bytes.
 const LARGEST_FORM: usize = 16 * 1024;
-
-/// How many records are read for the figures of all services, of how many services at once, and how many of each service.
-const MOST_RECORDS: usize = 3000;
-const AT_ONCE: usize = 16;
-const OF_ONE: usize = 200;
-const LEAST_OF_EACH: usize = 5;
 
 /// A console that runs.
 pub(crate) struct Console {
@@ -80,7 +72,12 @@ pub(crate) fn router(console: &Arc<Console>) -> Router {
         .route("/", get(services))
         .route("/figures", get(figures_of_all))
         .route("/changes", get(changes_of_all))
+        .route("/changes/figures", get(changes_of_figures))
         .route("/changes/{cluster}/{service}", get(changes_of_one))
+        .route(
+            "/changes/{cluster}/{service}/figures",
+            get(changes_of_its_figures),
+        )
         .route("/services/{cluster}/{service}", get(service))
         .route("/services/{cluster}/{service}/figures", get(figures_of_one))
         .route(
@@ -89,7 +86,7 @@ pub(crate) fn router(console: &Arc<Console>) -> Router {
         )
         .route(
             "/services/{cluster}/{service}/actions/{action}",
-            get(ask).post(act),
+            get(changing::ask).post(changing::act),
         )
         .route("/assets/{name}", get(asset))
         .fallback(nothing)
@@ -267,6 +264,50 @@ async fn changes_of_one(
     }
 }
 
+async fn changes_of_figures(
+    State(console): Shared,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    changes(&console, Topic::Figures(None), query.as_deref(), &headers)
+}
+
+async fn changes_of_its_figures(
+    State(console): Shared,
+    Path((cluster, service)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    match named(&cluster, &service) {
+        Ok(service) => {
+            let topic = Topic::Figures(Some(service));
+            changes(&console, topic, query.as_deref(), &headers)
+        }
+        Err(problem) => console.problem(problem),
+    }
+}
+
+async fn figures_of_all(State(console): Shared) -> Response {
+    let topic = Topic::Figures(None);
+    console
+        .living(topic, "Figures", "/figures", &html! {})
+        .await
+}
+
+async fn figures_of_one(
+    State(console): Shared,
+    Path((cluster, service)): Path<(String, String)>,
+) -> Response {
+    match named(&cluster, &service) {
+        Ok(service) => {
+            let title = format!("Figures of {service}");
+            let topic = Topic::Figures(Some(service));
+            console.living(topic, &title, "", &html! {}).await
+        }
+        Err(problem) => console.problem(problem),
+    }
+}
+
 async fn release(
     State(console): Shared,
     Path((cluster, service, number)): Path<(String, String, String)>,
@@ -318,127 +359,6 @@ async fn course(console: &Console, execution: Option<&str>, until: Timestamp) ->
         .ok()??;
     let course = Course::until(&events, until);
     (!course.stages.is_empty()).then_some(course)
-}
-
-async fn figures_of_one(
-    State(console): Shared,
-    Path((cluster, service)): Path<(String, String)>,
-) -> Response {
-    let found = async {
-        let service = named(&cluster, &service)?;
-        let view = console.reader.one(&service, OF_ONE).await?;
-        let view = view.ok_or_else(|| {
-            Problem::NotFound(format!("No service file has described {service} yet."))
-        })?;
-        let figures = Figures::of(&view.records, Timestamp::now());
-        let bounds = format!(
-            "Of its newest {} releases, {OF_ONE} at most, in the last twelve weeks; weeks begin on Monday, UTC.",
-            figures.records
-        );
-        let main = html! {
-            nav.crumbs aria-label="Where this is" { a href="/" { "Services" } " / " a href=(page::address(&service)) { (service) } }
-            (plot::figures(&figures, &service.to_string(), &bounds))
-        };
-        Ok::<_, Problem>(
-            document(&console.page(&format!("Figures of {service}"), "", &main)).into_response(),
-        )
-    };
-    found
-        .await
-        .unwrap_or_else(|problem| console.problem(problem))
-}
-
-async fn figures_of_all(State(console): Shared) -> Response {
-    let found = async {
-        let reader = &console.reader;
-        let services = console.landfall.state().services().await?;
-        let of_each = (MOST_RECORDS / services.len().max(1)).clamp(LEAST_OF_EACH, OF_ONE);
-        let read = |service| async move { reader.one(&service, of_each).await };
-        let views = stream::iter(services).map(read).buffered(AT_ONCE);
-        let views: Vec<Option<View>> = views.try_collect().await?;
-        let views: Vec<View> = views.into_iter().flatten().collect();
-        let count = views.len();
-        let records: Vec<_> = views.into_iter().flat_map(|view| view.records).collect();
-        let figures = Figures::of(&records, Timestamp::now());
-        let bounds = format!(
-            "Of the newest {} releases of {count} services, {of_each} of each at most, in the last twelve weeks; weeks begin on Monday, UTC.",
-            figures.records
-        );
-        let main = plot::figures(&figures, "all services", &bounds);
-        Ok::<_, Problem>(document(&console.page("Figures", "/figures", &main)).into_response())
-    };
-    found
-        .await
-        .unwrap_or_else(|problem| console.problem(problem))
-}
-
-async fn ask(
-    State(console): Shared,
-    Path((cluster, service, action)): Path<(String, String, String)>,
-) -> Response {
-    let asked = async {
-        let action = console.action(&action)?;
-        let view = console.view(&named(&cluster, &service)?).await?;
-        Ok(asking(&console, action, &view, StatusCode::OK, None))
-    };
-    asked
-        .await
-        .unwrap_or_else(|problem| console.problem(problem))
-}
-
-/// The page that asks whether something shall be done.
-fn asking(
-    console: &Console,
-    action: &Action,
-    view: &View,
-    status: StatusCode,
-    problem: Option<&str>,
-) -> Response {
-    let problem = match (action.is_offered)(view) {
-        true => problem,
-        false => Some("The service has changed meanwhile: there is nothing to do this about now."),
-    };
-    let form = actions::form(action, view, problem);
-    let title = format!("{} {}", action.name, view.desired.service);
-    (status, document(&console.page(&title, "", &form))).into_response()
-}
-
-async fn act(
-    State(console): Shared,
-    Path((cluster, service, action)): Path<(String, String, String)>,
-    body: Bytes,
-) -> Response {
-    let done = async {
-        let action = console.action(&action)?;
-        let view = console.view(&named(&cluster, &service)?).await?;
-        let sent = match Sent::read(action, &body) {
-            Ok(sent) => sent,
-            Err(why) => {
-                return Ok(asking(
-                    &console,
-                    action,
-                    &view,
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    Some(&why),
-                ));
-            }
-        };
-        if !(action.is_offered)(&view) || sent.stamp != actions::stamp(&view) {
-            let why = "The service has changed since you were asked. Nothing was done; this is what would be done now.";
-            return Ok(asking(
-                &console,
-                action,
-                &view,
-                StatusCode::CONFLICT,
-                Some(why),
-            ));
-        }
-        let service = &view.desired.service;
-        (action.carry_out)(&console.landfall, service, sent.reason.as_deref()).await?;
-        Ok(Redirect::to(&page::address(service)).into_response())
-    };
-    done.await
-        .unwrap_or_else(|problem| console.problem(problem))
 }
 
 async fn asset(Path(name): Path<String>) -> Response {
