@@ -32,6 +32,17 @@ def release(page, number):
     return page.locator(".history tbody tr", has=page.get_by_role("link", name=str(number), exact=True))
 
 
+def see(page, is_seen):
+    """Brings the page to the front, or another one before it."""
+    page.evaluate(
+        """hidden => {
+            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        not is_seen,
+    )
+
+
 def test_a_push_is_followed_to_its_verdict(page, landfall):
     expect(page).to_have_url(re.compile(r"/$"))
     expect(page.get_by_text("No service is described yet")).to_be_visible()
@@ -96,8 +107,15 @@ def test_a_hold_is_set_and_ended_with_its_reasons(page, landfall):
     page.keyboard.press("Enter")
     expect(page.get_by_text("on hold: <b>a sale</b>")).to_be_visible()
 
+    # While nobody sees the page it asks for nothing, and then it catches up.
+    see(page, False)
+    expect(page.locator("#connection")).to_have_text("not followed")
     landfall.push("hello:1.3.0", *RUNS)
-    expect(page.get_by_role("heading", name="Release 5 waits")).to_be_visible()
+    page.wait_for_timeout(2_000)
+    waits = page.get_by_role("heading", name="Release 5 waits")
+    expect(waits).to_have_count(0)
+    see(page, True)
+    expect(waits).to_be_visible()
     page.get_by_role("link", name="Resume …").click()
     expect(asked).to_contain_text("release 5 is rolled out (hello:1.3.0 was pushed)")
     page.keyboard.press("Escape")

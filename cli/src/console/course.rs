@@ -39,6 +39,8 @@ pub(crate) struct Course {
     pub(crate) rollout: Option<Rollout>,
     /// The state that was entered last.
     state: String,
+    /// Whether the last stage began with a look and has had nothing else yet.
+    only_looked: bool,
 }
 
 /// A stage that a release went through.
@@ -116,6 +118,18 @@ impl Course {
         let Some(what) = stage::of(state) else {
             return;
         };
+        if self.only_looked && self.is_back_at(what) {
+            // Between two looks at the same pause nothing went on.
+            self.stages.pop();
+            if let Some(stage) = self.stages.last_mut() {
+                stage.ended = None;
+            }
+        }
+        self.only_looked = match state {
+            "CheckRollout" => self.stages.last().is_none_or(|stage| stage.what != what),
+            "RolledOut" => self.only_looked,
+            _ => false,
+        };
         match self.stages.last_mut() {
             Some(stage) if stage.what == what => {}
             before => {
@@ -129,6 +143,12 @@ impl Course {
                 });
             }
         }
+    }
+
+    /// Whether the stage before the last one is this one.
+    fn is_back_at(&self, what: &str) -> bool {
+        let before = self.stages.iter().rev().nth(1);
+        before.is_some_and(|stage| stage.what == what)
     }
 
     fn hear(&mut self, answer: &Value, at: Timestamp) {
@@ -382,6 +402,35 @@ mod tests {
         assert_eq!(next.looks, []);
         assert_eq!(stages(&next)[0], ("takes its turn", 20, Some(21)));
         assert_eq!(next.stage(), None);
+    }
+
+    #[test]
+    fn a_pause_is_one_stage_however_often_it_is_looked_at_and_the_next_one_is_another() {
+        let mut told = on_its_way();
+        for look_at in [10, 70, 130] {
+            told.push((look_at, json!("CheckRollout")));
+            told.push((look_at, look("in-progress", look_at, json!({}))));
+            told.push((look_at, json!("RolledOut")));
+            told.push((look_at, json!("AwaitAction")));
+        }
+        told.push((190, json!("CheckRollout")));
+        told.push((190, json!("RolledOut")));
+        told.push((191, json!("AwaitRollout")));
+        told.push((250, json!("CheckRollout")));
+        told.push((250, json!("AwaitAction")));
+        let mut course = Course::default();
+        events(&told).iter().for_each(|event| course.take(event));
+        let pause = "waits until somebody continues the deployment";
+        assert_eq!(
+            stages(&course)[4..],
+            [
+                ("rolls out", 4, Some(10)),
+                (pause, 10, Some(190)),
+                ("rolls out", 190, Some(250)),
+                (pause, 250, None),
+            ]
+        );
+        assert_eq!(course.ahead(), ["is verified", "is concluded"]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{
 /// How many of the newest releases are shown.
 pub(crate) const NEWEST: usize = 25;
 
-/// While nothing is under way, ECS is asked with every so many looks.
+/// While nothing is under way and the service is steady, ECS is asked with every so many looks.
 const SELDOM: u32 = 10;
 
 /// A service, as it was found.
@@ -120,7 +120,9 @@ impl<'a> Watcher<'a> {
             Some(claim) => Some(self.follow(claim).await.map_err(|fault| fault.to_string())),
             None => None,
         };
-        if claim.is_some() || self.looks.is_multiple_of(SELDOM) {
+        let moves = |live: &Live| !live.service.is_steady();
+        let moves = matches!(&self.live, Ok(Some(live)) if moves(live));
+        if claim.is_some() || moves || self.looks.is_multiple_of(SELDOM) {
             let live = read_live(self.landfall, &self.service).await;
             self.live = live.map_err(|fault| fault.to_string());
         }

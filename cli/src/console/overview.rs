@@ -59,13 +59,10 @@ impl Sign {
         mark(tone, sign, word)
     }
 
-    /// The sign beside [`needs`], which have its word; but for what needs nobody.
-    fn beside_needs(self) -> Markup {
-        let (tone, sign, word) = self.looks();
-        match self {
-            Self::PassedOver => mark(tone, sign, word),
-            _ => mark(tone, sign, ""),
-        }
+    /// The sign beside what is said of it.
+    fn alone(self) -> Markup {
+        let (tone, sign, _) = self.looks();
+        mark(tone, sign, "")
     }
 
     fn looks(self) -> (Tone, &'static str, &'static str) {
@@ -204,7 +201,7 @@ fn row(view: &View) -> (String, Markup) {
     let service = &view.desired.service;
     let id = format!("service-{service}");
     let (number, standing, since) = view.newest();
-    let needs = needs(view);
+    let (needs, signs) = (needs(view), Sign::of(view));
     let row = html! {
         tr id=(id) data-needs[!needs.is_empty()] {
             th scope="row" {
@@ -217,8 +214,9 @@ fn row(view: &View) -> (String, Markup) {
             }
             td.number data-name="When" { @if let Some(since) = since { (page::ago(since)) } }
             td.needs data-name="Needs" {
-                @for sign in Sign::of(view) { (sign.beside_needs()) " " }
+                @for sign in signs.iter().filter(|sign| **sign != Sign::PassedOver) { (sign.alone()) " " }
                 @for need in &needs { span.need { (need) } " " }
+                @if signs.contains(&Sign::PassedOver) { (Sign::PassedOver.mark()) }
             }
         }
     };

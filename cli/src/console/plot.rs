@@ -14,7 +14,6 @@ const WIDE: f64 = 20.0;
 /// The page's plots and its table.
 pub(crate) fn figures(figures: &Figures, of: &str, bounds: &str) -> Markup {
     let all = &figures.all;
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let p50 = |times: &[f64]| percentile(times, 50);
     html! {
         h1 { "Figures" small { " of " (of) } }
@@ -24,7 +23,7 @@ pub(crate) fn figures(figures: &Figures, of: &str, bounds: &str) -> Markup {
             div.figures {
                 (figure("Releases", &all.releases().to_string(), "ended; solid: succeeded, hatched: bad, pale: neither", &bars(figures)))
                 (figure("Share that was bad", &all.share_bad().map_or_else(dash, percent), "rolled back or failed, of those that were judged",
-                    &lines(figures, &[&|week| week.share_bad()], Some(1.0))))
+                    &lines(figures, &[&|week| week.share_bad()], Some(quarter(figures)))))
                 (figure("From push to verified", &p50(&all.to_verified).map_or_else(dash, page::lasted), "the median; dashed: nine of ten are quicker",
                     &lines(figures, &[&|week| p50(&week.to_verified), &|week| percentile(&week.to_verified, 90)], None)))
                 (figure("Time to restore", &p50(&all.to_restored).map_or_else(dash, page::lasted), "the median, from the beginning of a bad release until the service is good again",
@@ -34,6 +33,19 @@ pub(crate) fn figures(figures: &Figures, of: &str, bounds: &str) -> Markup {
         }
         p.quiet { (bounds) }
     }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// The least number of quarters that no week's share of bad releases exceeds.
+fn quarter(figures: &Figures) -> f64 {
+    let shares = figures
+        .weeks
+        .iter()
+        .filter_map(|(_, week)| week.share_bad());
+    (shares.fold(0.0, f64::max) * 4.0).ceil().max(1.0) / 4.0
 }
 
 fn dash() -> String {
@@ -107,7 +119,7 @@ fn lines(figures: &Figures, values: &[Value], highest: Option<f64>) -> Markup {
         0.0
     };
     let label = match highest {
-        Some(_) => "100 %".into(),
+        Some(share) => percent(share),
         None => page::lasted(most),
     };
     let inner = html! {

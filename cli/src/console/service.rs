@@ -26,8 +26,8 @@ pub(crate) fn sections(
 ) -> Vec<Section> {
     vec![
         Section::whole("head", &head(&seen.view, allows_changes, pages)),
-        Section::whole("now", &now(seen)),
         Section::whole("needs", &needs(&seen.view)),
+        Section::whole("now", &now(seen)),
         Section::whole("live", &live(seen)),
         Section::whole("follows", &follows(&seen.view)),
         Section::whole("history", &history(seen)),
@@ -49,7 +49,7 @@ fn head(view: &View, allows_changes: bool, pages: &[(String, String)]) -> Markup
                 }
                 (page::standing(standing))
                 @if let Some(since) = since { " " (page::ago(since)) }
-                @for sign in Sign::of(view) { " " (sign.mark()) }
+                @for sign in Sign::of(view).into_iter().filter(|sign| *sign != Sign::Paused) { " " (sign.mark()) }
             }
             p.actions {
                 (page::buttons(service, offered))
@@ -74,7 +74,6 @@ fn now(seen: &Seen) -> Markup {
                 @if let Some(changed) = seen.changed.get(&release.number) { (changed.element()) }
                 (acts(release))
                 @if let Some(pause) = desired.pause_of(release.number) {
-                    p.notice { (pause.sentence()) "." }
                     @for hook in &pause.hooks {
                         @if let (Some(until), Some(then)) = (hook.until, &hook.then) {
                             p.countdown { (page::until(until)) " until ECS does " (then) }
@@ -220,7 +219,7 @@ fn targets(group: &Group) -> Markup {
     html! {
         dt { span.quiet { "target group " } (group.name) }
         dd {
-            @if let Some(share) = group.share { strong { (share) " %" } " of the requests" }
+            @if let Some(share) = group.share { strong { (share) " %" } " of the requests · " }
             @if group.targets.is_empty() { " no targets" }
             @for (state, count) in &group.targets {
                 " " span.target.healthy[state == "healthy"] { strong { (count) } " " (state) }

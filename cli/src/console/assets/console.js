@@ -126,18 +126,30 @@ function is(word, text) {
   connection.textContent = text;
 }
 
-if (main.dataset.changes) {
-  const source = new EventSource(`${main.dataset.changes}?since=${main.dataset.version}`);
+let version = main.dataset.version;
+let source;
+
+// A page that nobody sees asks for nothing: a browser has six connections to one server, for all of its pages.
+function follow() {
+  source?.close();
+  if (document.hidden) return is("still", "not followed");
+  source = new EventSource(`${main.dataset.changes}?since=${version}`);
   source.addEventListener("open", () => is("live", "live"));
   source.addEventListener("error", () => is("lost", "no connection: is the command running?"));
   source.addEventListener("message", (event) => {
+    version = event.lastEventId;
     document.getElementById("reading")?.remove();
     const fresh = JSON.parse(event.data).map(place);
     if (!search) return;
     if (fresh.some((element) => element.id === "services")) filterAll();
     else filter(fresh.filter((element) => element.matches("tr")));
   });
-  addEventListener("pagehide", () => source.close());
+}
+
+if (main.dataset.changes) {
+  follow();
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
