@@ -33,6 +33,10 @@ template:
 acceptance:
     .ci/run build acceptance
 
+# Follow releases in the page, in a browser
+browser:
+    .ci/run build browser
+
 # Hold the embedded cloud's answers against AWS's API models
 aws-model:
     .ci/run aws-model

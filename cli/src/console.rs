@@ -38,13 +38,13 @@ use crate::{
 /// What to serve.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    which: Which,
     /// The port of 127.0.0.1 that the page is served at; 0 takes any that is free.
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     listen: u16,
     #[command(flatten)]
     changes: Changes,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// Whether the page may change something.

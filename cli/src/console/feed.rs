@@ -302,7 +302,46 @@ fn notice(console: &Console, fault: Fault, read_at: Option<Timestamp>) -> Sectio
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use futures_util::StreamExt;
+
     use super::*;
+    use crate::{console::guard::Guard, view::Reader, which::Landfall};
+
+    #[tokio::test(start_paused = true)]
+    async fn pages_that_show_the_same_share_one_reader_which_ends_after_them() {
+        // Nothing listens there, which is told like anything else.
+        let landfall = Landfall::here(1).await;
+        let console = Arc::new(Console {
+            reader: Reader::of(&landfall),
+            landfall,
+            guard: Guard::new(1, false),
+            feed: Feed::default(),
+        });
+        let read = || console.feed.topics.lock().unwrap().len();
+        let hello = || Topic::Service("web/hello".parse().unwrap());
+        let pages = [hello(), hello(), Topic::All];
+        let mut pages = pages.map(|topic| Box::pin(Feed::changes(&console, topic, 0)));
+        for page in &mut pages {
+            assert!(page.next().await.is_some());
+        }
+        assert_eq!(read(), 2);
+        let shown = Feed::now(&console, hello()).await;
+        let told = shown.sections[0].element().into_string();
+        assert!(
+            told.contains("is `landfall local` running, and on this port?"),
+            "{told}"
+        );
+
+        let [one, other, all] = pages;
+        drop((one, all));
+        sleep(3 * LINGERS).await;
+        assert_eq!(read(), 1, "one page still shows the service");
+        drop(other);
+        sleep(3 * LINGERS).await;
+        assert_eq!(read(), 0);
+    }
 
     #[test]
     fn the_more_services_there_are_the_more_seldom_all_of_them_are_read() {

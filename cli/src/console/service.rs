@@ -219,7 +219,7 @@ fn targets(group: &Group) -> Markup {
     html! {
         dt { span.quiet { "target group " } (group.name) }
         dd {
-            @if let Some(share) = group.share { strong { (share) " %" } " of the requests · " }
+            @if let Some(share) = group.share { (bar(share)) " " strong { (share) " %" } " of the requests · " }
             @if group.targets.is_empty() { " no targets" }
             @for (state, count) in &group.targets {
                 " " span.target.healthy[state == "healthy"] { strong { (count) } " " (state) }
@@ -254,6 +254,16 @@ fn dots(running: i32, wanted: i32) -> Markup {
                     rect.runs[index < running] x=(index * 12 + 1) y="1" width="8" height="8" rx="2" {}
                 }
             }
+        }
+    }
+}
+
+/// A share in percent, as a bar.
+fn bar(share: i32) -> Markup {
+    html! {
+        svg.share aria-hidden="true" width="72" height="10" viewBox="0 0 72 10" {
+            rect.all x="1" y="1" width="70" height="8" rx="2" {}
+            rect.part x="1" y="1" width=(share * 70 / 100) height="8" rx="2" {}
         }
     }
 }
