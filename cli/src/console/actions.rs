@@ -250,15 +250,16 @@ pub(crate) fn form(action: &Action, view: &View, problem: Option<&str>) -> Marku
         form.asked #asking method="post" action={ (page::address(service)) "/actions/" (action.name) } {
             h1 { (title) " " (service) "?" }
             @if let Some(problem) = problem { p.notice role="alert" { (problem) } }
-            @for sentence in (action.says)(view) { p { (sentence) } }
-            input type="hidden" name="stamp" value=(stamp(view));
-            label {
-                "Why" @if !action.needs_reason { span.quiet { " (may be left empty)" } }
-                input type="text" name="reason" maxlength=(LONGEST_REASON) required[action.needs_reason] autocomplete="off" autofocus;
+            @if (action.is_offered)(view) {
+                @for sentence in (action.says)(view) { p { (sentence) } }
+                input type="hidden" name="stamp" value=(stamp(view));
+                label {
+                    "Why" @if !action.needs_reason { span.quiet { " (may be left empty)" } }
+                    input type="text" name="reason" maxlength=(LONGEST_REASON) required[action.needs_reason] autocomplete="off" autofocus;
+                }
             }
             p.actions {
-                button.button.strong { (title) }
-                " "
+                @if (action.is_offered)(view) { button.button.strong { (title) } " " }
                 a.button.plain data-closes href=(page::address(service)) { "Leave it" }
             }
             p.quiet { "The same as " code { "landfall " (action.name) " " (service) } ", with your own AWS credentials." }

@@ -24,8 +24,8 @@ pub(crate) struct Changed {
     pub(crate) since: Option<u64>,
     /// The images that differ.
     pub(crate) images: Vec<ImageChange>,
-    /// What differs in the file; none if the file is the same, or there is none before.
-    pub(crate) file: Option<Arc<Vec<Difference>>>,
+    /// What differs in the file, or why that is not known; none if the file is the same, or there is none before.
+    pub(crate) file: Option<Result<Arc<Vec<Difference>>, String>>,
 }
 
 /// An image that a container runs in place of another.
@@ -53,7 +53,11 @@ impl Comparer {
         let earlier = before.map(|before| &before.release.content);
         let file = match earlier {
             Some(earlier) if earlier.file != content.file => {
-                Some(self.files_of(reader, earlier, content).await?)
+                match self.files_of(reader, earlier, content).await {
+                    // It is asked again.
+                    Err(fault) if fault.is_transient() => return Err(fault),
+                    found => Some(found.map_err(|fault| fault.to_string())),
+                }
             }
             _ => None,
         };
@@ -125,17 +129,14 @@ impl Changed {
                     }
                 }
             }
-            @if let Some(file) = &self.file {
-                @if file.is_empty() {
-                    div.change { "the file is written otherwise and means the same" }
-                } @else {
-                    details.change {
-                        summary { "file: " (file.len()) @if file.len() == 1 { " difference" } @else { " differences" } }
-                        pre.difference {
-                            @for one in file.iter() { (plain(one)) "\n" }
-                        }
-                    }
-                }
+            @match &self.file {
+                None => {}
+                Some(Err(why)) => div.change { "the file changed; how is not known: " (why) },
+                Some(Ok(file)) if file.is_empty() => div.change { "the file is written otherwise and means the same" },
+                Some(Ok(file)) => details.change {
+                    summary { "file: " (file.len()) @if file.len() == 1 { " difference" } @else { " differences" } }
+                    pre.difference { @for one in file.iter() { (plain(one)) "\n" } }
+                },
             }
             @if self.since.is_some() && self.images.is_empty() && self.file.is_none() {
                 span.quiet { "the same as release " (self.since.unwrap_or_default()) }

@@ -109,9 +109,7 @@ impl Figures {
             records: records.len(),
         }
     }
-}
 
-impl Figures {
     /// The first and the last week that there is room for.
     pub(crate) fn ends(&self) -> Option<[Date; 2]> {
         let (last, _) = self.weeks.last()?;

@@ -160,12 +160,11 @@ impl<'a> Watcher<'a> {
         match &self.bake {
             Some((known, seconds)) if known == file => Ok(Some(*seconds)),
             _ => {
-                let seconds = self
-                    .reader
-                    .file(&release.content)
-                    .await?
-                    .verify
-                    .bake_seconds;
+                let seconds = match self.reader.file(&release.content).await {
+                    Ok(file) => file.verify.bake_seconds,
+                    Err(fault) if fault.is_transient() => return Err(fault),
+                    Err(_) => return Ok(None),
+                };
                 self.bake = Some((file.clone(), seconds));
                 Ok(Some(seconds))
             }

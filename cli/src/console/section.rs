@@ -3,6 +3,10 @@
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
+/// How many rows are a group of their own. Those of groups that are out of sight are not laid out: so a thousand rows are shown,
+/// scrolled and searched without a pause. With groups of one row scrolling stutters, with one group of all searching does.
+const GROUP: usize = 25;
+
 /// A part of a page that changes by itself. What changes in the rows of a long table is sent by the row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Section {
@@ -52,9 +56,14 @@ impl Section {
 
     /// Its element.
     pub(crate) fn element(&self) -> Markup {
-        let rows = self.rows.iter().map(|(_, row)| &**row);
-        let parts = [&*self.head].into_iter().chain(rows).chain([&*self.tail]);
-        PreEscaped(parts.collect())
+        let mut element = self.head.clone();
+        for (number, (_, row)) in self.rows.iter().enumerate() {
+            if number > 0 && number % GROUP == 0 {
+                element += "</tbody><tbody>";
+            }
+            element += row;
+        }
+        PreEscaped(element + &self.tail)
     }
 
     /// Whether its rows can stay where they are to become `newer`.
@@ -99,6 +108,15 @@ mod tests {
             ((*id).to_owned(), row)
         });
         Section::table("all", &html! { thead {} }, rows.collect())
+    }
+
+    #[test]
+    fn a_long_table_is_in_groups() {
+        let rows: Vec<String> = (0..60).map(|number| number.to_string()).collect();
+        let rows: Vec<_> = rows.iter().map(|row| (&**row, &**row)).collect();
+        let element = table(&rows).element().into_string();
+        assert_eq!(element.matches("<tbody>").count(), 3);
+        assert_eq!(element.matches("</tr>").count(), 60);
     }
 
     #[test]

@@ -117,6 +117,15 @@ impl Console {
         page.around(main)
     }
 
+    /// A failed call, and what to do about it.
+    fn told(&self, fault: Fault) -> String {
+        let report = self.landfall.report(fault);
+        match report.help() {
+            Some(help) => format!("{report}: {help}."),
+            None => format!("{report}."),
+        }
+    }
+
     fn problem(&self, problem: Problem) -> Response {
         let (status, why) = match problem {
             Problem::NotFound(what) => (StatusCode::NOT_FOUND, what),
@@ -124,14 +133,7 @@ impl Console {
                 let why = "This console only shows: start it with --allow-changes to change something by it.";
                 (StatusCode::FORBIDDEN, why.into())
             }
-            Problem::Fault(fault) => {
-                let report = self.landfall.report(fault);
-                let help = report
-                    .help()
-                    .map(|help| format!(" {help}."))
-                    .unwrap_or_default();
-                (StatusCode::BAD_GATEWAY, format!("{report}.{help}"))
-            }
+            Problem::Fault(fault) => (StatusCode::BAD_GATEWAY, self.told(fault)),
         };
         let main = html! { h1 { "This cannot be shown" } p.notice role="alert" { (why) } p { a href="/" { "All services" } } };
         (status, document(&self.page("Not shown", "", &main))).into_response()

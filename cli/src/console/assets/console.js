@@ -57,6 +57,7 @@ function filter(rows) {
   for (const row of rows) {
     row.hidden = (needs.checked && !("needs" in row.dataset)) || !words.every((word) => textOf(row).includes(word));
   }
+  for (const group of new Set(rows.map((row) => row.parentNode))) group.hidden = !group.querySelector("tr:not([hidden])");
 }
 
 function filterAll() {

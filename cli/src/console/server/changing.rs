@@ -55,31 +55,22 @@ pub(super) async fn act(
     let done = async {
         let action = console.action(&action)?;
         let view = console.view(&named(&cluster, &service)?).await?;
-        let sent = match Sent::read(action, &body) {
-            Ok(sent) => sent,
-            Err(why) => {
-                return Ok(asking(
-                    &console,
-                    action,
-                    &view,
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    Some(&why),
-                ));
+        let service = &view.desired.service;
+        let (status, why) = match Sent::read(action, &body) {
+            Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),
+            Ok(sent) if !(action.is_offered)(&view) || sent.stamp != actions::stamp(&view) => (
+                StatusCode::CONFLICT,
+                "The service has changed since you were asked. Nothing was done; this is what would be done now.".into(),
+            ),
+            Ok(sent) => {
+                let reason = sent.reason.as_deref();
+                match (action.carry_out)(&console.landfall, service, reason).await {
+                    Ok(()) => return Ok(Redirect::to(&page::address(service)).into_response()),
+                    Err(fault) => (StatusCode::BAD_GATEWAY, console.told(fault)),
+                }
             }
         };
-        if !(action.is_offered)(&view) || sent.stamp != actions::stamp(&view) {
-            let why = "The service has changed since you were asked. Nothing was done; this is what would be done now.";
-            return Ok(asking(
-                &console,
-                action,
-                &view,
-                StatusCode::CONFLICT,
-                Some(why),
-            ));
-        }
-        let service = &view.desired.service;
-        (action.carry_out)(&console.landfall, service, sent.reason.as_deref()).await?;
-        Ok(Redirect::to(&page::address(service)).into_response())
+        Ok(asking(&console, action, &view, status, Some(&why)))
     };
     done.await
         .unwrap_or_else(|problem| console.problem(problem))
