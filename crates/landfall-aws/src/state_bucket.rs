@@ -142,8 +142,9 @@ impl StateBucket {
     /// many releases it has had.
     pub async fn services(&self) -> Result<Vec<ServiceId>, Fault> {
         let clusters = self.0.folders(keys::DESIRED_STATES).await?;
-        let listed = clusters.iter().map(|cluster| self.0.folders(cluster));
-        let listed: Vec<_> = stream::iter(listed).buffered(AT_ONCE).try_collect().await?;
+        let list = |cluster: String| async move { self.0.folders(&cluster).await };
+        let listed = stream::iter(clusters).map(list).buffered(AT_ONCE);
+        let listed: Vec<_> = listed.try_collect().await?;
         let service = |folder: &String| {
             let service = folder.strip_prefix(keys::DESIRED_STATES)?;
             service.strip_suffix('/')?.parse().ok()
