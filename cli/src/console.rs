@@ -62,7 +62,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let (address, serving) = serve(landfall, listener, arguments.changes)?;
     let may = match arguments.changes.allow_changes {
         true => "It changes what you tell it to, with your AWS credentials.",
-        false => "It only shows; --allow-changes lets it hold, resume, retry, continue and abort.",
+        false => {
+            "It only shows; --allow-changes lets it hold, resume, roll back, deploy, retry, continue and abort."
+        }
     };
     print(&format!("{address}\n{may} Ctrl-C stops it.\n"))?;
     tokio::select! {

@@ -338,7 +338,24 @@ impl View {
         if desired.unproven.is_some() {
             needs.push("no task has run yet, so nothing was verified".into());
         }
+        if let (Some(number), Standing::Ended(verdict), _) = self.newest()
+            && is_bad(verdict)
+            && needs.is_empty()
+        {
+            needs.push(format!("release {number} is no success: {verdict}"));
+        }
         needs
+    }
+}
+
+fn is_bad(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::RolledBack
+        | Verdict::Failed
+        | Verdict::Rejected
+        | Verdict::Drifted
+        | Verdict::Undecided => true,
+        Verdict::Succeeded | Verdict::Unproven | Verdict::Superseded => false,
     }
 }
 

@@ -129,6 +129,25 @@ def test_a_hold_is_set_and_ended_with_its_reasons(page, landfall):
     expect(page.get_by_text("resumed by arn:aws:iam::000000000000:root: it is over")).to_be_visible()
 
 
+def test_a_service_is_rolled_back_and_stays_until_it_is_resumed(page, landfall):
+    page.goto(page.url + "services/web/hello")
+    page.get_by_role("link", name="Roll back …").click()
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text("the newest release before 5 ran that succeeded with something else")
+    asked.get_by_label("Why").fill("prices are wrong")
+    asked.get_by_role("button", name="Roll back").click()
+    expect(release(page, 6)).to_contain_text("succeeded")
+    expect(release(page, 6)).to_contain_text("an operator went back to release 2")
+    expect(page.get_by_role("heading", name="Runs 1.1.0")).to_be_visible()
+    expect(page.get_by_text("on hold: prices are wrong")).to_be_visible()
+    expect(page.get_by_role("link", name="Roll back …")).to_have_count(0)
+
+    page.get_by_role("link", name="Resume …").click()
+    asked.get_by_role("button", name="Resume").click()
+    expect(release(page, 7)).to_contain_text("succeeded")
+    expect(page.get_by_role("heading", name="Runs 1.3.0")).to_be_visible()
+
+
 def test_the_keyboard_finds_a_service(page, landfall):
     landfall.put_file("shop.yaml", HELLO.replace("hello", "shop"))
     expect(page.locator("#services tbody tr")).to_have_count(2)

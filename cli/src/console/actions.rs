@@ -2,7 +2,7 @@
 //! it does, which is what the command of its name does.
 
 use futures_util::future::BoxFuture;
-use landfall::{live::HookAction, record::Verdict, service_id::ServiceId};
+use landfall::{by_hand::Back, live::HookAction, record::Verdict, service_id::ServiceId};
 use landfall_aws::Fault;
 use maud::{Markup, html};
 
@@ -33,7 +33,7 @@ type Done<'a> = BoxFuture<'a, Result<(), Fault>>;
 const LONGEST_REASON: usize = 500;
 
 /// All of them, in the order of their buttons.
-pub(crate) static ALL: [Action; 5] = [
+pub(crate) static ALL: [Action; 7] = [
     Action {
         name: "continue",
         label: "Continue …",
@@ -94,6 +94,65 @@ pub(crate) static ALL: [Action; 5] = [
         },
     },
     Action {
+        name: "deploy",
+        label: "Deploy …",
+        is_offered: |view| view.desired.file.is_some(),
+        says: |view| {
+            let service = &view.desired.service;
+            let looks = format!(
+                "ECR is asked for the newest images that the follow rules of {service} admit, in case that an event was lost. \
+                 A release is made of them, unless they are what was released last."
+            );
+            let held = view.desired.hold.is_some();
+            let waits = held.then(|| "It waits for the end of the hold.".to_owned());
+            [looks].into_iter().chain(waits).collect()
+        },
+        needs_reason: false,
+        carry_out: |landfall, service, reason| {
+            Box::pin(async move {
+                let machine = landfall.state_machine.as_deref();
+                let operator = landfall.operator();
+                operator.deploy(service, None, reason, machine).await?;
+                Ok(())
+            })
+        },
+    },
+    Action {
+        name: "rollback",
+        label: "Roll back …",
+        is_offered: |view| {
+            let back = view.desired.back();
+            back.is_some_and(|back| !matches!(back, Back::IsBackAt(_)))
+        },
+        says: |view| {
+            let service = &view.desired.service;
+            let goes = match view.desired.back() {
+                Some(Back::ToLastGood(number)) => {
+                    format!("{service} is given what release {number} ran, the last good one.")
+                }
+                Some(Back::Before(number)) => format!(
+                    "{service} is given what the newest release before {number} ran that succeeded with something else."
+                ),
+                Some(Back::IsBackAt(number)) => {
+                    format!("{service} was taken back to release {number} already.")
+                }
+                None => format!("No release of {service} has succeeded yet."),
+            };
+            let stays = "That is a release of its own, with the service file of then. The service stays at it, on hold, whatever \
+                         is pushed or uploaded, until it is resumed.";
+            vec![goes, stays.to_owned()]
+        },
+        needs_reason: true,
+        carry_out: |landfall, service, reason| {
+            Box::pin(async move {
+                let machine = landfall.state_machine.as_deref();
+                let operator = landfall.operator();
+                operator.roll_back(service, None, reason, machine).await?;
+                Ok(())
+            })
+        },
+    },
+    Action {
         name: "hold",
         label: "Hold …",
         is_offered: |view| view.desired.hold.is_none(),
@@ -133,7 +192,8 @@ pub(crate) static ALL: [Action; 5] = [
                     view.desired.service, release.number, release.cause
                 ),
                 None => format!(
-                    "{} may change again. A revision that somebody else gave it is replaced.",
+                    "{} may change again. A revision that somebody else gave it is replaced, and after a roll-back the newest \
+                     is deployed again.",
                     view.desired.service
                 ),
             };
@@ -292,7 +352,12 @@ mod tests {
     #[test]
     fn the_names_are_those_of_commands_and_each_is_there_once() {
         let names: Vec<_> = ALL.iter().map(|action| action.name).collect();
-        assert_eq!(names, ["continue", "abort", "retry", "hold", "resume"]);
+        assert_eq!(
+            names,
+            [
+                "continue", "abort", "retry", "deploy", "rollback", "hold", "resume"
+            ]
+        );
         assert!(named("delete").is_none());
     }
 }

@@ -3,7 +3,6 @@
 use landfall::{
     hold::SetBy,
     ignored::{IgnoredTag, Reason},
-    record::Verdict,
     status::FileStatus,
 };
 use maud::{Markup, html};
@@ -91,25 +90,7 @@ pub(crate) fn needs(view: &View) -> Vec<String> {
     let mut needs = view.needs();
     let mistakes = view.desired.ignored.iter().filter(|tag| tag.is_mistake());
     needs.extend(mistakes.map(ToString::to_string));
-    let (number, standing, _) = view.newest();
-    if let (Some(number), Standing::Ended(verdict)) = (number, standing)
-        && is_bad(verdict)
-        && needs.is_empty()
-    {
-        needs.push(format!("release {number} is no success: {verdict}"));
-    }
     needs
-}
-
-fn is_bad(verdict: Verdict) -> bool {
-    match verdict {
-        Verdict::RolledBack
-        | Verdict::Failed
-        | Verdict::Rejected
-        | Verdict::Drifted
-        | Verdict::Undecided => true,
-        Verdict::Succeeded | Verdict::Unproven | Verdict::Superseded => false,
-    }
 }
 
 /// The sections of the page.
