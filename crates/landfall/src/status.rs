@@ -33,7 +33,7 @@ pub enum FileStatus {
         waiting_for: BTreeMap<String, FollowRule>,
         /// The hold on the service, while there is one.
         #[serde(default)]
-        hold: Option<Hold>,
+        hold: Option<Box<Hold>>,
         /// The pause of the release on its way, while ECS waits until somebody continues its deployment.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paused: Option<Box<PausedRelease>>,
@@ -117,7 +117,7 @@ impl FileStatus {
             release: (desired.last_number > 0).then_some(desired.last_number),
             message,
             waiting_for,
-            hold: desired.hold.clone(),
+            hold: desired.hold.clone().map(Box::new),
             paused: desired.paused.clone().map(Box::new),
             ignored: desired.ignored.clone(),
             warnings: Vec::new(),
