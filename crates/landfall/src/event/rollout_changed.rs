@@ -22,10 +22,21 @@ struct Detail {
     event_name: String,
     /// Only of a hook, whose `resources` name the service deployment.
     service_arn: Option<String>,
-    /// `ecs-svc/…`; only of a deployment.
-    deployment_id: Option<String>,
+    /// `ecs-svc/…`; only of a deployment. Whoever only has to look needs neither this nor the next.
+    #[serde(default)]
+    deployment_id: Value,
     /// Only of a deployment.
-    updated_at: Option<Timestamp>,
+    #[serde(default)]
+    updated_at: Value,
+}
+
+impl Detail {
+    /// The deployment and when it changed, if that can be read.
+    fn deployment(&self) -> Option<(String, Timestamp)> {
+        let id = self.deployment_id.as_str()?;
+        within("deployment id", id, 255).ok()?;
+        Some((id.to_owned(), self.updated_at.as_str()?.parse().ok()?))
+    }
 }
 
 /// A service whose deployment changed, or whose deployment's lifecycle hook did.
@@ -78,7 +89,7 @@ pub fn read(event: &Value) -> Result<Heard<Changed>, Refusal> {
     match ServiceId::from_arn(arn) {
         Ok(service) => Ok(Heard::Look(Changed {
             service,
-            deployment: detail.deployment_id.zip(detail.updated_at),
+            deployment: detail.deployment(),
         })),
         Err(refusal) => Ok(Heard::Ignore(refusal.0)),
     }

@@ -145,11 +145,15 @@ fn a_true_event_says_where_to_look() {
             deployment,
         }))
     };
-    let at = "2026-11-16T01:58:11Z".parse().unwrap();
+    let at = "2026-11-16T01:54:34Z".parse().unwrap();
     assert_eq!(
         rollout_changed::read(&rollout_completed()),
-        changed(Some(("ecs-svc/4821937405618273940".into(), at)))
+        changed(Some(("ecs-svc/123".into(), at)))
     );
+    for unreadable in ["/detail/updatedAt", "/detail/deploymentId"] {
+        let event = with(rollout_completed(), unreadable, json!(1));
+        assert_eq!(rollout_changed::read(&event), changed(None), "{unreadable}");
+    }
     assert_eq!(
         rollout_changed::read(&hook_awaiting_action()),
         changed(None)
