@@ -99,7 +99,7 @@ pub fn message(service: &ServiceId, happened: &str, seconds: u64) -> String {
 /// what comes next.
 pub fn withheld(service: &ServiceId, happened: &str, undone: &str) -> String {
     format!(
-        "nothing speaks against it, but ECS did not start it: {happened}; {undone}, and it is tried again in a few minutes, \
+        "nothing speaks against it, but ECS did not carry it through: {happened}; {undone}, and it is tried again in a few minutes, \
          or by `landfall resume {service}`"
     )
 }

@@ -127,6 +127,44 @@ fn a_release_that_nobody_can_see_for_hours_is_undecided_and_goes_on_by_itself() 
 }
 
 #[test]
+fn a_task_whose_end_nobody_saw_says_nothing_about_the_release_and_runs_again_with_the_next() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let hello = service("hello", Rule::Semver);
+        stage.first_release(&hello).await;
+        let file = hello.file(Edition {
+            before: Some(Before {
+                takes: 20,
+                exit_code: 0,
+            }),
+            ..Edition::PLAIN
+        });
+        let text = file.to_string();
+        stage.driver.put_file(&hello.key, &text).await.unwrap();
+        while stage.ran_alone().await.is_empty() {
+            sleep(Duration::from_secs(1)).await;
+        }
+        let s3 = Away::Api("s3");
+        stage.wire.faults.go_away(s3, Fault::ServerError, FOR_HOURS);
+        sleep(FOR_HOURS).await;
+        stage.wire.faults.come_back();
+        stage.sweep().await;
+        let record = concluded(&stage, &hello, 2).await;
+        assert_eq!(record.verdict, Verdict::Undecided, "{}", record.reason);
+        assert!(
+            record.reason.contains("ECS no longer knows how it ended"),
+            "{}",
+            record.reason
+        );
+        stage.rest().await;
+        sleep(10 * MINUTE).await;
+        stage.sweep().await;
+        stage.rest().await;
+        stage.verdict(&hello, 3, Verdict::Succeeded).await;
+    });
+}
+
+#[test]
 fn a_newer_push_waits_until_aws_answers_again_and_an_operator_need_not_wait() {
     play(async {
         let stage = Stage::open(&[]).await;

@@ -52,12 +52,12 @@ pub fn not_placed(
 }
 
 /// What it means that ECS does not know a task that it may have been asked for: how it ended, or nothing if it can be
-/// asked for once more.
+/// asked for once more. An end that nobody saw says nothing about the release.
 pub fn not_found(input: &Input, task: &OneOffTask, run: &Run, now: Timestamp) -> Option<Ended> {
     let asked_before = now.duration_since(run.started_at);
     (asked_before > SignedDuration::from_secs(FORGOTTEN)).then(|| {
         let reason = "it is not known whether it ran: whoever started it died, and ECS no longer knows of it";
-        without_task(input, task, Against::Nobody, reason.into())
+        without_task(input, task, Against::Platform, reason.into())
     })
 }
 
@@ -109,7 +109,7 @@ pub fn judge(
             true => Observation::Runs { stop: None },
             false => Observation::Ended(
                 failed(
-                    Against::Nobody,
+                    Against::Platform,
                     "ECS no longer knows how it ended".into(),
                     None,
                 ),
