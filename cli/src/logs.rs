@@ -20,7 +20,7 @@ use crate::{
         tail::{Shape, Tail},
     },
     status::undescribed,
-    view::{Reader, Standing, View},
+    view::{Reader, View},
     which::{self, Landfall, Which},
 };
 
@@ -208,8 +208,7 @@ impl Subject {
 /// over.
 fn newest_begun(view: &View) -> Option<u64> {
     let desired = &view.desired;
-    let open = desired.newest_open().map(|open| open.number);
-    let open = open.filter(|number| view.standing_of(*number) != Standing::Held);
+    let open = desired.next_release().map(|open| open.number);
     let concluded = desired.concluded.as_ref();
     let concluded = concluded.filter(|last| last.verdict != Verdict::Superseded);
     let good = desired.last_good.as_ref().map(|good| good.number);

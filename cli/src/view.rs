@@ -268,10 +268,10 @@ impl View {
         }
     }
 
-    /// The number of the newest release, where it is, and since when.
+    /// The number of the newest release, where it is, and since when. During a hold that is the one on its way, if there is one.
     pub(crate) fn newest(&self) -> (Option<u64>, Standing, Option<Timestamp>) {
         let desired = &self.desired;
-        if let Some(release) = desired.newest_open() {
+        if let Some(release) = desired.next_release().or(desired.newest_open()) {
             let standing = self.standing_of(release.number);
             return (Some(release.number), standing, Some(release.created_at));
         }

@@ -310,7 +310,9 @@ impl Watch<'_> {
             }
             self.seen = now;
         }
-        let mut open = desired.open.iter().rev();
+        // What waits behind a release that an operator made by hand is not on its way.
+        let next = desired.next_release().into_iter();
+        let mut open = next.chain(desired.open.iter().rev());
         if let Some(open) = open.find(|open| self.has_image(&open.content)) {
             self.release = Some(open.number);
             return self.on_its_way(&desired, open).await;

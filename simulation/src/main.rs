@@ -21,6 +21,9 @@ use landfall_simulation::{
     sweep::{Played, journeys},
 };
 
+/// After so many seeds it is said how far the run has come, so that one which is interrupted has said something.
+const TOLD_EVERY: u64 = 1000;
+
 /// Plays Landfall under seeded faults and asks about its invariants.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -97,6 +100,7 @@ fn main() -> Result<ExitCode, SimulateError> {
     let end = arguments.first + arguments.seeds;
     let bad = Mutex::new(Vec::new());
     let sum = Mutex::new(BTreeMap::<String, usize>::new());
+    let played = AtomicU64::new(0);
     let began = Instant::now();
     let work = || -> Result<(), RunError> {
         loop {
@@ -114,6 +118,13 @@ fn main() -> Result<ExitCode, SimulateError> {
                 }
                 print!("{}", report.findings());
                 bad.push(seed);
+            }
+            let played = played.fetch_add(1, Ordering::Relaxed) + 1;
+            if played.is_multiple_of(TOLD_EVERY) {
+                let bad = bad.lock().unwrap_or_else(PoisonError::into_inner).len();
+                let minutes = began.elapsed().as_secs_f64() / 60.0;
+                let pace = played as f64 / minutes;
+                eprintln!("{played} played, {bad} bad; {pace:.0} a minute");
             }
         }
     };

@@ -33,6 +33,9 @@ use crate::{
     witness::{Asked, Witness},
 };
 
+/// The call by which a function probes a user's service.
+pub(crate) const PROBE: &str = "GET probe";
+
 /// How the functions of one run reach the embedded cloud.
 #[derive(Clone)]
 pub struct Wire {
@@ -261,7 +264,7 @@ impl Call {
     fn of(request: &Request<Bytes>) -> Self {
         if !request.headers().contains_key("authorization") {
             return Self {
-                name: "GET probe".into(),
+                name: PROBE.into(),
                 protocol: Protocol::Web,
             };
         }
