@@ -101,24 +101,16 @@ impl DesiredState {
             self.accept_live(live, before.as_ref());
         }
         self.hold(chosen.reason, SetBy::Operator, now);
-        self.last_number += 1;
         if let Some(hold) = &mut self.hold {
             hold.at = Some(HeldAt {
-                release: self.last_number,
+                release: self.last_number + 1,
                 back_to: match chosen.cause {
                     Cause::WentBack { to } => Some(to),
                     _ => None,
                 },
             });
         }
-        self.open.push(Release {
-            number: self.last_number,
-            content: chosen.content,
-            cause: chosen.cause,
-            created_at: now,
-            acts: Vec::new(),
-        });
-        self.pass_over();
+        self.open_release(chosen.content, chosen.cause, now);
     }
 
     /// What runs with these images, by container, and with what should run in the others.
@@ -151,11 +143,7 @@ impl DesiredState {
         }
         let mut run = self.images_to_run();
         run.extend(images);
-        Ok(Content {
-            file: file.content.clone(),
-            images: run,
-            containers: file.containers.clone(),
-        })
+        Ok(file.with_images(run))
     }
 
     /// The newest open release, unless it was made by hand: that one says nothing about what comes by itself.

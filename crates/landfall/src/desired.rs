@@ -120,6 +120,17 @@ pub struct FollowedFile {
     pub placeholders: Option<ContentHash>,
 }
 
+impl FollowedFile {
+    /// What a release of the file and these images has.
+    pub(crate) fn with_images(&self, images: BTreeMap<String, Image>) -> Content {
+        Content {
+            file: self.content.clone(),
+            images,
+            containers: self.containers.clone(),
+        }
+    }
+}
+
 /// An execution's sole right to change the service in ECS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -354,11 +365,9 @@ impl DesiredState {
     /// waits for its first image.
     pub fn wanted(&self) -> Option<Content> {
         let file = self.file.as_ref()?;
-        self.waiting_for().is_empty().then(|| Content {
-            file: file.content.clone(),
-            images: self.images_to_run(),
-            containers: file.containers.clone(),
-        })
+        self.waiting_for()
+            .is_empty()
+            .then(|| file.with_images(self.images_to_run()))
     }
 
     fn release(&mut self, cause: Cause, again: Again, now: Timestamp) {
@@ -384,6 +393,11 @@ impl DesiredState {
         if settled {
             return;
         }
+        self.open_release(content, cause, now);
+    }
+
+    /// Makes the next release; what is open besides may be too much by that.
+    pub(crate) fn open_release(&mut self, content: Content, cause: Cause, now: Timestamp) {
         self.last_number += 1;
         self.open.push(Release {
             number: self.last_number,
@@ -397,7 +411,7 @@ impl DesiredState {
 
     /// Takes the oldest releases that were not begun from the open ones, while those are too many. They can never begin: there
     /// are newer ones, or one by hand.
-    pub(crate) fn pass_over(&mut self) {
+    fn pass_over(&mut self) {
         while self.open.len() > MOST_OPEN {
             let kept = [self.begun(), self.permitted()];
             let kept = kept.map(|release| release.map(|release| release.number));

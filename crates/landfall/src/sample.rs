@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     content::ContentHash,
-    desired::{Claim, DesiredState, GoodRelease},
+    desired::{Claim, Concluded, DesiredState, GoodRelease},
     image::Image,
     live::{CreatedWith, EndedTask, HookAction, LiveDeployment, LiveService},
     pause::{AwaitedHook, Pause},
@@ -101,6 +101,16 @@ pub(crate) fn desired(open: &[u64]) -> DesiredState {
     desired.last_number = open.last().copied().unwrap_or(1);
     desired.last_good = Some(good(1));
     desired.applied_file = Some(good(1).content.file);
+    desired
+}
+
+/// The same desired state, after this verdict on a release.
+pub(crate) fn concluded(mut desired: DesiredState, number: u64, verdict: Verdict) -> DesiredState {
+    desired.concluded = Some(Concluded {
+        number,
+        content: release(number).content,
+        verdict,
+    });
     desired
 }
 

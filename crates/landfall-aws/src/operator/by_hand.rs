@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use landfall::{
-    act::Verb,
+    act::{Act, Verb},
     by_hand::{Back, ByHand},
     desired::{DesiredState, FollowedFile},
     follow::FollowRule,
     followed::Tagged,
     image::Image,
-    record::{Cause, Record, Verdict},
+    record::{Cause, Content, Record, Verdict},
     refusal::Refusal,
     service_id::ServiceId,
 };
@@ -28,6 +28,26 @@ pub struct Given {
     pub desired: DesiredState,
     /// The release that was made; none if nothing had to be.
     pub made: Option<u64>,
+}
+
+/// Who releases something by hand, and over what.
+#[derive(Clone)]
+struct By {
+    act: Act,
+    /// The ARN of the revision that the service runs.
+    live: Option<String>,
+}
+
+impl By {
+    /// Releases this; `why` is the reason of the hold if none was said.
+    fn gives(&self, desired: &mut DesiredState, content: Content, cause: Cause, why: String) {
+        let chosen = ByHand {
+            content,
+            cause,
+            reason: self.act.reason.clone().unwrap_or(why),
+        };
+        desired.release_by_hand(chosen, self.live.as_deref(), self.act.at);
+    }
 }
 
 impl Operator {
@@ -58,30 +78,19 @@ impl Operator {
         reason: Option<&str>,
         state_machine: Option<&str>,
     ) -> Result<Given, Fault> {
-        let state_machine = self.state_machine(service, state_machine).await?;
-        let live = self.live_revision(service).await?;
-        let live = live.as_deref();
-        let act = self.act(Verb::Rollback, reason).await;
-        let act = &act;
-        let change = |mut desired: DesiredState| async move {
-            let Some(record) = self.way_back(&desired, to).await? else {
-                return Ok(desired);
-            };
-            let number = record.release.number;
-            let said = reason.map(str::to_owned);
-            let chosen = ByHand {
-                content: record.release.content,
-                cause: Cause::WentBack { to: number },
-                reason: said.unwrap_or_else(|| format!("it was taken back to release {number}")),
-            };
-            let last = desired.last_number;
-            desired.release_by_hand(chosen, live, act.at);
-            if desired.last_number > last {
-                desired.note(act.clone());
+        let change = |mut desired: DesiredState, by: By| async move {
+            if let Some(record) = self.way_back(&desired, to).await? {
+                let number = record.release.number;
+                let content = record.release.content;
+                let cause = Cause::WentBack { to: number };
+                let why = format!("it was taken back to release {number}");
+                by.gives(&mut desired, content, cause, why);
             }
             Ok(desired)
         };
-        self.give("rollback", service, &state_machine, change).await
+        let act = self.act(Verb::Rollback, reason).await;
+        self.give("rollback", service, act, state_machine, change)
+            .await
     }
 
     /// Releases what should run: the newest images that the follow rules admit, of which an event may have been lost. With `tag`,
@@ -97,67 +106,57 @@ impl Operator {
         reason: Option<&str>,
         state_machine: Option<&str>,
     ) -> Result<Given, Fault> {
-        let state_machine = self.state_machine(service, state_machine).await?;
-        let live = self.live_revision(service).await?;
-        let live = live.as_deref();
-        let act = self.act(Verb::Deploy, reason).await;
-        let act = &act;
-        let change = |mut desired: DesiredState| async move {
-            let last = desired.last_number;
+        let change = |mut desired: DesiredState, by: By| async move {
             let mut newest = desired.clone();
-            self.take_newest(&mut newest, act.at).await?;
-            let chosen = match tag {
-                None => None,
-                Some(tag) => {
-                    let images = self.tagged(&desired, tag).await?;
-                    let content = desired.content_with(images)?;
-                    let comes_by_itself = newest
-                        .wanted()
-                        .is_some_and(|newest| newest.runs_the_same_as(&content));
-                    (desired.hold.is_some() || !comes_by_itself).then_some((tag, content))
-                }
+            self.take_newest(&mut newest, by.act.at).await?;
+            let Some(tag) = tag else {
+                return Ok(newest);
             };
-            match chosen {
-                None => desired = newest,
-                Some((tag, content)) => {
-                    let said = reason.map(str::to_owned);
-                    let chosen = ByHand {
-                        content,
-                        cause: Cause::Deployed { tag: tag.into() },
-                        reason: said.unwrap_or_else(|| format!("{tag} was deployed by hand")),
-                    };
-                    desired.release_by_hand(chosen, live, act.at);
-                }
+            let content = desired.content_with(self.tagged(&desired, tag).await?)?;
+            let wanted = newest.wanted();
+            let comes_by_itself = wanted.is_some_and(|wanted| wanted.runs_the_same_as(&content));
+            if desired.hold.is_none() && comes_by_itself {
+                return Ok(newest);
             }
-            if desired.last_number > last {
-                desired.note(act.clone());
-            }
+            let cause = Cause::Deployed { tag: tag.into() };
+            let why = format!("{tag} was deployed by hand");
+            by.gives(&mut desired, content, cause, why);
             Ok(desired)
         };
-        self.give("deploy", service, &state_machine, change).await
+        let act = self.act(Verb::Deploy, reason).await;
+        self.give("deploy", service, act, state_machine, change)
+            .await
     }
 }
 
 impl Operator {
+    /// Does `change`, notes in the release that it makes who did that, and starts an execution.
     async fn give<F>(
         &self,
         verb: &str,
         service: &ServiceId,
-        state_machine: &str,
-        change: impl Fn(DesiredState) -> F,
+        act: Act,
+        state_machine: Option<&str>,
+        change: impl Fn(DesiredState, By) -> F,
     ) -> Result<Given, Fault>
     where
         F: Future<Output = Result<DesiredState, Fault>>,
     {
+        let state_machine = self.state_machine(service, state_machine).await?;
+        let live = self.live_revision(service).await?;
+        let by = &By { act, live };
         let change = &change;
-        let counted = |desired: DesiredState| async move {
+        let noted = |desired: DesiredState| async move {
             let last = desired.last_number;
-            let desired = change(desired).await?;
+            let mut desired = change(desired, by.clone()).await?;
             let made = (desired.last_number > last).then_some(desired.last_number);
+            if made.is_some() {
+                desired.note(by.act.clone());
+            }
             Ok((desired, made))
         };
-        let (desired, made) = self.change_and_say(service, counted).await?;
-        self.start(verb, state_machine, &desired).await?;
+        let (desired, made) = self.change_and_say(service, noted).await?;
+        self.start(verb, &state_machine, &desired).await?;
         Ok(Given { desired, made })
     }
 

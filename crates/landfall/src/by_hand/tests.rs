@@ -3,10 +3,10 @@
 use super::*;
 use crate::{
     content::ContentHash,
-    desired::{Concluded, FollowedFile},
+    desired::FollowedFile,
     evidence::Against,
     follow::{FollowRule, TagPolicy},
-    sample::{at, claimed, desired, good, release, revision},
+    sample::{at, claimed, concluded, desired, good, release, revision},
     unproven::UnprovenRelease,
 };
 
@@ -32,16 +32,7 @@ fn after_five(open: &[u64]) -> DesiredState {
         follows: [("web".into(), rule("hello", None))].into(),
         placeholders: None,
     });
-    ended(state, 5, Verdict::Succeeded)
-}
-
-fn ended(mut state: DesiredState, number: u64, verdict: Verdict) -> DesiredState {
-    state.concluded = Some(Concluded {
-        number,
-        content: release(number).content,
-        verdict,
-    });
-    state
+    concluded(state, 5, Verdict::Succeeded)
 }
 
 fn back_to(number: u64) -> ByHand {
@@ -57,7 +48,7 @@ fn taken_back(mut state: DesiredState, number: u64) -> DesiredState {
     state
 }
 
-fn concluded(mut state: DesiredState, number: u64, verdict: Verdict) -> DesiredState {
+fn judged(mut state: DesiredState, number: u64, verdict: Verdict) -> DesiredState {
     let revision = good(number).task_definition;
     state.conclude(number, verdict, Against::Release, Some(&revision), at(1));
     state
@@ -100,17 +91,17 @@ fn without_a_number_it_goes_back_to_what_ran_before() {
         ),
         (
             "release 6 was bad, and release 5 runs again",
-            ended(after_five(&[]), 6, Verdict::RolledBack),
+            concluded(after_five(&[]), 6, Verdict::RolledBack),
             Some(Back::Before(5)),
         ),
         (
             "release 6 was bad, and nobody could take it back",
-            ended(after_five(&[]), 6, Verdict::Failed),
+            concluded(after_five(&[]), 6, Verdict::Failed),
             Some(Back::ToLastGood(5)),
         ),
         (
             "nobody knows how release 6 stands",
-            ended(after_five(&[]), 6, Verdict::Undecided),
+            concluded(after_five(&[]), 6, Verdict::Undecided),
             Some(Back::ToLastGood(5)),
         ),
         (
@@ -126,12 +117,12 @@ fn without_a_number_it_goes_back_to_what_ran_before() {
         ),
         (
             "release 6 went back to release 4",
-            concluded(back.clone(), 6, Verdict::Succeeded),
+            judged(back.clone(), 6, Verdict::Succeeded),
             Some(Back::IsBackAt(4)),
         ),
         (
             "release 6 could not go back to release 4",
-            concluded(back, 6, Verdict::RolledBack),
+            judged(back, 6, Verdict::RolledBack),
             Some(Back::Before(5)),
         ),
     ] {
@@ -153,7 +144,7 @@ fn what_was_released_by_hand_begins_and_stays_whatever_is_pushed() {
     assert_eq!((open(&state), next(&state)), (vec![6, 7], Some(6)));
     assert!(!state.supersedes(6));
 
-    let state = concluded(state, 6, Verdict::Succeeded);
+    let state = judged(state, 6, Verdict::Succeeded);
     assert_eq!((open(&state), next(&state)), (vec![7], None));
     assert_eq!(
         state.last_good.as_ref().unwrap().content,
@@ -169,7 +160,7 @@ fn what_was_released_by_hand_begins_and_stays_whatever_is_pushed() {
 fn it_takes_the_place_of_a_release_that_is_on_its_way() {
     let state = taken_back(claimed(after_five(&[6]), "execution", 6), 5);
     assert!(state.supersedes(6));
-    let state = concluded(state, 6, Verdict::Superseded);
+    let state = judged(state, 6, Verdict::Superseded);
     assert_eq!(state.next_release().unwrap().number, 7);
     assert_eq!(
         state.next_release().unwrap().content,
@@ -182,12 +173,12 @@ fn it_takes_the_place_of_a_release_that_is_on_its_way() {
 fn it_is_done_once() {
     let once = taken_back(after_five(&[]), 4);
     assert_eq!(taken_back(once.clone(), 4), once);
-    let done = concluded(once, 6, Verdict::Succeeded);
+    let done = judged(once, 6, Verdict::Succeeded);
     assert_eq!(taken_back(done.clone(), 4), done);
 
     let further = taken_back(done.clone(), 3);
     assert_eq!(further.next_release().unwrap().number, 7);
-    let bad = concluded(further, 7, Verdict::RolledBack);
+    let bad = judged(further, 7, Verdict::RolledBack);
     let again = taken_back(bad, 3);
     assert_eq!(again.next_release().unwrap().number, 8, "it was no success");
 }
@@ -202,7 +193,7 @@ fn after_its_end_the_newest_is_deployed_again() {
         ),
         (
             "it is over",
-            concluded(taken_back(after_five(&[]), 4), 6, Verdict::Succeeded),
+            judged(taken_back(after_five(&[]), 4), 6, Verdict::Succeeded),
         ),
     ] {
         let mut state = state;
@@ -221,10 +212,10 @@ fn after_its_end_the_newest_is_deployed_again() {
 fn it_is_no_trial_and_gives_way_to_none() {
     // Release 6 brought a bad image; release 7 by hand goes back to 4 while that is known.
     let mut state = pushed(after_five(&[]), 6);
-    state = concluded(state, 6, Verdict::RolledBack);
+    state = judged(state, 6, Verdict::RolledBack);
     assert_eq!(state.left_out().len(), 1);
     let state = taken_back(state, 4);
-    let state = concluded(taken_back(state, 3), 7, Verdict::Superseded);
+    let state = judged(taken_back(state, 3), 7, Verdict::Superseded);
     assert_eq!(open(&state), [8], "nothing took the place of release 8");
     assert!(state.open[0].content.runs_the_same_as(&release(3).content));
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::*;
 use crate::{
     content::ContentHash,
-    desired::{Concluded, FollowedFile},
+    desired::FollowedFile,
     evidence::Against,
-    sample::{at, claim, desired, release, revision},
+    sample::{at, claim, concluded, desired, release, revision},
     unproven::UnprovenRelease,
 };
 
@@ -21,15 +21,6 @@ fn held(open: &[u64]) -> DesiredState {
 
 fn claimed(mut desired: DesiredState, release: u64) -> DesiredState {
     desired.claim = Some(claim("execution", release));
-    desired
-}
-
-fn concluded(mut desired: DesiredState, number: u64, verdict: Verdict) -> DesiredState {
-    desired.concluded = Some(Concluded {
-        number,
-        content: release(number).content,
-        verdict,
-    });
     desired
 }
 
