@@ -2,12 +2,12 @@
 
 mod changing;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Path, RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State},
+    http::{StatusCode, header, request::Parts},
     middleware,
     response::{
         IntoResponse, Redirect, Response,
@@ -202,6 +202,42 @@ fn named(cluster: &str, service: &str) -> Result<ServiceId, Problem> {
     ServiceId::new(cluster, service).map_err(|refusal| Problem::NotFound(format!("{refusal}.")))
 }
 
+/// The service that an address names.
+struct Named(ServiceId);
+
+impl FromRequestParts<Arc<Console>> for Named {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        console: &Arc<Console>,
+    ) -> Result<Self, Response> {
+        let path = Path::<(String, String)>::from_request_parts(parts, console).await;
+        let Path((cluster, service)) = path.map_err(IntoResponse::into_response)?;
+        let named = named(&cluster, &service);
+        named.map(Self).map_err(|problem| console.problem(problem))
+    }
+}
+
+/// What a page was sent last; 0 if nothing.
+struct Since(u64);
+
+impl<S: Sync> FromRequestParts<S> for Since {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // A browser that lost the connection says itself what it was sent last.
+        let last = parts.headers.get("last-event-id");
+        let last = last.and_then(|last| last.to_str().ok());
+        let since = last
+            .map(str::to_owned)
+            .or_else(|| field(parts.uri.query(), "since"));
+        Ok(Self(
+            since.and_then(|since| since.parse().ok()).unwrap_or(0),
+        ))
+    }
+}
+
 async fn services(State(console): Shared, RawQuery(query): RawQuery) -> Response {
     let text = field(query.as_deref(), "q").unwrap_or_default();
     let needs_only = field(query.as_deref(), "needs").is_some();
@@ -209,84 +245,41 @@ async fn services(State(console): Shared, RawQuery(query): RawQuery) -> Response
     console.living(Topic::All, "Services", "/", &above).await
 }
 
-async fn service(
-    State(console): Shared,
-    Path((cluster, service)): Path<(String, String)>,
-) -> Response {
-    match named(&cluster, &service) {
-        Ok(service) => {
-            let title = service.to_string();
-            console
-                .living(Topic::Service(service), &title, "", &html! {})
-                .await
-        }
-        Err(problem) => console.problem(problem),
-    }
+async fn service(State(console): Shared, Named(service): Named) -> Response {
+    let title = service.to_string();
+    console
+        .living(Topic::Service(service), &title, "", &html! {})
+        .await
 }
 
-fn changes(
-    console: &Arc<Console>,
-    topic: Topic,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Response {
-    // A browser that lost the connection says itself what it was sent last.
-    let last = headers
-        .get("last-event-id")
-        .and_then(|last| last.to_str().ok());
-    let since = last.map(str::to_owned).or_else(|| field(query, "since"));
-    let since = since.and_then(|since| since.parse().ok()).unwrap_or(0);
+fn changes(console: &Arc<Console>, topic: Topic, since: u64) -> Response {
     Sse::new(Feed::changes(console, topic, since))
         .keep_alive(KeepAlive::default())
         .into_response()
 }
 
-async fn changes_of_all(
-    State(console): Shared,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    changes(&console, Topic::All, query.as_deref(), &headers)
+async fn changes_of_all(State(console): Shared, Since(since): Since) -> Response {
+    changes(&console, Topic::All, since)
 }
 
 async fn changes_of_one(
     State(console): Shared,
-    Path((cluster, service)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Named(service): Named,
+    Since(since): Since,
 ) -> Response {
-    match named(&cluster, &service) {
-        Ok(service) => changes(
-            &console,
-            Topic::Service(service),
-            query.as_deref(),
-            &headers,
-        ),
-        Err(problem) => console.problem(problem),
-    }
+    changes(&console, Topic::Service(service), since)
 }
 
-async fn changes_of_figures(
-    State(console): Shared,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    changes(&console, Topic::Figures(None), query.as_deref(), &headers)
+async fn changes_of_figures(State(console): Shared, Since(since): Since) -> Response {
+    changes(&console, Topic::Figures(None), since)
 }
 
 async fn changes_of_its_figures(
     State(console): Shared,
-    Path((cluster, service)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Named(service): Named,
+    Since(since): Since,
 ) -> Response {
-    match named(&cluster, &service) {
-        Ok(service) => {
-            let topic = Topic::Figures(Some(service));
-            changes(&console, topic, query.as_deref(), &headers)
-        }
-        Err(problem) => console.problem(problem),
-    }
+    changes(&console, Topic::Figures(Some(service)), since)
 }
 
 async fn figures_of_all(State(console): Shared) -> Response {
@@ -296,18 +289,10 @@ async fn figures_of_all(State(console): Shared) -> Response {
         .await
 }
 
-async fn figures_of_one(
-    State(console): Shared,
-    Path((cluster, service)): Path<(String, String)>,
-) -> Response {
-    match named(&cluster, &service) {
-        Ok(service) => {
-            let title = format!("Figures of {service}");
-            let topic = Topic::Figures(Some(service));
-            console.living(topic, &title, "", &html! {}).await
-        }
-        Err(problem) => console.problem(problem),
-    }
+async fn figures_of_one(State(console): Shared, Named(service): Named) -> Response {
+    let title = format!("Figures of {service}");
+    let topic = Topic::Figures(Some(service));
+    console.living(topic, &title, "", &html! {}).await
 }
 
 async fn release(

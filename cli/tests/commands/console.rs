@@ -1,8 +1,7 @@
 //! `landfall console`, as a browser and those who are none ask it.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::Child,
     time::{Duration, Instant},
 };
 
@@ -15,11 +14,6 @@ use hyper_util::{
 };
 
 use crate::stage::*;
-
-const FILE: &str = "cluster: { clusterName: web }\n\
-                    images: { web: { repository: hello, tag: 'semver:^1' } }\n\
-                    taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64 }] }\n\
-                    service: { serviceName: hello, desiredCount: 1 }\n";
 
 const HOSTILE: &str = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>";
 
@@ -44,16 +38,7 @@ impl Drop for Console {
 impl Console {
     /// One of the Landfall at this port; its browser has not been let in.
     fn start(port: &str, arguments: &[&str]) -> Self {
-        let mut process = Command::new(LANDFALL)
-            .args(["console", "--port", port])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let (process, line) = started(&[&["console", "--port", port], arguments].concat());
         let address = line.trim().strip_prefix("http://").unwrap();
         let (host, entrance) = address.split_once('/').unwrap();
         Self {
@@ -136,7 +121,7 @@ async fn read(response: Response<Incoming>) -> (StatusCode, String) {
 async fn landfall_with_hello(folder: &tempfile::TempDir) -> Local {
     let local = Local::start(folder.path());
     local.put_file("services/hello.yaml", FILE).await;
-    push(&local.port, "hello:1.0.0");
+    push(&local.port, "hello:1.0.0", &["sleep", "1000"]);
     success(&[
         "watch",
         "web/hello",
@@ -146,14 +131,6 @@ async fn landfall_with_hello(folder: &tempfile::TempDir) -> Local {
         &local.port,
     ]);
     local
-}
-
-fn push(port: &str, image: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().display().to_string();
-    success(&[
-        "local", "push", image, "--dir", &dir, "--port", port, "--", "sleep", "1000",
-    ]);
 }
 
 /// The field of a form that says what it is about.
@@ -402,7 +379,7 @@ async fn something_is_changed_only_where_that_is_allowed_by_the_page_itself_and_
     let resume = "/services/web/hello/actions/resume";
     let (_, form) = console.get(resume).await;
     let before = stamp(&form).to_owned();
-    push(&local.port, "hello:1.1.0");
+    push(&local.port, "hello:1.1.0", &["sleep", "1000"]);
     until_shown(&status, "release 2   waits for the end of the hold").await;
     let (code, form) = console
         .send(resume, format!("stamp={before}&reason="))

@@ -333,13 +333,7 @@ async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() 
     let group = elb.create_web_balancer("web", balancer).await.unwrap();
     let balancer = elb.load_balancer_of(&group).await.unwrap().unwrap();
     let listener = elb.listeners_of(&balancer).await.unwrap().remove(0);
-    let application = tempfile::tempdir().unwrap();
-    let push = |image: &str, command: &[&str]| {
-        let dir = application.path().display().to_string();
-        let arguments = ["local", "push", image, "--dir", &dir, "--port", port, "--"];
-        success(&[&arguments, command].concat());
-    };
-    push("hello:1.0.0", &[LANDFALL, "hello-server", "Hello!"]);
+    push(port, "hello:1.0.0", &[LANDFALL, "hello-server", "Hello!"]);
     let written = format!(
         "cluster: {{ clusterName: \"${{param:stage}}\" }}\n\
          images: {{ web: {{ repository: hello, tag: \"semver:^1\" }} }}\n\
@@ -352,7 +346,7 @@ async fn what_landfall_remembers_of_a_service_is_shown_with_what_would_change() 
     local.put_file("services/hello.yaml", &uploaded).await;
     let status = ["status", "web/hello", "--port", port];
     until_shown(&status, "succeeded").await;
-    push("hello:1.1.0", &["false"]);
+    push(port, "hello:1.1.0", &["false"]);
     until_shown(&status, "rolled-back").await;
     // The status shows a verdict as soon as it is recorded, which is before the desired state has it.
     let state = StateBucket::named(&config, STATE_BUCKET);

@@ -160,23 +160,9 @@ fn the_weather_of_a_seed_is_told_and_the_same_each_time() {
 async fn a_release_goes_through_in_rough_weather() {
     let folder = tempfile::tempdir().unwrap();
     let local = Local::start_with(folder.path(), &["--rough", "7"]);
-    let application = tempfile::tempdir().unwrap();
-    let dir = application.path().display().to_string();
     let port = local.port.clone();
-    let push = [
-        "local",
-        "push",
-        "hello:1.0.0",
-        "--dir",
-        &dir,
-        "--port",
-        &port,
-    ];
-    success(&[&push, &["--", "sleep", "1000"] as &[&str]].concat());
-    let file = "cluster: { clusterName: web }\nimages: { web: { repository: hello, tag: 'semver:^1' } }\n\
-                taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64 }] }\n\
-                service: { serviceName: hello, desiredCount: 1 }\n";
-    local.put_file("services/hello.yaml", file).await;
+    push(&port, "hello:1.0.0", &["sleep", "1000"]);
+    local.put_file("services/hello.yaml", FILE).await;
     let status = ["status", "web/hello", "--port", &port];
     until_shown(&status, "succeeded").await;
     local.interrupt();

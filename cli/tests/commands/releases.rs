@@ -9,19 +9,6 @@ use serde_json::Value;
 
 use crate::stage::*;
 
-const FILE: &str = "cluster: { clusterName: web }\n\
-                    images: { web: { repository: hello, tag: 'semver:^1' } }\n\
-                    taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64 }] }\n\
-                    service: { serviceName: hello, desiredCount: 1 }\n";
-
-/// Pushes an image to `port` whose tasks run this command.
-fn push(port: &str, image: &str, command: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().display().to_string();
-    let push = ["local", "push", image, "--dir", &dir, "--port", port, "--"];
-    success(&[&push, command].concat());
-}
-
 /// The exit code of a command, and what it printed.
 fn ended(arguments: &[&str]) -> (i32, String) {
     let output = landfall(arguments);

@@ -23,6 +23,34 @@ pub(crate) const LANDFALL: &str = env!("CARGO_BIN_EXE_landfall");
 /// How long anything may take that is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A service that follows images of `hello`.
+pub(crate) const FILE: &str = "cluster: { clusterName: web }\n\
+                    images: { web: { repository: hello, tag: 'semver:^1' } }\n\
+                    taskDefinition: { family: hello, containerDefinitions: [{ name: web, memory: 64 }] }\n\
+                    service: { serviceName: hello, desiredCount: 1 }\n";
+
+/// Pushes an image to `port` whose tasks run this command.
+pub(crate) fn push(port: &str, image: &str, command: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().display().to_string();
+    let push = ["local", "push", image, "--dir", &dir, "--port", port, "--"];
+    success(&[&push, command].concat());
+}
+
+/// A command that goes on until it is ended, and the first line that it prints.
+pub(crate) fn started(arguments: &[&str]) -> (Child, String) {
+    let mut process = Command::new(LANDFALL)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    (process, line)
+}
+
 pub(crate) fn landfall(arguments: &[&str]) -> Output {
     let mut command = Command::new(LANDFALL);
     // Wide enough that no message is wrapped.
@@ -85,16 +113,8 @@ impl Local {
     /// One with these arguments besides.
     pub(crate) fn start_with(data_dir: &Path, arguments: &[&str]) -> Self {
         let data_dir = data_dir.display().to_string();
-        let mut process = Command::new(LANDFALL)
-            .args(["local", "--port", "0", "--data-dir", &data_dir])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let local = ["local", "--port", "0", "--data-dir", &data_dir];
+        let (process, line) = started(&[&local, arguments].concat());
         let endpoint = line
             .strip_prefix("Landfall listens at ")
             .and_then(|rest| rest.split_once(". "))

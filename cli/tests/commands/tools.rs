@@ -55,22 +55,10 @@ async fn logs_are_read_tasks_are_run_and_the_service_is_opened() {
     let message = until_failed(&of(&["run", "web/hello", "greet"]), "has been good yet").await;
     assert!(message.contains("landfall history web/hello"), "{message}");
 
-    let application = tempfile::tempdir().unwrap();
-    let dir = application.path().display().to_string();
     let server = "echo begins; echo and complains >&2; while sleep 0.5; do echo ticks; done & \
                   exec LANDFALL hello-server hi";
     let server = server.replace("LANDFALL", LANDFALL);
-    let push = [
-        "local",
-        "push",
-        "hello:1.0.0",
-        "--dir",
-        &dir,
-        "--port",
-        &port,
-        "--",
-    ];
-    success(&[&push as &[&str], &["sh", "-c", &server]].concat());
+    push(&port, "hello:1.0.0", &["sh", "-c", &server]);
     let (code, told, _) = ended(&of(&["watch", "web/hello", "--image", "hello:1.0.0"]));
     assert_eq!(code, 0, "{told}");
     for shown in [
