@@ -18,6 +18,7 @@ mod one_off_tasks;
 mod order;
 mod panic;
 mod parameters;
+mod pauses;
 mod retry;
 mod scaling_and_discovery;
 mod service_files;
