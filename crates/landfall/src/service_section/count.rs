@@ -33,10 +33,11 @@ pub fn changes_count(body: &mut Map<String, Value>, shown: Option<i32>) -> bool 
 
 /// Leaves a desired count out of an update that asks for as many tasks as the section did that ECS was given last: where
 /// ECS has another number, somebody has set it since, and the change of the file is about something else. `previous` is
-/// that section's file; none if it is the same one.
+/// that section's file; none if it is the same one. A file that scaled the service asked for no count.
 pub fn keep_count(body: &mut Map<String, Value>, previous: Option<&ServiceFile>) {
-    let asks_for_the_same =
-        previous.is_none_or(|previous| previous.service.get(COUNT) == body.get(COUNT));
+    let asks_for_the_same = previous.is_none_or(|previous| {
+        previous.autoscaling.is_none() && previous.service.get(COUNT) == body.get(COUNT)
+    });
     if asks_for_the_same {
         body.remove(COUNT);
     }
@@ -60,6 +61,8 @@ pub fn who_counts(service: &ServiceId, wanted: &Value, refused: &str) -> String 
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use serde_json::json;
 
     use super::*;
@@ -91,6 +94,12 @@ mod tests {
             let sent = sent.map(|count| json!(count));
             assert_eq!(body.get(COUNT), sent.as_ref(), "{story}");
         }
+        // Autoscaling counted the tasks until now, whatever that file says of a count.
+        let mut scaling = with(Some(2));
+        scaling.autoscaling = serde_json::from_value(json!({ "min": 1, "max": 9 })).unwrap();
+        let mut body = with(Some(2)).service;
+        keep_count(&mut body, Some(&scaling));
+        assert_eq!(body.get(COUNT), Some(&json!(2)));
     }
 
     #[test]
