@@ -346,7 +346,7 @@ fn patience(retry: &Value) -> f64 {
 }
 
 #[test]
-fn every_step_waits_about_an_hour_for_aws_and_half_a_minute_after_a_crash() {
+fn every_step_waits_about_an_hour_for_aws_and_for_functions_that_die() {
     let mut waiting = 0;
     for (name, state) in states_of_type("Task") {
         if sleeps(&state) {
@@ -358,7 +358,8 @@ fn every_step_waits_about_an_hour_for_aws_and_half_a_minute_after_a_crash() {
             ("Lambda.TooManyRequestsException", 55.0..60.0),
             ("Lambda.ClientExecutionTimeoutException", 55.0..60.0),
             ("Sandbox.Timedout", 55.0..60.0),
-            ("Runtime.ExitError", 0.0..1.0),
+            ("Runtime.ExitError", 55.0..60.0),
+            ("Lambda.Unknown", 55.0..60.0),
         ] {
             let matches = |retry: &&Value| {
                 let mut names = retry["ErrorEquals"].as_array().unwrap().iter();
