@@ -129,6 +129,10 @@ fn unlucky() -> Vec<Told> {
         }),
         ..SURROUNDED
     };
+    let none = Edition {
+        desired_count: 0,
+        ..PLAIN
+    };
     vec![
         (
             "paused",
@@ -154,6 +158,26 @@ fn unlucky() -> Vec<Told> {
                             after: UNDER_WAY,
                         },
                     ),
+                ],
+            ),
+        ),
+        (
+            "reads that lag",
+            |scenario| scenario.read_lag = Duration::from_secs(8),
+            after_first(
+                PLAIN,
+                vec![(3 * LATER, good("1.1.0")), (3 * LATER, bad("1.2.0"))],
+            ),
+        ),
+        (
+            "no task is asked for",
+            nothing,
+            after_first(
+                PLAIN,
+                vec![
+                    (LATER, file(none)),
+                    (LATER, good("1.1.0")),
+                    (LATER, file(PLAIN)),
                 ],
             ),
         ),

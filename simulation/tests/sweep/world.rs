@@ -13,7 +13,7 @@ use landfall_simulation::{
 use crate::stage::{Stage, play, service};
 
 /// Each journey, how many of its releases got which verdict, and the states and calls in it that few others have.
-const TOLD: [(&str, &str, &[&str]); 28] = [
+const TOLD: [(&str, &str, &[&str]); 30] = [
     ("first release", "1 succeeded", &[]),
     ("redeploy", "2 succeeded", &[]),
     ("roll-back", "1 rolled-back, 1 succeeded", &["RollBack"]),
@@ -35,6 +35,12 @@ const TOLD: [(&str, &str, &[&str]); 28] = [
         "2 succeeded",
         &["WaitForTheDead"],
     ),
+    (
+        "reads that lag",
+        "1 rolled-back, 2 succeeded",
+        &["RollBack"],
+    ),
+    ("no task is asked for", "2 succeeded, 2 unproven", &[]),
     ("no event may be sent", "1 succeeded", &["NotConcluded"]),
     (
         "sections of a bad release",
