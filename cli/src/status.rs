@@ -42,15 +42,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         }
         None => {
             let views = reader.all().await.map_err(|fault| landfall.report(fault))?;
-            let rejected = match arguments.json {
-                true => Ok(Vec::new()),
-                false => reader.rejected(&views).await,
-            };
+            let rejected = reader.rejected(&views).await;
             (views, rejected.map_err(|fault| landfall.report(fault))?)
         }
     };
     print(&match (arguments.json, &service) {
-        (true, _) => format!("{:#}\n", document(&views)),
+        (true, _) => format!("{:#}\n", document(&views, &rejected)),
         (false, Some(_)) => views.iter().map(describe).collect(),
         (false, None) => overview(&views, &rejected, Timestamp::now(), output::width()),
     })
@@ -64,8 +61,12 @@ pub(crate) fn undescribed(service: &ServiceId) -> miette::Report {
     )
 }
 
-fn document(views: &[View]) -> Value {
-    views.iter().map(object).collect()
+/// All services, then the rejected files that describe none.
+fn document(views: &[View], rejected: &[(String, FileStatus)]) -> Value {
+    let files = rejected.iter().map(
+        |(key, status)| json!({ "key": key, "desired": null, "releases": [], "upload": status }),
+    );
+    views.iter().map(object).chain(files).collect()
 }
 
 /// A service, as `--json` has it.

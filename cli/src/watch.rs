@@ -350,6 +350,7 @@ impl Watch<'_> {
         let said = |stage: String| Progress {
             stage,
             found: None,
+            probes: Vec::new(),
             until: None,
         };
         let landfall = self.landfall;
@@ -442,12 +443,10 @@ fn line(service: &ServiceId, look: &Look, last: Option<&Look>, elapsed: Duration
             let until = progress.until;
             let left = until.and_then(|until| until.in_words(Timestamp::now()));
             let Balance { targets, traffic } = balance;
-            let more = [&left, &progress.found, tasks, targets, traffic];
-            let more: String = more
-                .into_iter()
-                .flatten()
-                .map(|part| format!("; {part}"))
-                .collect();
+            let more = [&left, &progress.found].into_iter().flatten().cloned();
+            let more = more.chain(progress.probes.iter().map(ToString::to_string));
+            let more = more.chain([tasks, targets, traffic].into_iter().flatten().cloned());
+            let more: String = more.map(|part| format!("; {part}")).collect();
             format!("{head}{after}{}{more}\n", progress.stage)
         }
         Look::PassedOver(reason) => format!("{after}no release: {reason}\n"),
@@ -483,7 +482,8 @@ fn document(service: &ServiceId, look: &Look) -> serde_json::Value {
             });
             json!({
                 "at": at, "service": service, "is": "on-its-way", "release": release, "cause": cause,
-                "stage": progress.stage, "found": progress.found, "until": until, "tasks": tasks,
+                "stage": progress.stage, "found": progress.found, "probes": progress.probes, "until": until,
+                "tasks": tasks,
                 "targets": balance.targets, "requests": balance.traffic,
             })
         }

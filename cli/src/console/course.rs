@@ -1,11 +1,16 @@
 //! The course of a release: the stages that its execution went through, and what it saw at each look.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use landfall::{
     live::Rollout,
     look::{Look, Outcome, SLEEP},
+    record::ProbeAnswer,
+    step::verify_health,
 };
 use landfall_aws::sfn::{Event, What};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::watch::stage;
@@ -63,6 +68,14 @@ pub(crate) struct Glimpse {
     pub(crate) during: &'static str,
     /// What it said.
     pub(crate) look: Look<Outcome, Value>,
+}
+
+impl Glimpse {
+    /// What the HTTP probes were answered.
+    pub(crate) fn probes(&self) -> Vec<ProbeAnswer> {
+        let progress = verify_health::Progress::deserialize(&self.look.progress);
+        progress.map_or_else(|_| Vec::new(), |progress| progress.probes)
+    }
 }
 
 /// Something that happens by itself at a known time.
@@ -176,6 +189,30 @@ impl Course {
     pub(crate) fn failed_in(&self, index: usize) -> bool {
         let next = self.stages.get(index + 1);
         self.stages[index].what != BACK && next.is_some_and(|next| next.what == BACK)
+    }
+
+    /// For how many seconds it was in each of its stages that are over, in the order in which it came to them.
+    pub(crate) fn took(&self) -> Vec<(&'static str, f64)> {
+        let mut all: Vec<(&'static str, f64)> = Vec::new();
+        for stage in &self.stages {
+            let Some(ended) = stage.ended else { continue };
+            let took = ended.duration_since(stage.began).as_secs_f64();
+            match all.iter_mut().find(|(what, _)| *what == stage.what) {
+                Some((_, before)) => *before += took,
+                None => all.push((stage.what, took)),
+            }
+        }
+        all
+    }
+
+    /// How many seconds each probe's answers took, by URL, as far as the last looks say.
+    pub(crate) fn answers(&self) -> BTreeMap<String, Vec<f64>> {
+        let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for answer in self.looks.iter().flat_map(Glimpse::probes) {
+            let seconds = answer.milliseconds.map(|took| took as f64 / 1000.0);
+            all.entry(answer.url).or_default().extend(seconds);
+        }
+        all
     }
 
     /// The stage that it is in.

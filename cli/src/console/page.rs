@@ -143,6 +143,7 @@ fn clock(at: Timestamp) -> String {
 /// How long something took.
 pub(crate) fn lasted(seconds: f64) -> String {
     match seconds.max(0.0) {
+        seconds if seconds < 0.1 => format!("{:.0} ms", seconds * 1000.0),
         seconds if seconds < 10.0 => format!("{seconds:.1} s"),
         seconds if seconds < 120.0 => format!("{seconds:.0} s"),
         seconds if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),

@@ -7,7 +7,7 @@ use landfall::{
 };
 use maud::{Markup, html};
 
-use super::{changed::Changed, course::Course, page, plot, service};
+use super::{changed::Changed, course::Course, figures::percentile, page, plot, service};
 use crate::links;
 
 /// A release that has ended.
@@ -20,6 +20,8 @@ pub(crate) struct Ended {
     pub(crate) changed: Changed,
     /// The course of its execution, as long as Step Functions remembers it.
     pub(crate) course: Option<Course>,
+    /// The course of the one before, likewise.
+    pub(crate) course_before: Option<Course>,
     /// The number of the newest release.
     pub(crate) newest: u64,
     /// Whether AWS's console has pages about it.
@@ -82,38 +84,13 @@ impl Ended {
 
     /// What was measured of it, against the release before.
     fn numbers(&self, before: &Record) -> Markup {
-        let took = |record: &Record| {
-            let timeline = &record.timeline;
-            timeline
-                .concluded_at
-                .duration_since(timeline.created_at)
-                .as_secs_f64()
-        };
-        let answered = |record: &Record| {
-            let probe = record.diagnosis.as_ref()?.probe.as_ref()?;
-            probe
-                .milliseconds
-                .map(|milliseconds| milliseconds as f64 / 1000.0)
-        };
-        let numbers = [
-            (
-                "from made to verdict",
-                Some(took(&self.record)),
-                Some(took(before)),
-            ),
-            (
-                "the probe's answer",
-                answered(&self.record),
-                answered(before),
-            ),
-        ];
         let (new, old) = (self.record.release.number, before.release.number);
         html! {
             h2 { "In numbers" }
             table.numbers {
                 thead { tr { th scope="col" { "" } th.number scope="col" { "release " (new) } th.number scope="col" { "release " (old) } th {} } }
                 tbody {
-                    @for (what, new, old) in numbers.into_iter().filter(|(_, new, old)| new.is_some() || old.is_some()) {
+                    @for (what, new, old) in self.measured(before) {
                         tr {
                             th scope="row" { (what) }
                             td.number { @if let Some(new) = new { (page::lasted(new)) } }
@@ -124,6 +101,23 @@ impl Ended {
                 }
             }
         }
+    }
+
+    /// Seconds, of it and of the release before: to the verdict, in each stage, and until probes were answered.
+    fn measured(&self, before: &Record) -> Vec<(String, Option<f64>, Option<f64>)> {
+        let both = [
+            Numbers::of(&self.record, self.course.as_ref()),
+            Numbers::of(before, self.course_before.as_ref()),
+        ];
+        let mut names: Vec<&String> = Vec::new();
+        for (name, _) in both.iter().flat_map(|numbers| &numbers.0) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let [new, old] = &both;
+        let row = |name: &String| (name.clone(), new.seconds(name), old.seconds(name));
+        names.into_iter().map(row).collect()
     }
 
     fn links(&self) -> Markup {
@@ -154,6 +148,45 @@ impl Ended {
                 }
             }
         }
+    }
+}
+
+/// What was measured of a release: names, and seconds.
+struct Numbers(Vec<(String, f64)>);
+
+impl Numbers {
+    fn of(record: &Record, course: Option<&Course>) -> Self {
+        let Timeline {
+            created_at,
+            concluded_at,
+            ..
+        } = &record.timeline;
+        let whole = concluded_at.duration_since(*created_at).as_secs_f64();
+        let mut all = vec![("from made to verdict".to_owned(), whole)];
+        let stages = course.map(Course::took).unwrap_or_default();
+        all.extend(stages.into_iter().map(|(what, took)| (what.into(), took)));
+        let mut answers = course.map(Course::answers).unwrap_or_default();
+        // Of a bad release the record has the answer that counted.
+        let probe = record.diagnosis.as_ref().and_then(|of| of.probe.as_ref());
+        if let Some(probe) = probe
+            && let Some(milliseconds) = probe.milliseconds
+        {
+            let known = answers.entry(probe.url.clone()).or_default();
+            if known.is_empty() {
+                known.push(milliseconds as f64 / 1000.0);
+            }
+        }
+        for (url, mut took) in answers {
+            took.sort_by(f64::total_cmp);
+            let median = percentile(&took, 50);
+            all.extend(median.map(|median| (format!("the answer of {url}, median"), median)));
+        }
+        Self(all)
+    }
+
+    fn seconds(&self, name: &str) -> Option<f64> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, seconds)| *seconds)
     }
 }
 

@@ -15,8 +15,7 @@ use axum::{
     },
     routing::get,
 };
-use jiff::Timestamp;
-use landfall::service_id::ServiceId;
+use landfall::{record::Record, service_id::ServiceId};
 use landfall_aws::Fault;
 use maud::{Markup, html};
 
@@ -315,13 +314,13 @@ async fn release(
         let changed = Comparer::default()
             .compare(&console.reader, before.as_ref(), content)
             .await?;
+        let course_before = match &before {
+            Some(before) => course(&console, before).await,
+            None => None,
+        };
         let ended = Ended {
-            course: course(
-                &console,
-                record.execution.as_deref(),
-                record.timeline.concluded_at,
-            )
-            .await,
+            course: course(&console, &record).await,
+            course_before,
             record,
             before,
             changed,
@@ -336,15 +335,12 @@ async fn release(
         .unwrap_or_else(|problem| console.problem(problem))
 }
 
-/// The course of an execution. Who may not read it, or comes too late, sees the rest.
-async fn course(console: &Console, execution: Option<&str>, until: Timestamp) -> Option<Course> {
-    let events = console
-        .landfall
-        .executions()
-        .events(execution?, 0)
-        .await
-        .ok()??;
-    let course = Course::until(&events, until);
+/// The course of a release. Who may not read its execution, or comes too late, sees the rest.
+async fn course(console: &Console, record: &Record) -> Option<Course> {
+    let execution = record.execution.as_deref()?;
+    let executions = console.landfall.executions();
+    let events = executions.events(execution, 0).await.ok()??;
+    let course = Course::until(&events, record.timeline.concluded_at);
     (!course.stages.is_empty()).then_some(course)
 }
 

@@ -144,10 +144,22 @@ pub(crate) fn looks(looks: &[Glimpse]) -> Markup {
                     caption.visually-hidden { "What the last looks said, newest first" }
                     tbody {
                         @for glimpse in looks.iter().rev().take(6) {
-                            tr { td.number { (page::ago(glimpse.at)) } td { (word(glimpse)) } td { (glimpse.look.reason) } }
+                            tr { td.number { (page::ago(glimpse.at)) } td { (word(glimpse)) } td { (glimpse.look.reason) (answers(glimpse)) } }
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What the probes of a look were answered, and how soon.
+fn answers(glimpse: &Glimpse) -> Markup {
+    html! {
+        @for answer in glimpse.probes() {
+            div.quiet {
+                (answer)
+                @if let Some(milliseconds) = answer.milliseconds { " after " (milliseconds) " ms" }
             }
         }
     }

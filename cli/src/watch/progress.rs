@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall::{
     live::Rollout,
     look::{self, Look},
+    record::ProbeAnswer,
     service_file::Verify,
     step::verify_health,
 };
@@ -21,6 +22,8 @@ pub(super) struct Progress {
     pub(super) stage: String,
     /// What the last look found, in a clause.
     pub(super) found: Option<String>,
+    /// What each HTTP probe was answered at the last look.
+    pub(super) probes: Vec<ProbeAnswer>,
     /// When that ends.
     pub(super) until: Option<Until>,
 }
@@ -45,6 +48,7 @@ impl Progress {
                 .unwrap_or("is worked on")
                 .to_owned(),
             found: None,
+            probes: Vec::new(),
             until: None,
         };
         match &*entered.name {
@@ -73,11 +77,13 @@ impl Progress {
         let Some(progress) = &look.progress else {
             return self;
         };
+        let probes = progress.probes.clone();
         let Some(since) = progress.healthy_since else {
             let longest = verify.map(|verify| verify.timeout_seconds + verify.bake_seconds);
             let started = progress.started_at.zip(longest);
             return Self {
                 found: Some(look.reason.clone()),
+                probes,
                 until: started
                     .and_then(|(start, longest)| after(start, longest))
                     .map(Until::TooLong),
@@ -86,6 +92,7 @@ impl Progress {
         };
         Self {
             stage: "is healthy".into(),
+            probes,
             until: verify
                 .and_then(|verify| after(since, verify.bake_seconds))
                 .map(Until::Baked),
@@ -167,11 +174,9 @@ mod tests {
         let look = |reason: &str, progress: Value| json!({ "outcome": "waiting", "reason": reason, "progress": progress, "seenAt": now });
         let words = |progress: Progress| {
             let until = progress.until.and_then(|until| until.in_words(now));
-            (
-                progress.stage,
-                progress.found.unwrap_or_default(),
-                until.unwrap_or_default(),
-            )
+            let probes = progress.probes.iter().map(ToString::to_string);
+            let found: Vec<_> = progress.found.into_iter().chain(probes).collect();
+            (progress.stage, found.join("; "), until.unwrap_or_default())
         };
         let rollout = json!({ "taskDefinition": "hello:1", "startedAt": "2026-11-29T09:59:00Z", "timeoutSeconds": 300 });
         let mut paused = look("2 of 3 tasks run", Value::Null);
@@ -181,6 +186,16 @@ mod tests {
             json!({ "startedAt": now, "successes": 1, "failures": 0, "healthySince": null });
         let mut healthy = started.clone();
         healthy["healthySince"] = "2026-11-29T09:58:30Z".into();
+        let answered = |url: &str, status: Value, error: Value| json!({ "url": url, "status": status, "body": "", "error": error, "milliseconds": null });
+        let mut probed = started.clone();
+        probed["probes"] = json!([
+            answered("http://hello.example.com/", 200.into(), Value::Null),
+            answered(
+                "http://hello.example.com/db",
+                Value::Null,
+                "timed out".into()
+            ),
+        ]);
         for (name, input, expected) in [
             (
                 "AwaitRollout",
@@ -198,6 +213,16 @@ mod tests {
                 (
                     "is verified",
                     "1 of 3 good looks in a row",
+                    "for at most 7 min more",
+                ),
+            ),
+            (
+                "WaitForHealth",
+                json!({ "look": look("verify.http[1] did not answer", probed) }),
+                (
+                    "is verified",
+                    "verify.http[1] did not answer; http://hello.example.com/ answered 200; \
+                     http://hello.example.com/db: timed out",
                     "for at most 7 min more",
                 ),
             ),

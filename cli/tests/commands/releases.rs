@@ -50,6 +50,11 @@ async fn a_push_is_followed_to_its_verdict_and_told_afterwards() {
     );
     let rejected = until_shown(&of(&["status"]), "rejected: services/broken.yaml:1:9: ").await;
     assert_eq!(rejected.lines().count(), 3, "{rejected}");
+    let listed = success(&of(&["status", "--json"]));
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["desired"]["service"], "web/hello");
+    assert_eq!(listed[1]["key"], "services/broken.yaml");
+    assert_eq!(listed[1]["upload"]["status"], "rejected", "{listed}");
 
     push(&port, "hello:1.0.0", &["sleep", "1000"]);
     let (code, told) = ended(&of(&["watch", "web/hello", "--image", "hello:1.0.0"]));

@@ -332,6 +332,17 @@ pub struct ProbeAnswer {
     pub milliseconds: Option<u64>,
 }
 
+impl fmt::Display for ProbeAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, .. } = self;
+        match (&self.error, self.status) {
+            (Some(error), _) => write!(f, "{url}: {error}"),
+            (None, Some(status)) => write!(f, "{url} answered {status}"),
+            (None, None) => write!(f, "{url} answered nothing"),
+        }
+    }
+}
+
 /// The record of one release in the state bucket; written once, never changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -188,3 +188,41 @@ fn of_many_looks_the_last_are_kept() {
         (LOOKS, at(60 - 24))
     );
 }
+
+#[test]
+fn the_numbers_of_a_release_are_the_times_in_its_stages_and_of_the_answers_to_its_probes() {
+    let probed = |milliseconds: u64| {
+        let answer = json!({
+            "url": "http://hello/", "status": 200, "body": "", "error": null, "milliseconds": milliseconds
+        });
+        json!({ "progress": {
+            "startedAt": at(10), "successes": 1, "failures": 0, "healthySince": null, "probes": [answer]
+        } })
+    };
+    let mut told = on_its_way();
+    told.extend([
+        (9, json!("CheckRollout")),
+        (10, look("steady", 10, json!({}))),
+        (10, json!("VerifyHealth")),
+        (11, look("waiting", 11, probed(12))),
+        (11, json!("WaitForHealth")),
+        (16, json!("VerifyHealth")),
+        (17, look("healthy", 17, probed(8))),
+        (17, json!("ConcludeRelease")),
+    ]);
+    let course = Course::until(&events(&told), at(18));
+    assert_eq!(
+        course.took(),
+        [
+            ("takes its turn", 1.0),
+            ("prepares the cluster", 1.0),
+            ("registers the task definition", 1.0),
+            ("changes the service", 1.0),
+            ("rolls out", 6.0),
+            ("is verified", 7.0),
+            ("is concluded", 1.0),
+        ]
+    );
+    let answers = course.answers();
+    assert_eq!(answers["http://hello/"], [0.012, 0.008]);
+}

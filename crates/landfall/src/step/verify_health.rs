@@ -15,7 +15,7 @@ use crate::{
     },
     look::{self, Look, Uncounted, WITHHELD_AT_MOST, blind_seconds},
     probe::{Finding, Probed, telling},
-    record::Release,
+    record::{ProbeAnswer, Release},
     service_file::Verify,
     service_id::ServiceId,
 };
@@ -88,6 +88,10 @@ pub struct Progress {
     /// The ARNs of the tasks that died since the first look: no more than are tolerated, for one more ends it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub deaths: BTreeSet<String>,
+    /// What the HTTP probes of the last look were answered, in the order of the file; none where none was sent. Their
+    /// bodies are left out: they are for the record of a bad release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeAnswer>,
 }
 
 /// What the step answers.
@@ -153,6 +157,7 @@ pub fn decide(
     progress.started_at = progress.started_at.map(|first| after(first, unseen));
     let started_at = *progress.started_at.get_or_insert(now);
     let probe = telling(&observation.probes).map(|index| &observation.probes[index].answer);
+    progress.probes = without_bodies(&observation.probes);
     let failure = |against, reason: &str| Failure {
         stage: Stage::Health,
         against,
@@ -371,6 +376,14 @@ fn is_baking(service: &LiveService) -> bool {
     let state = primary.and_then(|primary| primary.rollout_state.as_ref());
     service.pace_seconds > 0
         && (state == Some(&RolloutState::InProgress) || service.revisions.len() > 1)
+}
+
+fn without_bodies(probes: &[Probed]) -> Vec<ProbeAnswer> {
+    let answers = probes.iter().map(|probed| ProbeAnswer {
+        body: String::new(),
+        ..probed.answer.clone()
+    });
+    answers.collect()
 }
 
 fn seconds_since(start: Timestamp, now: Timestamp) -> u64 {

@@ -104,3 +104,37 @@ fn of_several_probes_each_has_to_be_answered_and_says_how_often_it_may_not_be() 
     assert_eq!(output.reason, reason);
     assert_eq!(output.failure.unwrap().probe, Some(wrong().answer));
 }
+
+#[test]
+fn a_look_says_what_each_probe_was_answered_without_the_bodies() {
+    let [http] = <[HttpProbe; 1]>::try_from(probing().http).unwrap();
+    let both = Verify {
+        http: vec![http.clone(), http],
+        ..probing()
+    };
+    let observation = Observation {
+        probes: vec![answer(200, "Hello"), answer(500, "a long story")],
+        ..good_observation()
+    };
+    let first = decide(&input(), &both, &desired(&[2]), observation, at(0));
+    let told: Vec<_> = first
+        .progress
+        .probes
+        .iter()
+        .map(|answer| (answer.to_string(), &*answer.body))
+        .collect();
+    let expected = [
+        ("http://hello/ answered 200".to_owned(), ""),
+        ("http://hello/ answered 500".to_owned(), ""),
+    ];
+    assert_eq!(told, expected);
+    // A look at which none was sent has none.
+    let mut next = input();
+    next.look = Some(last(first));
+    let observation = Observation {
+        probes: Vec::new(),
+        ..good_observation()
+    };
+    let next = decide(&next, &both, &desired(&[2]), observation, at(10));
+    assert_eq!(next.progress.probes, []);
+}
