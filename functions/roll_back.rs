@@ -138,12 +138,19 @@ async fn observe(
         }
         None => Vec::new(),
     };
-    let mut files = files(aws, input, good, &way).await?;
-    if let Some(live) = live.as_ref().filter(|_| way.sends_section()) {
-        let known = [Some(input.release.number), good.map(|good| good.number)];
-        let numbers = given_by(live, runs, passed_over(&desired), &known);
-        files.given = aws.state().files_of(&desired, &numbers).await?;
-    }
+    let given = match &live {
+        _ if matches!(way, Way::LeaveForeign { .. }) => vec![],
+        Some(live) if way.sends_section() => {
+            let known = [Some(input.release.number), good.map(|good| good.number)];
+            let numbers = given_by(live, runs, &passed_over(&desired), &known);
+            aws.state().files_of(&desired, &numbers).await?
+        }
+        _ => {
+            let numbers = passed_over(&desired);
+            aws.state().files_of(&desired, &numbers).await?
+        }
+    };
+    let files = files(aws, input, good, &way, given).await?;
     Ok(Observation {
         desired,
         live,
@@ -159,6 +166,7 @@ async fn files(
     input: &Input,
     good: Option<&GoodRelease>,
     way: &Way,
+    given: Vec<ServiceFile>,
 ) -> Result<Files, Fault> {
     let content = &input.release.content.file;
     let is_same = good.is_some_and(|good| good.content.file == *content);
@@ -167,7 +175,7 @@ async fn files(
     } else {
         Some(aws.state().file(content).await?)
     };
-    let has_ingress = bad.as_ref().is_some_and(|bad| bad.ingress.is_some());
+    let has_ingress = bad.iter().chain(&given).any(|file| file.ingress.is_some());
     let good = match good.filter(|_| way.sends_section() || has_ingress) {
         Some(good) => Some(aws.state().file(&good.content.file).await?),
         None => None,
@@ -179,7 +187,7 @@ async fn files(
     Ok(Files {
         good,
         bad,
-        given: vec![],
+        given,
         balancer: None,
     })
 }

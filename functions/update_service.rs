@@ -183,6 +183,6 @@ async fn given(
     }
     let good = input.last_good.as_ref().map(|good| good.number);
     let known = [Some(input.release.number), good];
-    let numbers = given_by(live, runs, passed_over(desired), &known);
+    let numbers = given_by(live, runs, &passed_over(desired), &known);
     aws.state().files_of(desired, &numbers).await
 }

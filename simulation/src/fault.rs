@@ -13,6 +13,8 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::wire::PROBE;
+
 /// What can go wrong with one call of a function to AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -85,6 +87,11 @@ impl Made {
 
     fn registers(&self) -> bool {
         self.operation() == "RegisterTaskDefinition"
+    }
+
+    /// Whether it asks a service and not AWS.
+    pub(crate) fn probes(&self) -> bool {
+        self.name.ends_with(PROBE)
     }
 }
 
@@ -222,7 +229,7 @@ impl Faults {
 
     /// What happens to the next call, if anything.
     pub fn next(&self, made: Made) -> Option<Fault> {
-        let registers = made.registers();
+        let (registers, probes) = (made.registers(), made.probes());
         let name = made.name.clone();
         let lasting = self.is_away(&name);
         let away = self.outage(&made.api, made.operation()).or(lasting);
@@ -245,7 +252,10 @@ impl Faults {
                     }
                     fault => fault,
                 };
-                (hit && (denials || fault != Fault::Denied)).then_some(fault)
+                // A service that answers its own probe wrongly again and again is bad.
+                let kills = matches!(fault, Fault::KilledBefore | Fault::KilledAfter);
+                let comes = (denials || fault != Fault::Denied) && (!probes || kills);
+                (hit && comes).then_some(fault)
             }
         };
         if fault.is_some() {

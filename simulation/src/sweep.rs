@@ -7,7 +7,6 @@ use crate::{
     fault::{Fault, Made, Plan},
     run::{RunError, play},
     scenario::Scenario,
-    wire::PROBE,
 };
 
 /// A story whose every call is hit by every fault in turn.
@@ -71,7 +70,7 @@ impl Journey {
     /// As [`play`].
     pub fn lasting_hits(&self) -> Result<Vec<Hit>, RunError> {
         let calls = play(self.scenario.clone())?.calls.into_iter().enumerate();
-        let calls = calls.filter(|(_, made)| !made.name.ends_with(PROBE));
+        let calls = calls.filter(|(_, made)| !made.probes());
         let away = calls.map(|(number, made)| Hit::Call {
             number,
             made,

@@ -2,6 +2,8 @@
 //! eventually consistent
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::{desired::DesiredState, live::UNSEEN_SECONDS, record::Verdict};
@@ -13,7 +15,7 @@ pub fn may_be_unseen(desired: &DesiredState, now: Timestamp) -> bool {
     let Some(claim) = &desired.claim else {
         return false;
     };
-    (passed_over(desired).is_some() || claim.attempt > 1) && was_claimed_lately(desired, now)
+    (!passed_over(desired).is_empty() || claim.attempt > 1) && was_claimed_lately(desired, now)
 }
 
 /// Whether the last release came to no good end, so that its way back may have changed the service, and the execution that works on
@@ -30,13 +32,20 @@ pub fn was_claimed_lately(desired: &DesiredState, now: Timestamp) -> bool {
     taken_at.is_some_and(|taken_at| now.duration_since(taken_at).as_secs() < UNSEEN_SECONDS)
 }
 
-/// The release that was concluded last, if a newer one took its place since the last good one: it may have changed the service
-/// a moment ago.
-pub fn passed_over(desired: &DesiredState) -> Option<u64> {
+/// The numbers of the releases since the last good one that a newer one took the place of, and that may have changed the service
+/// or what is around it, a moment ago or longer: the one that was concluded last, and those that are still open because the
+/// execution that worked on them has died.
+pub fn passed_over(desired: &DesiredState) -> BTreeSet<u64> {
     let good = desired.last_good.as_ref().map_or(0, |good| good.number);
-    let concluded = desired.concluded.as_ref()?;
-    let is_newer = concluded.verdict == Verdict::Superseded && concluded.number > good;
-    is_newer.then_some(concluded.number)
+    let claimed = desired.claim.as_ref().map_or(0, |claim| claim.release);
+    let concluded = desired.concluded.iter();
+    let concluded = concluded.filter(|last| last.verdict == Verdict::Superseded);
+    let open = desired.open.iter().map(|open| open.number);
+    concluded
+        .map(|last| last.number)
+        .chain(open.filter(|open| *open < claimed))
+        .filter(|number| *number > good)
+        .collect()
 }
 
 #[cfg(test)]
@@ -100,6 +109,24 @@ mod tests {
                 false,
             ),
             ("it is not known when", claimed(2, None), 1010, false),
+            (
+                "the execution of the one before it has died",
+                DesiredState {
+                    open: vec![release(2), release(3)],
+                    ..at_once()
+                },
+                1010,
+                true,
+            ),
+            (
+                "another one waits behind it",
+                DesiredState {
+                    open: vec![release(3), release(4)],
+                    ..at_once()
+                },
+                1010,
+                false,
+            ),
         ] {
             assert_eq!(may_be_unseen(&desired, at(second)), expected, "{story}");
         }

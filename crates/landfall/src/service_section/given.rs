@@ -9,17 +9,18 @@ use crate::{live::LiveService, tags::RELEASE_TAG};
 /// differ after a roll-back by ECS itself, which brings the section of the revision that it goes back to: "When a rollback
 /// is initiated, Amazon ECS changes the service revision to the most recent completed service revision"
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-revision.html>). That one need not have been good: a
-/// newer release may have superseded it once ECS had completed it. And of the release that was `passed_over`
-/// ([`crate::unseen::passed_over`]): ECS may not show yet what it was given by that one.
+/// newer release may have superseded it once ECS had completed it. And of the releases that were `passed_over`
+/// ([`crate::unseen::passed_over`]): ECS may not show yet what it was given by these.
 pub fn given_by(
     live: &LiveService,
     runs: Option<u64>,
-    passed_over: Option<u64>,
+    passed_over: &BTreeSet<u64>,
     known: &[Option<u64>],
 ) -> BTreeSet<u64> {
     let tagged = live.tags.get(RELEASE_TAG).and_then(|tag| tag.parse().ok());
-    let given = [tagged, runs, passed_over].into_iter().flatten();
+    let given = [tagged, runs].into_iter().flatten();
     given
+        .chain(passed_over.iter().copied())
         .filter(|given| !known.contains(&Some(*given)))
         .collect()
 }
@@ -31,10 +32,15 @@ mod tests {
 
     #[test]
     fn sections_are_those_of_the_tag_and_of_the_revision_unless_they_are_known() {
-        let numbers = |tag: &str, runs, passed_over, known: &[Option<u64>]| {
+        let numbers = |tag: &str, runs, passed_over: Option<u64>, known: &[Option<u64>]| {
             let mut live = live(1);
             live.tags.insert(RELEASE_TAG.into(), tag.into());
-            Vec::from_iter(given_by(&live, runs, passed_over, known))
+            Vec::from_iter(given_by(
+                &live,
+                runs,
+                &passed_over.into_iter().collect(),
+                known,
+            ))
         };
         for (tag, runs, passed_over, known, given) in [
             ("3", None, None, vec![Some(5), Some(1)], vec![3]),
@@ -51,6 +57,6 @@ mod tests {
                 "{tag} {runs:?} {known:?}"
             );
         }
-        assert!(given_by(&live(1), None, None, &[]).is_empty());
+        assert!(given_by(&live(1), None, &BTreeSet::new(), &[]).is_empty());
     }
 }

@@ -366,13 +366,13 @@ impl Way {
 /// The service files that the decision needs, and what was read for them.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// The last good release's, its tasks registered where it says: if its section is sent, or the bad one has an
+    /// The last good release's, its tasks registered where it says: if its section is sent, or another of these files has an
     /// `ingress`.
     pub good: Option<ServiceFile>,
     /// The bad release's, if it is another one and the service is not left alone.
     pub bad: Option<ServiceFile>,
-    /// The files of the other releases whose sections ECS may have, if the last good one's is sent
-    /// ([`given_by`](crate::service_section::given_by)).
+    /// The files of the other releases that may have changed the service or what is around it: if the last good one's section is
+    /// sent, of all whose sections ECS may have ([`given_by`](crate::service_section::given_by)).
     pub given: Vec<ServiceFile>,
     /// What the last good release is reached by, if its section is sent and has an `ingress`.
     pub balancer: Option<Balancer>,
