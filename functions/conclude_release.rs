@@ -22,6 +22,10 @@ use landfall_aws::{
     status_file::StatusFile,
 };
 
+/// What 409 says of a record that is not there: another write of it is under way, or was given up
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
+const UNSEEN: &str = "S3 has not written the record, and does not have it yet";
+
 /// Gives a release its verdict.
 #[derive(Debug)]
 pub struct ConcludeRelease;
@@ -50,8 +54,8 @@ impl Function for ConcludeRelease {
                 Ask::PutRecord(record) => Answer::Written(aws.state().put_record(&record).await?),
                 Ask::ReadRecord(number) => {
                     let record = aws.state().read_record(service, number).await?;
-                    let gone = || Fault::unexpected("a record that was there is gone");
-                    Answer::Record(record.ok_or_else(gone)?)
+                    let unseen = || Fault::transient(UNSEEN);
+                    Answer::Record(record.ok_or_else(unseen)?)
                 }
                 Ask::Announce(record) => {
                     aws.events().put(RELEASE_CONCLUDED, &*record).await?;

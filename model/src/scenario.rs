@@ -19,6 +19,8 @@ pub struct Scenario {
     /// Whether a sleeping execution wakes by itself after a minute. Without that, every wake-up has to come from an event
     /// or from another execution, and none may be missed.
     pub wakes_by_itself: bool,
+    /// Whether also those orders are tried that can lead to nothing else: to see that they do not.
+    pub tries_every_order: bool,
     /// The guard that is left out, to see that the checker finds what it guards against.
     pub without: Option<Guard>,
 }

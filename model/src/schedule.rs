@@ -208,7 +208,9 @@ impl Model for Protocol {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if let Some(foregone) = self.foregone(state) {
+        if !self.scenario.tries_every_order
+            && let Some(foregone) = self.foregone(state)
+        {
             actions.push(foregone);
             return;
         }

@@ -46,6 +46,7 @@ fn two_pushes(faults: Faults) -> Scenario {
         happenings: vec![vec![Push(1)], vec![Push(2)]],
         faults,
         wakes_by_itself: true,
+        tries_every_order: false,
         without: None,
     }
 }
@@ -201,6 +202,41 @@ fn every_schedule_comes_to_an_end() {
     };
     assert!(!goes_round(&Protocol::new(two_pushes(faults))));
     assert!(!goes_round(&Protocol::new(from_nothing(NO_FAULTS))));
+}
+
+/// The states in which nothing can happen any more.
+fn ends(scenario: Scenario) -> HashSet<State> {
+    let protocol = Protocol::new(scenario);
+    let mut ends = HashSet::new();
+    let mut seen = HashSet::new();
+    let mut left = protocol.init_states();
+    while let Some(state) = left.pop() {
+        let next = protocol.next_states(&state);
+        if next.is_empty() {
+            ends.insert(state.clone());
+        }
+        if seen.insert(state) {
+            left.extend(next);
+        }
+    }
+    println!("{} states, {} ends", seen.len(), ends.len());
+    ends
+}
+
+/// Of calls whose order cannot matter the checker tries one order.
+#[test]
+fn the_orders_that_are_not_tried_lead_to_no_other_end() {
+    for scenario in [
+        two_pushes(NO_FAULTS),
+        a_push_and_a_file(NO_FAULTS),
+        a_file_that_comes_and_goes(NO_FAULTS),
+    ] {
+        let every_order = Scenario {
+            tries_every_order: true,
+            ..scenario.clone()
+        };
+        assert_eq!(ends(scenario), ends(every_order));
+    }
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub enum Fault {
     Aborted,
     /// ECS has too many registrations of one family at once, which it says with a `ClientException`.
     TooManyRegistrations,
+    /// S3 does not write, for another write of the object is under way, which it says with 409 and not with 412.
+    Conflict,
     /// AWS answers 500 to this function's calls of this kind for two minutes.
     Away,
 }
@@ -65,6 +67,9 @@ impl Fault {
         if call.registers() {
             faults.push(Self::TooManyRegistrations);
         }
+        if call.writes_on_condition() {
+            faults.push(Self::Conflict);
+        }
         faults
     }
 }
@@ -87,6 +92,13 @@ impl Made {
 
     fn registers(&self) -> bool {
         self.operation() == "RegisterTaskDefinition"
+    }
+
+    /// Whether it writes an object if S3 has it as it was read, or not at all.
+    fn writes_on_condition(&self) -> bool {
+        [" PUT desired state", " PUT record"]
+            .iter()
+            .any(|what| self.name.ends_with(what))
     }
 
     /// Whether it asks a service and not AWS.

@@ -8,7 +8,7 @@ use std::{
 use crate::{fault::Fault, sweep::Hit};
 
 /// The names of the faults in the table's head.
-const COLUMNS: [(Fault, &str); 10] = [
+const COLUMNS: [(Fault, &str); 11] = [
     (Fault::Throttled, "throttled"),
     (Fault::ServerError, "500"),
     (Fault::LostBefore, "lost before"),
@@ -18,6 +18,7 @@ const COLUMNS: [(Fault, &str); 10] = [
     (Fault::KilledAfter, "killed after"),
     (Fault::Aborted, "execution aborted"),
     (Fault::TooManyRegistrations, "too many attempts"),
+    (Fault::Conflict, "409"),
     (Fault::Away, "500 for two minutes"),
 ];
 

@@ -162,6 +162,7 @@ impl Wire {
                 // It may have ended by itself meanwhile.
                 let _ = self.cloud.executions.call("StopExecution", input).await;
             }
+            Some(Fault::Conflict) => return Ok(call.refusal(&CONFLICT)),
             Some(Fault::LostBefore) => return Err(lost()),
             Some(Fault::KilledBefore) => return killed(&caller).await,
             Some(Fault::LostAfter | Fault::KilledAfter) | None => {}
@@ -250,6 +251,15 @@ const TOO_MANY_REGISTRATIONS: Refused = Refused {
     s3: (503, "SlowDown"),
     query: (400, "ThrottlingException"),
     message: "Too many concurrent attempts to create a new revision of the specified family.",
+};
+
+/// Of a conditional write beside which another one was under way: "the upload should be retried"
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
+const CONFLICT: Refused = Refused {
+    json: (400, "ClientException"),
+    s3: (409, "ConditionalRequestConflict"),
+    query: (400, "ThrottlingException"),
+    message: BY_PLAN,
 };
 
 /// The service whose API a request is for, as the scope of its signature names it: date, Region, service

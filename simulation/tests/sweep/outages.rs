@@ -8,9 +8,11 @@ use landfall::{
 };
 use landfall_local::cloud::ecs::{Healthy, SimulatedBehaviour};
 use landfall_simulation::{
-    fault::{Away, Fault},
+    fault::{Away, Fault, Plan},
     neighbours::Neighbours,
-    scenario::{Before, Edition, Rule, Service, Strategy},
+    run::play as play_scenario,
+    scenario::{Before, Edition, Rule, Scenario, Service, Strategy},
+    sweep::{Hit, journeys},
     witness::record,
 };
 use serde_json::Value;
@@ -316,4 +318,35 @@ fn the_way_back_is_gone_also_while_ecs_lists_no_deployment_to_end() {
             .go_away(list, Fault::ServerError, FOR_HOURS);
         stage.given(&hello, &good).await;
     });
+}
+
+#[test]
+fn a_record_that_s3_has_no_time_for_is_written_by_the_same_execution_a_moment_later() {
+    let mut journeys = journeys().into_iter();
+    let journey = journeys.find(|journey| journey.name == "redeploy").unwrap();
+    let hits = journey.hits().unwrap().into_iter();
+    let calls = hits.filter_map(|hit| match hit {
+        Hit::Call {
+            number,
+            made,
+            fault: Fault::Conflict,
+        } => (made.name == "conclude-release PUT record").then_some(number),
+        _ => None,
+    });
+    let calls: Vec<_> = calls.collect();
+    assert_eq!(calls.len(), 2, "a record for each release");
+    for call in calls {
+        let fault = Fault::Conflict;
+        let report = play_scenario(Scenario {
+            faults: Plan::Once { call, fault },
+            ..journey.scenario.clone()
+        });
+        let report = report.unwrap();
+        assert_eq!(report.faults, 1);
+        assert!(
+            !report.states.contains(&"NotConcluded".to_owned()),
+            "{}",
+            report.timeline
+        );
+    }
 }

@@ -218,6 +218,31 @@ fn a_hook_that_times_out_after_fourteen_days_lets_the_release_go_on_also_if_no_e
 }
 
 #[test]
+fn an_execution_that_step_functions_ends_after_thirty_days_is_followed_by_another() {
+    play(async {
+        let stage = Stage::open(&[]).await;
+        let longest = ", timeoutConfiguration: { timeoutInMinutes: 20160, action: CONTINUE }";
+        let stages = "PRE_SCALE_UP, POST_SCALE_UP, POST_TEST_TRAFFIC_SHIFT";
+        let mut file = file(stages, longest);
+        file.deployment += "\nstrategy: BLUE_GREEN\nbakeTimeInMinutes: 0";
+        let hello = serving(&stage, &file.text()).await;
+        let digest = stage.push("hello", "1.1.0").await;
+        paused(&stage, &hello, 3, None).await;
+        let first = stage.claim(&hello).await.unwrap().execution;
+        sleep(31 * DAY).await;
+        assert_eq!(stage.executions("TIMED_OUT").await, 1);
+        let pause = stage.desired(&hello).await.pause_of(3).cloned();
+        let pause = pause.expect("the third hook waits");
+        assert_eq!(pause.stage.as_deref(), Some("POST_TEST_TRAFFIC_SHIFT"));
+        sleep(12 * DAY).await;
+        stage.rest().await;
+        let record = stage.verdict(&hello, 3, Verdict::Succeeded).await;
+        assert_ne!(record.execution, Some(first));
+        assert!(stage.live_image(&hello).await.ends_with(&digest));
+    });
+}
+
+#[test]
 fn a_release_that_nobody_continues_is_rolled_back_by_ecs_and_not_released_again() {
     play(async {
         let stage = Stage::open(&[]).await;

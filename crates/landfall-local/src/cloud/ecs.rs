@@ -367,13 +367,14 @@ fn strings<'a>(input: &'a Value, name: &str) -> Vec<&'a str> {
     list(input, name).iter().filter_map(Value::as_str).collect()
 }
 
-/// One page of a List operation: `maxResults` (default 100) items after the one that `nextToken` names.
-fn page(input: &Value, member: &str, items: Vec<Value>) -> Value {
+/// One page of a List operation: `maxResults` items after the one that `nextToken` names, or as many as the operation answers
+/// `by_itself`.
+fn page(input: &Value, member: &str, items: Vec<Value>, by_itself: usize) -> Value {
     let size = input
         .get("maxResults")
         .and_then(Value::as_u64)
         .and_then(|size| usize::try_from(size).ok())
-        .unwrap_or(100);
+        .unwrap_or(by_itself);
     let from: usize = text(input, "nextToken").parse().unwrap_or(0);
     let total = items.len();
     let items: Vec<Value> = items.into_iter().skip(from).take(size.max(1)).collect();

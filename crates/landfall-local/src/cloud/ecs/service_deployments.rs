@@ -45,7 +45,7 @@ impl Ecs {
                 brief.into()
             })
             .collect();
-        Ok(page(input, "serviceDeployments", briefs))
+        Ok(page(input, "serviceDeployments", briefs, 20))
     }
 
     pub(super) fn describe_service_deployments(&self, input: &Value) -> Result<Value, Fault> {

@@ -108,7 +108,7 @@ impl Ecs {
         let desired_count = match input.get("desiredCount").and_then(Value::as_u64) {
             _ if daemon => 1,
             Some(count) => usize::try_from(count).unwrap_or(usize::MAX).min(5000),
-            None => 1,
+            None => 0,
         };
         let arn = inner.world.arn("ecs", &format!("service/{cluster}/{name}"));
         let mut fields = Map::new();
@@ -310,7 +310,7 @@ impl Ecs {
             })
             .map(|service| service.arn.clone().into())
             .collect();
-        Ok(page(input, "serviceArns", arns))
+        Ok(page(input, "serviceArns", arns, 10))
     }
 
     pub(super) fn delete_service(&self, input: &Value) -> Result<Value, Fault> {

@@ -144,7 +144,7 @@ impl Ecs {
         if text(input, "sort") == "DESC" {
             arns.reverse();
         }
-        Ok(page(input, "taskDefinitionArns", arns))
+        Ok(page(input, "taskDefinitionArns", arns, 100))
     }
 }
 

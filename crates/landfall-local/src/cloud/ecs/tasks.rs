@@ -58,7 +58,7 @@ impl Ecs {
             .filter(|task| matches(task, "startedBy") && matches(task, "launchType"))
             .map(|task| task.arn.clone().into())
             .collect();
-        Ok(page(input, "taskArns", arns))
+        Ok(page(input, "taskArns", arns, 100))
     }
 
     pub(super) fn describe_tasks(&self, input: &Value) -> Result<Value, Fault> {

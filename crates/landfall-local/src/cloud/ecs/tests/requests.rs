@@ -156,7 +156,7 @@ async fn what_was_said_is_kept_and_found_again_even_if_ecs_has_never_heard_of_it
     cloud.call("RegisterTaskDefinition", definition).await;
     let service = json!({
         "cluster": "web", "serviceName": "hello", "taskDefinition": "hello:1", "tags": tags,
-        "propagateTags": "SERVICE", "nextYearsFeature": [1],
+        "desiredCount": 1, "propagateTags": "SERVICE", "nextYearsFeature": [1],
     });
     let arn = cloud.call("CreateService", service).await["service"]["serviceArn"].clone();
     cloud.until_steady().await;
