@@ -78,6 +78,11 @@ def test_a_bad_push_goes_back_and_says_why_and_is_tried_again(page, landfall):
     expect(page.get_by_role("heading", name="Evidence speaks against the release")).to_be_visible()
     expect(page.locator(".evidence").first).to_contain_text("web exited with 1")
     expect(page.get_by_role("list", name="Stages").locator(".failed")).to_contain_text("rolls out")
+    # Its times beside those of the last good release, which never went back.
+    times = page.locator("table.numbers")
+    expect(times.locator("thead")).to_contain_text("release 3release 2")
+    expect(times.get_by_role("row", name="rolls out")).to_contain_text(re.compile(r"(\d+(\.\d)? m?s){2}"))
+    expect(times.get_by_role("row", name="goes back")).to_contain_text(re.compile(r"goes back\d"))
     page.get_by_role("link", name="web/hello").click()
 
     page.get_by_role("link", name="Retry …").click()

@@ -80,6 +80,24 @@ async fn scaling_follows_the_file_and_pushes_leave_the_count_alone() {
     // The journey itself asks through the cloud's own front, which is not logged.
     assert!(!asked.any(|entry| entry.service == "application-autoscaling"));
 
+    // Somebody sets other bounds, which a change of the file that asks for the same bounds as before leaves alone.
+    let bounds = json!({
+        "ServiceNamespace": "ecs", "ResourceId": "service/web/hello", "ScalableDimension": "ecs:service:DesiredCount",
+        "MinCapacity": 4, "MaxCapacity": 20,
+    });
+    let scalable = &stage.local.cloud.scaling;
+    scalable.call("RegisterScalableTarget", bounds).await.unwrap();
+    let changed = SCALED.replace("value: 60", "value: 55");
+    stage.follow(KEY, &format!("{file}{changed}")).await;
+    stage.verdict(&service, 3, Verdict::Succeeded).await;
+    let kept = json!({
+        "bounds": [4, 20],
+        "policies": [["landfall-ECSServiceAverageCPUUtilization", 55.0]],
+        "actions": ["landfall-morning"],
+    });
+    assert_eq!(scaling(&stage).await, kept);
+    assert_eq!(stage.live(&service).await["desiredCount"], 6);
+
     // The file changes: other bounds, which the count is brought between; no schedule. Somebody has a policy of their own.
     let by_hand = json!({
         "ServiceNamespace": "ecs", "ResourceId": "service/web/hello", "ScalableDimension": "ecs:service:DesiredCount",
@@ -100,7 +118,7 @@ async fn scaling_follows_the_file_and_pushes_leave_the_count_alone() {
         .replace("value: 60", "value: 50");
     let changed = changed.split("  scheduled:").next().unwrap();
     stage.follow(KEY, &format!("{file}{changed}")).await;
-    stage.verdict(&service, 3, Verdict::Succeeded).await;
+    stage.verdict(&service, 4, Verdict::Succeeded).await;
     let second = json!({
         "bounds": [3, 4],
         "policies": [["by-hand", 1.0], ["landfall-ECSServiceAverageCPUUtilization", 50.0]],
@@ -111,7 +129,7 @@ async fn scaling_follows_the_file_and_pushes_leave_the_count_alone() {
 
     // The section goes. What is foreign there stays, and with it the target.
     stage.follow(KEY, &file).await;
-    stage.verdict(&service, 4, Verdict::Succeeded).await;
+    stage.verdict(&service, 5, Verdict::Succeeded).await;
     let theirs = json!({"bounds": [3, 4], "policies": [["by-hand", 1.0]], "actions": []});
     assert_eq!(scaling(&stage).await, theirs);
     stage.close().await;
