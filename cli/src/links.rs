@@ -1,6 +1,41 @@
 //! Pages of the AWS console about what a command shows.
 
-use landfall::{partition::Partition, service_id::ServiceId};
+use landfall::{
+    container_log::Destination, partition::Partition, record::Record, service_file::ServiceFile,
+    service_id::ServiceId, task_definition::containers,
+};
+
+/// The pages about a release that has ended: what is to be seen there, and the address. Those of its logs are known by its
+/// `file`, for containers that write to CloudWatch Logs.
+pub(crate) fn of_release(record: &Record, file: Option<&ServiceFile>) -> Vec<(String, String)> {
+    let Some(arn) = record.execution.as_deref() else {
+        return Vec::new();
+    };
+    let mut groups: Vec<(String, Option<String>)> = Vec::new();
+    for container in file
+        .into_iter()
+        .flat_map(|file| containers(&file.task_definition))
+    {
+        if let Destination::CloudWatch(logs) = Destination::of(container) {
+            let group = (logs.group, logs.region);
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+    }
+    let logs = groups.into_iter().map(|(group, region)| {
+        let page = log(arn, region.as_deref(), &group, None);
+        (format!("log {group}"), page)
+    });
+    let pages = [
+        ("execution".to_owned(), execution(arn)),
+        ("deployments".to_owned(), deployments(&record.service, arn)),
+    ];
+    let pages = pages.into_iter().chain(logs);
+    pages
+        .filter_map(|(what, page)| Some((what, page?)))
+        .collect()
+}
 
 /// The page of an execution, by its ARN; none where no source says what the console's hosts are called.
 pub(crate) fn execution(arn: &str) -> Option<String> {
@@ -13,11 +48,20 @@ pub(crate) fn execution(arn: &str) -> Option<String> {
 
 /// The page of a service, in the Region of something else's ARN; none as of [`execution`].
 pub(crate) fn service(service: &ServiceId, arn: &str) -> Option<String> {
+    part_of_service(service, arn, "")
+}
+
+/// The page of a service's deployments, likewise.
+fn deployments(service: &ServiceId, arn: &str) -> Option<String> {
+    part_of_service(service, arn, "/deployments")
+}
+
+fn part_of_service(service: &ServiceId, arn: &str, part: &str) -> Option<String> {
     let region = region(arn)?;
     let console = Partition::of(region).console()?;
     let (cluster, name) = (service.cluster(), service.service());
     Some(format!(
-        "https://{region}.{console}/ecs/v2/clusters/{cluster}/services/{name}?region={region}"
+        "https://{region}.{console}/ecs/v2/clusters/{cluster}/services/{name}{part}?region={region}"
     ))
 }
 
@@ -59,6 +103,30 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn the_pages_of_a_release_are_those_of_its_execution_deployments_and_logs() {
+        let example = include_str!("../../events/schemas/examples/release-concluded.json");
+        let example: serde_json::Value = serde_json::from_str(example).unwrap();
+        let record: Record = serde_json::from_value(example["detail"].clone()).unwrap();
+        let log = "logConfiguration: { logDriver: awslogs, options: { awslogs-group: hello, awslogs-stream-prefix: ecs } }";
+        let file = format!(
+            "cluster: {{ clusterName: web }}\nservice: {{ serviceName: hello }}\ntaskDefinition:\n  family: hello\n  \
+             containerDefinitions:\n    - {{ name: web, image: hello, memory: 64, {log} }}\n    \
+             - {{ name: proxy, image: proxy, memory: 64, {log} }}\n"
+        );
+        let file = ServiceFile::parse(file.as_bytes()).unwrap();
+        let pages = of_release(&record, Some(&file));
+        let of: Vec<_> = pages.iter().map(|(what, _)| &**what).collect();
+        assert_eq!(of, ["execution", "deployments", "log hello"]);
+        assert!(
+            pages[1]
+                .1
+                .ends_with("/services/hello/deployments?region=eu-west-1"),
+            "{pages:?}"
+        );
+        assert_eq!(of_release(&record, None).len(), 2);
+    }
 
     #[test]
     fn pages_are_those_of_the_partition() {

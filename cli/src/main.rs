@@ -3,6 +3,7 @@
 mod by_hand;
 mod check;
 mod clients;
+mod commit;
 mod completions;
 mod console;
 mod demo;

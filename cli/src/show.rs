@@ -1,5 +1,7 @@
 //! `landfall show`: one release, what it changed, how it went and why it ended so.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use landfall::{
     difference::{self, Difference},
@@ -13,6 +15,7 @@ use miette::{Result, miette};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    commit::commit,
     diff::line,
     links,
     output::print,
@@ -41,8 +44,8 @@ struct Shown {
     before: Option<Record>,
     /// What its service file changed against the one before.
     differences: Vec<Difference>,
-    /// Whether AWS's console has pages about it.
-    has_pages: bool,
+    /// The pages of AWS's console about it: what is to be seen there, and the address.
+    pages: Vec<(String, String)>,
 }
 
 /// Shows it.
@@ -72,11 +75,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             }
             _ => Vec::new(),
         };
+        let pages = match landfall.is_here {
+            true => Vec::new(),
+            // Without the file the logs are missing.
+            false => {
+                let file = reader.file(&record.release.content).await.ok();
+                links::of_release(&record, file.as_ref())
+            }
+        };
         Ok(Some(Shown {
             record,
             before,
             differences,
-            has_pages: !landfall.is_here,
+            pages,
         }))
     };
     let shown: Option<Shown> = read.await.map_err(|fault| landfall.report(fault))?;
@@ -111,10 +122,16 @@ pub(crate) fn changes(old: &ServiceFile, new: &ServiceFile) -> Vec<Difference> {
 
 fn document(shown: &Shown) -> Value {
     let before = shown.before.as_ref().map(|before| before.release.number);
+    let pages = shown.pages.iter();
+    let pages = pages.map(|(what, page)| json!({ "of": what, "url": page }));
+    let images = shown.record.release.content.images.iter();
+    let commits = images.filter_map(|(container, image)| Some((container, commit(&image.tag)?)));
     json!({
         "record": shown.record,
         "before": before,
         "differences": shown.differences,
+        "commits": commits.collect::<BTreeMap<_, _>>(),
+        "pages": pages.collect::<Vec<_>>(),
     })
 }
 
@@ -123,7 +140,7 @@ fn describe(shown: &Shown) -> String {
         record,
         before,
         differences,
-        has_pages,
+        pages,
     } = shown;
     let release = &record.release;
     let mut text = format!(
@@ -188,13 +205,14 @@ fn describe(shown: &Shown) -> String {
     }
     if let Some(execution) = &record.execution {
         row("execution", execution);
-        let pages = [
-            links::execution(execution),
-            links::service(&record.service, execution),
-        ];
-        for page in pages.into_iter().flatten().filter(|_| *has_pages) {
-            row("page", &page);
-        }
+    }
+    let number = release.number;
+    row(
+        "logs",
+        &format!("landfall logs {} --release {number}", record.service),
+    );
+    for (what, page) in pages {
+        row("page", &format!("{what}: {page}"));
     }
     if let Some(diagnosis) = &record.diagnosis {
         text += &evidence(diagnosis);
@@ -206,7 +224,9 @@ fn describe(shown: &Shown) -> String {
 fn against(image: &Image, earlier: Option<&Image>) -> String {
     let named = |image: &Image| {
         let digest = image.digest.get(..19).unwrap_or(&image.digest);
-        format!("{}:{} ({digest})", image.repository, image.tag)
+        let commit = commit(&image.tag).map(|commit| format!(", commit {commit}"));
+        let commit = commit.unwrap_or_default();
+        format!("{}:{} ({digest}{commit})", image.repository, image.tag)
     };
     match earlier {
         Some(earlier) if earlier.digest == image.digest => format!("{}, as before", named(image)),

@@ -5,7 +5,7 @@ use landfall::{image::Image, record::Verdict, service_id::ServiceId};
 use maud::{DOCTYPE, Markup, html};
 
 use super::{actions::Action, assets, section::Section};
-use crate::view::Standing;
+use crate::{commit::commit, view::Standing};
 
 /// The frame of a page.
 pub(crate) struct Page<'a> {
@@ -193,20 +193,6 @@ pub(crate) fn image(image: &Image) -> Markup {
     }
 }
 
-/// The commit that a tag names: seven to forty hexadecimal digits, alone or as one of its parts, that are neither a number nor a
-/// word.
-pub(crate) fn commit(tag: &str) -> Option<&str> {
-    let mut parts = tag.split(['-', '_', '.', '+']);
-    parts.find(|part| {
-        let part = part.strip_prefix("sha").unwrap_or(part);
-        let has = |is: fn(&u8) -> bool| part.as_bytes().iter().any(is);
-        (7..=40).contains(&part.len())
-            && part.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
-            && has(u8::is_ascii_digit)
-            && has(u8::is_ascii_alphabetic)
-    })
-}
-
 /// What can be done about a service, as links to the pages that ask for it.
 pub(crate) fn buttons<'a>(
     service: &ServiceId,
@@ -223,25 +209,6 @@ pub(crate) fn buttons<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_tag_names_its_commit_if_it_has_one() {
-        for (tag, expected) in [
-            ("1.2.3", None),
-            ("main-4f1c2ab", Some("4f1c2ab")),
-            ("sha-4f1c2ab9", Some("4f1c2ab9")),
-            ("20261128", None),
-            ("defaced", None),
-            ("release-20261128", None),
-            (
-                "4f1c2ab94f1c2ab94f1c2ab94f1c2ab94f1c2ab9",
-                Some("4f1c2ab94f1c2ab94f1c2ab94f1c2ab94f1c2ab9"),
-            ),
-            ("4f1c2abx", None),
-        ] {
-            assert_eq!(commit(tag), expected, "{tag}");
-        }
-    }
 
     #[test]
     fn what_is_shown_is_escaped_and_only_the_web_is_linked() {

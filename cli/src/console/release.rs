@@ -8,7 +8,6 @@ use landfall::{
 use maud::{Markup, html};
 
 use super::{changed::Changed, course::Course, figures::percentile, page, plot, service};
-use crate::links;
 
 /// A release that has ended.
 pub(crate) struct Ended {
@@ -24,8 +23,8 @@ pub(crate) struct Ended {
     pub(crate) course_before: Option<Course>,
     /// The number of the newest release.
     pub(crate) newest: u64,
-    /// Whether AWS's console has pages about it.
-    pub(crate) has_pages: bool,
+    /// The pages of AWS's console about it: what is to be seen there, and the address.
+    pub(crate) pages: Vec<(String, String)>,
 }
 
 impl Ended {
@@ -123,18 +122,6 @@ impl Ended {
     fn links(&self) -> Markup {
         let record = &self.record;
         let execution = record.execution.as_deref();
-        let pages = execution.filter(|_| self.has_pages).map(|execution| {
-            [
-                (
-                    links::execution(execution),
-                    "The execution in AWS's console",
-                ),
-                (
-                    links::service(&record.service, execution),
-                    "The service in AWS's console",
-                ),
-            ]
-        });
         html! {
             section {
                 h2 { "Where to look" }
@@ -142,9 +129,11 @@ impl Ended {
                     @if let Some(revision) = &record.task_definition { dt { "revision" } dd { code { (revision.arn) } } }
                     @if let Some(execution) = execution { dt { "execution" } dd { code { (execution) } } }
                     dt { "terminal" } dd { code { "landfall show " (record.service) " " (record.release.number) } }
-                }
-                @for (address, name) in pages.into_iter().flatten() {
-                    @if let Some(address) = address { p { (page::link(&address, name)) } }
+                    dt { "its log" } dd { code { "landfall logs " (record.service) " --release " (record.release.number) } }
+                    @if !self.pages.is_empty() {
+                        dt { "AWS's console" }
+                        dd { @for (what, address) in &self.pages { (page::link(address, what)) " " } }
+                    }
                 }
             }
         }

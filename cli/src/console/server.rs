@@ -31,6 +31,7 @@ use super::{
     release::Ended,
 };
 use crate::{
+    links,
     view::{Reader, View},
     which::Landfall,
 };
@@ -318,6 +319,13 @@ async fn release(
             Some(before) => course(&console, before).await,
             None => None,
         };
+        let pages = match console.landfall.is_here {
+            true => Vec::new(),
+            false => {
+                let file = console.reader.file(content).await.ok();
+                links::of_release(&record, file.as_ref())
+            }
+        };
         let ended = Ended {
             course: course(&console, &record).await,
             course_before,
@@ -325,7 +333,7 @@ async fn release(
             before,
             changed,
             newest: console.view(&service).await?.desired.last_number,
-            has_pages: !console.landfall.is_here,
+            pages,
         };
         let title = format!("{service} release {number}");
         Ok(document(&console.page(&title, "", &ended.element())).into_response())
