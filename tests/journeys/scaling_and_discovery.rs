@@ -86,7 +86,10 @@ async fn scaling_follows_the_file_and_pushes_leave_the_count_alone() {
         "MinCapacity": 4, "MaxCapacity": 20,
     });
     let scalable = &stage.local.cloud.scaling;
-    scalable.call("RegisterScalableTarget", bounds).await.unwrap();
+    scalable
+        .call("RegisterScalableTarget", bounds)
+        .await
+        .unwrap();
     let changed = SCALED.replace("value: 60", "value: 55");
     stage.follow(KEY, &format!("{file}{changed}")).await;
     stage.verdict(&service, 3, Verdict::Succeeded).await;
