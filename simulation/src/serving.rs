@@ -25,8 +25,18 @@ pub struct Guard {
     gaps: BTreeMap<String, Violation>,
     /// Service → the most tasks of good images that its files asked for and that ran.
     reached: BTreeMap<String, u64>,
-    /// Service → the newest release that was announced as good, and the hash of its file.
-    proven: BTreeMap<String, (u64, String)>,
+    /// Service → the newest release that was announced as good.
+    proven: BTreeMap<String, Proven>,
+}
+
+/// A release that was announced as good.
+#[derive(Clone)]
+struct Proven {
+    number: u64,
+    /// The hash of its file.
+    file: String,
+    /// How many files had been uploaded by then: the same content may be uploaded again.
+    uploads: usize,
 }
 
 impl Guard {
@@ -59,10 +69,11 @@ impl Guard {
             if story.deployed || disturbed || self.gaps.contains_key(&name) {
                 continue;
             }
-            let Some(file) = self.proven(service).await else {
+            let Some(good) = self.proven(service, story).await else {
                 continue;
             };
-            let (asked, running) = (least(story, &file), self.running(service, pushes).await);
+            let asked = least(story, &good.file, good.uploads);
+            let running = self.running(service, pushes).await;
             // A release that asks for more tasks may be announced before they run; from then on they have to.
             let reached = self.reached.entry(name.clone()).or_insert(1);
             if running >= asked {
@@ -80,8 +91,8 @@ impl Guard {
         }
     }
 
-    /// The hash of the file of the newest release that was announced as good.
-    async fn proven(&mut self, service: &Service) -> Option<String> {
+    /// The newest release that was announced as good.
+    async fn proven(&mut self, service: &Service, story: &Story) -> Option<Proven> {
         let announced = self.witness.announced().into_iter();
         let good = announced.filter(|verdict| {
             verdict.service == service.id && verdict.verdict == Verdict::Succeeded
@@ -89,12 +100,16 @@ impl Guard {
         let newest = good.map(|verdict| verdict.number).max()?;
         let name = service.id.to_string();
         match self.proven.get(&name) {
-            Some((known, file)) if *known == newest => Some(file.clone()),
+            Some(known) if known.number == newest => Some(known.clone()),
             _ => {
                 let record = record(&self.cloud, &service.id, newest).await?;
-                let file = record.release.content.file.to_string();
-                self.proven.insert(name, (newest, file.clone()));
-                Some(file)
+                let proven = Proven {
+                    number: newest,
+                    file: record.release.content.file.to_string(),
+                    uploads: story.files.len(),
+                };
+                self.proven.insert(name, proven.clone());
+                Some(proven)
             }
         }
     }
@@ -128,10 +143,10 @@ impl Guard {
     }
 }
 
-/// The fewest tasks that anybody asked for: the file with this hash, those that were uploaded since, and strangers; an operator
-/// who goes back asks for what an earlier file says.
-fn least(story: &Story, hash: &str) -> u64 {
-    let mut files = story.files.iter();
+/// The fewest tasks that anybody asked for: the file with this hash, the last such of so many `uploads`, those that were uploaded
+/// since, and strangers; an operator who goes back asks for what an earlier file says.
+fn least(story: &Story, hash: &str, uploads: usize) -> u64 {
+    let mut files = story.files.iter().take(uploads);
     let at = files.rposition(|file| file.contents.contains_key(hash));
     let since = at.filter(|_| !story.taken_back).unwrap_or_default();
     let files = &story.files[since..];
@@ -179,14 +194,17 @@ mod tests {
             files: vec![uploaded("a", 1), uploaded("b", 3)],
             ..Story::default()
         };
-        assert_eq!(least(&story, "b"), 3);
-        assert_eq!(least(&story, "a"), 1);
+        assert_eq!(least(&story, "b", 2), 3);
+        assert_eq!(least(&story, "a", 1), 1);
         story.files.push(uploaded("c", 2));
-        assert_eq!(least(&story, "b"), 2);
+        assert_eq!(least(&story, "b", 2), 2);
+        story.files.push(uploaded("b", 3));
+        assert_eq!(least(&story, "b", 2), 2, "the good one was uploaded before");
+        assert_eq!(least(&story, "b", 4), 3);
         story.taken_back = true;
-        assert_eq!(least(&story, "b"), 1);
+        assert_eq!(least(&story, "b", 4), 1);
         story.taken_back = false;
         story.counts.push(1);
-        assert_eq!(least(&story, "b"), 1);
+        assert_eq!(least(&story, "b", 4), 1);
     }
 }
