@@ -5,9 +5,24 @@ use landfall::{
     service_id::ServiceId, task_definition::containers,
 };
 
-/// The pages about a release that has ended: what is to be seen there, and the address. Those of its logs are known by its
-/// `file`, for containers that write to CloudWatch Logs.
-pub(crate) fn of_release(record: &Record, file: Option<&ServiceFile>) -> Vec<(String, String)> {
+use crate::{view::Reader, which::Landfall};
+
+/// The pages about a release that has ended: what is to be seen there, and the address. None for a Landfall on this machine; without
+/// those of its logs if its file cannot be read.
+pub(crate) async fn pages(
+    landfall: &Landfall,
+    reader: &Reader,
+    record: &Record,
+) -> Vec<(String, String)> {
+    if landfall.is_here {
+        return Vec::new();
+    }
+    let file = reader.file(&record.release.content).await.ok();
+    of_release(record, file.as_ref())
+}
+
+/// The same of a release with this file, for the logs of containers that write to CloudWatch Logs.
+fn of_release(record: &Record, file: Option<&ServiceFile>) -> Vec<(String, String)> {
     let Some(arn) = record.execution.as_deref() else {
         return Vec::new();
     };

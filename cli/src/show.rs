@@ -75,14 +75,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             }
             _ => Vec::new(),
         };
-        let pages = match landfall.is_here {
-            true => Vec::new(),
-            // Without the file the logs are missing.
-            false => {
-                let file = reader.file(&record.release.content).await.ok();
-                links::of_release(&record, file.as_ref())
-            }
-        };
+        let pages = links::pages(&landfall, &reader, &record).await;
         Ok(Some(Shown {
             record,
             before,

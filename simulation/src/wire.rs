@@ -253,7 +253,7 @@ const TOO_MANY_REGISTRATIONS: Refused = Refused {
     message: "Too many concurrent attempts to create a new revision of the specified family.",
 };
 
-/// Of a conditional write beside which another one was under way: "the upload should be retried"
+/// Of a conditional write beside which another one was under way: it has to be tried again
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
 const CONFLICT: Refused = Refused {
     json: (400, "ClientException"),

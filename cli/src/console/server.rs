@@ -319,13 +319,7 @@ async fn release(
             Some(before) => course(&console, before).await,
             None => None,
         };
-        let pages = match console.landfall.is_here {
-            true => Vec::new(),
-            false => {
-                let file = console.reader.file(content).await.ok();
-                links::of_release(&record, file.as_ref())
-            }
-        };
+        let pages = links::pages(&console.landfall, &console.reader, &record).await;
         let ended = Ended {
             course: course(&console, &record).await,
             course_before,
