@@ -3,6 +3,8 @@
 //! In: `Input`, from whatever failed. Out: `Output`, what was done and what to wait for.
 //! Fails with `Transient`, which the state machine retries.
 
+use std::collections::BTreeSet;
+
 use crate::{ensure_ingress, register_task_definition::register};
 use landfall::{
     desired::{DesiredState, GoodRelease},
@@ -138,18 +140,15 @@ async fn observe(
         }
         None => Vec::new(),
     };
-    let given = match &live {
-        _ if matches!(way, Way::LeaveForeign { .. }) => vec![],
+    let numbers = match &live {
+        _ if matches!(way, Way::LeaveForeign { .. }) => BTreeSet::new(),
         Some(live) if way.sends_section() => {
             let known = [Some(input.release.number), good.map(|good| good.number)];
-            let numbers = given_by(live, runs, &passed_over(&desired), &known);
-            aws.state().files_of(&desired, &numbers).await?
+            given_by(live, runs, &passed_over(&desired), &known)
         }
-        _ => {
-            let numbers = passed_over(&desired);
-            aws.state().files_of(&desired, &numbers).await?
-        }
+        _ => passed_over(&desired),
     };
+    let given = aws.state().files_of(&desired, &numbers).await?;
     let files = files(aws, input, good, &way, given).await?;
     Ok(Observation {
         desired,
