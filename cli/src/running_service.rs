@@ -2,7 +2,8 @@
 
 use landfall::{
     difference::{primary, with_revision},
-    export::{Followable, Reference},
+    export::Followable,
+    image::Reference,
     image::registry_host,
     live::{LiveRevision, ServiceStatus},
     service_id::ServiceId,

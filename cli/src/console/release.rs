@@ -2,7 +2,8 @@
 
 use landfall::{
     evidence::Against,
-    record::{Diagnosis, ProbeAnswer, Record, StoppedTask, Timeline},
+    live::StoppedTask,
+    record::{Diagnosis, ProbeAnswer, Record, Timeline},
     undecided::duration,
 };
 use maud::{Markup, html};

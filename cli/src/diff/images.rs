@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use landfall::{
-    export::Reference, image::Image, record::Release, service_file::ServiceFile,
+    image::{Image, Reference},
+    record::Release,
+    service_file::ServiceFile,
     task_definition::containers_mut,
 };
 use landfall_aws::ecr::Ecr;

@@ -6,9 +6,9 @@ use landfall::{
     export::is_express,
     live::{Balancer, LiveService, LiveTarget},
     service_file::ServiceFile,
-    service_section::{CREATE_ONLY, kept, unchangeable},
+    service_section::{CREATE_ONLY, TagChanges, kept, unchangeable},
     step::update_service::{Input, Section, Seen, plan},
-    tags::{RELEASE_TAG, SERVICE_TAG, TagChanges},
+    tags::{RELEASE_TAG, SERVICE_TAG},
 };
 use landfall_aws::{Fault, clock::Clock};
 use serde_json::{Map, Value};

@@ -27,11 +27,12 @@ use landfall::{
     drift::Registered,
     live::{
         Accepted, EndedTask, HookAction, LiveCluster, LiveService, LiveServiceDeployment,
-        ServiceDeploymentStatus, TaskDefinitionStatus, TaskHealth,
+        ServiceDeploymentStatus, StoppedTask, TaskDefinitionStatus, TaskHealth,
     },
-    record::{StoppedTask, TaskDefinition},
+    record::TaskDefinition,
     service_id::ServiceId,
-    tags::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, TagChanges, service_tag},
+    service_section::TagChanges,
+    tags::{CONTENT_TAG, RELEASE_TAG, SERVICE_TAG, service_tag},
 };
 use serde_json::{Map, Value};
 

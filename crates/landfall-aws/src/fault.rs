@@ -1,5 +1,7 @@
 //! Why a call, and so a step, failed: in the words that the state machine matches on.
 
+mod kind;
+
 use std::{error::Error, fmt};
 
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
@@ -11,6 +13,7 @@ use landfall::{
     step::update_service::nothing_to_adopt,
 };
 
+pub use self::kind::Kind;
 use crate::not_yet;
 
 /// A failure of a call, and so of a step.
@@ -24,35 +27,6 @@ pub struct Fault {
     pub code: Option<String>,
     /// AWS's message, or a sentence of Landfall's.
     pub message: String,
-}
-
-/// What operating people do about a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// AWS is throttling, unavailable or unreachable: the state machine tries again.
-    Transient,
-    /// AWS refuses what it takes a while later ([`crate::not_yet`]): the state machine tries again for some minutes.
-    NotYet,
-    /// AWS or Landfall refuses: a retry would be refused too, until an operator changes something.
-    Refused,
-    /// AWS denies a read: what the function has to know cannot be seen, until an operator changes a policy. That says nothing
-    /// about what the function was to do.
-    Denied,
-    /// Something that should not happen.
-    Unexpected,
-}
-
-impl Kind {
-    /// The name of this kind, one of [`Fault::NAMES`].
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Transient => "Transient",
-            Self::NotYet => "NotYet",
-            Self::Refused => "Refused",
-            Self::Denied => "Denied",
-            Self::Unexpected => "Unexpected",
-        }
-    }
 }
 
 /// Error codes that mean "slower" or "later", over all services in use. The SDK retries them a few times by itself.

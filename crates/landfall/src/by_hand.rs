@@ -3,6 +3,8 @@
 //! What should run in the end, the followed file and the newest images, is not changed by that. The service is held, with
 //! one release that may begin all the same ([`HeldAt`]); whatever is pushed or uploaded waits. Resuming the service
 //! deploys the newest again.
+//!
+//! The release by hand is part of the hold, a field of [`DesiredState`]; the methods about it are here.
 
 use std::collections::BTreeMap;
 

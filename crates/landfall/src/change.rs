@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     live::{LiveService, Rollout, ServiceStatus},
     service_id::ServiceId,
-    tags::TagChanges,
+    service_section::TagChanges,
 };
 
 /// The calls that change a service, and the rollout to wait for afterwards.

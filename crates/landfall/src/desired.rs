@@ -4,9 +4,13 @@
 //! writes the claim and the verdicts.
 //!
 //! [`DesiredState`] has methods in other modules too: the images that are followed are in [`crate::followed`], the tags that
-//! were passed over in [`crate::ignored`], holds in [`crate::hold`], releases by hand in [`crate::by_hand`], images in quarantine in [`crate::quarantine`], drift in
-//! [`crate::drift`], the way back in danger in [`crate::danger`], pauses in [`crate::pause`], releases of which no task ran
-//! in [`crate::unproven`], undecided ones in [`crate::undecided`].
+//! were passed over in [`crate::ignored`], holds in [`crate::hold`], releases by hand in [`crate::by_hand`], images in quarantine
+//! in [`crate::quarantine`], drift in [`crate::drift`], the way back in danger in [`crate::danger`], releases of which no task
+//! ran in [`crate::unproven`], undecided ones in [`crate::undecided`]. These modules and this one import each other: they are
+//! one type, a file for each of its fields.
+
+mod acts;
+mod paused;
 
 use std::collections::BTreeMap;
 

@@ -10,11 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    desired::DesiredState,
-    live::{EndedTask, LiveService, StopCode},
-    record::{Release, StoppedContainer},
-};
+use crate::live::{EndedTask, LiveService, StopCode, StoppedContainer};
 
 /// Against whom the evidence speaks that stopped a release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,19 +32,6 @@ pub enum Against {
 
 /// The images that a release brings, which the last good one did not run: container name → `sha256:…`
 pub type Brought = BTreeMap<String, String>;
-
-/// The images that `release` brings.
-pub fn brought(release: &Release, desired: &DesiredState) -> Brought {
-    let good = desired.last_good.as_ref().map(|good| &good.content.images);
-    let images = release.content.images.iter();
-    images
-        .filter(|(container, image)| {
-            let before = good.and_then(|good| good.get(*container));
-            before.is_none_or(|before| before.digest != image.digest)
-        })
-        .map(|(container, image)| (container.clone(), image.digest.clone()))
-        .collect()
-}
 
 /// What a stopped task says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

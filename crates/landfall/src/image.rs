@@ -95,6 +95,43 @@ pub fn registry_host(account: &str, region: &str) -> String {
     format!("{account}.dkr.ecr.{region}.{suffix}")
 }
 
+/// Where an image reference of a private registry points, `<account>.dkr.ecr.<region>.amazonaws.com/<repository>…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference<'a> {
+    /// The registry's host.
+    pub registry: &'a str,
+    /// The repository's name.
+    pub repository: &'a str,
+    /// The tag; `latest` if the reference has neither tag nor digest.
+    pub tag: Option<&'a str>,
+    /// `sha256:…`
+    pub digest: Option<&'a str>,
+}
+
+impl<'a> Reference<'a> {
+    /// Reads a reference into a private ECR registry; none if it is another.
+    pub fn read(image: &'a str) -> Option<Self> {
+        let (registry, rest) = image.split_once('/')?;
+        if !registry.contains(".dkr.ecr.") {
+            return None;
+        }
+        let (name, digest) = match rest.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (rest, None),
+        };
+        let (repository, tag) = match name.split_once(':') {
+            Some((repository, tag)) => (repository, Some(tag)),
+            None => (name, None),
+        };
+        Some(Self {
+            registry,
+            repository,
+            tag: tag.or(digest.is_none().then_some("latest")),
+            digest,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

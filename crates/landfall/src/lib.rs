@@ -7,6 +7,7 @@ pub mod by_hand;
 pub mod change;
 pub mod container_log;
 pub mod content;
+pub mod course;
 pub mod danger;
 pub mod desired;
 pub mod difference;

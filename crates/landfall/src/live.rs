@@ -9,6 +9,7 @@ mod pace;
 mod placement;
 mod registry;
 mod revision;
+mod rollout;
 mod scaling;
 mod service;
 mod status;
@@ -18,16 +19,15 @@ pub use balancer::{
     Balancer, Forward, LiveBalancer, LiveGroup, LiveRule, OtherCondition, OwnAnswer, TargetHealth,
 };
 pub use cluster::LiveCluster;
-pub use death::EndedTask;
-pub(crate) use deployment::UNSEEN_SECONDS;
-pub use deployment::{
-    Accepted, Declined, EndedBy, LiveDeployment, LiveHook, LiveServiceDeployment, Rollout,
-};
+pub use death::{EndedTask, StoppedContainer, StoppedTask};
+pub use deployment::{Declined, EndedBy, LiveDeployment, LiveHook, LiveServiceDeployment};
 pub use execution::ExecutionStatus;
 pub use pace::{Pace, deployment_seconds};
 pub use placement::{Failure, FailureReason, Placement};
 pub use registry::{LiveNamespace, LiveRegistry};
 pub use revision::LiveRevision;
+pub(crate) use rollout::UNSEEN_SECONDS;
+pub use rollout::{Accepted, Rollout};
 pub use scaling::{LiveScaling, LiveTarget};
 pub use service::{CapacityShare, CreatedWith, LiveService};
 pub use status::{

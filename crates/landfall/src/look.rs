@@ -10,6 +10,10 @@ use crate::{failure::Failure, pause::Pause};
 /// `statemachine/release.asl.json`); in a pause `AwaitAction` sleeps longer.
 pub const SLEEP: u64 = 60;
 
+/// The longest time, in seconds, between two looks at a paused deployment. ECS's events wake the execution as soon as
+/// something changes; this is for those that are lost.
+const LONGEST_SLEEP: u64 = 3600;
+
 /// How many seconds more may pass between two looks while AWS answers: what calls take, and their first retries.
 const SLACK: u64 = 30;
 
@@ -61,6 +65,19 @@ pub const WITHHELD_AT_MOST: u64 = 3600;
 pub fn blind_seconds(since: Timestamp, wait_seconds: u64, now: Timestamp) -> u64 {
     let passed = u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0);
     passed.saturating_sub(wait_seconds.max(SLEEP).saturating_add(SLACK))
+}
+
+/// For how many seconds the execution sleeps until it looks again, in a rollout that was paused for `paused_seconds` up
+/// to `now`: a sixtieth of that, so that all looks of a pause of 14 days, the longest that a hook may wait, fit into the
+/// history of an execution many times, and no longer than until a hook times out.
+pub fn sleep_in_pause(pause: &Pause, paused_seconds: u64, now: Timestamp) -> u64 {
+    let left = |until: Timestamp| u64::try_from(until.duration_since(now).as_secs()).ok();
+    let expiries = pause.hooks.iter().filter_map(|hook| hook.until);
+    let left = expiries
+        .map(|until| left(until).unwrap_or(0).saturating_add(SLEEP))
+        .min();
+    let sleep = (paused_seconds / 60).min(LONGEST_SLEEP);
+    sleep.min(left.unwrap_or(LONGEST_SLEEP)).max(SLEEP)
 }
 
 /// Seconds of a rollout that do not count against the release. No second is in two of them.
@@ -164,9 +181,16 @@ pub enum Outcome {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
-    use crate::sample::{at, pause};
+    use crate::{
+        live::HookAction,
+        pause::AwaitedHook,
+        sample::{at, pause},
+    };
 
     /// A look at this second, which asked for the next one after so many seconds.
     fn last(second: i64, wait_seconds: u64, blind_seconds: u64) -> Look<Outcome> {
@@ -267,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_pause_of_many_looks_is_as_long_as_the_time_between_the_first_and_the_last() {
-        let after = |milliseconds| at(1000) + jiff::SignedDuration::from_millis(milliseconds);
+        let after = |milliseconds| at(1000) + SignedDuration::from_millis(milliseconds);
         let mut look = Look {
             pause: Some(pause(at(1000))),
             ..last(1000, 60, 0)
@@ -295,5 +319,33 @@ mod tests {
              its tasks"
         );
         assert_eq!((uncounted.added_to(60), uncounted.taken_from(81)), (81, 60));
+    }
+
+    #[test]
+    fn the_longer_a_pause_lasts_the_rarer_are_the_looks_and_all_of_fourteen_days_fit_into_a_history()
+     {
+        let pause = Pause {
+            hooks: vec![AwaitedHook {
+                id: "a".into(),
+                until: Some(at(0) + SignedDuration::from_hours(14 * 24)),
+                then: Some(HookAction::Continue),
+            }],
+            ..pause(at(0))
+        };
+        let (mut second, mut looks, mut longest) = (0, 0, 0);
+        while at(second) < pause.hooks[0].until.unwrap() {
+            let sleep = sleep_in_pause(&pause, u64::try_from(second).unwrap(), at(second));
+            assert!(sleep >= SLEEP && sleep >= longest.min(SLEEP), "{sleep}");
+            longest = longest.max(sleep);
+            second += i64::try_from(sleep).unwrap();
+            looks += 1;
+        }
+        assert_eq!(longest, 3600);
+        // A sleep and a look are 14 events of an execution's history, which takes 25,000
+        // (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
+        assert!(looks * 14 < 25_000 / 2, "{looks}");
+        // It looks soon after the hook has timed out, also if the event is lost.
+        let late = second - 14 * 86_400;
+        assert!(late <= 60 + 60, "{late}");
     }
 }

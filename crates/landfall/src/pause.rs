@@ -11,16 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    desired::DesiredState,
     live::{HookAction, HookStatus, LiveServiceDeployment, ServiceDeploymentStatus},
-    look::SLEEP,
     record::Release,
     service_id::ServiceId,
 };
-
-/// The longest time, in seconds, between two looks at a paused deployment. ECS's events wake the execution as soon as
-/// something changes; this is for those that are lost.
-const LONGEST_SLEEP: u64 = 3600;
 
 /// A deployment that ECS has paused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,19 +119,6 @@ impl Pause {
         hooks.any(|hook| other.hooks.iter().any(|known| known.id == hook.id))
     }
 
-    /// For how many seconds the execution sleeps until it looks again, in a rollout that was paused for `paused_seconds` up
-    /// to `now`: a sixtieth of that, so that all looks of a pause of 14 days, the longest that a hook may wait, fit into the
-    /// history of an execution many times, and no longer than until a hook times out.
-    pub fn sleep_seconds(&self, paused_seconds: u64, now: Timestamp) -> u64 {
-        let left = |until: Timestamp| u64::try_from(until.duration_since(now).as_secs()).ok();
-        let expiries = self.hooks.iter().filter_map(|hook| hook.until);
-        let left = expiries
-            .map(|until| left(until).unwrap_or(0).saturating_add(SLEEP))
-            .min();
-        let sleep = (paused_seconds / 60).min(LONGEST_SLEEP);
-        sleep.min(left.unwrap_or(LONGEST_SLEEP)).max(SLEEP)
-    }
-
     /// The pause in a sentence: where, since when, until when, and what ECS does then.
     pub fn sentence(&self) -> String {
         let mut text = match &self.stage {
@@ -178,31 +159,6 @@ impl Pause {
             commands: self.commands(),
             pause: self.clone(),
         }
-    }
-}
-
-impl DesiredState {
-    /// The pause of the release with this number, while it lasts.
-    pub fn pause_of(&self, release: u64) -> Option<&Pause> {
-        let paused = self.paused.as_ref();
-        let paused = paused.filter(|paused| paused.release == release);
-        paused.map(|paused| &paused.pause)
-    }
-
-    /// Notes that the release with this number is paused, or is not any more. Answers whether that is news.
-    pub fn note_pause(&mut self, release: u64, pause: Option<&Pause>) -> bool {
-        let noted = match (&self.paused, pause) {
-            (None, None) => true,
-            (Some(known), Some(pause)) => {
-                known.release == release && known.pause.awaits_the_same_as(pause)
-            }
-            _ => false,
-        };
-        if !noted {
-            let pause = pause.cloned();
-            self.paused = pause.map(|pause| PausedRelease { release, pause });
-        }
-        !noted
     }
 }
 

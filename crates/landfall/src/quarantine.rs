@@ -58,7 +58,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     content::ContentHash,
     desired::DesiredState,
-    evidence::{Against, brought},
+    evidence::{Against, Brought},
     image::Image,
     record::{Cause, Content, Release, Verdict},
     together::group,
@@ -407,6 +407,19 @@ impl DesiredState {
         self.lift_quarantine();
     }
 
+    /// The images that `release` brings, which the last good release did not run.
+    pub fn brought_by(&self, release: &Release) -> Brought {
+        let good = self.last_good.as_ref().map(|good| &good.content.images);
+        let images = release.content.images.iter();
+        images
+            .filter(|(container, image)| {
+                let before = good.and_then(|good| good.get(*container));
+                before.is_none_or(|before| before.digest != image.digest)
+            })
+            .map(|(container, image)| (container.clone(), image.digest.clone()))
+            .collect()
+    }
+
     fn quarantine_images(&mut self, release: &Release) {
         let Some(good) = &self.last_good else { return };
         if good.content.file != release.content.file {
@@ -414,7 +427,7 @@ impl DesiredState {
         }
         let quarantined = Quarantined {
             release: release.number,
-            images: brought(release, self),
+            images: self.brought_by(release),
             containers: release.content.containers.clone(),
         };
         let mut known = self.quarantine.iter();

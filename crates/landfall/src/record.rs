@@ -6,8 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    act::Act, content::ContentHash, evidence::Against, image::Image, live::UNSEEN_SECONDS,
-    service_file::Phase, service_id::ServiceId,
+    act::Act,
+    content::ContentHash,
+    evidence::Against,
+    image::Image,
+    live::{StoppedTask, UNSEEN_SECONDS},
+    service_file::Phase,
+    service_id::ServiceId,
 };
 
 /// The content of a release: a service file and the images for its containers. Two releases with the same content would
@@ -289,30 +294,6 @@ pub struct TaskLog {
     pub group: String,
     /// The stream.
     pub stream: String,
-}
-
-/// A task that stopped, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoppedTask {
-    /// The task's ARN.
-    pub task: String,
-    /// ECS's `stoppedReason`.
-    pub reason: String,
-    /// The containers that exited or gave a reason.
-    pub containers: Vec<StoppedContainer>,
-}
-
-/// A container of a stopped task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoppedContainer {
-    /// Its name.
-    pub name: String,
-    /// Its exit code, if it ran.
-    pub exit_code: Option<i32>,
-    /// ECS's reason, e.g. `CannotPullContainerError: …`.
-    pub reason: Option<String>,
 }
 
 /// The answer to an HTTP probe, or why there was none.

@@ -11,10 +11,10 @@ use crate::{
     content::ContentHash,
     desired::{Claim, Concluded, DesiredState, GoodRelease},
     image::Image,
-    live::{CreatedWith, EndedTask, HookAction, LiveDeployment, LiveService},
+    live::{CreatedWith, EndedTask, HookAction, LiveDeployment, LiveService, StoppedTask},
     pause::{AwaitedHook, Pause},
     probe::Statuses,
-    record::{Cause, Content, Record, Release, StoppedTask, TaskDefinition, Timeline, Verdict},
+    record::{Cause, Content, Record, Release, TaskDefinition, Timeline, Verdict},
     service_file::{HttpProbe, ProbeTarget, ServiceFile},
     service_id::ServiceId,
 };

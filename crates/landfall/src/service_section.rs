@@ -6,6 +6,7 @@ mod count;
 mod given;
 mod leftovers;
 pub mod out_of_reach;
+mod tags;
 pub mod unchangeable;
 
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 pub use count::{changes_count, drop_unowned_count, keep_count, shown_count, who_counts};
 pub use given::given_by;
 pub use leftovers::{kept, with_resets};
+pub use tags::{TagChanges, tag_changes};
 
 use crate::{
     live::{Balancer, LiveService},

@@ -9,9 +9,8 @@ use landfall::{
     evidence::is_by_person,
     live::{
         Accepted, CapacityShare, CreatedWith, DeploymentStatus, EndedBy, EndedTask, LiveBalancer,
-        LiveDeployment, LiveHook, LiveService, Pace, TaskHealth,
+        LiveDeployment, LiveHook, LiveService, Pace, StoppedContainer, StoppedTask, TaskHealth,
     },
-    record::{StoppedContainer, StoppedTask},
 };
 use serde_json::{Map, Value};
 

@@ -6,8 +6,7 @@ use aws_sdk_ecs::{
     types::{DesiredStatus, Task},
 };
 use landfall::{
-    live::{Failure, FailureReason, LiveTask, Placement},
-    record::StoppedContainer,
+    live::{Failure, FailureReason, LiveTask, Placement, StoppedContainer},
     service_id::ServiceId,
 };
 use serde_json::{Map, Value};

@@ -104,7 +104,7 @@ fn unstarted(reason: &str, container: Option<&str>) -> EndedTask {
 #[test]
 fn a_task_that_never_started_speaks_against_the_release_only_by_an_image_that_it_brings() {
     use Against::{File, Platform, Release};
-    let brought = brought(&release(2), &desired(&[2]));
+    let brought = desired(&[2]).brought_by(&release(2));
     assert_eq!(brought, Brought::from([("web".into(), DIGEST.into())]));
     let not_found = format!(
         "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 1.dkr.ecr/hello@{DIGEST}: \
@@ -253,9 +253,9 @@ fn an_image_that_the_last_good_release_ran_too_is_not_brought() {
     if let Some(good) = &mut state.last_good {
         good.content.images = release(2).content.images;
     }
-    assert_eq!(brought(&release(2), &state), Brought::new());
+    assert_eq!(state.brought_by(&release(2)), Brought::new());
     state.last_good = None;
-    assert_eq!(brought(&release(2), &state).len(), 1);
+    assert_eq!(state.brought_by(&release(2)).len(), 1);
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn one_task_that_died_of_itself_outweighs_the_platform_and_old_tasks_and_events_
     let started = "(service hello) has started 1 tasks: (task 1).";
     let deadlock = "(service hello) was unable to stop or start tasks during a deployment because of the service deployment \
                     configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
-    let brought = brought(&release(2), &desired(&[2]));
+    let brought = desired(&[2]).brought_by(&release(2));
     for (story, tasks, events, expected) in [
         ("nothing", vec![], vec![], None),
         (

@@ -2,9 +2,33 @@
 //! in [`crate::evidence`].
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::StopCode;
-use crate::record::StoppedTask;
+
+/// A task that stopped, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoppedTask {
+    /// The task's ARN.
+    pub task: String,
+    /// ECS's `stoppedReason`.
+    pub reason: String,
+    /// The containers that exited or gave a reason.
+    pub containers: Vec<StoppedContainer>,
+}
+
+/// A container of a stopped task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoppedContainer {
+    /// Its name.
+    pub name: String,
+    /// Its exit code, if it ran.
+    pub exit_code: Option<i32>,
+    /// ECS's reason, e.g. `CannotPullContainerError: …`.
+    pub reason: Option<String>,
+}
 
 /// A task of a service that has stopped or is about to, as ECS describes it
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html>).
@@ -42,7 +66,8 @@ impl EndedTask {
 
 #[cfg(test)]
 mod tests {
-    use crate::{record::StoppedContainer, sample::ended};
+    use super::StoppedContainer;
+    use crate::sample::ended;
 
     #[test]
     fn the_cause_names_each_container_that_exited_and_how() {

@@ -1,7 +1,6 @@
 //! Tasks in ECS.
 
-use super::{HealthStatus, StopCode, TaskStatus};
-use crate::record::StoppedContainer;
+use super::{HealthStatus, StopCode, StoppedContainer, TaskStatus};
 
 /// A task as ECS describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

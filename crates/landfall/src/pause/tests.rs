@@ -1,7 +1,5 @@
 #![allow(clippy::unwrap_used)]
 
-use jiff::SignedDuration;
-
 use super::*;
 use crate::{
     live::LiveHook,
@@ -72,33 +70,6 @@ fn a_pause_began_when_one_of_its_hooks_was_first_seen() {
     // Before the next step of the requests it is another hook, though it has the same configuration.
     let next = Pause::of(&seen(&["c"]), Some(&then), at(3000)).unwrap();
     assert_eq!(next.since, at(3000));
-}
-
-#[test]
-fn the_longer_a_pause_lasts_the_rarer_are_the_looks_and_all_of_fourteen_days_fit_into_a_history() {
-    let pause = Pause {
-        hooks: vec![AwaitedHook {
-            id: "a".into(),
-            until: Some(at(0) + SignedDuration::from_hours(14 * 24)),
-            then: Some(HookAction::Continue),
-        }],
-        ..pause(at(0))
-    };
-    let (mut second, mut looks, mut longest) = (0, 0, 0);
-    while at(second) < pause.hooks[0].until.unwrap() {
-        let sleep = pause.sleep_seconds(u64::try_from(second).unwrap(), at(second));
-        assert!(sleep >= SLEEP && sleep >= longest.min(SLEEP), "{sleep}");
-        longest = longest.max(sleep);
-        second += i64::try_from(sleep).unwrap();
-        looks += 1;
-    }
-    assert_eq!(longest, 3600);
-    // A sleep and a look are 14 events of an execution's history, which takes 25,000
-    // (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
-    assert!(looks * 14 < 25_000 / 2, "{looks}");
-    // It looks soon after the hook has timed out, also if the event is lost.
-    let late = second - 14 * 86_400;
-    assert!(late <= 60 + 60, "{late}");
 }
 
 #[test]

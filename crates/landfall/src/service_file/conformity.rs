@@ -22,6 +22,13 @@ use super::{
 };
 use crate::api::{self, Bounds, Shape, Structure, Type};
 
+/// The sections that are passed through to ECS, and the operation that takes each.
+pub(super) const ECS_SECTIONS: [(&str, &str); 3] = [
+    ("cluster", "CreateCluster"),
+    ("taskDefinition", "RegisterTaskDefinition"),
+    ("service", "CreateService"),
+];
+
 /// The way from the section to a value; written out only for a problem.
 #[derive(Clone, Copy)]
 enum Path<'a> {

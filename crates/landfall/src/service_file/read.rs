@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Checked, MAX_BYTES, ServiceFile, autoscaling, capacity, conformity, containers, discovery,
+    Checked, MAX_BYTES, ServiceFile, autoscaling, capacity,
+    conformity::{self, ECS_SECTIONS},
+    containers, discovery,
     document::{Node, NodeValue},
     identity, images, ingress,
     mapping::{Mapping, Problems},
@@ -30,13 +32,6 @@ const SECTIONS: [&str; 12] = [
     "logs",
     "verify",
     "after",
-];
-
-/// The sections that are passed through to ECS, and the operation that takes each.
-pub(super) const ECS_SECTIONS: [(&str, &str); 3] = [
-    ("cluster", "CreateCluster"),
-    ("taskDefinition", "RegisterTaskDefinition"),
-    ("service", "CreateService"),
 ];
 
 /// The document that a text is.

@@ -12,7 +12,7 @@ use crate::{
     evidence::{self, Against, Evidence},
     failure::{Failure, Stage},
     live::{EndedTask, LiveService, LiveServiceDeployment, Rollout},
-    look::{self, Look, Uncounted, WITHHELD_AT_MOST},
+    look::{self, Look, Uncounted, WITHHELD_AT_MOST, sleep_in_pause},
     pause::Pause,
     record::Release,
     service_id::ServiceId,
@@ -248,7 +248,7 @@ pub fn look_at_tasks(
         // An execution that takes over asks for the rollout anew: its tasks may have stopped by then.
         let began = input.rollout.started_at.min(input.release.created_at);
         let since = began.checked_sub(skew).unwrap_or(now);
-        let brought = evidence::brought(&input.release, desired);
+        let brought = desired.brought_by(&input.release);
         evidence::of_rollout(
             ended.unwrap_or_default(),
             Some(live),
@@ -291,7 +291,7 @@ pub fn look_at_tasks(
     if let Some(pause) = paused {
         // On the way back nobody is waited for.
         let wait_seconds = match input.purpose {
-            Purpose::Release => pause.sleep_seconds(uncounted.paused, now),
+            Purpose::Release => sleep_in_pause(&pause, uncounted.paused, now),
             Purpose::RollBack => 0,
         };
         let sentence = pause.sentence();

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    course::Course,
     desired::DesiredState,
     drift::{self, Whose},
     evidence::Against,
-    failure::{Course, StepError},
+    failure::StepError,
     look::{Look, Outcome, Uncounted},
     plan::Plan,
     record::{Diagnosis, Ending, Record, Release, Timeline, Verdict},

@@ -7,10 +7,11 @@ use serde_json::{Map, json};
 pub use crate::undone::{Action, Undone as Output};
 use crate::{
     change::{Call, Change, Count, Obstacle, ServiceTags},
+    course::Course,
     desired::{DesiredState, GoodRelease},
     drift::Whose,
     evidence::{Against, Brought, of_rollout},
-    failure::{Course, Failure, Stage},
+    failure::{Failure, Stage},
     live::{
         Balancer, Controller, DeploymentStatus, EndedTask, LiveDeployment, LiveService, Rollout,
         Scheduling, deployment_seconds,
@@ -18,8 +19,7 @@ use crate::{
     record::{Release, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::{changes_count, section, shown_count, with_resets},
-    tags::tag_changes,
+    service_section::{changes_count, section, shown_count, tag_changes, with_resets},
     target_group::leaves_behind,
 };
 

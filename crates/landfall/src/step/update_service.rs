@@ -16,9 +16,9 @@ use crate::{
     service_id::ServiceId,
     service_section::{
         changes_count, keep_count, load_balancers_to_send, out_of_reach::foreign_controller,
-        section, with_resets,
+        section, tag_changes, with_resets,
     },
-    tags::{RELEASE_TAG, SERVICE_TAG, service_tag, tag_changes},
+    tags::{RELEASE_TAG, SERVICE_TAG, service_tag},
 };
 
 /// What the step is given.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::service_file::Draft;
 
 const FILE: &str = r#"cluster: { clusterName: "${param:stage}-web" }
 images: { web: { repository: hello, tag: "semver:^${param:major}" } }

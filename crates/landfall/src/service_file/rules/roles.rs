@@ -3,7 +3,7 @@
 
 use super::File;
 use crate::{
-    export::Reference,
+    image::Reference,
     service_file::{mapping::Problems, place::Place},
 };
 

@@ -3,7 +3,7 @@
 mod judged;
 
 use super::*;
-use crate::{record::StoppedContainer, sample::*, service_file::OneOffTask, tags::SERVICE_TAG};
+use crate::{live::StoppedContainer, sample::*, service_file::OneOffTask, tags::SERVICE_TAG};
 
 const TASKS: &str = r#"
 before:

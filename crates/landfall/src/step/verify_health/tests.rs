@@ -6,9 +6,8 @@ mod uncounted;
 
 use super::*;
 use crate::{
-    live::LiveBalancer,
+    live::{LiveBalancer, StoppedContainer, StoppedTask},
     probe::{Answer, NoAnswer, judge},
-    record::{StoppedContainer, StoppedTask},
     sample::*,
 };
 
