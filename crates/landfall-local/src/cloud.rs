@@ -1,5 +1,6 @@
 //! The embedded cloud: one HTTP endpoint that answers as AWS does.
 
+pub mod api;
 pub mod bus;
 pub mod cloud_map;
 pub mod cloudformation;

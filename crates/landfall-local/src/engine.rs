@@ -2,8 +2,8 @@
 //!
 //! It runs what `statemachine/release.asl.json` uses ([`language`] lists it): Task (Lambda functions, directly or through
 //! `lambda:invoke` with a task token), Choice, Wait, Succeed and Fail states with JSONPath. Whatever else a definition asks for
-//! is refused when it is loaded ([`load::LoadError`] names state and field), never ignored; so is one that leaves out what
-//! the state machine always says, such as `ResultPath`. Not in the history: `…StateAborted` events.
+//! is refused when it is loaded ([`LoadError`] names state and field), never ignored; so is one that leaves out what the
+//! state machine always says, such as `ResultPath`. Not in the history: `…StateAborted` events.
 
 pub mod asl;
 pub mod choice;
@@ -21,6 +21,7 @@ mod fields;
 mod flow;
 mod handlers;
 mod interpreter;
+mod load_error;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -44,7 +45,7 @@ use self::{
 };
 pub use self::{
     execution::{HISTORY_LIMIT, Status},
-    load::LoadError,
+    load_error::LoadError,
 };
 use crate::{
     cloud::{bus::Bus, fault::Fault},

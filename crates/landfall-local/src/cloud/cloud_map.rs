@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
+    api::{Api, UNKNOWN_OPERATION},
     ecs::Ecs,
     fault::Fault,
-    operations::{Api, UNKNOWN_OPERATION},
 };
 use crate::world::World;
 

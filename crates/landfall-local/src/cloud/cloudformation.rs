@@ -9,8 +9,8 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
+    api::{Api, INVALID_ACTION},
     fault::Fault,
-    operations::{Api, INVALID_ACTION},
 };
 use crate::world::World;
 

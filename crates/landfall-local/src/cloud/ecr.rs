@@ -16,9 +16,9 @@ use sha2::{Digest, Sha256};
 
 use self::{images::Image, local_image::LocalImage};
 use super::{
+    api::{Api, UNKNOWN_OPERATION},
     bus::Bus,
     fault::Fault,
-    operations::{Api, UNKNOWN_OPERATION},
 };
 use crate::world::World;
 

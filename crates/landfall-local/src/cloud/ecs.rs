@@ -9,6 +9,7 @@ mod capacity;
 mod clusters;
 mod container;
 mod deployments;
+mod hooks;
 mod image;
 mod lag;
 mod launch;
@@ -23,6 +24,7 @@ mod service_checks;
 mod service_deployments;
 mod service_description;
 mod services;
+mod shift;
 mod shortage;
 mod state;
 mod task_definitions;
@@ -48,10 +50,10 @@ pub use self::shortage::Shortage;
 use self::state::State;
 use self::throttle::Buckets;
 pub use self::throttle::Quota;
+use super::api::{Api, UNKNOWN_OPERATION};
 use super::bus::Bus;
 use super::elb::Elb;
 use super::fault::Fault;
-use super::operations::{Api, UNKNOWN_OPERATION};
 use crate::world::World;
 
 /// How long things take that take time in AWS. AWS needs tens of seconds for most of them.

@@ -4,7 +4,10 @@
 //! (health checks). Both meet in [`targets`], where each request's target is chosen and counted under one lock.
 
 mod balancers;
+mod fields;
+mod forwarding;
 mod input;
+mod not_found;
 mod probe;
 mod proxy;
 mod rules;
@@ -26,8 +29,8 @@ use tokio::sync::watch;
 use self::proxy::Proxy;
 use self::targets::{Health, Target};
 pub use self::targets::{SimulatedHealth, SimulatedTarget, TargetState};
+use super::api::{Api, INVALID_ACTION};
 use super::fault::Fault;
-use super::operations::{Api, INVALID_ACTION};
 use crate::world::World;
 
 /// How this load balancer's time runs.
@@ -164,7 +167,7 @@ impl Elb {
         let listener = {
             let state = self.inner.lock();
             let mut listeners = state.listeners.iter();
-            let (arn, _) = listeners.find(|(_, fields)| input::port(fields) == Some(port))?;
+            let (arn, _) = listeners.find(|(_, fields)| fields::port(fields) == Some(port))?;
             arn.clone()
         };
         let answer = proxy::without_connection(&self.inner, &listener, host, path);
@@ -199,7 +202,7 @@ impl Elb {
         let listeners: Vec<(String, u16)> = restored
             .listeners
             .iter()
-            .filter_map(|(arn, fields)| Some((arn.clone(), input::port(fields)?)))
+            .filter_map(|(arn, fields)| Some((arn.clone(), fields::port(fields)?)))
             .collect();
         *self.inner.lock() = restored;
         for (arn, port) in listeners {
@@ -223,7 +226,7 @@ impl Elb {
                 self.inner.settled(&state, arn)?;
             }
             if arn.contains(":listener-rule/") && !state.rules.contains_key(arn) {
-                return Err(rules::no_rule(arn));
+                return Err(not_found::no_rule(arn));
             }
         }
         let descriptions: Vec<Value> = arns

@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 
 use self::pattern::Pattern;
 use super::{
+    api::{Api, UNKNOWN_OPERATION},
     bus::Bus,
     fault::Fault,
-    operations::{Api, UNKNOWN_OPERATION},
 };
 use crate::world::World;
 

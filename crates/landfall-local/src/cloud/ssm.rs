@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
+    api::{Api, UNKNOWN_OPERATION},
     fault::Fault,
-    operations::{Api, UNKNOWN_OPERATION},
 };
 use crate::world::World;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
+    api::{Api, INVALID_ACTION},
     fault::Fault,
-    operations::{Api, INVALID_ACTION},
 };
 use crate::world::World;
 

@@ -13,8 +13,8 @@ use super::{
     failure::Failure,
 };
 use crate::cloud::{
+    api::{Api, UNKNOWN_OPERATION},
     fault::Fault,
-    operations::{Api, UNKNOWN_OPERATION},
 };
 
 #[derive(Deserialize)]

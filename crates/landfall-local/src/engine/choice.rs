@@ -9,7 +9,7 @@ use super::{
     failure::Failure,
     fields::Fields,
     language::RULE,
-    load::LoadError,
+    load_error::LoadError,
     path::{Path, Scope},
 };
 

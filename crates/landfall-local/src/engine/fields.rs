@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{load::LoadError, path::Path};
+use super::{load_error::LoadError, path::Path};
 
 /// The fields that have not been read yet, and where they stand.
 pub(super) struct Fields {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     asl::{Definition, Kind},
     fields::Fields,
-    load::LoadError,
+    load_error::LoadError,
 };
 
 /// Checks a definition. `fields` is where it stands, for errors.

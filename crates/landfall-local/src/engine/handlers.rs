@@ -6,7 +6,7 @@ use super::{
     asl::{Catcher, Retrier},
     fields::Fields,
     language::{CATCH, ERRORS, RETRY},
-    load::LoadError,
+    load_error::LoadError,
 };
 
 /// The elements of `Retry` or `Catch`, each with its `ErrorEquals`.

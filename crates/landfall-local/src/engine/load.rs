@@ -11,19 +11,10 @@ use super::{
     flow,
     handlers::{catch, retry},
     language::{DEFINITION, INTEGRATIONS, INVOKE, RULE, STATES, TASK_TOKEN},
+    load_error::LoadError,
     path::Path,
     template::Template,
 };
-
-/// Why a definition is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("state machine refused at {place}: {reason}")]
-pub struct LoadError {
-    /// The state and field, e.g. ``state `Claim`, field `Credentials` ``.
-    pub place: String,
-    /// What is wrong there.
-    pub reason: String,
-}
 
 /// Reads a definition as `CreateStateMachine` takes it: JSON text.
 pub fn load(definition: &str) -> Result<Definition, LoadError> {

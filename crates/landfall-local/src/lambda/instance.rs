@@ -17,19 +17,11 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Function, FunctionError, LogLine, Settings, runtime_api};
+use super::{
+    Function, FunctionError, LogLine, Settings,
+    runtime_api::{self, Job},
+};
 use crate::world::World;
-
-/// An invocation on its way to the process.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) request_id: String,
-    pub(super) payload: Vec<u8>,
-    /// Sent to when the process has taken the job.
-    pub(super) taken: oneshot::Sender<()>,
-    /// Takes the answer.
-    pub(super) answer: oneshot::Sender<Result<Value, FunctionError>>,
-}
 
 /// A process and the Runtime API that it alone talks to. Dropping it kills the process.
 #[derive(Debug)]

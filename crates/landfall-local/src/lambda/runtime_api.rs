@@ -22,13 +22,24 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::{error::FunctionError, instance::Job};
+use super::error::FunctionError;
 use crate::world::World;
 
 /// The largest answer of a synchronous invocation (6 MB).
 const ANSWER_LIMIT: usize = 6 * 1024 * 1024;
 
 type Answer = oneshot::Sender<Result<Value, FunctionError>>;
+
+/// An invocation on its way to the process.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) request_id: String,
+    pub(super) payload: Vec<u8>,
+    /// Sent to when the process has taken the job.
+    pub(super) taken: oneshot::Sender<()>,
+    /// Takes the answer.
+    pub(super) answer: Answer,
+}
 
 /// What the handlers share.
 pub(super) struct RuntimeApi {

@@ -111,33 +111,6 @@ impl Ecs {
         }
         Ok(json!({ "capacityProviders": found, "failures": failures }))
     }
-
-    pub(super) fn put_cluster_capacity_providers(&self, input: &Value) -> Result<Value, Fault> {
-        let mut state = self.inner.lock();
-        let (name, _) = state.cluster(input)?;
-        known(&state, &strings(input, "capacityProviders"))?;
-        if let Some(cluster) = state.clusters.get_mut(&name) {
-            for member in ["capacityProviders", "defaultCapacityProviderStrategy"] {
-                cluster
-                    .fields
-                    .insert(member.into(), list(input, member).into());
-            }
-        }
-        Ok(json!({ "cluster": super::clusters::described(&state, &name, true) }))
-    }
-
-    pub(super) fn update_cluster(&self, input: &Value) -> Result<Value, Fault> {
-        let mut state = self.inner.lock();
-        let (name, _) = state.cluster(input)?;
-        if let Some(cluster) = state.clusters.get_mut(&name) {
-            for member in ["settings", "configuration", "serviceConnectDefaults"] {
-                if let Some(value) = input.get(member).filter(|value| !value.is_null()) {
-                    cluster.fields.insert(member.into(), value.clone());
-                }
-            }
-        }
-        Ok(json!({ "cluster": super::clusters::described(&state, &name, true) }))
-    }
 }
 
 /// Refuses capacity providers that do not exist.

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Inner;
-use super::pauses::Pauses;
+use super::hooks::Pauses;
 use super::scheduler::failure_threshold;
+use super::shift::Shift;
 use super::state::{Deployment, Rollout, Service, ServiceDeployment, State};
-use super::traffic::{Shift, is_side_by_side};
+use super::traffic::is_side_by_side;
 
 impl Inner {
     /// Makes what the service now is its PRIMARY deployment, and stops a rollout that is under way.

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::Inner;
 use super::scheduler::{Condition, Side, TaskView, View, failure_threshold};
+use super::shift::Stage;
 use super::state::{ContainerHealth, LastStatus, Rollout, Service, State, Task};
-use super::traffic::Stage;
 use crate::cloud::elb::TargetState;
 
 impl Inner {

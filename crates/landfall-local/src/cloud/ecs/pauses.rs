@@ -7,14 +7,15 @@
 //! (`POST_SCALE_UP`); and as any other at `RECONCILE_SERVICE`. It never comes to the stages in which requests move.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Ecs, Inner, invalid, list,
+    Ecs, Inner,
+    hooks::{Hook, HookStatus},
+    invalid, list,
+    shift::Stage,
     state::{Rollout, ServiceDeployment, State},
     strings, text,
-    traffic::Stage,
 };
 use crate::cloud::fault::Fault;
 
@@ -35,77 +36,6 @@ const MOST: usize = 10;
 const MINUTES: u64 = 1440;
 /// The longest that a hook may wait, in minutes: 14 days.
 const MOST_MINUTES: u64 = 20160;
-
-/// The hooks that a deployment has reached.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Pauses {
-    /// The stages that it has reached, each with how many steps of the requests had been taken by then: none of its hooks
-    /// runs twice for one of them.
-    reached: Vec<(Stage, usize)>,
-    hooks: Vec<Hook>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Hook {
-    id: String,
-    stage: Stage,
-    status: HookStatus,
-    expires_at: f64,
-    timeout_action: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum HookStatus {
-    AwaitingAction,
-    Succeeded,
-    Failed,
-    TimedOut,
-}
-
-impl HookStatus {
-    /// The `eventName` of the event that says so.
-    fn event(self) -> &'static str {
-        match self {
-            Self::AwaitingAction => "HOOK_AWAITING_ACTION",
-            Self::Succeeded => "HOOK_SUCCEEDED",
-            Self::Failed => "HOOK_FAILED",
-            Self::TimedOut => "HOOK_TIMED_OUT",
-        }
-    }
-}
-
-impl Pauses {
-    fn awaited(&self) -> impl Iterator<Item = &Hook> {
-        let awaits = |hook: &&Hook| hook.status == HookStatus::AwaitingAction;
-        self.hooks.iter().filter(awaits)
-    }
-
-    /// The stage at which the deployment waits.
-    pub(super) fn stage(&self) -> Option<Stage> {
-        self.awaited().next().map(|hook| hook.stage)
-    }
-
-    /// Whether the deployment has been let past a stage.
-    pub(super) fn is_past(&self, stage: Stage) -> bool {
-        let reached = |(known, _): &(Stage, usize)| *known == stage;
-        self.reached.iter().any(reached) && !self.awaited().any(|hook| hook.stage == stage)
-    }
-
-    /// `lifecycleHookDetails`.
-    pub(super) fn described(&self) -> Vec<Value> {
-        let described = |hook: &Hook| {
-            json!({
-                "hookId": hook.id,
-                "targetType": "PAUSE",
-                "status": hook.status,
-                "expiresAt": hook.expires_at,
-                "timeoutAction": hook.timeout_action,
-            })
-        };
-        self.hooks.iter().map(described).collect()
-    }
-}
 
 /// Refuses lifecycle hooks that ECS refuses, and those that are not played.
 pub(super) fn playable(configuration: &Value) -> Result<(), Fault> {

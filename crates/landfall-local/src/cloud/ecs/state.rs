@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::pauses::Pauses;
-use super::traffic::Shift;
+use super::hooks::Pauses;
+use super::shift::Shift;
 use crate::cloud::fault::Fault;
 
 /// Stopped tasks can be described for this many seconds.

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::fields::object;
 use super::input::{list, number, page, required, string, strings, typed};
+use super::not_found::{no_listener, no_load_balancer};
 use super::proxy::Proxy;
 use super::{Elb, arn_suffix};
 use crate::cloud::fault::Fault;
@@ -188,40 +190,4 @@ impl Elb {
             .insert(listener.to_owned(), proxy);
         Ok(())
     }
-}
-
-/// The target groups of a forward action, in either notation.
-pub(super) fn forwarded_groups(action: &Value) -> impl Iterator<Item = &str> {
-    let weighted = action
-        .get("ForwardConfig")
-        .map(|config| list(config, "TargetGroups"))
-        .unwrap_or_default();
-    let plain = string(action, "TargetGroupArn").filter(|_| weighted.is_empty());
-    plain.into_iter().chain(
-        weighted
-            .iter()
-            .filter_map(|tuple| string(tuple, "TargetGroupArn")),
-    )
-}
-
-/// `value` as the map it was written as.
-pub(super) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
-}
-
-fn no_load_balancer(wanted: &str) -> Fault {
-    Fault::client(
-        "LoadBalancerNotFound",
-        format!("Load balancers '[{wanted}]' not found"),
-    )
-}
-
-pub(super) fn no_listener(wanted: &str) -> Fault {
-    Fault::client(
-        "ListenerNotFound",
-        format!("One or more listeners not found: {wanted}"),
-    )
 }

@@ -1,7 +1,7 @@
 //! Reads the members of a Query request, whose numbers and booleans arrive as strings.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::cloud::fault::Fault;
 
@@ -67,14 +67,6 @@ pub(super) fn page<T: Serialize>(
         answer["NextMarker"] = next.into();
     }
     Ok(answer)
-}
-
-/// The `Port` of a stored resource.
-pub(super) fn port(fields: &Map<String, Value>) -> Option<u16> {
-    fields
-        .get("Port")?
-        .as_u64()
-        .and_then(|port| u16::try_from(port).ok())
 }
 
 /// Puts numbers and booleans that arrived as strings into the types that the API model gives them.

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::target_groups::load_balancers_of;
+use super::forwarding::load_balancers_of;
 use super::targets::{Check, Health, SimulatedTarget, key};
 use super::{Elb, Inner};
 

@@ -25,8 +25,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::Inner;
-use super::balancers::forwarded_groups;
-use super::input::port as port_of;
+use super::fields::port as port_of;
+use super::forwarding::forwarded_groups;
 use super::rules::action;
 use super::targets::{InFlight, SimulatedTarget};
 

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::balancers::{forwarded_groups, no_listener, object};
+use super::fields::object;
+use super::forwarding::{forwarded_groups, load_balancers_of};
 use super::input::{list, number, page, required, string, strings, typed};
-use super::target_groups::load_balancers_of;
+use super::not_found::{no_listener, no_rule};
 use super::{Elb, State, arn_suffix};
 use crate::cloud::fault::Fault;
 
@@ -335,13 +336,6 @@ fn of_one_load_balancer(state: &State, actions: &[Value], listener: &str) -> Res
         }
     }
     Ok(())
-}
-
-pub(super) fn no_rule(wanted: &str) -> Fault {
-    Fault::client(
-        "RuleNotFound",
-        format!("One or more rules not found: {wanted}"),
-    )
 }
 
 #[cfg(test)]

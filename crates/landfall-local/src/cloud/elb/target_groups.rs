@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::balancers::{forwarded_groups, object};
+use super::fields::object;
+use super::forwarding::{forwarded_groups, load_balancers_of};
 use super::input::{list, number, page, required, string, strings};
+use super::not_found::no_target_group;
 use super::targets::key;
 use super::{Elb, Inner, State, TargetGroup, arn_suffix};
 use crate::cloud::fault::Fault;
@@ -282,37 +284,6 @@ impl Inner {
         let mut groups = actions.iter().flat_map(forwarded_groups);
         groups.try_for_each(|group| self.settled(state, group))
     }
-}
-
-/// The load balancers whose listeners or rules forward to the group.
-pub(super) fn load_balancers_of(state: &State, group: &str) -> Vec<String> {
-    let forwards = |actions: &Value| {
-        actions.as_array().is_some_and(|all| {
-            all.iter()
-                .any(|action| forwarded_groups(action).any(|arn| arn == group))
-        })
-    };
-    let mut found: Vec<String> = state
-        .listeners
-        .iter()
-        .filter(|(arn, fields)| {
-            forwards(&fields["DefaultActions"])
-                || state
-                    .rules
-                    .values()
-                    .any(|rule| rule.listener == **arn && forwards(&rule.fields["Actions"]))
-        })
-        .filter_map(|(_, fields)| fields["LoadBalancerArn"].as_str().map(str::to_owned))
-        .collect();
-    found.dedup();
-    found
-}
-
-pub(super) fn no_target_group(wanted: &str) -> Fault {
-    Fault::client(
-        "TargetGroupNotFound",
-        format!("One or more target groups not found: {wanted}"),
-    )
 }
 
 fn described(state: &State, group: &TargetGroup) -> Value {

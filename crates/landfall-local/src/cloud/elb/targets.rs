@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::target_groups::{load_balancers_of, no_target_group};
+use super::forwarding::load_balancers_of;
+use super::not_found::no_target_group;
 use super::{Elb, Inner, State, TargetGroup};
 use crate::cloud::fault::Fault;
 
