@@ -10,10 +10,9 @@ use landfall::{
 use stateright::{Model, Property};
 
 use crate::{
-    execution::arn,
     protocol::Protocol,
     scenario::Quality,
-    state::{Execution, State, Step},
+    state::{Execution, State, Step, arn},
 };
 
 const ONE_WRITER: &str = "only the holder of the claim changes ECS";

@@ -13,10 +13,10 @@ use landfall::{
 };
 
 use crate::{
-    execution::arn,
+    clock::THEN,
     machine::Known,
-    protocol::{Protocol, THEN},
-    state::{Execution, State, Step},
+    protocol::Protocol,
+    state::{Execution, State, Step, arn},
 };
 
 impl Protocol {

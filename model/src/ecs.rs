@@ -3,18 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
 use landfall::live::{CreatedWith, LiveDeployment, LiveService, LiveServiceDeployment};
 use serde_json::{Map, Value};
 
-use crate::scenario::Quality;
+use crate::{
+    clock::{NEWEST_BEGAN, second},
+    scenario::Quality,
+};
 
 /// The member of the `service` section in which each version of the file differs.
 pub(crate) const SECTION: &str = "healthCheckGracePeriodSeconds";
-
-/// When the newest service deployment began, on a clock that only knows before and after.
-const NEWEST_BEGAN: i64 = 100;
-const APART: i64 = 10;
 
 /// The service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,19 +164,4 @@ impl Service {
             hooks: Vec::new(),
         }
     }
-}
-
-/// When a rollout was begun: before or after the newest service deployment.
-pub(crate) fn begun(after_newest: bool) -> Timestamp {
-    let apart = if after_newest { APART } else { -APART };
-    second(NEWEST_BEGAN + apart)
-}
-
-/// The present.
-pub(crate) fn now() -> Timestamp {
-    second(NEWEST_BEGAN + APART)
-}
-
-fn second(second: i64) -> Timestamp {
-    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
 }

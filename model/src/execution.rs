@@ -8,44 +8,16 @@ use landfall::{
         claim::{Answer, Ask, Claim, Stage},
         conclude::{self, Conclude},
     },
-    step::{
-        check_rollout::Sleeper,
-        claim_release::{Action, Output},
-    },
+    step::claim_release::{Action, Output},
     versioned::Versioned,
 };
 
 use crate::{
-    ecs::now,
+    clock::now,
     machine::{Known, Turn},
     protocol::Protocol,
-    state::{Execution, State, Step, Way},
+    state::{Execution, State, Step, Way, arn, of_arn, of_no_use, sleeper},
 };
-
-/// The ARN of an execution.
-pub(crate) fn arn(execution: usize) -> String {
-    format!("e{}", execution + 1)
-}
-
-fn of_arn(arn: &str) -> Option<usize> {
-    arn.strip_prefix('e')?.parse::<usize>().ok()?.checked_sub(1)
-}
-
-/// What S3 has of an execution that sleeps. In the model a token is its execution's name.
-fn sleeper(execution: usize) -> Sleeper {
-    Sleeper {
-        execution: arn(execution),
-        task_token: arn(execution),
-    }
-}
-
-/// A token that wakes nobody any more.
-pub(crate) fn of_no_use() -> Sleeper {
-    Sleeper {
-        execution: String::new(),
-        task_token: String::new(),
-    }
-}
 
 impl State {
     /// What `DescribeExecution` says: when an execution ended. The last call of one that was stopped may still arrive

@@ -7,8 +7,8 @@
 //! the functions' own protocols (`landfall::protocol`), whose questions the model answers from its state. What `update-service`,
 //! `check-rollout`, `verify-health` and `roll-back` decide is decided by `landfall` too, but the order of their calls stands
 //! here (`rollout.rs`), as do the few calls of `execution-ended` and `rollout-changed`. The way from step to step is that of the
-//! state machine itself (`machine.rs`): what a step answers is put where it says, its choices say what comes next, and what went
-//! wrong and how a release ends follows from what it sends to `roll-back` and `conclude-release`.
+//! state machine itself (`machine.rs`, walked by `walk.rs`): what a step answers is put where it says, its choices say what comes
+//! next, and what went wrong and how a release ends follows from what it sends to `roll-back` and `conclude-release`.
 //!
 //! To keep the number of states down, an execution dies only just after a call with an effect (what it reads after that
 //! nobody else can tell), a minute of sleep passes only where there is something to see, and a call that reads what
@@ -19,6 +19,7 @@
 //! ECS, and answers of DescribeExecution that are behind the times.
 
 mod checks;
+mod clock;
 mod conclude;
 mod counterexample;
 mod ecs;
@@ -31,6 +32,7 @@ mod schedule;
 mod shelf;
 mod state;
 mod trigger;
+mod walk;
 
 pub use checks::CHECKS;
 pub use counterexample::describe;

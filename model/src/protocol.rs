@@ -1,6 +1,5 @@
 //! A scenario made ready: its service files, images and revisions, and what ECR says of them.
 
-use jiff::Timestamp;
 use landfall::{
     content::ContentHash,
     desired::{DesiredState, FollowedFile},
@@ -15,15 +14,13 @@ use landfall::{
 };
 
 use crate::{
+    clock::THEN,
     ecs::{SECTION, revision},
     machine::Machine,
     scenario::{Guard, Scenario},
     shelf::Shelf,
     state::State,
 };
-
-/// When everything is stamped that nobody compares.
-pub(crate) const THEN: Timestamp = Timestamp::UNIX_EPOCH;
 
 pub(crate) const CONTAINER: &str = "web";
 const REPOSITORY: &str = "hello";

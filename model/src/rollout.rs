@@ -22,12 +22,12 @@ use landfall::{
 use serde_json::{Map, Value};
 
 use crate::{
-    ecs::{Service, begun, now, revision},
-    execution::arn,
+    clock::{THEN, begun, now},
+    ecs::{Service, revision},
     machine::{Known, Turn},
-    protocol::{Protocol, THEN},
+    protocol::Protocol,
     scenario::{Guard, Quality},
-    state::{Back, Execution, State, Step, Way},
+    state::{Back, Execution, State, Step, Way, arn},
 };
 
 const TIMEOUT_SECONDS: u64 = 900;

@@ -23,8 +23,9 @@ use stateright::{Model, Property};
 
 use crate::{
     checks,
+    clock::THEN,
     ecs::{SECTION, Service, revision},
-    protocol::{CONTAINER, Protocol, THEN},
+    protocol::{CONTAINER, Protocol},
     scenario::{Happening, Quality},
     state::{Call, Event, Execution, Invocation, State},
 };

@@ -13,15 +13,11 @@ use landfall::{
         join::Join,
     },
     record::{Ending, Record, Verdict},
-    step::{claim_release, roll_back},
+    step::{check_rollout::Sleeper, claim_release, roll_back},
     versioned::Versioned,
 };
 
-use crate::{
-    ecs::Service,
-    execution::{arn, of_no_use},
-    scenario::Faults,
-};
+use crate::{ecs::Service, scenario::Faults};
 
 /// One state of the world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -176,6 +172,32 @@ pub(crate) struct Back {
     pub(crate) action: roll_back::Action,
     /// The verdict to write once ECS is back.
     pub(crate) verdict: Verdict,
+}
+
+/// The ARN of an execution.
+pub(crate) fn arn(execution: usize) -> String {
+    format!("e{}", execution + 1)
+}
+
+/// The execution with this ARN.
+pub(crate) fn of_arn(arn: &str) -> Option<usize> {
+    arn.strip_prefix('e')?.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// What S3 has of an execution that sleeps. In the model a token is its execution's name.
+pub(crate) fn sleeper(execution: usize) -> Sleeper {
+    Sleeper {
+        execution: arn(execution),
+        task_token: arn(execution),
+    }
+}
+
+/// A token that wakes nobody any more.
+pub(crate) fn of_no_use() -> Sleeper {
+    Sleeper {
+        execution: String::new(),
+        task_token: String::new(),
+    }
 }
 
 impl Execution {

@@ -16,7 +16,8 @@ use landfall::{
 };
 
 use crate::{
-    protocol::{KEY, Protocol, THEN},
+    clock::THEN,
+    protocol::{KEY, Protocol},
     scenario::Guard,
     state::{Call, Event, Invocation, State},
 };

@@ -15,9 +15,11 @@ use crate::{
     },
 };
 
-/// The scenario of a seed.
-pub(crate) fn scenario(seed: u64) -> Scenario {
-    Author::new(seed).write()
+impl Scenario {
+    /// The scenario of a seed.
+    pub fn of(seed: u64) -> Self {
+        Author::new(seed).write()
+    }
 }
 
 /// What only some scenarios have. Few have much of it, so that a seed stays quick; any two meet in some.

@@ -13,8 +13,6 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::wire::PROBE;
-
 /// What can go wrong with one call of a function to AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -73,6 +71,9 @@ impl Fault {
         faults
     }
 }
+
+/// The call by which a function probes a user's service.
+pub(crate) const PROBE: &str = "GET probe";
 
 /// A call that a function made.
 #[derive(Clone, Debug, PartialEq, Eq)]

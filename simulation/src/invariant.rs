@@ -9,49 +9,20 @@ mod judgement;
 mod rest;
 mod surroundings;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall::{desired::DesiredState, record::Verdict, service_file::Phase};
-use serde::Serialize;
 
-pub(crate) use self::rest::asked;
 use self::{convergence::converged, judgement::judged, rest::rests};
 use crate::{
     invocation::short,
     order::{Happened, ordered, steps_back},
-    run::Run,
     scenario::Service,
     serving::runs,
+    story::Run,
+    violation::Violation,
     witness::{Touch, desired, record},
 };
-
-/// An invariant that did not hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    /// Its number in `docs/evidence.md`.
-    pub invariant: u8,
-    /// What it is about, and what is wrong.
-    pub text: String,
-}
-
-impl Violation {
-    /// What is wrong with `subject`.
-    pub fn new(invariant: u8, subject: impl fmt::Display, text: impl fmt::Display) -> Self {
-        Self {
-            invariant,
-            text: format!("{subject} {text}"),
-        }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "invariant {}: {}", self.invariant, self.text)
-    }
-}
 
 /// Everything that did not hold.
 pub async fn broken(run: &Run) -> Vec<Violation> {

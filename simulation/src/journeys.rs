@@ -11,7 +11,6 @@ use crate::{
         After, Before, Behaviour, Edition, Move, Rule, Scenario, Service, Sidecar, Strategy,
         Unready,
     },
-    sweep::Journey,
 };
 
 /// Before what was done last has had an effect.
@@ -31,6 +30,15 @@ const SURROUNDED: Edition = Edition {
 };
 
 type Moves = Vec<(Duration, Move)>;
+
+/// A story whose every call is hit by every fault in turn.
+#[derive(Clone, Debug)]
+pub struct Journey {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// What happens in it.
+    pub scenario: Scenario,
+}
 
 /// All of them.
 pub fn journeys() -> Vec<Journey> {

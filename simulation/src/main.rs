@@ -15,10 +15,12 @@ use std::{
 
 use clap::Parser;
 use landfall_simulation::{
+    journeys::journeys,
     matrix::Matrix,
-    run::{Report, RunError, play},
+    run::{Report, play},
     scenario::Scenario,
-    sweep::{Played, journeys},
+    story::RunError,
+    sweep::Played,
 };
 
 /// After so many seeds it is said how far the run has come, so that one which is interrupted has said something.

@@ -8,7 +8,7 @@ use landfall::{
 };
 use semver::Version;
 
-use crate::{run::Pushed, scenario::Rule};
+use crate::{scenario::Rule, story::Pushed};
 
 /// What matters to the order of a service's images, as it happened.
 #[derive(Clone, Debug)]

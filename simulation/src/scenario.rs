@@ -6,10 +6,8 @@ use landfall::service_id::ServiceId;
 use landfall_local::cloud::ecs::{Healthy, NotYet, Quota, SimulatedBehaviour};
 
 use crate::{
-    author,
     fault::{Outage, Plan},
     post::Delivery,
-    run::Pushed,
 };
 
 /// One run, wholly determined by its seed.
@@ -344,19 +342,6 @@ impl Service {
         }
     }
 
-    /// Whether ECS keeps the containers of an image that was pushed running. A wrong answer is found out after a rolling
-    /// deployment only.
-    pub fn keeps_running(&self, pushes: &[Pushed], digest: &str) -> bool {
-        let mut pushes = pushes.iter().filter(|push| push.digest == digest);
-        pushes.any(|push| push.behaviour == Behaviour::WrongAnswer || self.is_good(push.behaviour))
-    }
-
-    /// Whether an image that was pushed proves good in this service.
-    pub fn runs_well(&self, pushes: &[Pushed], digest: &str) -> bool {
-        let mut pushes = pushes.iter().filter(|push| push.digest == digest);
-        pushes.any(|push| self.is_good(push.behaviour))
-    }
-
     /// Its followed containers: name, repository and rule.
     pub fn follows(&self) -> impl Iterator<Item = (&'static str, &str, Rule)> {
         let sidecar = self.sidecar.iter();
@@ -364,12 +349,5 @@ impl Service {
         [(WEB, &*self.repository, self.rule)]
             .into_iter()
             .chain(sidecar)
-    }
-}
-
-impl Scenario {
-    /// The scenario of a seed.
-    pub fn of(seed: u64) -> Self {
-        author::scenario(seed)
     }
 }

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    invariant::{Violation, asked},
     journal::Journal,
-    run::{Pushed, Story},
+    owner,
     scenario::{Scenario, Service},
+    story::{Pushed, Story},
+    violation::Violation,
     witness::{Witness, record},
 };
 
@@ -154,6 +155,21 @@ fn least(story: &Story, hash: &str, uploads: usize) -> u64 {
     asked.chain(story.counts.iter().copied()).min().unwrap_or(1)
 }
 
+/// How many tasks a file asks for: one that scales the service leaves the count to its bounds, one that adopts it leaves
+/// it to the owner.
+pub(crate) fn asked(file: &Value) -> (u64, u64) {
+    let bounds = &file["autoscaling"];
+    let unsaid = match file["taskDefinition"].is_null() {
+        true => owner::TASKS,
+        false => 1,
+    };
+    let count = file["service"]["desiredCount"].as_u64().unwrap_or(unsaid);
+    match (bounds["min"].as_u64(), bounds["max"].as_u64()) {
+        (Some(least), Some(most)) => (least, most),
+        _ => (count, count),
+    }
+}
+
 /// The digests that a revision runs, by container.
 pub async fn digests(cloud: &Cloud, revision: &str) -> BTreeMap<String, String> {
     let input = json!({ "taskDefinition": revision });
@@ -179,7 +195,7 @@ pub async fn runs(cloud: &Cloud, revision: &str, images: &BTreeMap<String, Image
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::run::Uploaded;
+    use crate::story::Uploaded;
 
     fn uploaded(hash: &str, count: u64) -> Uploaded {
         let file = json!({ "service": { "desiredCount": count } });

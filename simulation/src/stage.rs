@@ -24,9 +24,9 @@ use crate::{
     neighbours::Neighbours,
     owner,
     post::Post,
-    run::{Pushed, Run, RunError, Story, Uploaded},
     scenario::{Behaviour, Move, Scenario},
     serving::Guard,
+    story::{Pushed, Run, RunError, Story, Uploaded},
     wire::{self, Wire},
     witness::desired,
 };

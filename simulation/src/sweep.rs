@@ -2,21 +2,13 @@
 
 use std::fmt;
 
-pub use crate::journeys::journeys;
 use crate::{
     fault::{Fault, Made, Plan},
-    run::{RunError, play},
+    journeys::Journey,
+    run::play,
     scenario::Scenario,
+    story::RunError,
 };
-
-/// A story whose every call is hit by every fault in turn.
-#[derive(Clone, Debug)]
-pub struct Journey {
-    /// Its name in the table.
-    pub name: &'static str,
-    /// What happens in it.
-    pub scenario: Scenario,
-}
 
 /// What hits a journey, and where.
 #[derive(Clone, Debug)]

@@ -26,15 +26,12 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
-    fault::{Fault, Faults, Made},
+    fault::{Fault, Faults, Made, PROBE},
     invocation::{CURRENT, Invocation},
     journal::Journal,
     web,
     witness::{Asked, Witness},
 };
-
-/// The call by which a function probes a user's service.
-pub(crate) const PROBE: &str = "GET probe";
 
 /// The longest time, in milliseconds, in which a service has its probe, and in which the answer is back.
 const SERVICE_TAKES: u64 = 60;

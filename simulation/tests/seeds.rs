@@ -11,11 +11,13 @@ use std::{
 
 use landfall_simulation::{
     fault::{Fault, Plan},
+    journeys::{Journey, journeys},
     matrix::Matrix,
     rotation::Rotation,
-    run::{Report, RunError, play},
+    run::{Report, play},
     scenario::{Behaviour, Move, Scenario},
-    sweep::{Hit, Journey, journeys},
+    story::RunError,
+    sweep::Hit,
 };
 use serde_json::Value;
 

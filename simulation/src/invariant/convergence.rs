@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use landfall::{desired::DesiredState, record::Verdict};
 
-use super::{Violation, judgement::excused};
+use super::judgement::excused;
 use crate::{
     order::ordered,
-    run::{Pushed, Run, Story, Uploaded},
     scenario::Service,
+    story::{Pushed, Run, Story, Uploaded},
+    violation::Violation,
 };
 
 /// The newest service file and the newest image of each container that follows one got a release, and each of these images

@@ -9,11 +9,11 @@ use landfall::{
 };
 use serde_json::Value;
 
-use super::Violation;
 use crate::{
     file::fails,
-    run::{Run, Story},
     scenario::Service,
+    story::{Run, Story},
+    violation::Violation,
     witness::record,
 };
 

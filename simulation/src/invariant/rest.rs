@@ -9,12 +9,12 @@ use landfall::{
 use landfall_local::cloud::Cloud;
 use serde_json::{Value, json};
 
-use super::Violation;
 use crate::{
     owner,
-    run::{Run, Story},
     scenario::Service,
     serving,
+    story::{Run, Story},
+    violation::Violation,
     witness::{is_foreign, record},
 };
 
@@ -216,7 +216,7 @@ impl Rest<'_> {
         if running != desired || *desired == 0 {
             wrong.push(format!("runs {running} of {desired} tasks"));
         }
-        let (least, most) = asked(self.file);
+        let (least, most) = serving::asked(self.file);
         let count = desired.as_u64().unwrap_or_default();
         if !(least..=most).contains(&count) && !story.counts.contains(&count) {
             wrong.push(format!(
@@ -224,21 +224,6 @@ impl Rest<'_> {
             ));
         }
         wrong
-    }
-}
-
-/// How many tasks a file asks for: one that scales the service leaves the count to its bounds, one that adopts it leaves
-/// it to the owner.
-pub(crate) fn asked(file: &Value) -> (u64, u64) {
-    let bounds = &file["autoscaling"];
-    let unsaid = match file["taskDefinition"].is_null() {
-        true => owner::TASKS,
-        false => 1,
-    };
-    let count = file["service"]["desiredCount"].as_u64().unwrap_or(unsaid);
-    match (bounds["min"].as_u64(), bounds["max"].as_u64()) {
-        (Some(least), Some(most)) => (least, most),
-        _ => (count, count),
     }
 }
 

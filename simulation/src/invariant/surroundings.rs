@@ -4,7 +4,7 @@ use landfall::target_group::group_names;
 use serde_json::{Value, json};
 
 use super::rest::{Rest, is_set, missing};
-use crate::{file::RETENTION_DAYS, run::Story};
+use crate::{file::RETENTION_DAYS, story::Story};
 
 impl Rest<'_> {
     /// One rule for the host of `ingress`, which leads to its target groups, in which every task is, and behind which the

@@ -10,13 +10,14 @@ use landfall_local::local::STATE_BUCKET;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{Violation, broken};
+use super::broken;
 use crate::{
     invocation::Invocation,
-    run::Run,
+    journeys::journeys,
     scenario::Behaviour,
     stage::Stage,
-    sweep::journeys,
+    story::Run,
+    violation::Violation,
     witness::{Asked, desired, record},
 };
 

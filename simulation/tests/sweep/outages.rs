@@ -9,10 +9,11 @@ use landfall::{
 use landfall_local::cloud::ecs::{Healthy, SimulatedBehaviour};
 use landfall_simulation::{
     fault::{Away, Fault, Plan},
+    journeys::journeys,
     neighbours::Neighbours,
     run::play as play_scenario,
     scenario::{Before, Edition, Rule, Scenario, Service, Strategy},
-    sweep::{Hit, journeys},
+    sweep::Hit,
     witness::record,
 };
 use serde_json::Value;

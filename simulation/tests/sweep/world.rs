@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use landfall::record::Verdict;
 use landfall_local::cloud::ecs::SimulatedBehaviour;
 use landfall_simulation::{
+    journeys::journeys,
     run::{Report, play as play_scenario},
     scenario::{Behaviour, Edition, Move, Rule},
-    sweep::journeys,
 };
 
 use crate::stage::{Stage, play, service};
