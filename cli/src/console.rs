@@ -12,9 +12,11 @@ mod overview;
 mod page;
 mod plot;
 mod release;
+mod running;
 mod section;
 mod server;
 mod service;
+mod shown;
 mod weeks;
 
 use std::{io::ErrorKind, net::Ipv4Addr, sync::Arc};
@@ -24,11 +26,7 @@ use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use tokio::net::TcpListener;
 
-use self::{
-    feed::Feed,
-    guard::Guard,
-    server::{Console, router},
-};
+use self::{guard::Guard, running::Console, server::router, shown::Feed};
 use crate::{
     output::print,
     view::Reader,

@@ -2,6 +2,7 @@
 
 mod application;
 mod chapters;
+mod contents;
 mod narrator;
 mod report;
 mod stage;
@@ -19,6 +20,7 @@ use miette::{IntoDiagnostic, Result, WrapErr};
 
 use self::{
     application::Application,
+    contents::{NAMES, TITLES},
     narrator::Narrator,
     report::{Chapter, Report},
     stage::Stage,
@@ -48,11 +50,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let clients = Clients::local(local.endpoint()).await;
     let mut stage = Stage::set(&local, &clients, &application, &narrator).await?;
     let mut chapters = Vec::new();
-    for number in 0..chapters::TITLES.len() {
+    for number in 0..TITLES.len() {
         let begun = Instant::now();
-        narrator.chapter(chapters::TITLES[number]);
+        narrator.chapter(TITLES[number]);
         let outcome = stage.play(number).await;
-        let chapter = Chapter::new(chapters::NAMES[number], begun.elapsed(), outcome);
+        let chapter = Chapter::new(NAMES[number], begun.elapsed(), outcome);
         narrator.end_chapter(&chapter);
         let failed = chapter.failure.is_some();
         chapters.push(chapter);

@@ -302,6 +302,19 @@ impl Sent {
     }
 }
 
+/// What can be done about a service, as links to the pages that ask for it.
+pub(crate) fn buttons<'a>(
+    service: &ServiceId,
+    actions: impl Iterator<Item = &'a Action>,
+) -> Markup {
+    html! {
+        @for action in actions {
+            a.button data-asks href={ (page::address(service)) "/actions/" (action.name) } { (action.label) }
+            " "
+        }
+    }
+}
+
 /// What an action will do, and the form that has it done. `problem` is why it was not.
 pub(crate) fn form(action: &Action, view: &View, problem: Option<&str>) -> Markup {
     let service = &view.desired.service;

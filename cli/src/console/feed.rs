@@ -1,18 +1,13 @@
 //! What pages that are open show, read again and again: by one reader for all pages that show the same, and only while one does.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
 use axum::response::sse::Event;
 use futures_util::{Stream, stream};
 use jiff::Timestamp;
-use landfall::service_id::ServiceId;
 use landfall_aws::Fault;
 use maud::html;
 use tokio::{
@@ -23,9 +18,11 @@ use tokio::{
 use super::{
     glance::Watcher,
     overview, page,
+    running::Console,
     section::{Section, changes},
-    server::Console,
-    service, weeks,
+    service,
+    shown::{Feed, Shown, Topic},
+    weeks,
 };
 use crate::links;
 
@@ -45,52 +42,8 @@ const RARELY: Duration = Duration::from_secs(600);
 /// For how long something is still kept once no page shows it: whoever goes from one page to the next need not wait.
 const LINGERS: Duration = Duration::from_secs(10);
 
-/// How many earlier versions are kept, for pages that have been shown one of them.
-const EARLIER: usize = 8;
-
 /// How long a page that is asked for waits for what it shows. Without it, the page is shown as it is, and gets it next.
 const PATIENCE: Duration = Duration::from_millis(400);
-
-/// What pages show.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Topic {
-    /// All services.
-    All,
-    /// One.
-    Service(ServiceId),
-    /// The figures of one, or of all.
-    Figures(Option<ServiceId>),
-}
-
-/// What a page shows, or has shown.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Shown {
-    /// Its number: no two of a console are the same. 0 before anything was read.
-    pub(crate) version: u64,
-    /// What it consists of.
-    pub(crate) sections: Arc<Vec<Section>>,
-    /// What was shown before, newest last.
-    earlier: Vec<(u64, Arc<Vec<Section>>)>,
-}
-
-/// The topics that pages show now.
-#[derive(Default)]
-pub(crate) struct Feed {
-    topics: Mutex<HashMap<Topic, watch::Sender<Shown>>>,
-    versions: AtomicU64,
-}
-
-impl Topic {
-    /// Where the changes come from.
-    pub(crate) fn address(&self) -> String {
-        match self {
-            Self::All => "/changes".into(),
-            Self::Service(service) => format!("/changes/{service}"),
-            Self::Figures(None) => "/changes/figures".into(),
-            Self::Figures(Some(service)) => format!("/changes/{service}/figures"),
-        }
-    }
-}
 
 impl Feed {
     /// What is shown of a topic, now and from now on.
@@ -144,27 +97,6 @@ impl Feed {
                 }
             },
         )
-    }
-
-    fn next_version(&self) -> u64 {
-        self.versions.fetch_add(1, Ordering::Relaxed) + 1
-    }
-}
-
-impl Shown {
-    fn known(&self, version: u64) -> Option<Arc<Vec<Section>>> {
-        let mut earlier = self.earlier.iter();
-        let known = earlier.find(|(known, _)| *known == version);
-        known.map(|(_, sections)| sections.clone())
-    }
-
-    /// Shows these sections from now on.
-    fn become_these(&mut self, sections: Vec<Section>, version: u64) {
-        let before = std::mem::replace(&mut self.sections, Arc::new(sections));
-        self.earlier.push((self.version, before));
-        let over = self.earlier.len().saturating_sub(EARLIER);
-        self.earlier.drain(..over);
-        self.version = version;
     }
 }
 
@@ -347,18 +279,5 @@ mod tests {
     fn the_more_services_there_are_the_more_seldom_all_of_them_are_read() {
         let told = [0, 10, 100, 101, 1000, 100_000].map(every);
         assert_eq!(told, [2, 2, 2, 3, 20, 60]);
-    }
-
-    #[test]
-    fn the_last_versions_are_known() {
-        let mut shown = Shown::default();
-        for version in 1..=20 {
-            let text = version.to_string();
-            shown.become_these(vec![Section::whole("a", &html! { (text) })], version);
-        }
-        assert_eq!((shown.version, shown.earlier.len()), (20, EARLIER));
-        assert!(shown.known(11).is_none() && shown.known(20).is_none());
-        let known = shown.known(19).unwrap_or_default();
-        assert_eq!(known.len(), 1);
     }
 }

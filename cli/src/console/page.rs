@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use landfall::{image::Image, record::Verdict, service_id::ServiceId};
 use maud::{DOCTYPE, Markup, html};
 
-use super::{actions::Action, assets, section::Section};
+use super::{assets, section::Section};
 use crate::{commit::commit, view::Standing};
 
 /// The frame of a page.
@@ -190,19 +190,6 @@ pub(crate) fn image(image: &Image) -> Markup {
     html! {
         span.image { (image.repository) ":" strong { (image.tag) } } " " (digest(&image.digest))
         @if let Some(commit) = commit(&image.tag) { " " span.commit { "commit " code { (commit) } } }
-    }
-}
-
-/// What can be done about a service, as links to the pages that ask for it.
-pub(crate) fn buttons<'a>(
-    service: &ServiceId,
-    actions: impl Iterator<Item = &'a Action>,
-) -> Markup {
-    html! {
-        @for action in actions {
-            a.button data-asks href={ (address(service)) "/actions/" (action.name) } { (action.label) }
-            " "
-        }
     }
 }
 

@@ -24,28 +24,16 @@ use super::{
     assets,
     changed::Comparer,
     course::Course,
-    feed::{Feed, Topic},
-    guard::{self, Guard},
-    overview,
+    guard, overview,
     page::{self, Page},
     release::Ended,
+    running::Console,
+    shown::{Feed, Topic},
 };
-use crate::{
-    links,
-    view::{Reader, View},
-    which::Landfall,
-};
+use crate::{links, view::View};
 
 /// The largest form, in bytes.
 const LARGEST_FORM: usize = 16 * 1024;
-
-/// A console that runs.
-pub(crate) struct Console {
-    pub(crate) landfall: Landfall,
-    pub(crate) reader: Reader,
-    pub(crate) guard: Guard,
-    pub(crate) feed: Feed,
-}
 
 type Shared = State<Arc<Console>>;
 

@@ -52,7 +52,7 @@ fn head(view: &View, allows_changes: bool, pages: &[(String, String)]) -> Markup
                 @for sign in Sign::of(view).into_iter().filter(|sign| *sign != Sign::Paused) { " " (sign.mark()) }
             }
             p.actions {
-                (page::buttons(service, offered))
+                (actions::buttons(service, offered))
                 a.button.plain href={ (page::address(service)) "/figures" } { "Figures" }
                 @for (address, name) in pages { " " (page::link(address, name)) }
             }

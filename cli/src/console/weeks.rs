@@ -6,7 +6,7 @@ use landfall::{record::Record, service_id::ServiceId};
 use landfall_aws::Fault;
 use maud::html;
 
-use super::{figures::Figures, page, plot, section::Section, server::Console};
+use super::{figures::Figures, page, plot, running::Console, section::Section};
 use crate::view::View;
 
 /// How many records are read of one service; of all services together, and of each at least; and of how many services at once.

@@ -6,6 +6,8 @@ use miette::Result;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::contents::NAMES;
+
 /// The whole story.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -100,8 +102,6 @@ impl Report {
             .iter()
             .filter(|chapter| chapter.failure.is_none())
             .count();
-        as_expected == super::chapters::NAMES.len()
-            && self.requests.sent > 0
-            && self.requests.failed == 0
+        as_expected == NAMES.len() && self.requests.sent > 0 && self.requests.failed == 0
     }
 }

@@ -11,8 +11,9 @@ use super::{
     super::{
         actions::{self, Action, Sent},
         page,
+        running::Console,
     },
-    Console, Shared, document, named,
+    Shared, document, named,
 };
 use crate::view::View;
 
