@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     landfall_functions::serve().await
 }
 
-/// What no function does: it panics, and goes on with the next invocation.
+/// What no function does: it panics.
 const PANICS: Entry = Entry {
     name: "panics",
     invoke: |_, invocation| {

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::mpsc::unbounded_channel;
 
 #[tokio::test]
-async fn a_handler_that_panics_answers_unexpected_and_its_process_goes_on() {
+async fn a_handler_that_panics_answers_unexpected_and_another_process_goes_on() {
     let world = Arc::new(World::new("000000000000", "eu-west-1", Timestamp::now(), 7));
     let (logs, mut lines) = unbounded_channel();
     let functions = Functions::new(world, Settings::new("http://127.0.0.1:1", logs));
@@ -33,7 +33,9 @@ async fn a_handler_that_panics_answers_unexpected_and_its_process_goes_on() {
         .unwrap_err();
     let after = functions.invoke("panics", json!(null)).await.unwrap();
     assert_eq!(error.to_string(), "Unexpected: panicked: no way");
-    assert_eq!(before, after, "the same process");
+    assert_ne!(before, after, "another process");
+    let later = functions.invoke("panics", json!(null)).await.unwrap();
+    assert_eq!(after, later, "which stays");
 
     let logged = async {
         while let Some(line) = lines.recv().await {

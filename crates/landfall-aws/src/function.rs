@@ -1,11 +1,6 @@
 //! The shape that all functions have, and how Lambda calls one.
 
-use std::{
-    future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    task::Poll,
-};
+use std::pin::Pin;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -15,7 +10,7 @@ use serde_json::Value;
 use tracing::{Instrument, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::{Aws, Fault};
+use crate::{Aws, Fault, panicked::Current};
 
 /// One of Landfall's Lambda functions.
 ///
@@ -174,14 +169,18 @@ pub fn step_span(service: &ServiceId, release: u64, execution: &str) -> tracing:
     tracing::info_span!("step", %service, release, execution)
 }
 
-/// Serves the Lambda Runtime API with one function until Lambda ends the process.
+/// Serves the Lambda Runtime API with one function until Lambda ends the process. A handler that panics has answered
+/// `Unexpected`, and ends it too ([`crate::panicked`]). Only here: in a simulation a panic ends the story.
 ///
 /// # Errors
 /// Only if the Runtime API cannot be reached.
 pub async fn serve(function: Entry, aws: Aws) -> Result<(), Error> {
+    let current = Current::default();
+    current.answer_if_it_panics();
     // A payload may have been through others' hands: it takes little memory, whatever it is.
     lambda_runtime::run(service_fn(|event: LambdaEvent<Received>| {
         let LambdaEvent { payload, context } = event;
+        current.is(Some(context.request_id.clone()));
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let invocation = Invocation {
             payload: payload.0,
@@ -189,28 +188,14 @@ pub async fn serve(function: Entry, aws: Aws) -> Result<(), Error> {
             function_arn: context.invoked_function_arn,
             deadline: Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX),
         };
-        unwound((function.invoke)(&aws, invocation))
+        let (answer, current) = ((function.invoke)(&aws, invocation), &current);
+        async move {
+            let answer = answer.await;
+            current.is(None);
+            answer
+        }
     }))
     .await
-}
-
-/// A handler that panics has answered `Unexpected`; the process goes on. Only here: in a simulation a panic ends the story.
-async fn unwound(mut answer: Answer<'_>) -> Result<Value, Fault> {
-    let polled = poll_fn(|context| {
-        let poll = AssertUnwindSafe(|| answer.as_mut().poll(context));
-        match catch_unwind(poll) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    });
-    polled.await.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let fault = Fault::unexpected(format!("panicked: {}", text.unwrap_or_default()));
-        log(&fault);
-        Err(fault)
-    })
 }
 
 /// Writes logs as JSON lines. The level is that of `LOG_LEVEL`, or `INFO`.

@@ -23,6 +23,7 @@ pub mod installation;
 pub mod logs;
 mod not_yet;
 pub mod operator;
+mod panicked;
 pub mod parameters;
 pub mod passed_over;
 pub mod raw;

@@ -29,6 +29,8 @@ pub(super) struct Instance {
     timeout: Duration,
     initialization_limit: Duration,
     jobs: mpsc::UnboundedSender<Job>,
+    /// Whether it waits for an invocation.
+    waits: watch::Receiver<bool>,
     exit: watch::Receiver<Option<String>>,
     /// Whoever holds this keeps the process alive.
     _life: oneshot::Sender<()>,
@@ -138,12 +140,15 @@ impl Instance {
 
         let (jobs, queue) = mpsc::unbounded_channel();
         let arn = world.arn("lambda", &format!("function:{}", function.name));
-        let api = runtime_api::RuntimeApi::new(world.clone(), arn, function.timeout, queue);
+        let (waiting, waits) = watch::channel(false);
+        let api =
+            runtime_api::RuntimeApi::new(world.clone(), arn, function.timeout, queue, waiting);
         let server = tokio::spawn(runtime_api::serve(listener, api)).abort_handle();
         Ok(Self {
             timeout: function.timeout,
             initialization_limit: settings.initialization_limit,
             jobs,
+            waits,
             exit,
             _life: life,
             server,
@@ -199,6 +204,16 @@ impl Instance {
         match answer {
             Some(Err(error)) if error.error_type.as_deref() == Some("Runtime.InitError") => {
                 self.usable = false;
+                Err(error)
+            }
+            Some(Err(error)) => {
+                // A process may answer with its last breath. It gets another invocation only when it asks for one.
+                self.usable = tokio::select! {
+                    biased;
+                    waits = self.waits.wait_for(|waits| *waits) => waits.is_ok(),
+                    _ = exit_of(&mut self.exit) => false,
+                    () = tokio::time::sleep(limit) => false,
+                };
                 Err(error)
             }
             Some(answer) => answer,

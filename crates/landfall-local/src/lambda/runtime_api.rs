@@ -19,7 +19,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
 };
 
 use super::error::FunctionError;
@@ -47,6 +47,8 @@ pub(super) struct RuntimeApi {
     arn: String,
     timeout: Duration,
     queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>,
+    /// Whether the process waits for an invocation.
+    waits: watch::Sender<bool>,
     /// Invocations that the process has taken and not answered.
     open: Mutex<BTreeMap<String, Answer>>,
 }
@@ -57,12 +59,14 @@ impl RuntimeApi {
         arn: String,
         timeout: Duration,
         queue: mpsc::UnboundedReceiver<Job>,
+        waits: watch::Sender<bool>,
     ) -> Arc<Self> {
         Arc::new(Self {
             world,
             arn,
             timeout,
             queue: tokio::sync::Mutex::new(queue),
+            waits,
             open: Mutex::default(),
         })
     }
@@ -96,9 +100,11 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<RuntimeApi>) {
 }
 
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
+    api.waits.send_replace(true);
     let Some(job) = api.queue.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    api.waits.send_replace(false);
     // Nobody waits for it any more if this fails; the process works on it all the same.
     let _ = job.taken.send(());
     let deadline = api.world.now().as_millisecond()
