@@ -108,9 +108,10 @@ async fn act_on_pause(
         let mut noted = read.into_value();
         let is_mine = noted.is_claimed_by(&input.execution, input.release.number);
         Ok(
-            match is_mine && noted.note_pause(input.release.number, pause) {
-                true => Change::Write(Box::new(noted), ()),
-                false => Change::Leave(()),
+            if is_mine && noted.note_pause(input.release.number, pause) {
+                Change::Write(Box::new(noted), ())
+            } else {
+                Change::Leave(())
             },
         )
     };

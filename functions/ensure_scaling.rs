@@ -66,9 +66,10 @@ async fn bring(
     wanted: Option<&Autoscaling>,
     before: Option<&Autoscaling>,
 ) -> Result<Output, Fault> {
-    let label = match needs_label(wanted) {
-        true => Some(label(aws, service).await?),
-        false => None,
+    let label = if needs_label(wanted) {
+        Some(label(aws, service).await?)
+    } else {
+        None
     };
     let mut changes = Vec::new();
     let mut refused: Option<(Change, Fault)> = None;

@@ -41,9 +41,10 @@ impl Function for RegisterTaskDefinition {
     /// not there; not yet while that may be about to be made.
     async fn handle(aws: &Aws, input: Input) -> Result<Output, Fault> {
         let file = aws.state().file(&input.release.content.file).await?;
-        let live = match input.apply_service || !file.owns_task_definition() {
-            true => aws.ecs().service(&input.service).await?,
-            false => None,
+        let live = if input.apply_service || !file.owns_task_definition() {
+            aws.ecs().service(&input.service).await?
+        } else {
+            None
         };
         if input.apply_service {
             unchangeable::refuse(&input.service, &file, live.as_ref())?;

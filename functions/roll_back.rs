@@ -250,12 +250,11 @@ async fn good_registered_again(
         content: good.content.clone(),
         ..input.release.clone()
     };
-    let registration = match file.owns_task_definition() {
-        true => render(&file, &release, &input.service)?,
-        false => {
-            let revision = aws.descriptions().task_definition(arn).await?;
-            render_live(&revision, &file, &release, &input.service)?
-        }
+    let registration = if file.owns_task_definition() {
+        render(&file, &release, &input.service)?
+    } else {
+        let revision = aws.descriptions().task_definition(arn).await?;
+        render_live(&revision, &file, &release, &input.service)?
     };
     let task_definition = register(aws, registration, good.number, true).await?;
     note(aws, input, |desired| {

@@ -178,9 +178,10 @@ async fn find(
     notes: Notes,
 ) -> Result<Option<Output>, Fault> {
     let now = aws.now();
-    let found = match is_new {
-        true => None,
-        false => started(aws, input, &run).await?,
+    let found = if is_new {
+        None
+    } else {
+        started(aws, input, &run).await?
     };
     if let Some(arn) = found {
         run.task = Some(arn);

@@ -58,11 +58,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let landfall = arguments.which.find().await?;
     let listener = bind(arguments.listen).await?;
     let (address, serving) = serve(landfall, listener, arguments.changes)?;
-    let may = match arguments.changes.allow_changes {
-        true => "It changes what you tell it to, with your AWS credentials.",
-        false => {
-            "It only shows; --allow-changes lets it hold, resume, roll back, deploy, retry, continue and abort."
-        }
+    let may = if arguments.changes.allow_changes {
+        "It changes what you tell it to, with your AWS credentials."
+    } else {
+        "It only shows; --allow-changes lets it hold, resume, roll back, deploy, retry, continue and abort."
     };
     print(&format!("{address}\n{may} Ctrl-C stops it.\n"))?;
     tokio::select! {

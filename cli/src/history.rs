@@ -37,12 +37,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let view = reader.one(&service, arguments.releases);
     let view = view.await.map_err(|fault| landfall.report(fault))?;
     let view = view.ok_or_else(|| undescribed(&service))?;
-    print(&match arguments.json {
-        true => {
-            let document = json!({ "open": view.desired.open, "releases": view.records });
-            format!("{document:#}\n")
-        }
-        false => describe(&view, Timestamp::now(), output::width()),
+    print(&if arguments.json {
+        let document = json!({ "open": view.desired.open, "releases": view.records });
+        format!("{document:#}\n")
+    } else {
+        describe(&view, Timestamp::now(), output::width())
     })
 }
 

@@ -72,9 +72,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         _ => page.address().await?,
     };
     print(&format!("{url}\n"))?;
-    match arguments.print {
-        true => Ok(()),
-        false => browse(&url),
+    if arguments.print {
+        Ok(())
+    } else {
+        browse(&url)
     }
 }
 

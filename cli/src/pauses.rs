@@ -21,9 +21,10 @@ pub(crate) async fn run(arguments: AgainArguments, answer: HookAction) -> Result
     })?;
     let number = paused.release;
     let goes_on = answer == HookAction::Continue;
-    let question = match goes_on {
-        true => format!("Let release {number} of {service} go on?"),
-        false => format!("Have release {number} of {service} go back to what ran before it?"),
+    let question = if goes_on {
+        format!("Let release {number} of {service} go on?")
+    } else {
+        format!("Have release {number} of {service} go back to what ran before it?")
     };
     let sentence = format!("{service} release {number}: {}.", paused.pause.sentence());
     let plan = || async { Ok(vec![sentence]) };
@@ -31,9 +32,10 @@ pub(crate) async fn run(arguments: AgainArguments, answer: HookAction) -> Result
     let operator = landfall.operator();
     let answered = operator.answer_pause(&service, &answer, arguments.reason.as_deref());
     answered.await.map_err(|fault| landfall.report(fault))?;
-    let (verb, goes) = match goes_on {
-        true => ("continue", "goes on"),
-        false => ("abort", "goes back"),
+    let (verb, goes) = if goes_on {
+        ("continue", "goes on")
+    } else {
+        ("abort", "goes back")
     };
     let done = Done {
         verb,

@@ -113,9 +113,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let shape = arguments.follow.then(|| Shape::of(arguments.json));
     let end = by_hand.wait(&run, &arn, shape).await?;
-    match arguments.json {
-        true => print(&format!("{}\n", by_hand.document(&arn, is_new, Some(&end))))?,
-        false => eprintln!("{}", by_hand.ended(&end)),
+    if arguments.json {
+        print(&format!("{}\n", by_hand.document(&arn, is_new, Some(&end))))?
+    } else {
+        eprintln!("{}", by_hand.ended(&end))
     }
     Ok(match end {
         End::Ended(ended) if ended.succeeded => ExitCode::SUCCESS,
@@ -153,9 +154,10 @@ impl<'a> ByHand<'a> {
             ..
         } = &self.task;
         let revision = short(&self.input.task_definition);
-        let command = match command.is_empty() {
-            true => "its own command".into(),
-            false => command.join(" "),
+        let command = if command.is_empty() {
+            "its own command".into()
+        } else {
+            command.join(" ")
         };
         let mut plan = vec![
             format!(
@@ -185,9 +187,10 @@ impl<'a> ByHand<'a> {
         match placed.map_err(|fault| self.landfall.report(fault))? {
             Placement::Placed(arn) => Ok(arn),
             Placement::NotPlaced(failures) => {
-                let help = match failures.iter().any(Failure::may_pass) {
-                    true => "there may be room later: run it again",
-                    false => "mend that in the service file or in ECS, and run it again",
+                let help = if failures.iter().any(Failure::may_pass) {
+                    "there may be room later: run it again"
+                } else {
+                    "mend that in the service file or in ECS, and run it again"
                 };
                 Err(miette!(
                     help = help,
@@ -249,9 +252,10 @@ impl<'a> ByHand<'a> {
                 }
                 let known = ecs.logged_tasks_at(cluster, vec![arn.to_owned()]).await;
                 let known = known.map_err(|fault| self.landfall.report(fault))?;
-                let known = match known.is_empty() {
-                    true => vec![self.unseen(arn)],
-                    false => known,
+                let known = if known.is_empty() {
+                    vec![self.unseen(arn)]
+                } else {
+                    known
                 };
                 let sources = Sources::of(self.landfall, &definition, &known, None);
                 if !told {
@@ -285,12 +289,13 @@ impl<'a> ByHand<'a> {
     fn started(&self, arn: &str, is_new: bool) -> String {
         let (name, service) = (&self.task.name, self.service);
         let id = arn.rsplit('/').next().unwrap_or(arn);
-        match is_new {
-            true => format!(
+        if is_new {
+            format!(
                 "{name} of {service} was started with {}: task {id}",
                 short(&self.input.task_definition)
-            ),
-            false => format!("{name} of {service} runs by hand already: task {id}"),
+            )
+        } else {
+            format!("{name} of {service} runs by hand already: task {id}")
         }
     }
 
@@ -301,9 +306,10 @@ impl<'a> ByHand<'a> {
                 let log = ended.report.log.as_ref();
                 let log = log.filter(|_| !ended.succeeded);
                 let log = log.map(|log| format!("; its log is {} in {}", log.stream, log.group));
-                let how = match ended.succeeded {
-                    true => "succeeded",
-                    false => "failed",
+                let how = if ended.succeeded {
+                    "succeeded"
+                } else {
+                    "failed"
                 };
                 format!(
                     "{name} {how}: {}{}",

@@ -92,9 +92,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             "release {number} of {service} has not ended"
         )
     })?;
-    print(&match arguments.json {
-        true => format!("{:#}\n", document(&shown)),
-        false => describe(&shown),
+    print(&if arguments.json {
+        format!("{:#}\n", document(&shown))
+    } else {
+        describe(&shown)
     })
 }
 

@@ -141,12 +141,13 @@ fn describe(view: &View) -> String {
         ));
     }
     for left in desired.left_out() {
-        let why = match left.waits {
-            true => format!(
+        let why = if left.waits {
+            format!(
                 "it waits, the images of release {} are tried one container at a time",
                 left.release
-            ),
-            false => format!("release {} was no success", left.release),
+            )
+        } else {
+            format!("release {} was no success", left.release)
         };
         let (image, container) = (left.image, left.container);
         lines.push(format!(

@@ -88,9 +88,10 @@ where
     }
     let plan = plan().await?.join("\n") + "\n";
     eprint!("{}", wrapped(&plan, "", width()));
-    match confirms(question)? {
-        true => Ok(()),
-        false => Err(miette!(help = "--yes does not ask", "nothing was changed")),
+    if confirms(question)? {
+        Ok(())
+    } else {
+        Err(miette!(help = "--yes does not ask", "nothing was changed"))
     }
 }
 

@@ -324,12 +324,13 @@ impl View {
             let Image {
                 repository, tag, ..
             } = left.image;
-            needs.push(match left.waits {
-                true => format!("{repository}:{tag} waits for a trial"),
-                false => format!(
+            needs.push(if left.waits {
+                format!("{repository}:{tag} waits for a trial")
+            } else {
+                format!(
                     "{repository}:{tag} is left out since release {}",
                     left.release
-                ),
+                )
             });
         }
         if let Some(danger) = &desired.danger {

@@ -126,12 +126,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             Err(fault) => return Err(landfall.report(fault)),
         };
         if last.as_ref() != Some(&look) {
-            let text = match arguments.json {
-                true => format!("{}\n", document(&service, &look)),
-                false => {
-                    let text = line(&service, &look, last.as_ref(), began.elapsed());
-                    output::wrapped(&text, INDENT, output::width())
-                }
+            let text = if arguments.json {
+                format!("{}\n", document(&service, &look))
+            } else {
+                let text = line(&service, &look, last.as_ref(), began.elapsed());
+                output::wrapped(&text, INDENT, output::width())
             };
             countdown.above(|| print(&text))?;
         }
@@ -158,9 +157,10 @@ struct Countdown(ProgressBar);
 
 impl Countdown {
     fn new(json: bool) -> Self {
-        let bar = match json {
-            true => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
-            false => ProgressBar::new_spinner(),
+        let bar = if json {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+        } else {
+            ProgressBar::new_spinner()
         };
         let style = ProgressStyle::with_template(&format!("{INDENT}{{msg}}"));
         Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())))

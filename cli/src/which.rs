@@ -171,9 +171,10 @@ impl Landfall {
 
     /// A failed call as the user sees it.
     pub(crate) fn report(&self, fault: Fault) -> Report {
-        match self.is_here {
-            true => report(fault),
-            false => report_aws(fault),
+        if self.is_here {
+            report(fault)
+        } else {
+            report_aws(fault)
         }
     }
 }

@@ -35,9 +35,10 @@ pub(crate) async fn look(
             tracing::warn!(%service, "{}", report.message);
             aws.events().put(WAY_BACK_ENDANGERED, &report).await?;
         }
-        Ok(match noted == *read {
-            true => Change::Leave(false),
-            false => Change::Write(Box::new(noted), true),
+        Ok(if noted == *read {
+            Change::Leave(false)
+        } else {
+            Change::Write(Box::new(noted), true)
         })
     };
     let (noted, changed) = aws.state().change(service, note).await?;

@@ -78,9 +78,10 @@ pub(crate) async fn ensure(
             1 => format!("verify.http: {}", misaim.message),
             _ => format!("verify.http[{index}]: {}", misaim.message),
         };
-        return Err(match misaim.may_pass {
-            true => Fault::not_yet(told),
-            false => Fault::refused(told),
+        return Err(if misaim.may_pass {
+            Fault::not_yet(told)
+        } else {
+            Fault::refused(told)
         });
     }
     Ok(())
@@ -152,9 +153,10 @@ async fn door_to_be(
         };
         let mut groups: Vec<String> = door.rules.iter().flat_map(forwards).collect();
         groups.retain(|group| is_ours(group, service));
-        match groups.is_empty() {
-            true => group_names(service).into(),
-            false => groups,
+        if groups.is_empty() {
+            group_names(service).into()
+        } else {
+            groups
         }
     };
     Ok((door, groups))

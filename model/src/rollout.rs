@@ -406,9 +406,10 @@ impl Protocol {
         let running = state.service.filter(Service::is_steady);
         let is_good = running
             .is_some_and(|service| self.scenario.images[service.primary].quality == Quality::Good);
-        let (status, finding) = match is_good {
-            true => (200, Finding::Good),
-            false => (500, Finding::Wrong("it answered 500".into())),
+        let (status, finding) = if is_good {
+            (200, Finding::Good)
+        } else {
+            (500, Finding::Wrong("it answered 500".into()))
         };
         Probed {
             answer: ProbeAnswer {

@@ -154,9 +154,10 @@ fn sweep(threads: usize, arguments: &Arguments) -> Result<bool, SimulateError> {
         journeys.retain(|journey| journey.name == name);
     }
     for journey in &journeys {
-        let each = match arguments.lasting {
-            true => journey.lasting_hits()?,
-            false => journey.hits()?,
+        let each = if arguments.lasting {
+            journey.lasting_hits()?
+        } else {
+            journey.hits()?
         };
         let numbered = each.into_iter().enumerate();
         hits.extend(numbered.map(|(number, hit)| (journey, number, hit)));

@@ -159,9 +159,10 @@ fn least(story: &Story, hash: &str, uploads: usize) -> u64 {
 /// it to the owner.
 pub(crate) fn asked(file: &Value) -> (u64, u64) {
     let bounds = &file["autoscaling"];
-    let unsaid = match file["taskDefinition"].is_null() {
-        true => owner::TASKS,
-        false => 1,
+    let unsaid = if file["taskDefinition"].is_null() {
+        owner::TASKS
+    } else {
+        1
     };
     let count = file["service"]["desiredCount"].as_u64().unwrap_or(unsaid);
     match (bounds["min"].as_u64(), bounds["max"].as_u64()) {

@@ -70,9 +70,12 @@ fn read(path: &str) -> Value {
 
 /// The step with this function, as the state machine names it: `ClaimRelease`.
 pub(crate) fn step(function: &str) -> &'static Step {
-    let capitals = |letter: char| match letter.is_ascii_uppercase() {
-        true => format!("-{}", letter.to_ascii_lowercase()),
-        false => letter.to_string(),
+    let capitals = |letter: char| {
+        if letter.is_ascii_uppercase() {
+            format!("-{}", letter.to_ascii_lowercase())
+        } else {
+            letter.to_string()
+        }
     };
     let name: String = function.chars().map(capitals).collect();
     let step = FUNCTIONS.steps.get(name.trim_start_matches('-'));
@@ -133,9 +136,10 @@ pub(crate) fn answers(function: &str, input: &Value) -> Vec<Value> {
         "RegisterTaskDefinition" => plans().iter().map(|plan| json!(plan)).collect(),
         "RunTask" => {
             use run_task::Outcome::{Done, Failed, Superseded, Waiting};
-            let stage = match input["phase"] == "before" {
-                true => Stage::Task,
-                false => Stage::Health,
+            let stage = if input["phase"] == "before" {
+                Stage::Task
+            } else {
+                Stage::Health
             };
             looks([Waiting, Done, Failed, Superseded], stage, &[Failed], ())
         }
@@ -165,10 +169,13 @@ pub(crate) fn answers(function: &str, input: &Value) -> Vec<Value> {
             arn: "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-1".into(),
             created: true,
         })],
-        "EnsureIngress" => match input["purpose"] == "keep" {
-            true => vec![of("UpdateService")["balancer"].clone()],
-            false => vec![Value::Null],
-        },
+        "EnsureIngress" => {
+            if input["purpose"] == "keep" {
+                vec![of("UpdateService")["balancer"].clone()]
+            } else {
+                vec![Value::Null]
+            }
+        }
         "UpdateService" => vec![json!(rollout)],
         "EnsureScaling" => vec![json!(ensure_scaling::Output {
             changes: vec!["RegisterScalableTarget".into()],

@@ -72,12 +72,13 @@ impl Guard {
         if let Some(token) = token_of(query)
             && method == Method::GET
         {
-            return match is_the_same(&token, &self.token) {
-                true => Answer::Welcome(path.into()),
-                false => Answer::Refused(
+            return if is_the_same(&token, &self.token) {
+                Answer::Welcome(path.into())
+            } else {
+                Answer::Refused(
                     "The token of this address is of a console that has ended: open the address that the command \
                      printed when it last started.",
-                ),
+                )
             };
         }
         let cookies = headers.get_all(header::COOKIE).into_iter();

@@ -88,9 +88,10 @@ impl Console {
     fn where_it_is(&self) -> String {
         let region = self.landfall.config.region();
         let region = region.map_or("an unknown Region", |region| region.as_ref());
-        match self.landfall.is_here {
-            true => "on this machine".into(),
-            false => region.into(),
+        if self.landfall.is_here {
+            "on this machine".into()
+        } else {
+            region.into()
         }
     }
 
@@ -294,9 +295,10 @@ async fn release(
         let Some((record, before)) = console.reader.release(&service, number).await? else {
             let view = console.view(&service).await?;
             let mut open = view.desired.open.iter();
-            return match open.any(|release| release.number == number) {
-                true => Ok(Redirect::to(&page::address(&service)).into_response()),
-                false => Err(none()),
+            return if open.any(|release| release.number == number) {
+                Ok(Redirect::to(&page::address(&service)).into_response())
+            } else {
+                Err(none())
             };
         };
         let content = &record.release.content;

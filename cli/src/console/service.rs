@@ -169,9 +169,10 @@ fn answers(glimpse: &Glimpse) -> Markup {
 fn word(glimpse: &Glimpse) -> String {
     let outcome = serde_json::to_value(glimpse.look.outcome).unwrap_or_default();
     let word = outcome.as_str().unwrap_or_default().replace('-', " ");
-    match is_bad(glimpse.look.outcome) {
-        true => format!("✕ {word}"),
-        false => word,
+    if is_bad(glimpse.look.outcome) {
+        format!("✕ {word}")
+    } else {
+        word
     }
 }
 

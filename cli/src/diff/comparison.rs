@@ -124,9 +124,10 @@ impl Comparison {
     }
 
     pub(super) fn print(&self, json: bool) -> Result<()> {
-        let text = match json {
-            true => format!("{:#}\n", self.document()),
-            false => self.describe(),
+        let text = if json {
+            format!("{:#}\n", self.document())
+        } else {
+            self.describe()
         };
         print(&text)
     }
@@ -201,16 +202,17 @@ impl Comparison {
         all.extend(self.found.notes.iter().cloned());
         for left in &self.left_out {
             let (image, container, release) = (&left.image, &left.container, left.release);
-            all.push(match left.waits {
-                true => format!(
+            all.push(if left.waits {
+                format!(
                     "{image} waits (container {container}), because the images of release {release}, which was no success, \
                      are tried one container at a time."
-                ),
-                false => format!(
+                )
+            } else {
+                format!(
                     "{image} is left out (container {container}), because release {release} was no success with it; \
                      `landfall retry {}` tries it again.",
                     self.service
-                ),
+                )
             });
         }
         if let Some(hold) = &self.hold {
@@ -241,9 +243,10 @@ pub(crate) fn line(one: &Difference, names: &BTreeMap<String, String>, is_there:
         (Some(one), None) | (None, Some(one)) => shown(one, names),
         (None, None) => String::new(),
     };
-    let fixed = match one.fixed && is_there {
-        true => "  (cannot be changed in place)",
-        false => "",
+    let fixed = if one.fixed && is_there {
+        "  (cannot be changed in place)"
+    } else {
+        ""
     };
     format!(
         "  {style}{sign} {}{style:#}: {PLAIN}{values}{PLAIN:#}{fixed}\n",

@@ -24,9 +24,10 @@ use crate::clients::report_aws;
 
 /// What is refused in AWS's words is what a release would be refused for.
 fn refused(fault: Fault) -> Result<Found> {
-    match fault.is_refused() {
-        true => Ok(Found::refused(fault.to_string())),
-        false => Err(report_aws(fault)),
+    if fault.is_refused() {
+        Ok(Found::refused(fault.to_string()))
+    } else {
+        Err(report_aws(fault))
     }
 }
 
@@ -240,9 +241,10 @@ pub(super) async fn scaling(
     let may_differ = known.is_none_or(|known| may_differ(true, subject.file, known.good.as_ref()));
     let mut found = Found::default();
     if may_differ {
-        let label = match needs_label(wanted) {
-            true => label(subject, balancer).await?,
-            false => None,
+        let label = if needs_label(wanted) {
+            label(subject, balancer).await?
+        } else {
+            None
         };
         let is_made = subject.live.is_none() || subject.file.ingress.is_some();
         if needs_label(wanted) && label.is_none() && !is_made {

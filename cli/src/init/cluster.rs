@@ -38,9 +38,10 @@ pub(super) async fn run(sdk: &SdkConfig, cluster: &str, arguments: &Arguments) -
     for (name, fields) in services {
         let path = folder.join(format!("{name}.yaml"));
         // Where file names have no case, the files of `Web` and `web` are one.
-        let file = match taken.insert(name.to_ascii_lowercase()) {
-            true => written(sdk, cluster, (&name, fields), &path, arguments).await,
-            false => Err(format!("{} is the file of another service", path.display())),
+        let file = if taken.insert(name.to_ascii_lowercase()) {
+            written(sdk, cluster, (&name, fields), &path, arguments).await
+        } else {
+            Err(format!("{} is the file of another service", path.display()))
         };
         let outcome = Outcome {
             service: format!("{cluster}/{name}"),
@@ -48,9 +49,10 @@ pub(super) async fn run(sdk: &SdkConfig, cluster: &str, arguments: &Arguments) -
         };
         outcomes.push(outcome);
     }
-    let text = match arguments.json {
-        true => format!("{:#}\n", document(&outcomes)),
-        false => description(cluster, &outcomes),
+    let text = if arguments.json {
+        format!("{:#}\n", document(&outcomes))
+    } else {
+        description(cluster, &outcomes)
     };
     print(&text)?;
     let all = outcomes.iter().all(|outcome| outcome.file.is_ok());
@@ -103,9 +105,10 @@ async fn written(
     let file = file.map_err(|report| report.to_string())?;
     let mut options = OpenOptions::new();
     options.write(true);
-    match arguments.overwrite {
-        true => options.create(true).truncate(true),
-        false => options.create_new(true),
+    if arguments.overwrite {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
     };
     let opened = options.open(path);
     let put = opened.and_then(|mut open| open.write_all(file.text.as_bytes()));

@@ -28,10 +28,7 @@ pub(crate) enum Shape {
 
 impl Shape {
     pub(crate) fn of(json: bool) -> Self {
-        match json {
-            true => Self::Json,
-            false => Self::Text,
-        }
+        if json { Self::Json } else { Self::Text }
     }
 }
 

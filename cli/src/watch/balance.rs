@@ -28,9 +28,10 @@ impl Balance {
             .collect();
         let targets = try_join_all(groups.iter().map(|group| elb.targets(group)));
         let rules = async {
-            match rules.is_empty() {
-                true => Ok(Vec::new()),
-                false => elb.rules_at(&rules).await,
+            if rules.is_empty() {
+                Ok(Vec::new())
+            } else {
+                elb.rules_at(&rules).await
             }
         };
         let (targets, rules) = tokio::try_join!(targets, rules)?;

@@ -46,20 +46,18 @@ fn verify(endpoint: &str, options: &[&str]) -> (Option<i32>, String) {
 
 /// As each protocol refuses.
 fn denied(body: &str) -> stub::Answer {
-    let code = match body.contains("Version=2016-11-15") {
-        true => {
-            "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>"
-        }
-        false => {
-            "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
-        }
+    let code = if body.contains("Version=2016-11-15") {
+        "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>"
+    } else {
+        "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
     };
-    match body.starts_with("Action=") {
-        true => (403, code.into()),
-        false => (
+    if body.starts_with("Action=") {
+        (403, code.into())
+    } else {
+        (
             400,
             r#"{"__type":"AccessDeniedException","message":"no"}"#.into(),
-        ),
+        )
     }
 }
 

@@ -202,9 +202,10 @@ impl Aws {
 
 /// What probes reach that are sent from these subnets, between commas; from none where the stack names none.
 pub fn reach_from(subnets: &str) -> Reach {
-    match subnets.is_empty() {
-        true => Reach::Internet,
-        false => Reach::Subnets,
+    if subnets.is_empty() {
+        Reach::Internet
+    } else {
+        Reach::Subnets
     }
 }
 

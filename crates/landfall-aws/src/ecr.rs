@@ -107,9 +107,10 @@ impl Ecr {
             }
             Ok(())
         });
-        Ok(match is_there.await? {
-            true => listing,
-            false => Listing::default(),
+        Ok(if is_there.await? {
+            listing
+        } else {
+            Listing::default()
         })
     }
 

@@ -89,9 +89,10 @@ impl Fault {
     /// A release finds no service that its file could adopt: it may be made in a moment, or is not there.
     pub fn unadopted(service: &ServiceId, release: &Release, now: Timestamp) -> Self {
         let refusal = nothing_to_adopt(service);
-        match release.may_precede_its_service(now) {
-            true => Self::not_yet(refusal.0),
-            false => refusal.into(),
+        if release.may_precede_its_service(now) {
+            Self::not_yet(refusal.0)
+        } else {
+            refusal.into()
         }
     }
 
@@ -187,9 +188,10 @@ fn kind(call: &str, status: u16, code: Option<&str>, message: &str) -> Kind {
         let operation = action.split(':').next_back().unwrap_or(action);
         let is_read = READS.iter().any(|read| operation.starts_with(read));
         let is_denied = is_read && code.is_some_and(|code| DENIALS.contains(&code));
-        let refused = match is_denied {
-            true => Kind::Denied,
-            false => Kind::Refused,
+        let refused = if is_denied {
+            Kind::Denied
+        } else {
+            Kind::Refused
         };
         not_yet::patience(action, code, message).unwrap_or(refused)
     } else {

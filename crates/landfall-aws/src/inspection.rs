@@ -307,11 +307,12 @@ impl Inspection {
             Ok(answer) => {
                 let groups = answer["logGroups"].as_array();
                 let mut groups = groups.into_iter().flatten();
-                match groups.any(|group| group["logGroupName"] == name) {
-                    true => Finding::Ok(String::new()),
-                    false => Finding::Missing(
+                if groups.any(|group| group["logGroupName"] == name) {
+                    Finding::Ok(String::new())
+                } else {
+                    Finding::Missing(
                         "create the log group, or let ECS do it with the option awslogs-create-group: \"true\"".into(),
-                    ),
+                    )
                 }
             }
             Err(fault) => failed(&fault, "logs:DescribeLogGroups", &[], ""),

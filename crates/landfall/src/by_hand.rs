@@ -70,9 +70,10 @@ impl DesiredState {
             )
         });
         Some(
-            match self.next_release().is_some() || self.unproven.is_some() || left {
-                true => Back::ToLastGood(good),
-                false => Back::Before(good),
+            if self.next_release().is_some() || self.unproven.is_some() || left {
+                Back::ToLastGood(good)
+            } else {
+                Back::Before(good)
             },
         )
     }

@@ -93,12 +93,13 @@ pub fn service_file(live: &Live<'_>, adopt: bool) -> Written {
         "# {}, as it was found in ECS. What is marked with `decide` is a guess.\n",
         live.service
     );
-    let (task_definition, service) = match adopt {
-        true => (Map::new(), Map::new()),
-        false => (
+    let (task_definition, service) = if adopt {
+        (Map::new(), Map::new())
+    } else {
+        (
             task_definition(live),
             sections::trimmed(live, writable_service(live.fields)),
-        ),
+        )
     };
     let (of_tasks, of_service) = (marks(&task_definition), marks(&service));
     let secrets = of_tasks.len() + of_service.len();

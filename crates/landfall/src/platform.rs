@@ -21,9 +21,10 @@ impl Platform {
     pub fn of(task_definition: &Map<String, Value>) -> Self {
         let member = |name| runtime(task_definition, name).unwrap_or_default();
         Self {
-            os: match member("operatingSystemFamily").starts_with("WINDOWS") {
-                true => "windows".into(),
-                false => "linux".into(),
+            os: if member("operatingSystemFamily").starts_with("WINDOWS") {
+                "windows".into()
+            } else {
+                "linux".into()
             },
             architecture: match member("cpuArchitecture") {
                 "ARM64" => "arm64".into(),

@@ -235,9 +235,10 @@ fn secret(reference: &str) -> Thing {
         ["arn", _, "ssm", _, _, resource] => {
             let name = resource.strip_prefix("parameter").unwrap_or(resource);
             // A name without folders stands in the ARN behind a slash that is not its own.
-            let name = match name[1.min(name.len())..].contains('/') {
-                true => name,
-                false => name.trim_start_matches('/'),
+            let name = if name[1.min(name.len())..].contains('/') {
+                name
+            } else {
+                name.trim_start_matches('/')
             };
             Thing::Parameter(name.into())
         }

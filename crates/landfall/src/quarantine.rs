@@ -274,17 +274,15 @@ impl DesiredState {
                 _ => first(),
             }
         } else if let Some(silent) = self.said_nothing() {
-            match beyond_doubt.is_empty() {
-                true => of_untried(&self.differing(&silent.images)),
-                false => beyond_doubt,
+            if beyond_doubt.is_empty() {
+                of_untried(&self.differing(&silent.images))
+            } else {
+                beyond_doubt
             }
         } else {
             first()
         };
-        match turn.is_empty() {
-            true => first(),
-            false => turn,
-        }
+        if turn.is_empty() { first() } else { turn }
     }
 
     /// Whether the followed file is the last good release's, so that only images can be bad.

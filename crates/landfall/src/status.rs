@@ -85,15 +85,16 @@ impl FileStatus {
                 "; {}:{} (container {container}) ",
                 image.repository, image.tag
             );
-            message += &match left.waits {
-                true => format!(
+            message += &if left.waits {
+                format!(
                     "waits, because the images of release {release}, which was no success, are tried one container at a time"
-                ),
-                false => format!(
+                )
+            } else {
+                format!(
                     "is left out, because release {release} was no success: push another image, or try it again with \
                      `landfall retry {}`",
                     desired.service
-                ),
+                )
             };
         }
         for ignored in desired.ignored.iter().filter(|one| one.is_mistake()) {

@@ -46,9 +46,10 @@ impl DesiredState {
         match &self.hold {
             _ if self.claim.is_some() => Due::NotYet,
             Some(hold) if hold.set_by == SetBy::Undecided => {
-                match now.duration_since(hold.since) < self.pause() {
-                    true => Due::NotYet,
-                    false => Due::Look,
+                if now.duration_since(hold.since) < self.pause() {
+                    Due::NotYet
+                } else {
+                    Due::Look
                 }
             }
             _ => Due::Nothing,
@@ -76,9 +77,10 @@ impl DesiredState {
     /// How long the service is left alone: twice as long after each undecided release in a row. A newer release is
     /// something else to try.
     fn pause(&self) -> SignedDuration {
-        let again = match self.open.is_empty() {
-            true => self.undecided.saturating_sub(1),
-            false => 0,
+        let again = if self.open.is_empty() {
+            self.undecided.saturating_sub(1)
+        } else {
+            0
         };
         let longer = 2i64.checked_pow(again).unwrap_or(i64::MAX);
         SignedDuration::from_secs(FIRST_PAUSE.saturating_mul(longer).min(LONGEST_PAUSE))

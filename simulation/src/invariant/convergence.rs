@@ -58,9 +58,10 @@ pub(super) async fn converged(
             content.file
         ));
     }
-    let given_up = match excused(run, story) {
-        true => Vec::new(),
-        false => given_up(service, desired, &newest),
+    let given_up = if excused(run, story) {
+        Vec::new()
+    } else {
+        given_up(service, desired, &newest)
     };
     for push in given_up {
         wrong(format!(

@@ -135,9 +135,10 @@ pub(super) struct Rest<'a> {
 impl Rest<'_> {
     /// Where the service is not as the file says.
     async fn differences(&self, story: &Story) -> Vec<String> {
-        let mut wrong = match self.service.adopted {
-            true => self.owners_revision(story).await,
-            false => self.revision().await,
+        let mut wrong = if self.service.adopted {
+            self.owners_revision(story).await
+        } else {
+            self.revision().await
         };
         wrong.extend(self.section());
         wrong.extend(self.count(story));
@@ -185,9 +186,10 @@ impl Rest<'_> {
     async fn owners_revision(&self, story: &Story) -> Vec<String> {
         let revision = primary(self.live);
         let known = story.owners.len();
-        match owner::is_of_owner(self.cloud, self.service, &revision, known).await {
-            true => Vec::new(),
-            false => vec![format!("runs {revision}, which its owner did not describe")],
+        if owner::is_of_owner(self.cloud, self.service, &revision, known).await {
+            Vec::new()
+        } else {
+            vec![format!("runs {revision}, which its owner did not describe")]
         }
     }
 

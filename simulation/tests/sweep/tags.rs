@@ -184,9 +184,10 @@ fn a_highest_version_that_is_deleted_again_gives_way_to_the_highest_that_is_ther
             assert!(stage.live_image(&hello).await.ends_with(&mistake));
 
             delete(&stage, "1.90.0").await;
-            match by_push {
-                true => drop(stage.push("hello", "1.1.0").await),
-                false => stage.sweep().await,
+            if by_push {
+                drop(stage.push("hello", "1.1.0").await)
+            } else {
+                stage.sweep().await
             }
             stage.rest().await;
             let record = stage.verdict(&hello, 4, Verdict::Succeeded).await;
@@ -254,23 +255,21 @@ fn an_operator_who_tries_again_gets_what_is_there_and_not_a_digest_that_is_gone(
                 delete(&stage, "1.0.0").await;
             }
             let operator = stage.operator();
-            let desired = match resume {
-                true => operator.resume(&hello.id, None, None).await.unwrap(),
-                false => operator.retry(&hello.id, None, None).await.unwrap(),
+            let desired = if resume {
+                operator.resume(&hello.id, None, None).await.unwrap()
+            } else {
+                operator.retry(&hello.id, None, None).await.unwrap()
             };
             stage.rest().await;
             let images = desired.images.values().map(|image| &image.digest);
-            match other {
-                true => {
-                    assert!(images.eq([&first]));
-                    let number = desired.last_number;
-                    stage.verdict(&hello, number, Verdict::Succeeded).await;
-                    assert_eq!(number, if resume { 4 } else { 3 });
-                }
-                false => {
-                    assert!(images.eq([""; 0]));
-                    assert_eq!(desired.last_number, 2);
-                }
+            if other {
+                assert!(images.eq([&first]));
+                let number = desired.last_number;
+                stage.verdict(&hello, number, Verdict::Succeeded).await;
+                assert_eq!(number, if resume { 4 } else { 3 });
+            } else {
+                assert!(images.eq([""; 0]));
+                assert_eq!(desired.last_number, 2);
             }
             assert!(stage.live_image(&hello).await.ends_with(&first));
         });

@@ -39,9 +39,10 @@ fn asking(
     status: StatusCode,
     problem: Option<&str>,
 ) -> Response {
-    let problem = match (action.is_offered)(view) {
-        true => problem,
-        false => Some("The service has changed meanwhile: there is nothing to do this about now."),
+    let problem = if (action.is_offered)(view) {
+        problem
+    } else {
+        Some("The service has changed meanwhile: there is nothing to do this about now.")
     };
     let form = actions::form(action, view, problem);
     let title = format!("{} {}", action.name, view.desired.service);

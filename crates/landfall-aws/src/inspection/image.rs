@@ -49,12 +49,13 @@ impl Inspection {
                 }
             },
         };
-        match is_for {
-            true => Finding::Ok(format!("{name}, for {os}/{architecture}")),
-            false => Finding::Missing(format!(
+        if is_for {
+            Finding::Ok(format!("{name}, for {os}/{architecture}"))
+        } else {
+            Finding::Missing(format!(
                 "{name} is there, but not for {os}/{architecture}: build it for that, or set \
                  taskDefinition.runtimePlatform"
-            )),
+            ))
         }
     }
 

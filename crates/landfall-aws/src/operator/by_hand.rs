@@ -267,16 +267,17 @@ impl Operator {
         }
         if images.is_empty() {
             let repositories: Vec<_> = repositories.into_iter().collect();
-            return Err(Fault::refused(match repositories.is_empty() {
-                true => format!(
+            return Err(Fault::refused(if repositories.is_empty() {
+                format!(
                     "no container of {} follows a repository: its file names the images",
                     desired.service
-                ),
-                false => format!(
+                )
+            } else {
+                format!(
                     "nothing has the tag {tag} in {}, which {} follows",
                     repositories.join(" or "),
                     desired.service
-                ),
+                )
             }));
         }
         Ok(images)

@@ -80,9 +80,10 @@ impl Path {
 
     /// The value that it names.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Option<&'a Value> {
-        let root = match self.in_context() {
-            true => scope.context,
-            false => scope.input,
+        let root = if self.in_context() {
+            scope.context
+        } else {
+            scope.input
         };
         self.names
             .iter()

@@ -45,9 +45,10 @@ impl Template {
             }
             parts.push((name.to_owned(), part));
         }
-        match parts.iter().all(|(_, part)| matches!(part, Self::Fixed(_))) {
-            true => Ok(Self::Fixed(value.clone())),
-            false => Ok(Self::Object(parts)),
+        if parts.iter().all(|(_, part)| matches!(part, Self::Fixed(_))) {
+            Ok(Self::Fixed(value.clone()))
+        } else {
+            Ok(Self::Object(parts))
         }
     }
 

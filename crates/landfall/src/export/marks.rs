@@ -50,9 +50,10 @@ fn look(at: &str, member: &str, value: &Value, found: &mut Marks) {
         ("options" | "driverOpts" | "dockerLabels" | "labels", Value::Object(options)) => {
             let is_logged = at.ends_with("/logConfiguration/options");
             for (name, value) in options {
-                let advice = match is_logged {
-                    true => as_a_secret("secretOptions", name),
-                    false => "ECS has no way to fill it in from a secret: leave it out.".into(),
+                let advice = if is_logged {
+                    as_a_secret("secretOptions", name)
+                } else {
+                    "ECS has no way to fill it in from a secret: leave it out.".into()
                 };
                 let sign = value.as_str().and_then(|value| of_pair(name, value));
                 mark(&format!("{at}/{}", escaped(name)), sign, advice);

@@ -43,9 +43,10 @@ impl fmt::Display for Statuses {
             if number > 0 {
                 f.write_str(",")?;
             }
-            match range.start() == range.end() {
-                true => write!(f, "{}", range.start())?,
-                false => write!(f, "{}-{}", range.start(), range.end())?,
+            if range.start() == range.end() {
+                write!(f, "{}", range.start())?
+            } else {
+                write!(f, "{}-{}", range.start(), range.end())?
             }
         }
         Ok(())

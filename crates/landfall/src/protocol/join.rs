@@ -313,9 +313,10 @@ impl Join {
 
     fn on_noted(&mut self, joined: Joined) -> Option<Output> {
         if joined.desired() != *joined.read {
-            self.stage = match joined.due_records().is_empty() {
-                true => Stage::WriteDesired(joined),
-                false => Stage::Record(joined),
+            self.stage = if joined.due_records().is_empty() {
+                Stage::WriteDesired(joined)
+            } else {
+                Stage::Record(joined)
             };
             return None;
         }
@@ -339,13 +340,14 @@ impl Join {
         }
         if matches!(joined.tagged, Tagged::Unfit(_)) {
             return Some(
-                match joined
+                if joined
                     .read
                     .followers_of(&joined.repository, &joined.tag)
                     .is_empty()
                 {
-                    true => Output::NotAdmitted,
-                    false => Output::Unfit,
+                    Output::NotAdmitted
+                } else {
+                    Output::Unfit
                 },
             );
         }

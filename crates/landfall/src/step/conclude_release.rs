@@ -165,9 +165,10 @@ pub fn ending(facts: &Facts) -> Ending {
         (Some(plan), Some(look)) if matches!(look.outcome, Outcome::Healthy | Outcome::Done) => {
             Ending {
                 verdict: Verdict::Succeeded,
-                reason: match plan.after {
-                    true => format!("rolled out and verified; {}", look.reason),
-                    false => "rolled out and verified".into(),
+                reason: if plan.after {
+                    format!("rolled out and verified; {}", look.reason)
+                } else {
+                    "rolled out and verified".into()
                 },
                 task_definition: Some(plan.task_definition.clone()),
                 diagnosis: None,

@@ -281,9 +281,10 @@ pub fn decide(
                     "{} looks in a row were bad; the last: {reason}",
                     progress.failures
                 );
-                return match is_misaimed {
-                    true => misaimed(reason, &progress),
-                    false => unhealthy(Against::Release, reason, &progress),
+                return if is_misaimed {
+                    misaimed(reason, &progress)
+                } else {
+                    unhealthy(Against::Release, reason, &progress)
                 };
             }
             reason
@@ -313,9 +314,10 @@ pub fn decide(
             "the checks did not pass within {}; the last: {reason}",
             withheld.told_with(verify.timeout_seconds)
         );
-        return match is_misaimed {
-            true => misaimed(reason, &progress),
-            false => unhealthy(against, reason, &progress),
+        return if is_misaimed {
+            misaimed(reason, &progress)
+        } else {
+            unhealthy(against, reason, &progress)
         };
     }
     // An execution's history holds 25,000 events, and each look costs about ten: looks become rarer as time goes on

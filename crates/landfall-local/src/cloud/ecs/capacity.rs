@@ -147,15 +147,16 @@ pub(super) fn associated(
             provider.fields["name"]
         )));
     }
-    match strategy
+    if strategy
         .iter()
         .all(|item| has(text(item, "capacityProvider")))
     {
-        true => Ok(()),
-        false => Err(invalid(
+        Ok(())
+    } else {
+        Err(invalid(
             "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the \
              cluster. Associate the capacity provider with the cluster and try again.",
-        )),
+        ))
     }
 }
 

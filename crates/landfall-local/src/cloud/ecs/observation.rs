@@ -48,9 +48,10 @@ impl Inner {
             | Stage::PostProductionTrafficShift
             | Stage::BakeTime => Some(Side::Keep),
         });
-        let side_by_side = match starts_later {
-            true => Some(Side::Hold),
-            false => side_by_side,
+        let side_by_side = if starts_later {
+            Some(Side::Hold)
+        } else {
+            side_by_side
         };
         let serving = under_way.and_then(|(_, shift)| shift.serving.clone());
         let configuration = service

@@ -105,9 +105,10 @@ impl Ecs {
             .position(|hook| hook.id == wanted && hook.status == HookStatus::AwaitingAction)
             .ok_or_else(|| invalid(format!("The hook {wanted} is not awaiting an action.")))?;
         let goes_on = action == "CONTINUE";
-        deployment.pauses.hooks[position].status = match goes_on {
-            true => HookStatus::Succeeded,
-            false => HookStatus::Failed,
+        deployment.pauses.hooks[position].status = if goes_on {
+            HookStatus::Succeeded
+        } else {
+            HookStatus::Failed
         };
         let now = self.inner.world.epoch_seconds();
         let event = hook_event(&deployment.pauses.hooks[position], deployment, now);

@@ -345,10 +345,7 @@ proptest! {
                 tries += 1;
                 prop_assert!(tries <= 2, "no end: {release:?}");
                 prop_assert!(!known.contains(&pair(&release.content)), "{release:?} was bad before");
-                let verdict = match bad.contains(&pair(&release.content)) {
-                    true => Verdict::RolledBack,
-                    false => Verdict::Succeeded,
-                };
+                let verdict = if bad.contains(&pair(&release.content)) { Verdict::RolledBack } else { Verdict::Succeeded };
                 state.claim = Some(crate::sample::claim("execution", release.number));
                 state.conclude(release.number, verdict, Against::Release, Some(&revision(release.number)), NOW);
                 if verdict == Verdict::Succeeded {

@@ -55,9 +55,10 @@ impl DesiredState {
         while let Some(newest) = self.newest_open().cloned() {
             let images = images(&newest);
             let is_bad = images.split(' ').any(|image| bad.contains(&image));
-            let (verdict, mark) = match is_bad {
-                true => (Verdict::RolledBack, "!"),
-                false => (Verdict::Succeeded, ""),
+            let (verdict, mark) = if is_bad {
+                (Verdict::RolledBack, "!")
+            } else {
+                (Verdict::Succeeded, "")
             };
             *self = self.clone().claimed().concluded(verdict);
             released.push(format!("{images}{mark}"));

@@ -209,9 +209,10 @@ fn an_undecided_release_is_noted_for_the_sweeps_before_the_verdict_that_holds_th
             panic!("{:?}", conclude.stage)
         };
         let hold = desired.hold.unwrap();
-        let expected = match held {
-            true => (SetBy::Operator, sample::at(1)),
-            false => (SetBy::Undecided, sample::at(100)),
+        let expected = if held {
+            (SetBy::Operator, sample::at(1))
+        } else {
+            (SetBy::Undecided, sample::at(100))
         };
         assert_eq!((hold.set_by, hold.since), expected);
         assert_eq!(hold.reason.contains("no answer"), !held);

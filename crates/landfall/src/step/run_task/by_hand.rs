@@ -67,9 +67,12 @@ pub fn body_by_hand(
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>). Names of sessions may have commas besides
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
 fn tag_value(text: &str) -> String {
-    let allowed = |c: char| match c.is_alphanumeric() || " +-=._:/@".contains(c) {
-        true => c,
-        false => '_',
+    let allowed = |c: char| {
+        if c.is_alphanumeric() || " +-=._:/@".contains(c) {
+            c
+        } else {
+            '_'
+        }
     };
     let characters: Vec<char> = text.chars().map(allowed).collect();
     characters[characters.len().saturating_sub(256)..]

@@ -43,9 +43,10 @@ pub fn not_placed(
     now: Timestamp,
 ) -> Option<Ended> {
     let may_pass = failures.iter().any(Failure::may_pass);
-    let against = match may_pass {
-        true => Against::Platform,
-        false => Against::File,
+    let against = if may_pass {
+        Against::Platform
+    } else {
+        Against::File
     };
     let why = || format!("ECS does not run it: {}", listed(failures));
     (!may_pass || now >= run.deadline).then(|| without_task(input, task, against, why()))
@@ -105,16 +106,17 @@ pub fn judge(
         report: report(reason, exit_code),
     };
     let Some(live) = live else {
-        return match run.may_be_unseen(now) {
-            true => Observation::Runs { stop: None },
-            false => Observation::Ended(
+        return if run.may_be_unseen(now) {
+            Observation::Runs { stop: None }
+        } else {
+            Observation::Ended(
                 failed(
                     Against::Platform,
                     "ECS no longer knows how it ended".into(),
                     None,
                 ),
                 false,
-            ),
+            )
         };
     };
     let container = live

@@ -8,9 +8,10 @@ fn file(cluster: &str, rest: &str) -> ServiceFile {
         "cluster: {{ clusterName: web, {cluster} }}\n\
          taskDefinition: {{ family: hello, containerDefinitions: [{{ name: web, image: \"hello:1\", memory: 64 }}] }}\n{rest}\n"
     );
-    let text = match rest.contains("service:") {
-        true => text,
-        false => text + "service: { serviceName: hello }\n",
+    let text = if rest.contains("service:") {
+        text
+    } else {
+        text + "service: { serviceName: hello }\n"
     };
     ServiceFile::parse(text.as_bytes()).unwrap()
 }
