@@ -10,7 +10,7 @@ use landfall::{
         conclude::{Answer, Ask, Conclude},
     },
     record::Verdict,
-    revocation::{is_revoked, kept, registered_after},
+    revocation::{is_revoked, registered_after, revision_in_service},
     service_id::ServiceId,
     step::conclude_release::{Input, Output, ending, is_overtaken},
     task_definition::family,
@@ -133,7 +133,7 @@ async fn foreign_revision(aws: &Aws, input: &Input) -> Result<Option<String>, Fa
 /// service runs. Those of others stay.
 async fn revoke(aws: &Aws, service: &ServiceId, bad: u64) -> Result<(), Fault> {
     let live = aws.ecs().service(service).await?;
-    let Some(kept) = kept(live.as_ref()) else {
+    let Some(kept) = revision_in_service(live.as_ref()) else {
         return Ok(());
     };
     let Some(family) = family(kept) else {

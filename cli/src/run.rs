@@ -95,18 +95,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
     };
     let waits = arguments.wait || arguments.follow;
-    let mut told = by_hand.started(&arn, is_new);
+    let mut message = by_hand.started(&arn, is_new);
     if !waits {
-        told += &format!(
+        message += &format!(
             "\nTo see what it writes: landfall run {service} {} --follow",
             arguments.task
         );
     }
     match (arguments.json, waits) {
         (true, false) => print(&format!("{}\n", by_hand.document(&arn, is_new, None)))?,
-        (false, false) => print(&format!("{told}\n"))?,
+        (false, false) => print(&format!("{message}\n"))?,
         // What it writes is the answer.
-        (_, true) => eprintln!("{told}"),
+        (_, true) => eprintln!("{message}"),
     }
     if !waits {
         return Ok(ExitCode::SUCCESS);
@@ -218,7 +218,7 @@ impl<'a> ByHand<'a> {
             }
             None => Default::default(),
         };
-        let mut told = false;
+        let mut said_elsewhere = false;
         loop {
             let live = ecs.task(cluster, arn).await;
             let live = match live {
@@ -258,9 +258,9 @@ impl<'a> ByHand<'a> {
                     known
                 };
                 let sources = Sources::of(self.landfall, &definition, &known, None);
-                if !told {
+                if !said_elsewhere {
                     sources.tell_elsewhere(self.landfall)?;
-                    told = true;
+                    said_elsewhere = true;
                 }
                 tail.look(&sources).await?;
             }

@@ -74,14 +74,14 @@ pub(crate) async fn ensure(
         let Err(misaim) = aimed else {
             continue;
         };
-        let told = match file.verify.http.len() {
+        let message = match file.verify.http.len() {
             1 => format!("verify.http: {}", misaim.message),
             _ => format!("verify.http[{index}]: {}", misaim.message),
         };
         return Err(if misaim.may_pass {
-            Fault::not_yet(told)
+            Fault::not_yet(message)
         } else {
-            Fault::refused(told)
+            Fault::refused(message)
         });
     }
     Ok(())

@@ -115,25 +115,27 @@ fn no_answer(failed: &(dyn Error + 'static), target: &ProbeTarget) -> NoAnswer {
     if let Some(refused) = find::<Inadmissible>(failed) {
         return NoAnswer::Misaimed(refused.to_string());
     }
-    let told = causes(failed).join(": ");
+    let message = causes(failed).join(": ");
     if find::<InvalidUri>(failed).is_some() {
-        return NoAnswer::Misaimed(format!("this is no URL ({told}): correct verify.http.url"));
+        return NoAnswer::Misaimed(format!(
+            "this is no URL ({message}): correct verify.http.url"
+        ));
     }
     let certificate = match find::<rustls::Error>(failed) {
         Some(rustls::Error::InvalidCertificate(certificate)) => certificate,
-        _ => return NoAnswer::Failed(told),
+        _ => return NoAnswer::Failed(message),
     };
     match (certificate, target) {
         (
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             _,
         ) => NoAnswer::Misaimed(format!(
-            "the certificate is for another name: write one that it is for into verify.http.url or verify.http.host ({told})"
+            "the certificate is for another name: write one that it is for into verify.http.url or verify.http.host ({message})"
         )),
         (_, ProbeTarget::Path(_)) => NoAnswer::Misaimed(format!(
-            "the load balancer's certificate is not accepted: give it another, or give verify.http.url ({told})"
+            "the load balancer's certificate is not accepted: give it another, or give verify.http.url ({message})"
         )),
-        (_, ProbeTarget::Url(_)) => NoAnswer::Failed(told),
+        (_, ProbeTarget::Url(_)) => NoAnswer::Failed(message),
     }
 }
 

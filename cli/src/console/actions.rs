@@ -225,9 +225,9 @@ fn is_paused(view: &View) -> bool {
 
 fn pause(view: &View) -> Vec<String> {
     let paused = view.desired.paused.iter();
-    let told =
+    let sentences =
         paused.map(|paused| format!("Release {}: {}.", paused.release, paused.pause.sentence()));
-    told.collect()
+    sentences.collect()
 }
 
 fn answer<'a>(

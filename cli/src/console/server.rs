@@ -107,7 +107,7 @@ impl Console {
     }
 
     /// A failed call, and what to do about it.
-    fn told(&self, fault: Fault) -> String {
+    fn message(&self, fault: Fault) -> String {
         let report = self.landfall.report(fault);
         match report.help() {
             Some(help) => format!("{report}: {help}."),
@@ -122,7 +122,7 @@ impl Console {
                 let why = "This console only shows: start it with --allow-changes to change something by it.";
                 (StatusCode::FORBIDDEN, why.into())
             }
-            Problem::Fault(fault) => (StatusCode::BAD_GATEWAY, self.told(fault)),
+            Problem::Fault(fault) => (StatusCode::BAD_GATEWAY, self.message(fault)),
         };
         let main = html! { h1 { "This cannot be shown" } p.notice role="alert" { (why) } p { a href="/" { "All services" } } };
         (status, document(&self.page("Not shown", "", &main))).into_response()

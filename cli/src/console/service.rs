@@ -330,15 +330,15 @@ fn history(seen: &Seen) -> Markup {
                         th scope="col" { "What changed" } th scope="col" { "Why" }
                     }
                 }
-                tbody { @for record in records { (told(seen, record)) } }
+                tbody { @for record in records { (record_row(seen, record)) } }
             }
         }
     }
 }
 
-fn told(seen: &Seen, record: &Record) -> Markup {
+fn record_row(seen: &Seen, record: &Record) -> Markup {
     let (release, timeline) = (&record.release, &record.timeline);
-    let is_told = !matches!(record.verdict, Verdict::Succeeded | Verdict::Superseded);
+    let has_reason = !matches!(record.verdict, Verdict::Succeeded | Verdict::Superseded);
     html! {
         tr {
             th.number scope="row" { a href=(page::address_of(&record.service, release.number)) { (release.number) } }
@@ -353,7 +353,7 @@ fn told(seen: &Seen, record: &Record) -> Markup {
             }
             td.why data-name="Why" {
                 span.quiet { (release.cause) }
-                @if is_told { " " span.reason { (record.reason) } }
+                @if has_reason { " " span.reason { (record.reason) } }
             }
         }
     }

@@ -6,7 +6,7 @@ use landfall::{
     export::is_express,
     live::{Balancer, LiveService, LiveTarget},
     service_file::ServiceFile,
-    service_section::{CREATE_ONLY, TagChanges, kept, unchangeable},
+    service_section::{CREATE_ONLY, TagChanges, kept_by_ecs, unchangeable},
     step::update_service::{Input, Section, Seen, plan},
     tags::{RELEASE_TAG, SERVICE_TAG},
 };
@@ -137,7 +137,7 @@ fn updated(
         .known
         .as_ref()
         .and_then(|known| known.good.as_ref());
-    let kept = previous.map_or_else(Vec::new, |previous| kept(subject.file, previous));
+    let kept = previous.map_or_else(Vec::new, |previous| kept_by_ecs(subject.file, previous));
     notes.extend(kept.into_iter().map(|(member, why)| {
         format!("`service.{member}` is gone from the file and stays in ECS, which has nothing that clears it: {why}.")
     }));

@@ -286,7 +286,7 @@ impl<'a> Search<'a> {
             }
         }
         tasks.retain(|task| ours.contains(&task.task_definition));
-        for arn in self.told(number).await? {
+        for arn in self.noted_tasks(number).await? {
             if tasks.iter().all(|task| task.arn != arn) {
                 tasks.push(LoggedTask {
                     arn,
@@ -309,18 +309,18 @@ impl<'a> Search<'a> {
     }
 
     /// The tasks that Landfall itself has noted of the release.
-    async fn told(&self, number: u64) -> Result<Vec<String>, Fault> {
+    async fn noted_tasks(&self, number: u64) -> Result<Vec<String>, Fault> {
         let (runs, _) = self.state.task_runs(self.service()).await?;
         let runs = runs.filter(|runs| runs.release == number);
         let runs = runs.into_iter().flat_map(|runs| runs.tasks.into_values());
-        let mut told: Vec<_> = runs.filter_map(|run| run.task).collect();
+        let mut noted: Vec<_> = runs.filter_map(|run| run.task).collect();
         let record = self.subject.record.as_ref();
         if let Some(diagnosis) = record.and_then(|record| record.diagnosis.as_ref()) {
             let stopped = diagnosis.stopped_tasks.iter();
-            told.extend(stopped.map(|stopped| stopped.task.clone()));
-            told.extend(diagnosis.task.iter().filter_map(|task| task.task.clone()));
+            noted.extend(stopped.map(|stopped| stopped.task.clone()));
+            noted.extend(diagnosis.task.iter().filter_map(|task| task.task.clone()));
         }
-        Ok(told)
+        Ok(noted)
     }
 
     /// The task definition of the release: of a revision, where one is known; else as its file describes it.

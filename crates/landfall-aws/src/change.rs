@@ -53,7 +53,7 @@ async fn with_count(
         }
         Err(fault) if fault.is_refused() && change.count == Count::DropUnowned => {
             let (wanted, refused) = (&body["desiredCount"], fault.to_string());
-            return Err(fault.told(who_counts(&change.service, wanted, &refused)));
+            return Err(fault.with_message(who_counts(&change.service, wanted, &refused)));
         }
         Err(fault) if fault.is_refused() => {
             tracing::error!(reason = %fault, "the number of tasks is left as it is");

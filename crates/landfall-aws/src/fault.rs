@@ -131,7 +131,7 @@ impl Fault {
     }
 
     /// The same kind of failure, with a sentence of Landfall's.
-    pub fn told(self, message: impl Into<String>) -> Self {
+    pub fn with_message(self, message: impl Into<String>) -> Self {
         Self::new(self.kind, message.into())
     }
 

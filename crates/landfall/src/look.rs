@@ -105,7 +105,7 @@ impl Uncounted {
     }
 
     /// How much time a release had, for people: the seconds that count, and those that do not.
-    pub fn told_with(self, seconds: u64) -> String {
+    pub fn in_words(self, seconds: u64) -> String {
         let uncounted = [
             (self.blind, "in which nobody could look"),
             (self.paused, "in which it was paused"),
@@ -307,14 +307,14 @@ mod tests {
     #[test]
     fn people_are_told_which_time_does_not_count() {
         let counted = Uncounted::default();
-        assert_eq!(counted.told_with(60), "60 seconds");
+        assert_eq!(counted.in_words(60), "60 seconds");
         let uncounted = Uncounted {
             blind: 5,
             paused: 7,
             withheld: 9,
         };
         assert_eq!(
-            uncounted.told_with(60),
+            uncounted.in_words(60),
             "60 seconds and the 5 in which nobody could look and the 7 in which it was paused and the 9 until ECS could start \
              its tasks"
         );

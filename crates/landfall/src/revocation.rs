@@ -28,7 +28,7 @@ pub fn leaves_revisions(verdict: Verdict) -> bool {
 }
 
 /// The revision that whoever names its family is to be given: the one that the service runs by now.
-pub fn kept(live: Option<&LiveService>) -> Option<&str> {
+pub fn revision_in_service(live: Option<&LiveService>) -> Option<&str> {
     let primary = live.filter(|live| live.is_active())?.primary()?;
     Some(&primary.task_definition)
 }
@@ -86,10 +86,10 @@ mod tests {
 
     #[test]
     fn a_service_that_runs_nothing_keeps_no_revision() {
-        assert_eq!(kept(Some(&live(4))), Some(&*revision(4)));
+        assert_eq!(revision_in_service(Some(&live(4))), Some(&*revision(4)));
         let mut gone = live(4);
         gone.status = "INACTIVE".into();
-        assert_eq!(kept(Some(&gone)), None);
-        assert_eq!(kept(None), None);
+        assert_eq!(revision_in_service(Some(&gone)), None);
+        assert_eq!(revision_in_service(None), None);
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub use count::{changes_count, drop_unowned_count, keep_count, shown_count, who_counts};
 pub use given::given_by;
-pub use leftovers::{kept, with_resets};
+pub use leftovers::{kept_by_ecs, with_resets};
 pub use tags::{TagChanges, tag_changes};
 
 use crate::{

@@ -68,7 +68,7 @@ pub(super) async fn act(
                 let reason = sent.reason.as_deref();
                 match (action.carry_out)(&console.landfall, service, reason).await {
                     Ok(()) => return Ok(Redirect::to(&page::address(service)).into_response()),
-                    Err(fault) => (StatusCode::BAD_GATEWAY, console.told(fault)),
+                    Err(fault) => (StatusCode::BAD_GATEWAY, console.message(fault)),
                 }
             }
         };

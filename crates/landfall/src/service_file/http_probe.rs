@@ -182,7 +182,7 @@ fn wrong_header(name: &str, value: &str) -> Option<(String, &'static str)> {
 
 /// The last line of what the parser says: the others show the expression.
 fn reason(error: &regex::Error) -> String {
-    let told = error.to_string();
-    let last = told.lines().last().unwrap_or_default();
+    let message = error.to_string();
+    let last = message.lines().last().unwrap_or_default();
     last.trim_start_matches("error: ").to_owned()
 }

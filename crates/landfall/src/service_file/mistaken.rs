@@ -15,10 +15,10 @@ pub(super) fn explained(text: &[u8], mut checked: Checked) -> Checked {
     if !refused || text.len() > MAX_BYTES {
         return checked;
     }
-    let told = bytes(text)
+    let mistake = bytes(text)
         .or_else(|| lines(text))
         .or_else(|| other_language(text));
-    if let Some(problem) = told {
+    if let Some(problem) = mistake {
         return Checked::refused(vec![problem]);
     }
     // Where the text is no document, there is one problem, of the file as a whole.

@@ -44,11 +44,11 @@ pub(super) fn document(text: &[u8]) -> Result<Node, Rejection> {
     };
     let document = Node::parse(text).map_err(refused)?;
     // Another language may read as one long text.
-    let told = match document.value {
+    let mistake = match document.value {
         NodeValue::Scalar(Value::String(_)) => other_language(text),
         _ => other_format(&document),
     };
-    match told {
+    match mistake {
         None => Ok(document),
         Some(problem) => Err(refused(problem)),
     }

@@ -116,7 +116,10 @@ fn cleared_of(mut file: ServiceFile, previous: &ServiceFile) -> ServiceFile {
 }
 
 /// The members that `previous` had and `file` has no longer, and that ECS keeps all the same; each with why.
-pub fn kept(file: &ServiceFile, previous: &ServiceFile) -> Vec<(&'static str, &'static str)> {
+pub fn kept_by_ecs(
+    file: &ServiceFile,
+    previous: &ServiceFile,
+) -> Vec<(&'static str, &'static str)> {
     let is_cleared = |member: &str| member == GRACE_PERIOD && has_balancer(file);
     let removed = |member: &str| has(previous, member) && !has(file, member) && !is_cleared(member);
     KEPT.into_iter()
@@ -236,7 +239,7 @@ mod tests {
         ] {
             let previous = with(json!({ member: value }));
             let file = with(json!({}));
-            let kept: Vec<_> = kept(&file, &previous)
+            let kept: Vec<_> = kept_by_ecs(&file, &previous)
                 .into_iter()
                 .map(|(kept, _)| kept)
                 .collect();
@@ -250,7 +253,7 @@ mod tests {
         let previous =
             with(json!({"loadBalancers": balanced, "healthCheckGracePeriodSeconds": 60}));
         let file = with(json!({"loadBalancers": balanced}));
-        assert_eq!(kept(&file, &previous), []);
+        assert_eq!(kept_by_ecs(&file, &previous), []);
         let sent = with_resets(file, Some(&previous)).service;
         assert_eq!(sent["healthCheckGracePeriodSeconds"], json!(0));
     }

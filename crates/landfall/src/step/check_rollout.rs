@@ -340,7 +340,7 @@ pub fn look_at_tasks(
     }
     let reason = format!(
         "ECS did not complete it within {}; last: {reason}",
-        uncounted.told_with(seconds)
+        uncounted.in_words(seconds)
     );
     let against = match against {
         Some(against) if speaks_against || withheld => against,

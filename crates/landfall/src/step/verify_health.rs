@@ -312,7 +312,7 @@ pub fn decide(
         };
         let reason = format!(
             "the checks did not pass within {}; the last: {reason}",
-            withheld.told_with(verify.timeout_seconds)
+            withheld.in_words(verify.timeout_seconds)
         );
         return if is_misaimed {
             misaimed(reason, &progress)

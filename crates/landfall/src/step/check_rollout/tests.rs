@@ -2,7 +2,7 @@
 
 mod blame;
 mod pauses;
-mod sight;
+mod unseen;
 
 use super::*;
 use crate::{
