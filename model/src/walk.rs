@@ -131,9 +131,6 @@ fn rollout() -> Rollout {
 
 fn look(outcome: look::Outcome, stage: Option<Stage>) -> Look<look::Outcome> {
     Look {
-        outcome,
-        reason: String::new(),
-        wait_seconds: 0,
         failure: stage.map(|stage| Failure {
             stage,
             against: Against::Release,
@@ -141,12 +138,7 @@ fn look(outcome: look::Outcome, stage: Option<Stage>) -> Look<look::Outcome> {
             probe: None,
             task: None,
         }),
-        progress: (),
-        seen_at: None,
-        blind_seconds: 0,
-        pause: None,
-        paused_seconds: 0,
-        withheld_seconds: 0,
+        ..Look::of(outcome, "")
     }
 }
 

@@ -256,7 +256,7 @@ fn plans() -> Vec<Plan> {
 }
 
 /// A look of each outcome. Those that are `bad` say what is wrong with the release, and where.
-fn looks<O: Copy + PartialEq + Serialize, P: Clone + Serialize, const N: usize>(
+fn looks<O: Copy + PartialEq + Serialize, P: Clone + Default + Serialize, const N: usize>(
     outcomes: [O; N],
     stage: Stage,
     bad: &[O],
@@ -284,16 +284,11 @@ fn looks<O: Copy + PartialEq + Serialize, P: Clone + Serialize, const N: usize>(
             }),
         });
         json!(Look {
-            outcome,
-            reason: "it was looked at".into(),
             wait_seconds: 2,
             failure,
             progress: progress.clone(),
             seen_at: Some(Timestamp::UNIX_EPOCH),
-            blind_seconds: 0,
-            pause: None,
-            paused_seconds: 0,
-            withheld_seconds: 0,
+            ..Look::of(outcome, "it was looked at")
         })
     };
     outcomes.map(look).into()

@@ -119,6 +119,24 @@ impl Uncounted {
     }
 }
 
+impl<O, P: Default> Look<O, P> {
+    /// A look with this outcome, which says nothing else: nothing is wrong and no look follows.
+    pub fn of(outcome: O, reason: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            reason: reason.into(),
+            wait_seconds: 0,
+            failure: None,
+            progress: P::default(),
+            seen_at: None,
+            blind_seconds: 0,
+            pause: None,
+            paused_seconds: 0,
+            withheld_seconds: 0,
+        }
+    }
+}
+
 impl<O, P> Look<O, P> {
     /// For how many seconds of a rollout that began at `started_at` nobody could look, up to a look that is `now`. `last`
     /// is the look before it, if that was one at the same rollout.
@@ -195,16 +213,10 @@ mod tests {
     /// A look at this second, which asked for the next one after so many seconds.
     fn last(second: i64, wait_seconds: u64, blind_seconds: u64) -> Look<Outcome> {
         Look {
-            outcome: Outcome::InProgress,
-            reason: "2 of 3 tasks run".into(),
             wait_seconds,
-            failure: None,
-            progress: (),
             seen_at: Some(at(second)),
             blind_seconds,
-            pause: None,
-            paused_seconds: 0,
-            withheld_seconds: 0,
+            ..Look::of(Outcome::InProgress, "2 of 3 tasks run")
         }
     }
 

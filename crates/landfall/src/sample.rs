@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     content::ContentHash,
@@ -43,6 +43,13 @@ service:
 
 pub(crate) fn file() -> ServiceFile {
     ServiceFile::parse(FILE.as_bytes()).unwrap()
+}
+
+/// The same file with this `service` section.
+pub(crate) fn file_with(service: Value) -> ServiceFile {
+    let mut file = file();
+    file.service = service.as_object().cloned().unwrap_or_default();
+    file
 }
 
 pub(crate) fn service() -> ServiceId {

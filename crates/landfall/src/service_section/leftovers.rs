@@ -144,21 +144,15 @@ mod tests {
     use super::*;
     use crate::sample::*;
 
-    fn with(members: Value) -> ServiceFile {
-        let mut file = file();
-        file.service = members.as_object().cloned().unwrap_or_default();
-        file
-    }
-
     #[test]
     fn what_the_last_file_had_and_this_one_has_not_is_cleared_and_nothing_else() {
-        let previous = with(json!({
+        let previous = file_with(json!({
             "loadBalancers": [{"targetGroupArn": "a"}],
             "serviceConnectConfiguration": {"enabled": true},
             "placementStrategy": [{"type": "spread"}],
             "healthCheckGracePeriodSeconds": 5,
         }));
-        let file = with(json!({"placementStrategy": [{"type": "binpack"}]}));
+        let file = file_with(json!({"placementStrategy": [{"type": "binpack"}]}));
         let section = with_resets(file.clone(), Some(&previous)).service;
         assert_eq!(
             Value::Object(section),
@@ -237,8 +231,8 @@ mod tests {
             ("healthCheckGracePeriodSeconds", json!(60), None),
             ("desiredCount", json!(3), None),
         ] {
-            let previous = with(json!({ member: value }));
-            let file = with(json!({}));
+            let previous = file_with(json!({ member: value }));
+            let file = file_with(json!({}));
             let kept: Vec<_> = kept_by_ecs(&file, &previous)
                 .into_iter()
                 .map(|(kept, _)| kept)
@@ -251,8 +245,8 @@ mod tests {
             assert_eq!(unchanged, previous, "{member}");
         }
         let previous =
-            with(json!({"loadBalancers": balanced, "healthCheckGracePeriodSeconds": 60}));
-        let file = with(json!({"loadBalancers": balanced}));
+            file_with(json!({"loadBalancers": balanced, "healthCheckGracePeriodSeconds": 60}));
+        let file = file_with(json!({"loadBalancers": balanced}));
         assert_eq!(kept_by_ecs(&file, &previous), []);
         let sent = with_resets(file, Some(&previous)).service;
         assert_eq!(sent["healthCheckGracePeriodSeconds"], json!(0));
@@ -260,7 +254,7 @@ mod tests {
 
     #[test]
     fn each_member_of_the_deployment_configuration_is_cleared_alone() {
-        let previous = with(json!({"deploymentConfiguration": {
+        let previous = file_with(json!({"deploymentConfiguration": {
             "alarms": {"alarmNames": ["errors"], "enable": true, "rollback": true},
             "deploymentCircuitBreaker": {"enable": true, "rollback": true},
             "lifecycleHooks": [{"hookTargetArn": "a"}],
@@ -271,7 +265,7 @@ mod tests {
         let off = json!({"enable": false, "rollback": false});
         let alarms = json!({"alarmNames": [], "enable": false, "rollback": false});
         let sent = |file: Value| {
-            let mut sent = with_resets(with(file), Some(&previous)).service;
+            let mut sent = with_resets(file_with(file), Some(&previous)).service;
             sent.remove("deploymentConfiguration").unwrap_or_default()
         };
         assert_eq!(
@@ -298,8 +292,9 @@ mod tests {
 
     #[test]
     fn a_service_rolls_again_when_its_file_no_longer_says_how_requests_move() {
-        let previous = with(json!({"deploymentConfiguration": {"strategy": "CANARY"}}));
-        let section = |file: Value| Value::Object(with_resets(with(file), Some(&previous)).service);
+        let previous = file_with(json!({"deploymentConfiguration": {"strategy": "CANARY"}}));
+        let section =
+            |file: Value| Value::Object(with_resets(file_with(file), Some(&previous)).service);
         let rolling = json!({"deploymentConfiguration": {"strategy": "ROLLING"}});
         assert_eq!(section(json!({})), rolling);
         let other = json!({"deploymentConfiguration": {"strategy": "LINEAR"}});
@@ -310,8 +305,9 @@ mod tests {
     fn deployments_are_no_longer_paused_when_the_file_has_no_hooks_any_more() {
         let hook = json!({"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"]});
         let paused = json!({"deploymentConfiguration": {"lifecycleHooks": [hook]}});
-        let previous = with(paused.clone());
-        let section = |file: Value| Value::Object(with_resets(with(file), Some(&previous)).service);
+        let previous = file_with(paused.clone());
+        let section =
+            |file: Value| Value::Object(with_resets(file_with(file), Some(&previous)).service);
         assert_eq!(
             section(json!({"deploymentConfiguration": {"maximumPercent": 150}})),
             json!({"deploymentConfiguration": {"maximumPercent": 150, "lifecycleHooks": []}})
@@ -325,13 +321,13 @@ mod tests {
 
     #[test]
     fn tasks_are_no_longer_registered_when_the_section_discovery_goes() {
-        let mut previous = with(json!({}));
+        let mut previous = file_with(json!({}));
         previous.discovery = serde_json::from_value(json!({
             "namespace": "internal.example", "name": "hello", "type": "A", "ttlSeconds": 60, "container": null, "port": null
         }))
         .ok();
         assert!(previous.discovery.is_some());
-        let section = with_resets(with(json!({})), Some(&previous)).service;
+        let section = with_resets(file_with(json!({})), Some(&previous)).service;
         assert_eq!(Value::Object(section), json!({"serviceRegistries": []}));
         let unchanged = with_resets(previous.clone(), Some(&previous)).service;
         assert_eq!(Value::Object(unchanged), json!({}));

@@ -55,17 +55,12 @@ mod tests {
     use super::*;
     use crate::sample::*;
 
-    fn with(members: Value) -> ServiceFile {
-        let mut file = file();
-        file.service = members.as_object().cloned().unwrap_or_default();
-        file
-    }
-
     #[test]
     fn tags_follow_the_file_and_those_of_others_stay() {
-        let previous =
-            with(json!({"tags": [{"key": "team", "value": "a"}, {"key": "old", "value": "1"}]}));
-        let file = with(
+        let previous = file_with(
+            json!({"tags": [{"key": "team", "value": "a"}, {"key": "old", "value": "1"}]}),
+        );
+        let file = file_with(
             json!({"tags": [{"key": "team", "value": "b"}, {"key": "same", "value": "1"}, {"key": "landfall:service", "value": "x"}]}),
         );
         let text = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());

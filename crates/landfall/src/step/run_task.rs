@@ -298,18 +298,7 @@ pub fn next<'a>(
     if superseded && input.phase == Phase::Before {
         return Next::Answer(Box::new(supersede(desired)));
     }
-    Next::Answer(Box::new(Output {
-        outcome: Outcome::Done,
-        reason: reasons.join("; "),
-        wait_seconds: 0,
-        failure: None,
-        progress: (),
-        seen_at: None,
-        blind_seconds: 0,
-        pause: None,
-        paused_seconds: 0,
-        withheld_seconds: 0,
-    }))
+    Next::Answer(Box::new(Output::of(Outcome::Done, reasons.join("; "))))
 }
 
 /// A task before the rollout leaves the service untouched; one after it says that the release does not do well.
@@ -325,48 +314,24 @@ fn failed(phase: Phase, reason: String, ended: &Ended) -> Output {
         task: Some(ended.report.clone()),
     };
     Output {
-        outcome: Outcome::Failed,
-        reason,
-        wait_seconds: 0,
         failure: Some(failure),
-        progress: (),
-        seen_at: None,
-        blind_seconds: 0,
-        pause: None,
-        paused_seconds: 0,
-        withheld_seconds: 0,
+        ..Output::of(Outcome::Failed, reason)
     }
 }
 
 fn supersede(desired: &DesiredState) -> Output {
-    Output {
-        outcome: Outcome::Superseded,
-        reason: format!("release {} should run", desired.last_number),
-        wait_seconds: 0,
-        failure: None,
-        progress: (),
-        seen_at: None,
-        blind_seconds: 0,
-        pause: None,
-        paused_seconds: 0,
-        withheld_seconds: 0,
-    }
+    Output::of(
+        Outcome::Superseded,
+        format!("release {} should run", desired.last_number),
+    )
 }
 
 /// The answer while a task runs.
 pub fn waiting(run: &Run, reason: impl Into<String>, now: Timestamp) -> Output {
     let elapsed = u64::try_from(now.duration_since(run.started_at).as_secs()).unwrap_or(0);
     Output {
-        outcome: Outcome::Waiting,
-        reason: reason.into(),
         wait_seconds: (elapsed / 10).clamp(INTERVAL.0, INTERVAL.1),
-        failure: None,
-        progress: (),
-        seen_at: None,
-        blind_seconds: 0,
-        pause: None,
-        paused_seconds: 0,
-        withheld_seconds: 0,
+        ..Output::of(Outcome::Waiting, reason)
     }
 }
 

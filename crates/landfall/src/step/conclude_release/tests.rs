@@ -34,9 +34,6 @@ fn input(verdict: Verdict, reason: &str) -> Input {
 /// A last look with this outcome, and with this failure if there is a stage.
 fn look(outcome: Outcome, reason: &str, stage: Option<Stage>) -> Option<Look<Outcome, Value>> {
     Some(Look {
-        outcome,
-        reason: reason.into(),
-        wait_seconds: 0,
         failure: stage.map(|stage| Failure {
             stage,
             against: Against::Release,
@@ -44,12 +41,7 @@ fn look(outcome: Outcome, reason: &str, stage: Option<Stage>) -> Option<Look<Out
             probe: None,
             task: None,
         }),
-        progress: Value::Null,
-        seen_at: None,
-        blind_seconds: 0,
-        pause: None,
-        paused_seconds: 0,
-        withheld_seconds: 0,
+        ..Look::of(outcome, reason)
     })
 }
 

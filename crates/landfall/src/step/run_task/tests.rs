@@ -324,16 +324,11 @@ fn tasks_carry_on_for_how_long_the_rollout_before_them_was_blind_paused_and_with
     let done = supersede(&desired(&[2, 3]));
     assert_eq!(input.carried_on(done.clone()), done);
     input.look = Some(Look {
-        outcome: look::Outcome::Healthy,
-        reason: "every check passed".into(),
-        wait_seconds: 0,
-        failure: None,
-        progress: Value::Null,
         seen_at: Some(at(0)),
         blind_seconds: 7,
-        pause: None,
         paused_seconds: 300,
         withheld_seconds: 900,
+        ..Look::of(look::Outcome::Healthy, "every check passed")
     });
     let carried = input.carried_on(done.clone());
     assert_eq!((carried.blind_seconds, carried.paused_seconds), (7, 300));

@@ -176,32 +176,23 @@ fn one_look(change: impl FnOnce(&mut Observation, &mut LiveService)) -> Option<(
 /// The look that this one answered, as the next is given it.
 fn last(output: Output) -> Look<look::Outcome, Option<Progress>> {
     Look {
-        outcome: look::Outcome::Waiting,
-        reason: output.reason,
         wait_seconds: output.wait_seconds,
-        failure: None,
         progress: Some(output.progress),
         seen_at: output.seen_at,
         blind_seconds: output.blind_seconds,
-        pause: None,
         paused_seconds: output.paused_seconds,
         withheld_seconds: output.withheld_seconds,
+        ..Look::of(look::Outcome::Waiting, output.reason)
     }
 }
 
 /// The look at second 0 that found the rollout done.
 fn rolled_out(blind_seconds: u64) -> Look<look::Outcome, Option<Progress>> {
     Look {
-        outcome: look::Outcome::Steady,
-        reason: "3 tasks run".into(),
-        wait_seconds: 0,
-        failure: None,
-        progress: None,
         seen_at: Some(at(0)),
         blind_seconds,
-        pause: None,
         paused_seconds: 500,
-        withheld_seconds: 0,
+        ..Look::of(look::Outcome::Steady, "3 tasks run")
     }
 }
 

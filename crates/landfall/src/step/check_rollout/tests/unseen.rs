@@ -121,16 +121,9 @@ fn time_in_which_nobody_could_look_does_not_count_against_a_rollout() {
     use Outcome::{Failed, InProgress};
     let live = rolling(1, 2, 1);
     let looked = |second: i64, blind_seconds: u64| Look {
-        outcome: look::Outcome::InProgress,
-        reason: "1 of 3 tasks run".into(),
-        wait_seconds: 0,
-        failure: None,
-        progress: Value::Null,
         seen_at: Some(at(second)),
         blind_seconds,
-        pause: None,
-        paused_seconds: 0,
-        withheld_seconds: 0,
+        ..Look::of(look::Outcome::InProgress, "1 of 3 tasks run")
     };
     // It began at second 1000, and has 600 seconds.
     for (story, last, second, outcome, blind) in [
