@@ -1,11 +1,11 @@
 //! What a process of a function does that panics: it answers `Unexpected` to the invocation, and ends.
 //!
 //! Nothing is unwound: the release profile aborts, as `cargo lambda` builds every release whose profile does not say otherwise
-//! (<https://docs.rs/crate/cargo-lambda-metadata/1.9.1/source/src/cargo/profile.rs>). So the answer is given where the panic is,
-//! before anything ends. Lambda gives a function's answer to its caller when it
-//! comes, and starts the next invocation in a new process
-//! (`SendErrorResponse` of <https://github.com/aws/aws-lambda-runtime-interface-emulator>). Were the end of the process to come
-//! before the answer there, the invocation would have failed as `Runtime.ExitError`, which the state machine tries again.
+//! (<https://docs.rs/crate/cargo-lambda-metadata/1.9.1/source/src/cargo/profile.rs>). So the answer is given by a panic hook,
+//! which runs before anything ends (<https://doc.rust-lang.org/std/panic/fn.set_hook.html>). Lambda gives an answer to its
+//! caller when it comes, and starts the next invocation in a new process (`SendErrorResponse` of
+//! <https://github.com/aws/aws-lambda-runtime-interface-emulator>). Were the end of the process to come before the answer there,
+//! the invocation would have failed as `Runtime.ExitError`, which the state machine tries again.
 
 use std::{
     io::{self, Read, Write},
@@ -57,7 +57,7 @@ fn fault(panic: &PanicHookInfo<'_>) -> Fault {
     Fault::unexpected(format!("panicked: {text}"))
 }
 
-/// Answers an invocation with an error
+/// Answers an invocation with an error, as the runtime does
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-invokeerror>), by a connection of its own: the
 /// runtime's may be in the hands of what panicked.
 fn answer(request_id: &str, fault: &Fault) -> io::Result<()> {
@@ -65,12 +65,11 @@ fn answer(request_id: &str, fault: &Fault) -> io::Result<()> {
     let mut connection = TcpStream::connect(&api)?;
     connection.set_write_timeout(Some(PATIENCE))?;
     connection.set_read_timeout(Some(PATIENCE))?;
-    let name = fault.name();
-    let body = json!({"errorType": name, "errorMessage": fault.to_string()}).to_string();
+    let body = json!({"errorType": fault.name(), "errorMessage": fault.to_string()}).to_string();
     write!(
         connection,
         "POST /2018-06-01/runtime/invocation/{request_id}/error HTTP/1.1\r\nHost: {api}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: {name}\r\nContent-Length: {}\r\n\r\n{body}",
+         Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: unhandled\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
     // Once it answers it has read everything.
