@@ -95,12 +95,6 @@ fn folder() -> PathBuf {
     target.join("demo")
 }
 
-/// A port of the loopback interface that nobody listens on.
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).into_diagnostic()?;
-    Ok(listener.local_addr().into_diagnostic()?.port())
-}
-
 /// A local image: where it lies and what it runs.
 struct Version {
     folder: PathBuf,

@@ -10,13 +10,13 @@ use landfall::{
 use landfall_aws::{ecs::Ecs, status_file::StatusFile};
 use landfall_local::{
     driver::Driver,
+    free_port::free_port,
     local::{Local, REGION},
 };
 use miette::{IntoDiagnostic, Result, WrapErr, ensure, miette};
 
 use super::{
-    application::Application, free_port, narrator::Narrator, report::Requests, traffic::Traffic,
-    watch,
+    application::Application, narrator::Narrator, report::Requests, traffic::Traffic, watch,
 };
 use crate::clients::{Clients, report};
 
@@ -47,7 +47,7 @@ impl<'a> Stage<'a> {
         application: &'a Application,
         narrator: &'a Narrator,
     ) -> Result<Self> {
-        let port = free_port()?;
+        let port = free_port().into_diagnostic()?;
         let target_group = clients
             .elb
             .create_web_balancer(REPOSITORY, port.into())

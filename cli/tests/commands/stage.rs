@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::Duration,
@@ -14,7 +13,7 @@ use landfall_aws::{
     config::{self, SdkConfig},
 };
 use landfall_local::{
-    driver,
+    driver, free_port,
     local::{CONFIG_BUCKET, REGION},
 };
 
@@ -94,8 +93,7 @@ pub(crate) async fn until_shown(arguments: &[&str], wanted: &str) -> String {
 
 /// A port that nobody listens on.
 pub(crate) fn free_port() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port().to_string()
+    free_port::free_port().unwrap().to_string()
 }
 
 /// `landfall local`, killed when a test ends early.

@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod courier;
 pub mod driver;
 pub mod engine;
+pub mod free_port;
 pub mod install;
 pub mod lambda;
 pub mod local;

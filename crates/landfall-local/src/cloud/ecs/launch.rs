@@ -11,7 +11,10 @@ use super::image::{DOCKER, ImageLookup, KEPT_BY_DOCKER, pinned};
 use super::process::LogTarget;
 use super::state::{State, Task};
 use super::{Inner, list, strings, text};
-use crate::cloud::elb::{SimulatedHealth, SimulatedTarget};
+use crate::{
+    cloud::elb::{SimulatedHealth, SimulatedTarget},
+    free_port::free_port,
+};
 
 /// One container of a task, ready to start.
 pub(super) struct Prepared {
@@ -279,16 +282,6 @@ fn ports(state: &mut State, container: &Value, real: bool) -> Result<Vec<Port>, 
         });
     }
     Ok(ports)
-}
-
-/// Asks the kernel. Between this and the container's own bind somebody else may take the port: then the container exits
-/// with an address in use, and the scheduler replaces it as it would in AWS.
-fn free_port() -> std::io::Result<u16> {
-    Ok(
-        std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port(),
-    )
 }
 
 fn environment(container: &Value, over: Option<&Value>, ports: &[Port]) -> Vec<(String, String)> {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::{Elb, ElbSettings};
-use crate::world::World;
+use crate::{free_port::free_port, world::World};
 
 /// A target that answers `status` and its name and the request's head after `delay`.
 struct Server {
@@ -73,7 +73,7 @@ impl Balancer {
                 ..ElbSettings::default()
             },
         );
-        let port = free_port().await;
+        let port = free_port().unwrap();
         let group = json!({ "Name": "hello", "HealthCheckIntervalSeconds": "5", "HealthyThresholdCount": "2" });
         let group = elb.call("CreateTargetGroup", group).await.unwrap()["TargetGroups"][0]["TargetGroupArn"].clone();
         let balancer = elb
@@ -155,15 +155,6 @@ async fn ask(port: u16, method: &str, path: &str, body: &str) -> (u16, String) {
         head.split(' ').nth(1).unwrap().parse().unwrap(),
         body.to_owned(),
     )
-}
-
-async fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 #[tokio::test]
