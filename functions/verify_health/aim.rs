@@ -2,8 +2,8 @@
 
 use landfall::{
     live::{LiveBalancer, LiveRule},
-    probe::{Address, Door, Misaim, Wanted, aim, host_of},
-    service_file::{HttpProbe, Ingress, ProbeTarget, ServiceFile},
+    probe::{Address, Door, HttpProbe, Misaim, ProbeTarget, Wanted, aim, host_of},
+    service_file::{Ingress, ServiceFile},
     service_id::ServiceId,
     step::ensure_ingress::rules_to_be,
     target_group::{group_names, is_ours},

@@ -17,9 +17,9 @@ use hyper_util::{
     },
     rt::TokioExecutor,
 };
-use landfall::{
-    probe::{Address, Answer, Inadmissible, NoAnswer, Probed, Reach, USER_AGENT, judge},
-    service_file::{HttpProbe, ProbeTarget},
+use landfall::probe::{
+    Address, Answer, HttpProbe, Inadmissible, NoAnswer, ProbeTarget, Probed, Reach, USER_AGENT,
+    judge,
 };
 use landfall_aws::{Aws, causes, web::Web};
 use rustls::CertificateError;

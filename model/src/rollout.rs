@@ -8,8 +8,8 @@ use landfall::{
     failure::Stage,
     live::{Rollout, TaskHealth},
     look,
-    probe::{Finding, Probed},
-    record::{ProbeAnswer, Release},
+    probe::{Finding, ProbeAnswer, Probed},
+    record::Release,
     step::{
         check_rollout::{self, Outcome, Purpose},
         claim_release::Output,

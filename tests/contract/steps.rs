@@ -12,7 +12,8 @@ use landfall::{
     live::Rollout,
     look::Look,
     plan::Plan,
-    record::{Diagnosis, Ending, ProbeAnswer, TaskReport, Verdict},
+    probe::ProbeAnswer,
+    record::{Diagnosis, Ending, TaskReport, Verdict},
     service_file::Phase,
     step::{
         check_rollout, claim_release, conclude_release, ensure_cluster, ensure_discovery,

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall::{
     live::Rollout,
     look::{Look, Outcome, SLEEP},
-    record::ProbeAnswer,
+    probe::ProbeAnswer,
     step::verify_health,
 };
 use landfall_aws::sfn::{Event, What};

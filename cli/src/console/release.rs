@@ -3,7 +3,8 @@
 use landfall::{
     evidence::Against,
     live::StoppedTask,
-    record::{Diagnosis, ProbeAnswer, Record, Timeline},
+    probe::ProbeAnswer,
+    record::{Diagnosis, Record, Timeline},
     undecided::duration,
 };
 use maud::{Markup, html};

@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use landfall::{
-    difference::Difference, export::flow, hold::Hold, service_file::OneOffTask,
-    service_id::ServiceId,
+    difference::Difference, hold::Hold, service_file::OneOffTask, service_id::ServiceId, yaml::flow,
 };
 use miette::Result;
 use serde_json::{Value, json};

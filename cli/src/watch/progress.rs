@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall::{
     live::Rollout,
     look::{self, Look},
-    record::ProbeAnswer,
+    probe::ProbeAnswer,
     service_file::Verify,
     step::verify_health,
 };

@@ -1,6 +1,6 @@
 //! Why a call, and so a step, failed: in the words that the state machine matches on.
 
-mod kind;
+pub(crate) mod kind;
 
 use std::{error::Error, fmt};
 

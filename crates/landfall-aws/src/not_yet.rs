@@ -3,7 +3,7 @@
 //!
 //! Each row is a belief about AWS, with its source. Elsewhere nothing is decided by an error's text.
 
-use crate::fault::Kind;
+use crate::fault::kind::Kind;
 
 /// An answer that passes by itself.
 struct Row {

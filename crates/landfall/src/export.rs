@@ -7,11 +7,8 @@ mod yaml;
 
 use serde_json::{Map, Value, json};
 
+pub use self::kind::{is_express, refuse};
 use self::marks::{MARK, marks};
-pub use self::{
-    kind::{is_express, refuse},
-    yaml::flow,
-};
 
 use crate::{
     difference::{OF_THE_REVISION, without_defaults, writable_service},
@@ -21,6 +18,7 @@ use crate::{
     service_id::ServiceId,
     step::ensure_scaling,
     task_definition::containers_mut,
+    yaml::flow,
 };
 
 /// A container whose image is in this account's registry, and what it could follow.
@@ -187,7 +185,7 @@ fn verify(live: &Live<'_>) -> String {
     let probe = match live.health_path {
         Some(path) => format!(
             "#   http: {}   # what the target group asks for\n",
-            yaml::flow(&json!({ "path": path }))
+            flow(&json!({ "path": path }))
         ),
         None => String::new(),
     };

@@ -3,10 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    evidence::Against,
-    record::{ProbeAnswer, TaskReport},
-};
+use crate::{evidence::Against, probe::ProbeAnswer, record::TaskReport};
 
 /// The name of the error with which a step says that AWS or Landfall refuses the release.
 pub const REFUSED: &str = "Refused";

@@ -18,6 +18,7 @@ pub mod export;
 pub mod failure;
 pub mod follow;
 pub mod followed;
+pub mod health_check;
 pub mod hold;
 pub mod ignored;
 pub mod image;
@@ -53,6 +54,7 @@ pub mod undone;
 pub mod unproven;
 pub mod unseen;
 pub mod versioned;
+pub mod yaml;
 
 #[cfg(test)]
 mod processor_time;

@@ -22,7 +22,7 @@ pub use cluster::LiveCluster;
 pub use death::{EndedTask, StoppedContainer, StoppedTask};
 pub use deployment::{Declined, EndedBy, LiveDeployment, LiveHook, LiveServiceDeployment};
 pub use execution::ExecutionStatus;
-pub use pace::{Pace, deployment_seconds};
+pub use pace::Pace;
 pub use placement::{Failure, FailureReason, Placement};
 pub use registry::{LiveNamespace, LiveRegistry};
 pub use revision::LiveRevision;

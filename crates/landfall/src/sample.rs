@@ -13,9 +13,9 @@ use crate::{
     image::Image,
     live::{CreatedWith, EndedTask, HookAction, LiveDeployment, LiveService, StoppedTask},
     pause::{AwaitedHook, Pause},
-    probe::Statuses,
+    probe::{HttpProbe, ProbeTarget, Statuses},
     record::{Cause, Content, Record, Release, TaskDefinition, Timeline, Verdict},
-    service_file::{HttpProbe, ProbeTarget, ServiceFile},
+    service_file::ServiceFile,
     service_id::ServiceId,
 };
 

@@ -3,6 +3,7 @@
 mod balancers;
 mod capacity;
 mod count;
+mod deadline;
 mod given;
 mod leftovers;
 pub mod out_of_reach;
@@ -12,6 +13,7 @@ pub mod unchangeable;
 use serde_json::{Map, Value, json};
 
 pub use count::{changes_count, drop_unowned_count, keep_count, shown_count, who_counts};
+pub use deadline::deployment_seconds;
 pub use given::given_by;
 pub use leftovers::{kept_by_ecs, with_resets};
 pub use tags::{TagChanges, tag_changes};

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use landfall::{export::flow, service_file::ServiceFile};
+use landfall::{service_file::ServiceFile, yaml::flow};
 
 const EVERYTHING: &str = include_str!("sections/everything.yaml");
 const LEAST: &str = include_str!("sections/least.yaml");

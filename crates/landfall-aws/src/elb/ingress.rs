@@ -1,8 +1,9 @@
 //! Target groups and listener rules: the calls that create, keep and remove them.
 
 use landfall::{
+    health_check::HealthCheck,
     live::{LiveGroup, LiveRule},
-    service_file::{HealthCheck, Ingress, ServiceFile},
+    service_file::{Ingress, ServiceFile},
     service_id::ServiceId,
     step::ensure_ingress::{Seen, WantedGroup, wanted_groups},
     tags::{SERVICE_TAG, service_tag},

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::service_file::HealthCheck;
+use crate::health_check::HealthCheck;
 
 /// One entry of a service's `loadBalancers`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html>).

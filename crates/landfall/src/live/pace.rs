@@ -2,9 +2,6 @@
 
 use serde_json::Value;
 
-use super::LiveService;
-use crate::service_file::ServiceFile;
-
 /// The times of a `deploymentConfiguration`; none for rolling updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pace {
@@ -60,19 +57,6 @@ impl Pace {
         let minutes = self.bake_minutes + self.steps * self.step_minutes;
         (minutes * 60.0).ceil() as u64
     }
-}
-
-/// How long, in seconds, ECS may take for a deployment: so long as the service file says, and the time that it takes on
-/// purpose, by what ECS was sent or by what the service has.
-pub fn deployment_seconds(
-    timeout_seconds: u64,
-    file: Option<&ServiceFile>,
-    live: Option<&LiveService>,
-) -> u64 {
-    let said = file.and_then(|file| file.service.get("deploymentConfiguration"));
-    let said = said.map(|said| Pace::of(said).seconds()).unwrap_or(0);
-    let has = live.map_or(0, |live| live.pace_seconds);
-    timeout_seconds.saturating_add(said.max(has))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{record::ProbeAnswer, service_file::HttpProbe};
+use super::{HttpProbe, ProbeAnswer};
 
 /// How much of a body is kept for the record, in characters.
 const BODY_RECORDED: usize = 512;

@@ -9,6 +9,7 @@ use super::{
     mapping::{Mapping, Problems},
     section::{INGRESS, deserialized},
 };
+use crate::health_check::HealthCheck;
 
 /// A target group and a rule of an existing listener, which Landfall makes and keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,24 +67,6 @@ fn usual_check(protocol_version: &str) -> [(&'static str, &'static str); 2] {
     } else {
         [("path", "/"), ("codes", "200")]
     }
-}
-
-/// The health check of a target group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HealthCheck {
-    /// What is asked for.
-    pub path: String,
-    /// Status codes of a good answer, e.g. `200`, `200-299` or `200,204`.
-    pub codes: String,
-    /// Seconds between two checks.
-    pub interval_seconds: u64,
-    /// How long, in seconds, an answer may take.
-    pub timeout_seconds: u64,
-    /// After how many good checks in a row an unhealthy target is healthy.
-    pub healthy: u64,
-    /// After how many bad checks in a row a target is unhealthy.
-    pub unhealthy: u64,
 }
 
 /// What is known of the rest of the file.

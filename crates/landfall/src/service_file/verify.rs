@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    http_probe::{self, HttpProbe, ProbeTarget},
+    http_probe,
     ingress::Ingress,
     mapping::{Mapping, Problems},
     section::{VERIFY, deserialized},
 };
-use crate::probe::{Reach, host_of, matches};
+use crate::probe::{HttpProbe, ProbeTarget, Reach, host_of, matches};
 
 /// When a rollout counts as good, beyond ECS's own word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

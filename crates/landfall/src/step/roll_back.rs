@@ -14,12 +14,14 @@ use crate::{
     failure::{Failure, Stage},
     live::{
         Balancer, Controller, DeploymentStatus, EndedTask, LiveDeployment, LiveService, Rollout,
-        Scheduling, deployment_seconds,
+        Scheduling,
     },
     record::{Release, Verdict},
     service_file::ServiceFile,
     service_id::ServiceId,
-    service_section::{changes_count, section, shown_count, tag_changes, with_resets},
+    service_section::{
+        changes_count, deployment_seconds, section, shown_count, tag_changes, with_resets,
+    },
     target_group::leaves_behind,
 };
 

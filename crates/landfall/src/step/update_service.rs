@@ -9,14 +9,14 @@ use crate::{
     content::ContentHash,
     desired::GoodRelease,
     drift::{self, Whose},
-    live::{Balancer, LiveService, Rollout, Scheduling, deployment_seconds},
+    live::{Balancer, LiveService, Rollout, Scheduling},
     record::Release,
     refusal::Refusal,
     service_file::ServiceFile,
     service_id::ServiceId,
     service_section::{
-        changes_count, keep_count, load_balancers_to_send, out_of_reach::foreign_controller,
-        section, tag_changes, with_resets,
+        changes_count, deployment_seconds, keep_count, load_balancers_to_send,
+        out_of_reach::foreign_controller, section, tag_changes, with_resets,
     },
     tags::{RELEASE_TAG, SERVICE_TAG, service_tag},
 };

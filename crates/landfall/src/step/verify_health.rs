@@ -14,8 +14,8 @@ use crate::{
         TaskHealth,
     },
     look::{self, Look, Uncounted, WITHHELD_AT_MOST, blind_seconds},
-    probe::{Finding, Probed, telling},
-    record::{ProbeAnswer, Release},
+    probe::{Finding, ProbeAnswer, Probed, telling},
+    record::Release,
     service_file::Verify,
     service_id::ServiceId,
 };

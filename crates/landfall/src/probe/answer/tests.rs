@@ -4,9 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    probe::{JsonPath, Statuses},
+    probe::{BodyPattern, JsonPath, Statuses},
     sample::http_probe,
-    service_file::BodyPattern,
 };
 
 const URL: &str = "http://hello/";

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Path;
-use crate::export::flow;
+use crate::yaml::flow;
 
 /// What a shell would do something with.
 const OF_SHELLS: &str = "\"'$\\`;&|<>*?(){}[]~#!\n";

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    live::Balancer, sample::*, service_file::HealthCheck, service_section::load_balancers_to_send,
+    health_check::HealthCheck, live::Balancer, sample::*, service_section::load_balancers_to_send,
 };
 
 fn ingress(hosts: &[&str], paths: &[&str]) -> Ingress {

@@ -3,10 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::{
-    live::LiveBalancer,
-    service_file::{HealthCheck, Ingress},
-};
+use crate::{health_check::HealthCheck, live::LiveBalancer, service_file::Ingress};
 
 #[test]
 fn the_verdict_says_what_serves_afterwards() {

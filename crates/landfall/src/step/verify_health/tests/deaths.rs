@@ -1,7 +1,7 @@
 //! Tasks of the release that die while it is verified.
 
 use super::*;
-use crate::service_file::HttpProbe;
+use crate::probe::HttpProbe;
 
 #[test]
 fn a_task_that_died_since_the_first_look_makes_the_release_bad_at_once() {

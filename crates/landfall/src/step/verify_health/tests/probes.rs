@@ -1,7 +1,7 @@
 //! HTTP probes: one that does not come to the service, and several.
 
 use super::*;
-use crate::service_file::HttpProbe;
+use crate::probe::HttpProbe;
 
 /// What came of one that the load balancer itself answered.
 fn answered_by_balancer(status: u16) -> Probed {
