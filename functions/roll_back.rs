@@ -14,7 +14,6 @@ use landfall::{
     live::{LiveService, LiveServiceDeployment, ServiceDeploymentStatus, StoppedTask},
     record::{Diagnosis, Release, TaskDefinition},
     service_file::ServiceFile,
-    service_id::ServiceId,
     service_section::given_by,
     stage::{Report, Stage},
     step::{
@@ -129,7 +128,7 @@ async fn observe(
     let way = way_back(&desired, live.as_ref(), input.failure().stage, &provenance);
     let changes_nothing = matches!(way, Way::Nothing | Way::Gone | Way::LeaveToEcs { .. });
     if changes_nothing && input.course.rollout.is_none() && may_be_unseen(&desired, aws.now()) {
-        return Err(unseen(&input.service));
+        return Err(Fault::unseen(&input.service));
     }
     let good = desired.last_good.as_ref();
     let stopped_tasks = match &live {
@@ -357,7 +356,7 @@ async fn changed_service(aws: &Aws, input: &Input) -> Result<Option<LiveService>
     if shows_it {
         Ok(live)
     } else {
-        Err(unseen(&input.service))
+        Err(Fault::unseen(&input.service))
     }
 }
 
@@ -384,12 +383,6 @@ async fn fails(
         ))),
         None => Ok(true),
     }
-}
-
-fn unseen(service: &ServiceId) -> Fault {
-    Fault::transient(format!(
-        "ECS may not show yet what was changed in {service}"
-    ))
 }
 
 /// What the service runs and ran before, and the number of the release that the revision was registered for that it runs.

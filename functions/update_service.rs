@@ -12,7 +12,7 @@ use landfall::{
     service_section::{given_by, shown_count},
     stage::{Report, Stage},
     step::update_service::{Input, Section, Seen, existing, plan, to_note},
-    unseen::passed_over,
+    unseen::{may_be_unseen, passed_over},
     versioned::Versioned,
 };
 use landfall_aws::{
@@ -42,11 +42,18 @@ impl Function for UpdateService {
     /// does not hold the claim; transient while a service of this name is still being deleted, or ECS carries out as many
     /// deployments of the service as it takes; not yet while the service that the file adopts may be about to be made.
     async fn handle(aws: &Aws, input: Input) -> Result<Rollout, Fault> {
-        let seen = observe(aws, &input).await?;
+        let Observed { seen, unseen } = observe(aws, &input).await?;
         if let Some(revision) = to_note(&input, &seen) {
             aws.state().put_adopted(&input.service, revision).await?;
         }
-        let change = plan(&input, &seen, aws.now())?;
+        // A foreign revision that ECS shows may be what a release before this one has just taken the place of.
+        let change = plan(&input, &seen, aws.now()).map_err(|refusal| {
+            if unseen {
+                Fault::unseen(&input.service)
+            } else {
+                refusal.into()
+            }
+        })?;
         let deployment = carry_out(aws, &change).await?;
         let (release, execution) = (&input.release, &input.execution);
         let report = Report::new(&input.service, release, execution, Stage::RollingOut);
@@ -58,8 +65,26 @@ impl Function for UpdateService {
     }
 }
 
+/// What the decision is made from.
+struct Observed {
+    seen: Seen,
+    /// Whether it may be older than what another release changed.
+    unseen: bool,
+}
+
+/// The revision that the service runs.
+#[derive(Default)]
+struct Runs {
+    /// Whose it is; none if the service runs none.
+    whose: Option<Whose>,
+    /// The number of the release that it was registered for.
+    release: Option<u64>,
+    /// Whether ECS may not show yet what another release gave the service.
+    unseen: bool,
+}
+
 /// Reads what the decision needs, and no more: a redeploy by push asks for the service alone.
-async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
+async fn observe(aws: &Aws, input: &Input) -> Result<Observed, Fault> {
     let live = existing(aws.ecs().service(&input.service).await?);
     // Where the revision alone is sent to the last good one, the look at the claim would be a call more for each push.
     let desired = if live.is_none() || input.apply_service {
@@ -75,24 +100,32 @@ async fn observe(aws: &Aws, input: &Input) -> Result<Seen, Fault> {
         if !file.owns_task_definition() {
             return Err(Fault::unadopted(&input.service, &input.release, aws.now()));
         }
-        return Ok(Seen::Absent { file });
+        return Ok(Observed {
+            seen: Seen::Absent { file },
+            unseen: false,
+        });
     };
-    let (whose, runs) = whose(aws, input, &live).await?;
+    let Runs {
+        whose,
+        release,
+        unseen,
+    } = runs(aws, input, &live).await?;
     let section = match desired {
         Some(desired) => Some(Box::new(Section {
             previous: previous(aws, input).await?,
-            given: given(aws, input, &desired, &live, runs).await?,
+            given: given(aws, input, &desired, &live, release).await?,
             file: file(aws, input).await?,
             shown_count: shown_count(&desired, &live, aws.now()),
         })),
         None => None,
     };
-    Ok(Seen::Present {
+    let seen = Seen::Present {
         went_back: went_back(aws, input, &live, whose).await?,
         live: Box::new(live),
         whose,
         section,
-    })
+    };
+    Ok(Observed { seen, unseen })
 }
 
 async fn claimed(aws: &Aws, input: &Input) -> Result<Versioned<DesiredState>, Fault> {
@@ -101,30 +134,34 @@ async fn claimed(aws: &Aws, input: &Input) -> Result<Versioned<DesiredState>, Fa
         .await
 }
 
-/// Whose the revision is that the service runs, and the number of the release that it was registered for; none if it runs
-/// none. Only a revision that the release does not know costs calls.
-async fn whose(
-    aws: &Aws,
-    input: &Input,
-    live: &LiveService,
-) -> Result<(Option<Whose>, Option<u64>), Fault> {
+/// The revision that the service runs. Only one that the release does not know costs calls.
+async fn runs(aws: &Aws, input: &Input, live: &LiveService) -> Result<Runs, Fault> {
     let primary = live.primary().filter(|_| live.is_active());
     let Some(arn) = primary.map(|primary| &primary.task_definition) else {
-        return Ok((None, None));
+        return Ok(Runs::default());
+    };
+    let known = |whose, release| Runs {
+        whose: Some(whose),
+        release: Some(release),
+        unseen: false,
     };
     if let Some(good) = &input.last_good
         && good.task_definition.arn == *arn
     {
-        return Ok((Some(Whose::Good), Some(good.number)));
+        return Ok(known(Whose::Good, good.number));
     }
     if input.task_definition == *arn {
-        return Ok((Some(Whose::OurAttempt), Some(input.release.number)));
+        return Ok(known(Whose::OurAttempt, input.release.number));
     }
     let desired = claimed(aws, input).await?;
     let (mut revision, file) = (Revision::new(arn), &input.release.content.file);
     let (state, ecs) = (aws.state(), aws.ecs());
     let whose = drift::whose(state, ecs, &desired, live, &mut revision, file).await?;
-    Ok((Some(whose), revision.release()))
+    Ok(Runs {
+        whose: Some(whose),
+        release: revision.release(),
+        unseen: may_be_unseen(&desired, aws.now()),
+    })
 }
 
 /// Whether ECS has gone back by itself from an earlier release of Landfall's since the images were filled into that one's

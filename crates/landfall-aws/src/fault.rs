@@ -96,6 +96,13 @@ impl Fault {
         }
     }
 
+    /// What ECS shows of the service may be older than what another release or execution changed.
+    pub fn unseen(service: &ServiceId) -> Self {
+        Self::transient(format!(
+            "ECS may not show yet what was changed in {service}"
+        ))
+    }
+
     /// Something that should not happen.
     pub fn unexpected(message: impl Into<String>) -> Self {
         Self::new(Kind::Unexpected, message.into())
