@@ -83,7 +83,8 @@ async fn newest_good(run: &Run, service: &Service) -> Option<Record> {
     record(&run.cloud, &service.id, good.map(|good| good.number).max()?).await
 }
 
-/// A service of which nothing was ever good runs no tasks of a bad image for ever, unless a stranger wants it so.
+/// A service of which nothing was ever good starts no tasks that end again for ever, unless a stranger wants it so. What an earlier
+/// release left there stands, if its tasks stay: nobody asked it for its answer.
 async fn crash_loops(
     run: &Run,
     service: &Service,
@@ -99,8 +100,8 @@ async fn crash_loops(
     }
     let runs = primary(live);
     let images = serving::digests(&run.cloud, &runs).await;
-    let runs_well = |digest: &String| service.runs_well(&run.pushes, digest);
-    (!images.values().all(runs_well)).then(|| {
+    let keeps_running = |digest: &String| service.keeps_running(&run.pushes, digest);
+    (!images.values().all(keeps_running)).then(|| {
         let text = format!("never had a good release, and starts tasks of {runs} for ever");
         Violation::new(2, &service.id, text)
     })
