@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use lambda_runtime::Diagnostic;
 
 use crate::Fault;
 
@@ -42,7 +42,7 @@ impl Current {
             tracing::error!(error = fault.name(), place, "{fault}");
             let request_id = current.try_lock().ok().and_then(|current| current.clone());
             if let Some(request_id) = request_id
-                && let Err(error) = answer(&request_id, &fault)
+                && let Err(error) = answer(&request_id, fault)
             {
                 tracing::error!(%error, "the Runtime API did not take the answer");
             }
@@ -60,12 +60,12 @@ fn fault(panic: &PanicHookInfo<'_>) -> Fault {
 /// Answers an invocation with an error, as the runtime does
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-invokeerror>), by a connection of its own: the
 /// runtime's may be in the hands of what panicked.
-fn answer(request_id: &str, fault: &Fault) -> io::Result<()> {
+fn answer(request_id: &str, fault: Fault) -> io::Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?;
     let mut connection = TcpStream::connect(&api)?;
     connection.set_write_timeout(Some(PATIENCE))?;
     connection.set_read_timeout(Some(PATIENCE))?;
-    let body = json!({"errorType": fault.name(), "errorMessage": fault.to_string()}).to_string();
+    let body = serde_json::to_string(&Diagnostic::from(fault))?;
     write!(
         connection,
         "POST /2018-06-01/runtime/invocation/{request_id}/error HTTP/1.1\r\nHost: {api}\r\nConnection: close\r\n\

@@ -26,14 +26,8 @@ static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
 /// # Errors
 /// `AddrInUse` if all are taken.
 pub fn free_port() -> Result<u16> {
-    let next = || {
-        let next = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
-            Some((next + 1) % COUNT)
-        });
-        FIRST + next.unwrap_or_default()
-    };
     (0..COUNT)
-        .map(|_| next())
+        .map(|_| FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT)
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .ok_or_else(|| Error::from(ErrorKind::AddrInUse))
 }

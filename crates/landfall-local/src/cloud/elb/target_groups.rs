@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::fields::object;
 use super::forwarding::{forwarded_groups, load_balancers_of};
 use super::input::{list, number, page, required, string, strings};
-use super::not_found::no_target_group;
+use super::not_found::{no_load_balancer, no_target_group};
 use super::targets::key;
 use super::{Elb, Inner, State, TargetGroup, arn_suffix};
 use crate::cloud::fault::Fault;
@@ -116,10 +116,7 @@ impl Elb {
         let load_balancer = string(input, "LoadBalancerArn");
         let state = self.inner.lock();
         if let Some(arn) = load_balancer.filter(|arn| !state.load_balancers.contains_key(*arn)) {
-            return Err(Fault::client(
-                "LoadBalancerNotFound",
-                format!("Load balancers '[{arn}]' not found"),
-            ));
+            return Err(no_load_balancer(arn));
         }
         let named = |name: &String| {
             state
